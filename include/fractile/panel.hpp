@@ -1,0 +1,55 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fractile/snapshot.hpp"
+
+struct ArrowArrayStream;
+
+namespace fractile {
+
+/// Where a panel comes from: names first, then columns one at a time, so that a panel larger than
+/// memory can become a snapshot.
+class PanelSource {
+ public:
+  virtual ~PanelSource() = default;
+  virtual std::vector<std::string> column_names() = 0;
+  /// A stream whose batches are structs with just these columns, in row order. May be called more
+  /// than once for a column. The caller releases it.
+  virtual void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) = 0;
+  virtual std::string source_name() const = 0;
+  /// Hash of the source's bytes; "" where it is no file.
+  virtual std::string source_hash() const = 0;
+};
+
+/// Parquet (column by column), CSV or Arrow IPC, told by the extension. Needs the formats module.
+std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path);
+/// Keeps what the stream gives in memory (by reference, no copy of values). Takes the stream over.
+std::unique_ptr<PanelSource> collect_panel(ArrowArrayStream* stream, std::string source_name);
+
+enum class StoreAs : std::uint8_t { float32, float64, both };
+
+struct BuildOptions {
+  StoreAs dtype = StoreAs::float32;
+  /// Panel column by our name, as in {"ret": "RetColumn"}; others keep their names.
+  std::map<std::string, std::string> map;
+  /// Called now and then with a stage's name and 0 ... 1; may throw to end the build.
+  std::function<void(std::string_view stage, double fraction)> progress;
+};
+
+/// Makes `root/id` from a panel: validated, sorted, hashed, written aside, fsynced, renamed.
+///
+/// Columns of methodology section 1 must be numbers; another text column becomes a category; other
+/// types (dates, nested) are refused. Any number column that is not in section 1's list of reals and
+/// holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row and one column.
+/// Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID, UNREADABLE_PANEL, IO_FAILURE.
+SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::string& id, PanelSource& panel,
+                             const BuildOptions& options);
+
+}  // namespace fractile

@@ -1,0 +1,62 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "fractile/types.hpp"
+
+namespace fractile {
+
+/// A named column: reals (NaN is missing), whole numbers, dates or texts.
+struct Column {
+  struct Dates {
+    std::vector<Day> days;
+  };
+  std::string name;
+  std::variant<std::vector<double>, std::vector<std::int64_t>, Dates, std::vector<std::string>> values;
+};
+
+/// Columns of equal length, as docs/methodology.md section 8 lists them.
+struct Table {
+  std::vector<Column> columns;
+  std::size_t n_rows() const noexcept;
+  const Column* find(std::string_view name) const noexcept;
+};
+
+/// One row of a signal, shown as an example of why rows were dropped.
+struct RowExample {
+  std::int64_t row;  ///< from 0, in the user's order
+  std::int64_t security_id;
+  std::string date_sig;
+};
+
+/// What became of every row: methodology section 2, rule 7, and what later stages count.
+struct Diagnostics {
+  struct Count {
+    std::string name;
+    std::int64_t count = 0;
+    std::vector<RowExample> examples;  ///< the first few in input order, where rows are meant
+  };
+  std::vector<Count> counts;  ///< rows_given first; in the order of the methodology
+  std::vector<std::pair<std::string, std::int64_t>> missing_group;  ///< by byvar
+  std::vector<std::string> warnings;
+  std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted
+};
+
+struct Result {
+  Table summary, daily, turnover, tc, daily_by_group;
+  Table ic, ic_summary, fractile, coverage, coverage_unique, weights;  ///< empty unless asked for
+  Diagnostics diagnostics;
+  std::string config_json;
+  std::string snapshot;
+  std::string run_id;
+  double elapsed_seconds = 0.0;
+  std::vector<std::pair<std::string, double>> timings;  ///< seconds by stage, in order
+};
+
+}  // namespace fractile

@@ -1,0 +1,62 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fractile/types.hpp"
+
+struct ArrowArrayStream;
+
+namespace fractile {
+
+enum class DateUnit : std::uint8_t { day, second, millisecond, microsecond, nanosecond };
+
+/// A column of dates as the user holds it: int32 days (unit day) or int64 counts since 1970-01-01.
+/// Missing: kMissingDay, kMissingTime. Null data: the column is absent.
+struct DateColumn {
+  const void* data = nullptr;
+  DateUnit unit = DateUnit::day;
+  explicit operator bool() const noexcept { return data != nullptr; }
+};
+
+/// The key columns of a signal: views on contiguous arrays of n_rows, in the user's row order.
+struct SignalKeys {
+  std::int64_t n_rows = 0;
+  const std::int64_t* security_id = nullptr;  ///< missing: kMissingId
+  DateColumn date_sig;
+  DateColumn date_avail;    ///< optional; its time of day counts
+  DateColumn date_ret;      ///< optional; read where trades are at the close
+  DateColumn date_openret;  ///< optional; read with from_open
+};
+
+/// A signal: keys, one or more columns of values, and whatever keeps their memory alive.
+///
+/// Values: NaN is missing. Infinite values are refused by a run.
+struct Signal {
+  SignalKeys keys;
+  std::vector<std::string> names;      ///< of the value columns
+  std::vector<const double*> values;   ///< n_rows each
+  std::vector<std::shared_ptr<void>> owners;
+};
+
+/// Reads the columns that a signal has from an Arrow stream; others are ignored.
+///
+/// No copy where a column arrives as one chunk without nulls in a type of SignalKeys (int64;
+/// date32; timestamp of any unit without zone; float64); else it is converted to one. Timestamps
+/// with a zone become the local date and time there. Ids: any integer type (an unsigned id beyond
+/// int64 is refused). Dates: date32, date64, timestamp, or ISO text ("2020-01-02",
+/// "2020-01-02T08:30:00"). Values: any integer or floating type, bool refused.
+/// Takes the stream over. Throws UNKNOWN_COLUMN (naming what is there), COLUMN_TYPE (naming column,
+/// type and remedy), EMPTY_SIGNAL, UNREADABLE_SIGNAL.
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars);
+
+/// The same from a file (.parquet .csv .arrow .feather .ipc) or from Arrow IPC bytes (stream or
+/// file; `format` may also be "csv" or "parquet"). Needs the formats module.
+Signal read_signal_file(const std::string& path, const std::vector<std::string>& sigvars);
+Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format,
+                         const std::vector<std::string>& sigvars, std::size_t max_decoded_bytes = SIZE_MAX);
+
+}  // namespace fractile

@@ -1,0 +1,44 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace fractile {
+
+/// Days since 1970-01-01 (proleptic Gregorian).
+using Day = std::int32_t;
+/// Number of a trading day in a snapshot's calendar: 0, 1, 2, ... without gaps.
+using DateIndex = std::int32_t;
+/// Rank of a security among the snapshot's ids in ascending order.
+using SecurityIndex = std::int32_t;
+/// Place of a panel row in a snapshot's columns. Rows are date-major, securities ascending within a day.
+using RowIndex = std::int32_t;
+
+inline constexpr Day kMissingDay = std::numeric_limits<Day>::min();
+inline constexpr std::int64_t kMissingId = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t kMissingTime = std::numeric_limits<std::int64_t>::min();
+/// A missing value in a column of whole numbers or of text codes.
+inline constexpr std::int32_t kMissingCode = std::numeric_limits<std::int32_t>::min();
+inline constexpr RowIndex kNoRow = -1;
+
+/// How reals are stored in a snapshot and read in a run.
+enum class Storage : std::uint8_t { float32, float64 };
+
+struct CivilDate {
+  int year;
+  int month;  ///< 1 ... 12
+  int day;    ///< 1 ... 31
+};
+
+/// O(1). Source: any calendar text; exact for years -32767 ... 32767.
+CivilDate civil_from_day(Day day) noexcept;
+Day day_from_civil(int year, int month, int day) noexcept;
+/// "2020-01-02".
+std::string format_day(Day day);
+/// Reads "2020-01-02" (a time after it is refused). False where the text is no date.
+bool parse_day(std::string_view text, Day& out) noexcept;
+
+}  // namespace fractile
