@@ -1,0 +1,31 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fractile/error.hpp"
+#include "ingest/arrow_abi.h"
+
+namespace fractile::formats {
+
+/// Parquet, CSV and Arrow IPC through the formats module, which is loaded when first needed: from
+/// $FRACTILE_FORMATS, else beside the file that holds this code, else its ../_libs folder.
+/// Throws FORMATS_NOT_AVAILABLE where it is not there (naming where it was looked for and the CMake
+/// option FRACTILE_FORMATS); failures of the module are thrown with the `failure` code given.
+
+/// "parquet", "csv" or "arrow" by extension (.parquet .pq .csv .arrow .feather .ipc .arrows); throws `failure`
+/// on another, naming the path and the extensions known.
+std::string format_of_path(const std::string& path, ErrorCode failure);
+std::vector<std::string> column_names(const std::string& path, ErrorCode failure);
+/// `columns` empty: all.
+void open_file(const std::string& path, const std::vector<std::string>& columns, ErrorCode failure,
+               ArrowArrayStream* out);
+void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes,
+                ErrorCode failure, ArrowArrayStream* out);
+void write_file(const std::string& path, ArrowArrayStream* in);  ///< throws IO_FAILURE
+std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in);
+
+}  // namespace fractile::formats

@@ -1,0 +1,44 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// The one C function that the formats module exports. No Arrow C++ type crosses it.
+#ifndef FRACTILE_FORMATS_FORMATS_ABI_H_
+#define FRACTILE_FORMATS_FORMATS_ABI_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ingest/arrow_abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Every call answers 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
+// "csv" or "arrow" (IPC stream or file, told apart by its first bytes). `columns` may be null: all columns.
+struct FractileFormats {
+  int abi_version;  // 1
+  int (*column_names)(const char* path, const char* format, char** names_newline_separated, char* error,
+                      size_t error_size);  // free with free_text
+  int (*open_file)(const char* path, const char* format, const char* const* columns, int64_t n_columns,
+                   struct ArrowArrayStream* out, char* error, size_t error_size);
+  // Decoded data beyond max_decoded_bytes is refused. The bytes must live until the stream is released.
+  int (*open_bytes)(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes,
+                    const char* const* columns, int64_t n_columns, struct ArrowArrayStream* out, char* error,
+                    size_t error_size);
+  // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
+  int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error,
+                    size_t error_size);
+  // IPC stream bytes; free with free_text.
+  int (*write_ipc_stream)(struct ArrowArrayStream* in, char** bytes, size_t* size, char* error,
+                          size_t error_size);
+  void (*free_text)(char*);
+};
+
+typedef const struct FractileFormats* (*FractileFormatsEntry)(void);
+// The exported symbol's name: "fractile_formats".
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif
+
+#endif  // FRACTILE_FORMATS_FORMATS_ABI_H_

@@ -1,0 +1,23 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <string>
+
+#include "fractile/result.hpp"
+#include "ingest/arrow_abi.h"
+
+namespace fractile {
+
+enum class Orient : std::uint8_t { records, split };
+
+/// A table as JSON: a list of records, or (split) {"columns": [...], "data": [[...], ...]} by column.
+/// Dates are "2020-01-02", NaN is null, and a real is printed so that it reads back to the same bits.
+std::string table_to_json(const Table& table, Orient orient = Orient::records);
+/// The keys of POST /run in docs (summary, daily, turnover, tc, those asked for, sharpe, ...).
+std::string result_to_json(const Result& result, Orient orient = Orient::records);
+/// One batch; dates are date32, NaN stays NaN. The table must live until the stream is released.
+void table_to_arrow(const Table& table, ArrowArrayStream* out);
+/// Right-aligned text for a terminal; at most `max_rows` rows, reals with 6 significant digits.
+std::string table_to_text(const Table& table, std::size_t max_rows = 60);
+
+}  // namespace fractile
