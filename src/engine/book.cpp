@@ -1,0 +1,96 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/book.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fractile {
+
+void Book::clear() noexcept {
+  security.clear();
+  row.clear();
+  weight.clear();
+  n_long = n_short = 0;
+}
+
+Weigher::Weigher(const Market& market, const RunConfig& config) : market_(market), config_(config) {
+  if (config.weight == Weight::equal) return;
+  const char* name = config.weight == Weight::value ? "mcap" : "adv";
+  market.require(name, config.weight == Weight::value ? "weight=\"value\"" : "weight=\"volume\"");
+  size_ = market.reals(name);
+}
+
+bool Weigher::has_enough(const Book& book) const noexcept {
+  if (book.n_long < config_.mincos) return false;
+  return config_.method == Method::long_only || book.n_short >= config_.mincos;
+}
+
+int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
+  book.clear();
+  const bool long_only = config_.method == Method::long_only;
+  const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
+  int without_size = 0;
+  for (std::size_t i = 0; i < names.rows.size(); ++i) {
+    const std::int8_t side = names.sides[i];
+    if (side == kFlat || (long_only && side == kShort)) continue;
+    const RowIndex row = names.rows[i];
+    double magnitude = 1.0;
+    if (size_) {
+      const RowIndex asof = on_return_day ? row : market_.asof_row(row, n);
+      magnitude = asof == kNoRow ? __builtin_nan("") : size_[asof];
+      if (!(magnitude > 0.0)) {
+        ++without_size;
+        continue;
+      }
+    } else if (config_.input_type == InputType::weight) {
+      magnitude = std::fabs(names.s[i]);
+    }
+    book.row.push_back(row);
+    book.weight.push_back(side * magnitude);
+    ++(side == kLong ? book.n_long : book.n_short);
+  }
+  if (!has_enough(book)) {
+    book.clear();
+    return without_size;
+  }
+  if (size_) {
+    clip_side(true, book);
+    clip_side(false, book);
+  }
+  double sum_long = 0.0, sum_short = 0.0;
+  if (size_ || config_.input_type == InputType::weight) {
+    for (const double w : book.weight) (w > 0.0 ? sum_long : sum_short) += w;
+  } else {
+    sum_long = book.n_long;
+    sum_short = -book.n_short;
+  }
+  for (double& w : book.weight) w = w > 0.0 ? w / sum_long : -(w / sum_short);
+  book.security.resize(book.row.size());
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = market_.security_of_row()[book.row[i]];
+  return without_size;
+}
+
+void Weigher::clip_side(bool is_long, Book& book) {
+  side_values_.clear();
+  for (const double w : book.weight)
+    if ((w > 0.0) == is_long) side_values_.push_back(std::fabs(w));
+  if (side_values_.empty()) return;
+  const double q = config_.upper_pct / 100.0;
+  const double low = quantile(side_values_, 1.0 - q), high = quantile(side_values_, q);
+  for (double& w : book.weight)
+    if ((w > 0.0) == is_long) w = std::copysign(std::clamp(std::fabs(w), low, std::max(low, high)), w);
+}
+
+double quantile(std::vector<double>& values, double q) {
+  const double place = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const double share = place - static_cast<double>(below);
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(below);
+  std::nth_element(values.begin(), at, values.end());
+  const double a = *at;
+  if (share == 0.0 || below + 1 >= values.size()) return a;
+  const double b = *std::min_element(at + 1, values.end());
+  return a + (b - a) * share;
+}
+
+}  // namespace fractile

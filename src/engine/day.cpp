@@ -1,0 +1,194 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/day.hpp"
+
+#include <algorithm>
+
+namespace fractile {
+
+bool is_calendar_byvar(const std::string& byvar) noexcept {
+  return byvar == "year" || byvar == "quarter" || byvar == "month";
+}
+
+Portfolios Portfolios::make(const Market& market, const RunConfig& config) {
+  Portfolios out;
+  for (const std::string& byvar : config.byvar_list) {
+    if (byvar == "overall" || is_calendar_byvar(byvar)) continue;
+    Grouping grouping{byvar, market.category(byvar), out.count};
+    out.count += grouping.category->n_groups();
+    out.groupings.push_back(std::move(grouping));
+  }
+  return out;
+}
+
+void DayCounts::merge(const DayCounts& other) {
+  names += other.names;
+  missing_return += other.missing_return;
+  left_panel += other.left_panel;
+  missing_weight += other.missing_weight;
+  missing_double_var += other.missing_double_var;
+  missing_group.resize(other.missing_group.size());
+  for (std::size_t i = 0; i < missing_group.size(); ++i) missing_group[i] += other.missing_group[i];
+  has_names.resize(other.has_names.size());
+  for (std::size_t i = 0; i < has_names.size(); ++i) has_names[i] |= other.has_names[i];
+}
+
+DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios,
+                     const ExposureRows& exposures, const Slots& slots)
+    : market_(market),
+      config_(config),
+      portfolios_(portfolios),
+      exposures_(exposures),
+      slots_(slots),
+      weigher_(market, config),
+      performer_(market, config),
+      trader_(market, config, performer_.ret()),
+      analyst_(market, config, performer_),
+      now_(static_cast<std::size_t>(portfolios.count)),
+      before_(static_cast<std::size_t>(portfolios.count)) {
+  if (config.sort_method == SortMethod::double_) {
+    market.require(config.double_var, "double_var");
+    double_var_ = market.characteristic(config.double_var);
+  }
+  counts_.missing_group.resize(portfolios.groupings.size());
+  counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
+}
+
+void DayRunner::collect_names(DateIndex n) {
+  const RowIndex begin = market_.row_begin(n), end = market_.row_end(n);
+  rows_.resize(static_cast<std::size_t>(end - begin));
+  s_.resize(rows_.size());
+  const double* const slot = slots_.value.data();
+  std::size_t m = 0;
+  for (RowIndex row = begin; row < end; ++row) {
+    const double value = slot[row];
+    rows_[m] = row;
+    s_[m] = value;
+    m += value == value;
+  }
+  rows_.resize(m);
+  s_.resize(m);
+  if (exposures_.is_needed()) {
+    exposure_rows_.resize(m);
+    for (std::size_t i = 0; i < m; ++i)
+      exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
+    residualize(exposures_, exposure_rows_, s_, residual_scratch_);
+  }
+  if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
+  const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
+  asof_.resize(m);
+  for (std::size_t i = 0; i < m; ++i) asof_[i] = on_return_day ? rows_[i] : market_.asof_row(rows_[i], n);
+  if (config_.sort_method == SortMethod::double_) {
+    double_values_.resize(m);
+    for (std::size_t i = 0; i < m; ++i)
+      double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
+  }
+}
+
+void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
+                                std::span<const double> double_values, DateIndex n, bool is_counted) {
+  sides_.resize(s.size());
+  assign_sides(s, double_values, config_, rank_scratch_, sides_.data());
+  Book& book = now_[static_cast<std::size_t>(portfolio)];
+  const int without_size = weigher_.build_book({rows, s, sides_}, n, book);
+  if (is_counted && portfolio == 0) counts_.missing_weight += without_size;
+  if (is_counted && !rows.empty()) counts_.has_names[static_cast<std::size_t>(portfolio)] = 1;
+  if (!book.is_flat()) held_now_.push_back(portfolio);
+}
+
+void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n,
+                                  bool is_counted) {
+  const auto n_groups = static_cast<std::size_t>(grouping.category->n_groups());
+  const std::size_t m = rows_.size();
+  const bool is_double = config_.sort_method == SortMethod::double_;
+  group_.resize(m);
+  group_begin_.assign(n_groups + 1, 0);
+  std::int64_t without_group = 0;
+  for (std::size_t i = 0; i < m; ++i) {
+    group_[i] = asof_[i] == kNoRow ? -1 : grouping.category->group_of(asof_[i]);
+    if (group_[i] < 0)
+      ++without_group;
+    else
+      ++group_begin_[static_cast<std::size_t>(group_[i]) + 1];
+  }
+  if (is_counted) counts_.missing_group[number] += without_group;
+  for (std::size_t g = 0; g < n_groups; ++g) group_begin_[g + 1] += group_begin_[g];
+  group_at_.assign(group_begin_.begin(), group_begin_.end() - 1);
+  grouped_rows_.resize(m);
+  grouped_s_.resize(m);
+  if (is_double) grouped_double_.resize(m);
+  for (std::size_t i = 0; i < m; ++i) {
+    if (group_[i] < 0) continue;
+    const auto at = static_cast<std::size_t>(group_at_[static_cast<std::size_t>(group_[i])]++);
+    grouped_rows_[at] = rows_[i];
+    grouped_s_[at] = s_[i];
+    if (is_double) grouped_double_[at] = double_values_[i];
+  }
+  for (std::size_t g = 0; g < n_groups; ++g) {
+    const auto from = static_cast<std::size_t>(group_begin_[g]);
+    const auto size = static_cast<std::size_t>(group_begin_[g + 1]) - from;
+    if (size == 0) continue;
+    std::span<const double> double_values;
+    if (is_double) double_values = std::span<const double>(grouped_double_).subspan(from, size);
+    build_portfolio(grouping.first + static_cast<int>(g), std::span<const RowIndex>(grouped_rows_).subspan(from, size),
+                    std::span<const double>(grouped_s_).subspan(from, size), double_values, n, is_counted);
+  }
+}
+
+void DayRunner::build_books(DateIndex n, bool is_counted) {
+  std::swap(now_, before_);
+  std::swap(held_now_, held_before_);
+  for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
+  held_now_.clear();
+  if (n < market_.first()) return;
+  collect_names(n);
+  build_portfolio(0, rows_, s_, double_values_, n, is_counted);
+  for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i)
+    build_group_books(portfolios_.groupings[i], i, n, is_counted);
+}
+
+void DayRunner::prepare(DateIndex n) {
+  for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
+  for (const int portfolio : held_before_) before_[static_cast<std::size_t>(portfolio)].clear();
+  held_now_.clear();
+  held_before_.clear();
+  build_books(n, false);
+}
+
+void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis,
+                        std::vector<HeldWeight>* weights) {
+  build_books(n, true);
+  counts_.names += static_cast<std::int64_t>(rows_.size());
+  for (const RowIndex row : rows_) {
+    const double r = performer_.ret()[row];
+    counts_.missing_return += r != r;
+  }
+  if (config_.sort_method == SortMethod::double_)
+    counts_.missing_double_var +=
+        std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
+  const auto at = static_cast<std::size_t>(n - market_.first());
+  if (analyst_.is_needed())
+    analyst_.analyse(rows_, s_, n, at, analysis);
+  else
+    analysis.names_used[at] = static_cast<std::int32_t>(rows_.size());
+  counts_.left_panel += performer_.count_leavers(now_[0], n);
+  for (const int portfolio : held_now_) report(portfolio, n, out);
+  for (const int portfolio : held_before_)
+    if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio, n, out);
+  if (weights)
+    for (std::size_t i = 0; i < now_[0].row.size(); ++i)
+      weights->push_back({n, now_[0].security[i], now_[0].weight[i]});
+}
+
+void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {
+  const Book& now = now_[static_cast<std::size_t>(portfolio)];
+  PortfolioDay day{portfolio, n, performer_.perform(now, n)};
+  if (config_.calc_turnover) {
+    const Trades trades = trader_.trade(before_[static_cast<std::size_t>(portfolio)], now, n);
+    day.outcome.traded = trades.traded;
+    day.outcome.tc = trades.tc;
+    day.outcome.unknown_cost = trades.unknown_cost;
+  }
+  out.push_back(day);
+}
+
+}  // namespace fractile

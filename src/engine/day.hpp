@@ -1,0 +1,110 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/align.hpp"
+#include "engine/analyse.hpp"
+#include "engine/book.hpp"
+#include "engine/exposures.hpp"
+#include "engine/market.hpp"
+#include "engine/perform.hpp"
+#include "engine/residualize.hpp"
+#include "engine/trade.hpp"
+
+namespace fractile {
+
+/// The portfolios of a run: number 0 is overall, then one a group of each category byvar.
+struct Portfolios {
+  struct Grouping {
+    std::string byvar;
+    std::shared_ptr<const Category> category;
+    int first = 0;  ///< portfolio number of its group 0
+  };
+  std::vector<Grouping> groupings;
+  int count = 1;
+
+  /// Calendar byvars make no portfolios and are passed over. Throws MISSING_PANEL_COLUMN, INVALID_BYVAR.
+  static Portfolios make(const Market& market, const RunConfig& config);
+};
+bool is_calendar_byvar(const std::string& byvar) noexcept;
+
+/// A portfolio's day that held or traded anything.
+struct PortfolioDay {
+  int portfolio;
+  DateIndex n;
+  DayOutcome outcome;
+};
+
+struct HeldWeight {
+  DateIndex n;
+  SecurityIndex security;
+  double weight;
+};
+
+/// What days count besides their returns; sums of whole numbers, so in any order.
+struct DayCounts {
+  std::int64_t names = 0;  ///< used rows and copies
+  std::int64_t missing_return = 0;
+  std::int64_t left_panel = 0;
+  std::int64_t missing_weight = 0;
+  std::int64_t missing_double_var = 0;
+  std::vector<std::int64_t> missing_group;   ///< by grouping
+  std::vector<std::uint8_t> has_names;       ///< by portfolio
+  void merge(const DayCounts& other);
+};
+
+/// Goes through consecutive days on one thread: pack, residualize, rank, weigh, perform, trade.
+class DayRunner {
+ public:
+  DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios,
+            const ExposureRows& exposures, const Slots& slots);
+
+  /// Forgets all books, then makes those of day n without counting or reporting them (n may be
+  /// first() - 1, where there are none): the day before the first that run_day() is asked for.
+  void prepare(DateIndex n);
+  /// Days must follow one another.
+  void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis,
+               std::vector<HeldWeight>* weights);
+  const DayCounts& counts() const noexcept { return counts_; }
+  const Performer& performer() const noexcept { return performer_; }
+
+ private:
+  void collect_names(DateIndex n);
+  void build_books(DateIndex n, bool is_counted);
+  void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
+  void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
+                       std::span<const double> double_values, DateIndex n, bool is_counted);
+  void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
+
+  const Market& market_;
+  const RunConfig& config_;
+  const Portfolios& portfolios_;
+  const ExposureRows& exposures_;
+  const Slots& slots_;
+  Weigher weigher_;
+  Performer performer_;
+  Trader trader_;
+  Analyst analyst_;
+  Characteristic double_var_;
+  DayCounts counts_;
+
+  // The cross-section of the day, securities ascending.
+  std::vector<RowIndex> rows_, asof_, exposure_rows_;
+  std::vector<double> s_, double_values_;
+  // The same, by group.
+  std::vector<std::int32_t> group_, group_begin_, group_at_, groups_seen_;
+  std::vector<RowIndex> grouped_rows_;
+  std::vector<double> grouped_s_, grouped_double_;
+
+  std::vector<std::int8_t> sides_;
+  RankScratch rank_scratch_;
+  ResidualScratch residual_scratch_;
+  std::vector<Book> now_, before_;            // by portfolio
+  std::vector<int> held_now_, held_before_;   // portfolios whose book is not flat
+};
+
+}  // namespace fractile

@@ -1,0 +1,38 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/exposures.hpp"
+
+#include <algorithm>
+
+namespace fractile {
+
+ExposureRows::ExposureRows(const Market& market, Resid resid)
+    : market_(market),
+      with_industry_(resid == Resid::industry || resid == Resid::all),
+      with_factors_(resid == Resid::factor || resid == Resid::all) {
+  if (with_industry_) {
+    market.require("industry_id", "resid");
+    industry_group_ = market.category("industry_id");
+  }
+  if (with_factors_)
+    for (std::size_t k = 0; k < factors_.size(); ++k) {
+      market.require(kExposures[k], "resid");
+      factors_[k] = market.reals(kExposures[k]);
+    }
+}
+
+RowIndex ExposureRows::find_row(SecurityIndex security, Day sig) const noexcept {
+  const DateIndex newest = market_.on_or_after(sig + 1) - 1;
+  for (DateIndex n = newest; n >= 0 && sig - market_.date(n) <= kMaxAgeDays; --n) {
+    const RowIndex row = market_.find_row(security, n);
+    if (row == kNoRow) continue;
+    if (with_industry_ && industry(row) < 0) return kNoRow;
+    if (with_factors_ && std::any_of(factors_.begin(), factors_.end(), [row](const Reals& factor) {
+          return factor[row] != factor[row];
+        }))
+      return kNoRow;
+    return row;
+  }
+  return kNoRow;
+}
+
+}  // namespace fractile

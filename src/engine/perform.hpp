@@ -1,0 +1,51 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+
+#include "engine/book.hpp"
+#include "engine/market.hpp"
+#include "fractile/config.hpp"
+
+/// Stage 6, methodology section 8: what a book earns on its return day.
+namespace fractile {
+
+/// One portfolio on one day.
+struct DayOutcome {
+  bool is_held = false;
+  int n_long = 0;
+  int n_short = 0;
+  double ret_l = 0.0;
+  double ret_s = 0.0;
+  double resret = 0.0;
+  double traded = 0.0;  ///< sum of |change of weight| since the day before
+  double tc = 0.0;
+  int unknown_cost = 0;  ///< power_law: trades that took the day's largest cost
+  std::array<double, kNExposures> exposure{};
+};
+
+class Performer {
+ public:
+  /// Throws MISSING_PANEL_COLUMN where from_open needs openret and the snapshot lacks it.
+  Performer(const Market& market, const RunConfig& config);
+  bool has_resret() const noexcept { return static_cast<bool>(resret_); }
+  bool has_exposure(int k) const noexcept { return static_cast<bool>(exposures_[static_cast<std::size_t>(k)]); }
+  /// The return that trades earn: ret, or openret with from_open.
+  const Reals& ret() const noexcept { return ret_; }
+  DayOutcome perform(const Book& book, DateIndex n) const;
+  /// How many held names have their last row on n while the calendar goes on.
+  int count_leavers(const Book& book, DateIndex n) const;
+  /// Adds w * exposures of the asof row, missing as 0.
+  void add_exposures(RowIndex asof, double w, double* sums) const noexcept;
+
+ private:
+  const Market& market_;
+  Reals ret_;
+  Reals resret_;
+  std::array<Reals, kNExposures> exposures_{};
+  const float* block_ = nullptr;  // all exposures side by side, float32
+  bool has_exposures_ = false;
+  bool on_return_day_;
+};
+
+}  // namespace fractile

@@ -1,0 +1,41 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "fractile/config.hpp"
+
+/// Stage 4, methodology section 5: from values to sides.
+namespace fractile {
+
+enum Side : std::int8_t { kShort = -1, kFlat = 0, kLong = 1 };
+
+/// Memory of one thread, reused from day to day.
+struct RankScratch {
+  std::vector<double> values;
+  std::vector<double> part;
+  std::vector<std::pair<double, std::int32_t>> order;
+  std::vector<double> ranks;
+  std::vector<std::int32_t> bins;
+  std::vector<std::int32_t> members;
+  std::vector<std::int8_t> part_sides;
+};
+
+/// The sides of one (group, R): out[i] for s[i]. s holds no NaN. O(n) for a single sort.
+/// `double_values`: the double_var of each name (NaN: flat), read for sort_method double only.
+void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
+                  RankScratch& scratch, std::int8_t* out);
+
+/// Average ranks, 1 is lowest, ties share the mean. O(n log n).
+void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
+
+/// Bin 1 ... k of a rank among m names: ceil(r k / m).
+inline int bin_of_rank(double rank, int k, std::size_t m) noexcept {
+  const double x = rank * k / static_cast<double>(m);
+  const int bin = static_cast<int>(x);
+  return bin + (x > bin ? 1 : 0);
+}
+
+}  // namespace fractile

@@ -1,0 +1,50 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/book.hpp"
+#include "engine/market.hpp"
+#include "fractile/config.hpp"
+
+/// Stage 7, methodology section 7: what changes from one day's book to the next, and its cost.
+namespace fractile {
+
+struct Trades {
+  double traded = 0.0;
+  double tc = 0.0;
+  int unknown_cost = 0;  ///< power_law: trades that took the day's largest cost
+};
+
+class Trader {
+ public:
+  /// Throws MISSING_PANEL_COLUMN where power_law needs a column that the snapshot lacks.
+  Trader(const Market& market, const RunConfig& config, const Reals& ret);
+  /// From `before` (the book of n-1) to `now` (that of n). Sums run over the names held now,
+  /// securities ascending, then over those that left.
+  Trades trade(const Book& before, const Book& now, DateIndex n);
+
+ private:
+  void spread_before(const Book& before);
+  void drift_weights(const Book& before);
+  void add_trade(double change, RowIndex newest, Trades& trades);
+  double naive_rate(RowIndex newest) const noexcept;
+  /// The newest known positive value of a column at or before a row; NaN where there is none.
+  double last_known(const Reals& column, RowIndex newest, bool positive) const noexcept;
+  double power_law_rate(double change, RowIndex newest) const noexcept;
+
+  const Market& market_;
+  const RunConfig& config_;
+  Reals ret_;
+  bool on_return_day_;
+  Characteristic cap_;
+  bool has_cap_ = false;
+  Reals vol_, adv_, close_;
+  std::vector<double> weight_before_;  // by security; all 0 between calls
+  std::vector<double> drifted_;
+  std::vector<double> unknown_;
+  double largest_rate_ = 0.0;
+};
+
+}  // namespace fractile
