@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "engine/kernels.hpp"
 
 namespace fractile {
 
@@ -65,9 +68,33 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     sum_short = -book.n_short;
   }
   for (double& w : book.weight) w = w > 0.0 ? w / sum_long : -(w / sum_short);
-  book.security.resize(book.row.size());
-  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = market_.security_of_row()[book.row[i]];
+  find_securities(book);
   return without_size;
+}
+
+void Weigher::build_equal_book(std::span<const double> slots, RowIndex first, const Cuts& cuts, Book& book) {
+  book.clear();
+  const bool long_only = config_.method == Method::long_only;
+  const double low = long_only ? -std::numeric_limits<double>::infinity() : cuts.low;
+  book.row.resize(slots.size() + kKernelPadding);
+  const std::size_t n = pack_outer_rows(slots.data(), slots.size(), low, cuts.high, first, book.row.data());
+  book.row.resize(n);
+  int n_long = 0;
+  for (const RowIndex row : book.row) n_long += slots[static_cast<std::size_t>(row - first)] >= cuts.high;
+  book.n_long = n_long;
+  book.n_short = static_cast<int>(n) - n_long;
+  if (!has_enough(book)) return book.clear();
+  const double long_weight = 1.0 / n_long, short_weight = -(1.0 / book.n_short);
+  book.weight.resize(n);
+  for (std::size_t i = 0; i < n; ++i)
+    book.weight[i] = slots[static_cast<std::size_t>(book.row[i] - first)] >= cuts.high ? long_weight : short_weight;
+  find_securities(book);
+}
+
+void Weigher::find_securities(Book& book) const {
+  const SecurityIndex* const security_of_row = market_.security_of_row();
+  book.security.resize(book.row.size());
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = security_of_row[book.row[i]];
 }
 
 void Weigher::clip_side(bool is_long, Book& book) {

@@ -36,9 +36,12 @@ class Weigher {
   Weigher(const Market& market, const RunConfig& config);
   /// Builds the book of return day n. Returns how many names on a side had no usable mcap or adv.
   int build_book(const SidedNames& names, DateIndex n, Book& book);
+  /// The same for equal weights beyond two cuts, straight from the day's slots (`first`: row of slots[0]).
+  void build_equal_book(std::span<const double> slots, RowIndex first, const Cuts& cuts, Book& book);
 
  private:
   bool has_enough(const Book& book) const noexcept;
+  void find_securities(Book& book) const;
   void clip_side(bool is_long, Book& book);
 
   const Market& market_;

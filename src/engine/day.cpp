@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/kernels.hpp"
+
 namespace fractile {
 
 bool is_calendar_byvar(const std::string& byvar) noexcept {
@@ -43,6 +45,8 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
       performer_(market, config),
       trader_(market, config, performer_.ret()),
       analyst_(market, config, performer_),
+      is_plain_(is_plain()),
+      guesses_(static_cast<std::size_t>(portfolios.count)),
       now_(static_cast<std::size_t>(portfolios.count)),
       before_(static_cast<std::size_t>(portfolios.count)) {
   if (config.sort_method == SortMethod::double_) {
@@ -53,18 +57,31 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
   counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
 }
 
+/// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
+bool DayRunner::is_plain() const noexcept {
+  return portfolios_.groupings.empty() && config_.sort_method == SortMethod::single &&
+         config_.input_type == InputType::value && config_.weight == Weight::equal && !exposures_.is_needed() &&
+         !analyst_.is_needed();
+}
+
+void DayRunner::build_plain_book(DateIndex n) {
+  const RowIndex begin = market_.row_begin(n);
+  const std::span<const double> slots(slots_.value.data() + begin,
+                                      static_cast<std::size_t>(market_.row_end(n) - begin));
+  const Cuts cuts = find_cuts(slots, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
+  n_names_ = cuts.n_names;
+  weigher_.build_equal_book(slots, begin, cuts, now_[0]);
+  if (!now_[0].is_flat()) held_now_.push_back(0);
+}
+
 void DayRunner::collect_names(DateIndex n) {
-  const RowIndex begin = market_.row_begin(n), end = market_.row_end(n);
-  rows_.resize(static_cast<std::size_t>(end - begin));
-  s_.resize(rows_.size());
-  const double* const slot = slots_.value.data();
-  std::size_t m = 0;
-  for (RowIndex row = begin; row < end; ++row) {
-    const double value = slot[row];
-    rows_[m] = row;
-    s_[m] = value;
-    m += value == value;
-  }
+  const RowIndex begin = market_.row_begin(n);
+  const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - begin);
+  rows_.resize(n_rows + kKernelPadding);
+  s_.resize(n_rows + kKernelPadding);
+  const std::size_t m =
+      pack_numbers_and_rows(slots_.value.data() + begin, n_rows, begin, s_.data(), rows_.data());
+  n_names_ = m;
   rows_.resize(m);
   s_.resize(m);
   if (exposures_.is_needed()) {
@@ -87,7 +104,7 @@ void DayRunner::collect_names(DateIndex n) {
 void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
                                 std::span<const double> double_values, DateIndex n, bool is_counted) {
   sides_.resize(s.size());
-  assign_sides(s, double_values, config_, rank_scratch_, sides_.data());
+  assign_sides(s, double_values, config_, guesses_[static_cast<std::size_t>(portfolio)], rank_scratch_, sides_.data());
   Book& book = now_[static_cast<std::size_t>(portfolio)];
   const int without_size = weigher_.build_book({rows, s, sides_}, n, book);
   if (is_counted && portfolio == 0) counts_.missing_weight += without_size;
@@ -140,6 +157,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
   if (n < market_.first()) return;
+  if (is_plain_) return build_plain_book(n);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
   for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i)
@@ -157,11 +175,8 @@ void DayRunner::prepare(DateIndex n) {
 void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis,
                         std::vector<HeldWeight>* weights) {
   build_books(n, true);
-  counts_.names += static_cast<std::int64_t>(rows_.size());
-  for (const RowIndex row : rows_) {
-    const double r = performer_.ret()[row];
-    counts_.missing_return += r != r;
-  }
+  counts_.names += static_cast<std::int64_t>(n_names_);
+  counts_.missing_return += count_missing_returns(n);
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var +=
         std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
@@ -169,7 +184,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   if (analyst_.is_needed())
     analyst_.analyse(rows_, s_, n, at, analysis);
   else
-    analysis.names_used[at] = static_cast<std::int32_t>(rows_.size());
+    analysis.names_used[at] = static_cast<std::int32_t>(n_names_);
   counts_.left_panel += performer_.count_leavers(now_[0], n);
   for (const int portfolio : held_now_) report(portfolio, n, out);
   for (const int portfolio : held_before_)
@@ -177,6 +192,18 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   if (weights)
     for (std::size_t i = 0; i < now_[0].row.size(); ++i)
       weights->push_back({n, now_[0].security[i], now_[0].weight[i]});
+}
+
+std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
+  const RowIndex begin = market_.row_begin(n), end = market_.row_end(n);
+  const double* const slot = slots_.value.data();
+  const auto count = [&](const auto* ret) {
+    std::int64_t missing = 0;
+    for (RowIndex row = begin; row < end; ++row) missing += (slot[row] == slot[row]) & (ret[row] != ret[row]);
+    return missing;
+  };
+  const Reals& ret = performer_.ret();
+  return ret.wide ? count(static_cast<const double*>(ret.data)) : count(static_cast<const float*>(ret.data));
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

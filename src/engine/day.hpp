@@ -73,11 +73,14 @@ class DayRunner {
   const Performer& performer() const noexcept { return performer_; }
 
  private:
+  bool is_plain() const noexcept;
+  void build_plain_book(DateIndex n);
   void collect_names(DateIndex n);
   void build_books(DateIndex n, bool is_counted);
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
   void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
                        std::span<const double> double_values, DateIndex n, bool is_counted);
+  std::int64_t count_missing_returns(DateIndex n) const;
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
 
   const Market& market_;
@@ -92,7 +95,9 @@ class DayRunner {
   Characteristic double_var_;
   DayCounts counts_;
 
-  // The cross-section of the day, securities ascending.
+  bool is_plain_;
+  std::size_t n_names_ = 0;  // used rows and copies of the day
+  // The cross-section of the day, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
   std::vector<double> s_, double_values_;
   // The same, by group.
@@ -103,6 +108,7 @@ class DayRunner {
   std::vector<std::int8_t> sides_;
   RankScratch rank_scratch_;
   ResidualScratch residual_scratch_;
+  std::vector<CutGuess> guesses_;             // by portfolio
   std::vector<Book> now_, before_;            // by portfolio
   std::vector<int> held_now_, held_before_;   // portfolios whose book is not flat
 };

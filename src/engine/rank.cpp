@@ -5,62 +5,64 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/kernels.hpp"
+
 namespace fractile {
 namespace {
 
-/// Short where s <= low, long where s >= high: ties never straddle a cut.
-struct Cuts {
-  double low;
-  double high;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The largest whole rank that is short and the smallest that is long, by the rule itself in double.
+struct RankLimits {
+  double am, bm;
+  std::size_t low;   ///< 0: none is short
+  std::size_t high;  ///< 1 ... m
+
+  RankLimits(std::size_t m, double a, double b)
+      : am(a * static_cast<double>(m)), bm(b * static_cast<double>(m)) {
+    low = std::min(static_cast<std::size_t>(am / 100.0), m);
+    while (low < m && 100.0 * static_cast<double>(low + 1) <= am) ++low;
+    while (low > 0 && 100.0 * static_cast<double>(low) > am) --low;
+    high = std::clamp(static_cast<std::size_t>(bm / 100.0), std::size_t{1}, m);
+    while (high > 1 && 100.0 * static_cast<double>(high - 1) > bm) --high;
+    while (high < m && 100.0 * static_cast<double>(high) <= bm) ++high;
+  }
 };
 
-/// The cuts of methodology section 5: only two order statistics and their ties are needed.
-Cuts find_cuts(std::span<const double> s, double a, double b, std::vector<double>& scratch) {
-  const auto m = static_cast<std::int64_t>(s.size());
-  const double am = a * static_cast<double>(m), bm = b * static_cast<double>(m);
-  // The largest whole rank that is short, the smallest that is long, by the rule itself in double.
-  auto k_low = std::clamp(static_cast<std::int64_t>(am / 100.0), std::int64_t{0}, m);
-  while (k_low < m && 100.0 * static_cast<double>(k_low + 1) <= am) ++k_low;
-  while (k_low > 0 && 100.0 * static_cast<double>(k_low) > am) --k_low;
-  auto k_high = std::clamp(static_cast<std::int64_t>(bm / 100.0), std::int64_t{1}, m);
-  while (k_high > 1 && 100.0 * static_cast<double>(k_high - 1) > bm) --k_high;
-  while (k_high < m && 100.0 * static_cast<double>(k_high) <= bm) ++k_high;
+/// An order statistic and its ties, which share the mean of their ranks: that decides for all of them.
+struct OrderStatistic {
+  double value;
+  std::size_t below;
+  std::size_t equal;
+  double mean_rank() const noexcept { return static_cast<double>(below) + static_cast<double>(equal + 1) / 2.0; }
+};
 
-  Cuts cuts{-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-  scratch.assign(s.begin(), s.end());
-  const auto high_at = scratch.begin() + (k_high - 1);
-  std::nth_element(scratch.begin(), high_at, scratch.end());
-  const double high = *high_at;
-  double low = -std::numeric_limits<double>::infinity();
-  if (k_low > 0) {
-    const auto low_at = scratch.begin() + (k_low - 1);
-    if (k_low < k_high) std::nth_element(scratch.begin(), low_at, high_at);
-    low = *low_at;
+/// The k-th smallest (from 1) of values, of which `below` more lie under them. Reorders values.
+OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(k - 1 - below);
+  std::nth_element(values.begin(), at, values.end());
+  OrderStatistic out{*at, below, 0};
+  for (const double x : values) {
+    out.below += x < out.value;
+    out.equal += x == out.value;
   }
-  std::int64_t below_low = 0, at_low = 0, below_high = 0, at_high = 0;
-  for (const double x : s) {
-    below_low += x < low;
-    at_low += x == low;
-    below_high += x < high;
-    at_high += x == high;
-  }
-  // Names tied with an order statistic share the mean of their ranks, which decides for all of them.
-  const auto mean_rank = [](std::int64_t below, std::int64_t at) {
-    return static_cast<double>(below) + static_cast<double>(at + 1) / 2.0;
-  };
-  if (k_low > 0)
-    cuts.low = 100.0 * mean_rank(below_low, at_low) <= am
-                   ? low
-                   : std::nextafter(low, -std::numeric_limits<double>::infinity());
-  cuts.high = 100.0 * mean_rank(below_high, at_high) > bm
-                  ? high
-                  : std::nextafter(high, std::numeric_limits<double>::infinity());
+  return out;
+}
+
+Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, std::size_t m,
+               CutGuess& guess) {
+  guess = {low ? low->value : high.value, high.value, low != nullptr};
+  Cuts cuts{-kInfinity, kInfinity, m};
+  if (low)
+    cuts.low = 100.0 * low->mean_rank() <= limits.am ? low->value : std::nextafter(low->value, -kInfinity);
+  cuts.high = 100.0 * high.mean_rank() > limits.bm ? high.value : std::nextafter(high.value, kInfinity);
   return cuts;
 }
 
-void assign_single(std::span<const double> s, double a, double b, RankScratch& scratch, std::int8_t* out) {
+void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch,
+                   std::int8_t* out) {
   if (s.empty()) return;
-  const Cuts cuts = find_cuts(s, a, b, scratch.values);
+  const Cuts cuts = find_cuts(s, config.fractile[0], config.fractile[1], guess, scratch);
   for (std::size_t i = 0; i < s.size(); ++i)
     out[i] = static_cast<std::int8_t>((s[i] >= cuts.high) - (s[i] <= cuts.low));
 }
@@ -84,7 +86,8 @@ void assign_double(std::span<const double> s, std::span<const double> double_val
     for (std::size_t j = 0; j < m; ++j)
       if (scratch.bins[j] == bin) scratch.part.push_back(s[static_cast<std::size_t>(scratch.members[j])]);
     scratch.part_sides.resize(scratch.part.size());
-    assign_single(scratch.part, config.fractile[0], config.fractile[1], scratch, scratch.part_sides.data());
+    CutGuess guess;
+    assign_single(scratch.part, config, guess, scratch, scratch.part_sides.data());
     std::size_t next = 0;
     for (std::size_t j = 0; j < m; ++j)
       if (scratch.bins[j] == bin) out[scratch.members[j]] = scratch.part_sides[next++];
@@ -93,14 +96,45 @@ void assign_double(std::span<const double> s, std::span<const double> double_val
 
 }  // namespace
 
+Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
+  // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from.
+  constexpr double kBracket = 0.03;
+  constexpr std::size_t kWorthwhile = 128;
+  if (guess.is_set && values.size() >= kWorthwhile) {
+    scratch.near_low.resize(values.size() + kKernelPadding);
+    scratch.near_high.resize(values.size() + kKernelPadding);
+    const double half = kBracket * (guess.high - guess.low);
+    const Brackets brackets{guess.low - half, guess.low + half, guess.high - half, guess.high + half};
+    const BracketCount found =
+        count_brackets(values.data(), values.size(), brackets, scratch.near_low.data(), scratch.near_high.data());
+    const RankLimits limits(found.numbers, a, b);
+    const auto is_inside = [](std::size_t k, std::size_t below, std::size_t in) { return below < k && k <= below + in; };
+    if (found.numbers > 0 && is_inside(limits.low, found.below_low, found.in_low) &&
+        is_inside(limits.high, found.below_high, found.in_high)) {
+      const OrderStatistic low = select({scratch.near_low.data(), found.in_low}, limits.low, found.below_low);
+      const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, found.below_high);
+      return make_cuts(limits, &low, high, found.numbers, guess);
+    }
+  }
+  scratch.values.resize(values.size() + kKernelPadding);
+  const std::size_t m = pack_numbers(values.data(), values.size(), scratch.values.data());
+  if (m == 0) return {-kInfinity, kInfinity, 0};
+  const std::span<double> numbers(scratch.values.data(), m);
+  const RankLimits limits(m, a, b);
+  const OrderStatistic high = select(numbers, limits.high, 0);
+  if (limits.low == 0) return make_cuts(limits, nullptr, high, m, guess);
+  const OrderStatistic low = select(numbers, limits.low, 0);
+  return make_cuts(limits, &low, high, m, guess);
+}
+
 void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
-                  RankScratch& scratch, std::int8_t* out) {
+                  CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
   switch (config.input_type) {
     case InputType::value:
       if (config.sort_method == SortMethod::double_)
         assign_double(s, double_values, config, scratch, out);
       else
-        assign_single(s, config.fractile[0], config.fractile[1], scratch, out);
+        assign_single(s, config, guess, scratch, out);
       return;
     case InputType::fractile: {
       if (s.empty()) return;

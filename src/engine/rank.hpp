@@ -12,9 +12,24 @@ namespace fractile {
 
 enum Side : std::int8_t { kShort = -1, kFlat = 0, kLong = 1 };
 
+/// Short where s <= low, long where s >= high: ties never straddle a cut.
+struct Cuts {
+  double low;
+  double high;
+  std::size_t n_names;  ///< numbers among the values looked at
+};
+
+/// Where the cuts of a portfolio were the day before: a guess that saves time, never changes an answer.
+struct CutGuess {
+  double low = 0.0;
+  double high = 0.0;
+  bool is_set = false;
+};
+
 /// Memory of one thread, reused from day to day.
 struct RankScratch {
   std::vector<double> values;
+  std::vector<double> near_low, near_high;
   std::vector<double> part;
   std::vector<std::pair<double, std::int32_t>> order;
   std::vector<double> ranks;
@@ -23,10 +38,15 @@ struct RankScratch {
   std::vector<std::int8_t> part_sides;
 };
 
+/// The cuts of a single sort at percent a and b; NaN among the values is passed over. Exact: only two
+/// order statistics and their ties are needed. O(n), and two passes over the values where the guess
+/// holds.
+Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch);
+
 /// The sides of one (group, R): out[i] for s[i]. s holds no NaN. O(n) for a single sort.
 /// `double_values`: the double_var of each name (NaN: flat), read for sort_method double only.
 void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
-                  RankScratch& scratch, std::int8_t* out);
+                  CutGuess& guess, RankScratch& scratch, std::int8_t* out);
 
 /// Average ranks, 1 is lowest, ties share the mean. O(n log n).
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);

@@ -1,0 +1,120 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/rank.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace fractile {
+namespace {
+
+/// Methodology section 5 word by word: average ranks by counting, the rule name by name.
+std::vector<std::int8_t> sides_by_the_rule(const std::vector<double>& s, double a, double b) {
+  std::vector<std::int8_t> out;
+  const auto m = static_cast<double>(s.size());
+  for (const double x : s) {
+    double below = 0, equal = 0;
+    for (const double y : s) {
+      below += y < x;
+      equal += y == x;
+    }
+    const double r = below + (equal + 1) / 2;
+    out.push_back(100.0 * r <= a * m ? std::int8_t{-1} : 100.0 * r > b * m ? std::int8_t{1} : std::int8_t{0});
+  }
+  return out;
+}
+
+std::vector<std::int8_t> sides(const std::vector<double>& s, const RunConfig& config,
+                               const std::vector<double>& double_values = {}) {
+  RankScratch scratch;
+  CutGuess guess;
+  std::vector<std::int8_t> out(s.size());
+  assign_sides(s, double_values, config, guess, scratch, out.data());
+  return out;
+}
+
+RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ()) {
+  const auto coarse = *rc::gen::container<std::vector<int>>(rc::gen::inRange(-6, 6));
+  const std::vector<double> s(coarse.begin(), coarse.end());
+  RunConfig config;
+  const double a = *rc::gen::inRange(1, 980) / 10.0;
+  const double b = std::max(a, *rc::gen::inRange(1, 999) / 10.0);
+  config.fractile = {a, b};
+  RC_ASSERT(sides(s, config) == sides_by_the_rule(s, a, b));
+}
+
+RC_GTEST_PROP(Rank, SidesFollowTheRuleWithoutTies, ()) {
+  const auto whole = *rc::gen::unique<std::vector<int>>(rc::gen::arbitrary<int>());
+  std::vector<double> s(whole.begin(), whole.end());
+  RunConfig config;
+  const int a = *rc::gen::inRange(1, 100);
+  const int b = *rc::gen::inRange(a, 100);
+  config.fractile = {static_cast<double>(a), static_cast<double>(b)};
+  RC_ASSERT(sides(s, config) == sides_by_the_rule(s, a, b));
+}
+
+RC_GTEST_PROP(Rank, AGuessNeverChangesTheAnswer, ()) {
+  // Long enough for the guess to be used; coarse enough for ties at the cuts.
+  const auto coarse = *rc::gen::container<std::vector<int>>(500, rc::gen::inRange(-80, 80));
+  const std::vector<double> s(coarse.begin(), coarse.end());
+  RankScratch scratch;
+  const double low = *rc::gen::inRange(-100, 100);
+  CutGuess guess{low, low + *rc::gen::inRange(-10, 160), true}, none;
+  const Cuts guessed = find_cuts(s, 10, 90, guess, scratch), exact = find_cuts(s, 10, 90, none, scratch);
+  RC_ASSERT(guessed.low == exact.low);
+  RC_ASSERT(guessed.high == exact.high);
+  RC_ASSERT(guessed.n_names == exact.n_names);
+}
+
+RC_GTEST_PROP(Rank, IncreasingTransformKeepsTheBook, ()) {
+  const auto whole = *rc::gen::container<std::vector<int>>(rc::gen::inRange(-300, 300));
+  std::vector<double> s(whole.begin(), whole.end()), t;
+  for (const double x : s) t.push_back(std::exp(x / 50.0));
+  RC_ASSERT(sides(s, {}) == sides(t, {}));
+}
+
+TEST(Rank, AllTiedIsFlatAtTenNinety) {
+  EXPECT_EQ(sides(std::vector<double>(20, 1.5), {}), std::vector<std::int8_t>(20, 0));
+}
+
+TEST(Rank, OneNameIsLongOrFlat) {
+  EXPECT_EQ(sides({1.0}, {}), std::vector<std::int8_t>{1});  // 100 > 90
+  RunConfig config;
+  config.fractile = {99.5, 99.5};
+  EXPECT_EQ(sides({1.0}, config), std::vector<std::int8_t>{1});
+}
+
+TEST(Rank, FractileInputTakesLowestAndHighestBin) {
+  RunConfig config;
+  config.input_type = InputType::fractile;
+  EXPECT_EQ(sides({3, 1, 2, 1, 3}, config), (std::vector<std::int8_t>{1, -1, 0, -1, 1}));
+  EXPECT_EQ(sides({2, 2, 2}, config), (std::vector<std::int8_t>{0, 0, 0}));
+}
+
+TEST(Rank, DoubleSortPoolsSidesOverBins) {
+  RunConfig config;
+  config.sort_method = SortMethod::double_;
+  config.double_frac = 2;
+  config.fractile = {50, 50};
+  // Two bins of double_var (1 1 | 9 9), one name without: each bin has its own short and long.
+  EXPECT_EQ(sides({5, 6, 50, 60, 7}, config, {1, 1, 9, 9, std::nan("")}), (std::vector<std::int8_t>{-1, 1, -1, 1, 0}));
+}
+
+TEST(Rank, AverageRanksShareTies) {
+  RankScratch scratch;
+  std::vector<double> ranks;
+  average_ranks(std::vector<double>{10, 30, 10, 20}, scratch, ranks);
+  EXPECT_EQ(ranks, (std::vector<double>{1.5, 4, 1.5, 3}));
+}
+
+TEST(Rank, BinsAreCeilings) {
+  EXPECT_EQ(bin_of_rank(1.0, 10, 10), 1);
+  EXPECT_EQ(bin_of_rank(1.5, 10, 10), 2);
+  EXPECT_EQ(bin_of_rank(10.0, 10, 10), 10);
+  EXPECT_EQ(bin_of_rank(2.0, 3, 6), 1);
+}
+
+}  // namespace
+}  // namespace fractile
