@@ -1,0 +1,216 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "ingest/arrow_export.hpp"
+
+#include <cerrno>
+#include <deque>
+
+namespace fractile {
+namespace {
+
+/// A node of an exported schema or array, with all that its pointers point to.
+struct SchemaNode {
+  std::string format, name;
+  ArrowSchema schema{};
+  std::vector<ArrowSchema*> children;
+};
+struct ExportedSchema {
+  std::deque<SchemaNode> nodes;
+  std::shared_ptr<void> owner;
+};
+struct ArrayNode {
+  std::vector<const void*> buffers;
+  ArrowArray array{};
+  std::vector<ArrowArray*> children;
+};
+struct ExportedArray {
+  std::deque<ArrayNode> nodes;
+  std::shared_ptr<void> owner;
+};
+
+// Children live in their parent's storage; a consumer may still take one over and release it alone.
+void release_child_schema(ArrowSchema* schema) { schema->release = nullptr; }
+void release_child_array(ArrowArray* array) { array->release = nullptr; }
+void release_schema(ArrowSchema* schema) {
+  delete static_cast<ExportedSchema*>(schema->private_data);
+  schema->release = nullptr;
+}
+void release_array(ArrowArray* array) {
+  delete static_cast<ExportedArray*>(array->private_data);
+  array->release = nullptr;
+}
+
+ArrowSchema* copy_schema(const ArrowSchema& from, std::deque<SchemaNode>& nodes) {
+  SchemaNode& node = nodes.emplace_back();
+  node.format = from.format ? from.format : "";
+  node.name = from.name ? from.name : "";
+  node.schema.format = node.format.c_str();
+  node.schema.name = node.name.c_str();
+  node.schema.flags = from.flags;
+  node.schema.release = release_child_schema;
+  if (from.dictionary) node.schema.dictionary = copy_schema(*from.dictionary, nodes);
+  return &node.schema;
+}
+
+/// Shares the buffers; `offset` and `length` replace the array's own where length >= 0.
+ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_t length, std::deque<ArrayNode>& nodes) {
+  ArrayNode& node = nodes.emplace_back();
+  node.buffers.assign(from.buffers, from.buffers + from.n_buffers);
+  node.array = {};
+  node.array.length = length >= 0 ? length : from.length;
+  node.array.offset = length >= 0 ? offset : from.offset;
+  node.array.null_count = from.null_count == 0 ? 0 : -1;
+  node.array.n_buffers = from.n_buffers;
+  node.array.buffers = node.buffers.data();
+  node.array.release = release_child_array;
+  if (from.dictionary) node.array.dictionary = share_array(*from.dictionary, 0, -1, nodes);
+  return &node.array;
+}
+
+/// A stream over chunks of columns that were prepared as schema and array nodes on demand.
+struct Producer {
+  virtual ~Producer() = default;
+  virtual void make_schema(ArrowSchema* out) = 0;
+  virtual bool make_next(ArrowArray* out) = 0;  ///< false at the end
+};
+
+void finish_schema(std::unique_ptr<ExportedSchema> exported, const std::vector<ArrowSchema*>& children, ArrowSchema* out) {
+  SchemaNode& root = exported->nodes.emplace_back();
+  root.format = "+s";
+  root.children = children;
+  *out = {};
+  out->format = root.format.c_str();
+  out->name = root.name.c_str();
+  out->n_children = static_cast<std::int64_t>(root.children.size());
+  out->children = root.children.data();
+  out->release = release_schema;
+  out->private_data = exported.release();
+}
+
+void finish_array(std::unique_ptr<ExportedArray> exported, const std::vector<ArrowArray*>& children, std::int64_t length,
+                  ArrowArray* out) {
+  ArrayNode& root = exported->nodes.emplace_back();
+  root.buffers = {nullptr};
+  root.children = children;
+  *out = {};
+  out->length = length;
+  out->n_buffers = 1;
+  out->buffers = root.buffers.data();
+  out->n_children = static_cast<std::int64_t>(root.children.size());
+  out->children = root.children.data();
+  out->release = release_array;
+  out->private_data = exported.release();
+}
+
+class ColumnsProducer : public Producer {
+ public:
+  ColumnsProducer(std::shared_ptr<ArrowBatches> batches, std::vector<int> columns)
+      : batches_(std::move(batches)), columns_(std::move(columns)) {
+    for (const int column : columns_) chunks_.push_back(batches_->chunks(column));
+  }
+  void make_schema(ArrowSchema* out) override {
+    auto exported = std::make_unique<ExportedSchema>();
+    exported->owner = batches_;
+    std::vector<ArrowSchema*> children;
+    for (const int column : columns_) children.push_back(copy_schema(batches_->schema(column), exported->nodes));
+    finish_schema(std::move(exported), children, out);
+  }
+  bool make_next(ArrowArray* out) override {
+    if (chunks_.empty() || next_ >= chunks_[0].size()) return false;
+    auto exported = std::make_unique<ExportedArray>();
+    exported->owner = batches_;
+    std::vector<ArrowArray*> children;
+    for (const auto& chunks : chunks_)
+      children.push_back(share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported->nodes));
+    finish_array(std::move(exported), children, chunks_[0][next_].length, out);
+    ++next_;
+    return true;
+  }
+
+ private:
+  std::shared_ptr<ArrowBatches> batches_;
+  std::vector<int> columns_;
+  std::vector<std::vector<ArrowBatches::Chunk>> chunks_;
+  std::size_t next_ = 0;
+};
+
+class TableProducer : public Producer {
+ public:
+  TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner)
+      : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {}
+  void make_schema(ArrowSchema* out) override {
+    auto exported = std::make_unique<ExportedSchema>();
+    exported->owner = owner_;
+    std::vector<ArrowSchema*> children;
+    for (const ExportColumn& column : columns_) {
+      ArrowSchema plain{};
+      plain.format = column.format.c_str();
+      plain.name = column.name.c_str();
+      plain.flags = ARROW_FLAG_NULLABLE;
+      children.push_back(copy_schema(plain, exported->nodes));
+    }
+    finish_schema(std::move(exported), children, out);
+  }
+  bool make_next(ArrowArray* out) override {
+    if (is_done_) return false;
+    is_done_ = true;
+    auto exported = std::make_unique<ExportedArray>();
+    exported->owner = owner_;
+    std::vector<ArrowArray*> children;
+    for (ExportColumn& column : columns_) {
+      ArrowArray plain{};
+      plain.length = n_rows_;
+      plain.null_count = column.buffers[0] ? -1 : 0;
+      plain.n_buffers = static_cast<std::int64_t>(column.buffers.size());
+      plain.buffers = column.buffers.data();
+      children.push_back(share_array(plain, 0, n_rows_, exported->nodes));
+    }
+    finish_array(std::move(exported), children, n_rows_, out);
+    return true;
+  }
+
+ private:
+  std::vector<ExportColumn> columns_;
+  std::int64_t n_rows_;
+  std::shared_ptr<void> owner_;
+  bool is_done_ = false;
+};
+
+void export_stream(std::unique_ptr<Producer> producer, ArrowArrayStream* out) {
+  *out = {};
+  out->get_schema = [](ArrowArrayStream* stream, ArrowSchema* schema) -> int {
+    try {
+      static_cast<Producer*>(stream->private_data)->make_schema(schema);
+      return 0;
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    }
+  };
+  out->get_next = [](ArrowArrayStream* stream, ArrowArray* array) -> int {
+    try {
+      if (!static_cast<Producer*>(stream->private_data)->make_next(array)) *array = {};
+      return 0;
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    }
+  };
+  out->get_last_error = [](ArrowArrayStream*) -> const char* { return "out of memory"; };
+  out->release = [](ArrowArrayStream* stream) {
+    delete static_cast<Producer*>(stream->private_data);
+    stream->release = nullptr;
+  };
+  out->private_data = producer.release();
+}
+
+}  // namespace
+
+void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner,
+                  ArrowArrayStream* out) {
+  export_stream(std::make_unique<TableProducer>(std::move(columns), n_rows, std::move(owner)), out);
+}
+
+void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns,
+                    ArrowArrayStream* out) {
+  export_stream(std::make_unique<ColumnsProducer>(batches, columns), out);
+}
+
+}  // namespace fractile

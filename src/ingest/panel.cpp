@@ -1,0 +1,86 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "fractile/panel.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "formats/formats.hpp"
+#include "fractile/error.hpp"
+#include "ingest/arrow_column.hpp"
+#include "ingest/arrow_export.hpp"
+
+namespace fractile {
+namespace {
+
+std::string hash_file(const std::filesystem::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (!file)
+    throw Error(ErrorCode::UNREADABLE_PANEL,
+                "expected a readable panel file, found none at \"" + path.string() + "\". Check the path.");
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), &XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  std::vector<char> block(std::size_t{1} << 20);
+  while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get()))
+    XXH3_128bits_update(state.get(), block.data(), n);
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+/// Parquet keeps columns apart, so each is read when it is asked for.
+class ParquetPanel : public PanelSource {
+ public:
+  explicit ParquetPanel(std::filesystem::path path) : path_(std::move(path)), hash_(hash_file(path_)) {}
+  std::vector<std::string> column_names() override {
+    return formats::column_names(path_.string(), ErrorCode::UNREADABLE_PANEL);
+  }
+  void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) override {
+    formats::open_file(path_.string(), names, ErrorCode::UNREADABLE_PANEL, out);
+  }
+  std::string source_name() const override { return path_.filename().string(); }
+  std::string source_hash() const override { return hash_; }
+
+ private:
+  std::filesystem::path path_;
+  std::string hash_;
+};
+
+/// Batches in memory, given out again column by column without a copy.
+class CollectedPanel : public PanelSource {
+ public:
+  CollectedPanel(ArrowArrayStream* stream, std::string name, std::string hash)
+      : batches_(std::make_shared<ArrowBatches>(stream)), name_(std::move(name)), hash_(std::move(hash)) {}
+  std::vector<std::string> column_names() override { return batches_->names(); }
+  void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) override {
+    std::vector<int> columns;
+    for (const std::string& name : names) columns.push_back(batches_->find(name));
+    export_columns(batches_, columns, out);
+  }
+  std::string source_name() const override { return name_; }
+  std::string source_hash() const override { return hash_; }
+
+ private:
+  std::shared_ptr<ArrowBatches> batches_;
+  std::string name_;
+  std::string hash_;
+};
+
+}  // namespace
+
+std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path) {
+  if (formats::format_of_path(path.string(), ErrorCode::UNREADABLE_PANEL) == "parquet")
+    return std::make_unique<ParquetPanel>(path);
+  std::string hash = hash_file(path);
+  ArrowArrayStream stream{};
+  formats::open_file(path.string(), {}, ErrorCode::UNREADABLE_PANEL, &stream);
+  return std::make_unique<CollectedPanel>(&stream, path.filename().string(), std::move(hash));
+}
+
+std::unique_ptr<PanelSource> collect_panel(ArrowArrayStream* stream, std::string source_name) {
+  return std::make_unique<CollectedPanel>(stream, std::move(source_name), "");
+}
+
+}  // namespace fractile

@@ -1,0 +1,141 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "fractile/signal.hpp"
+
+#include <memory>
+
+#include "fractile/error.hpp"
+#include "ingest/arrow_column.hpp"
+
+namespace fractile {
+namespace {
+
+using Chunk = ArrowBatches::Chunk;
+
+/// One column of a signal: as it came where that serves, else converted.
+class ColumnReader {
+ public:
+  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, Signal& signal) : batches_(batches), signal_(signal) {}
+
+  const std::int64_t* read_ids(int column) {
+    const ArrowType type = describe_type(batches_->schema(column));
+    if (type.kind != ArrowKind::integer)
+      refuse(column, type, "whole numbers", "Convert it, for example df.astype({\"" + name(column) + "\": \"Int64\"}).");
+    if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary)
+      if (const auto* values = as_it_is<std::int64_t>(column)) return values;
+    return convert<std::int64_t>(column, [](const ArrowSchema& schema, const Chunk& chunk, std::int64_t* out) {
+      read_integers(schema, chunk, kMissingId, out);
+    });
+  }
+
+  const double* read_values(int column) {
+    const ArrowType type = describe_type(batches_->schema(column));
+    if (type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
+      refuse(column, type, "numbers", "Convert it to float64 first.");
+    if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
+      if (const auto* values = as_it_is<double>(column)) return values;
+    return convert<double>(column, read_doubles);
+  }
+
+  DateColumn read_dates(int column) {
+    const ArrowType type = describe_type(batches_->schema(column));
+    const bool is_date = type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
+    if (type.name == "null") return {};
+    if (!is_date)
+      refuse(column, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(column) + "\"]).");
+    if (!type.is_dictionary && type.timezone.empty()) {
+      if (type.kind == ArrowKind::date && type.bits == 32)
+        if (const auto* values = as_it_is<Day>(column)) return {values, DateUnit::day};
+      if (type.kind == ArrowKind::timestamp || (type.kind == ArrowKind::date && type.bits == 64))
+        if (const auto* values = as_it_is<std::int64_t>(column)) return {values, type.unit};
+    }
+    return {convert<std::int64_t>(column, read_times), DateUnit::nanosecond};
+  }
+
+ private:
+  std::string name(int column) const { return batches_->names()[static_cast<std::size_t>(column)]; }
+
+  [[noreturn]] void refuse(int column, const ArrowType& type, const char* expected, const std::string& remedy) const {
+    throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" + name(column) +
+                                            "\", found " + type.name + ". " + remedy);
+  }
+
+  /// The column's own memory, where it is one chunk without nulls.
+  template <class T>
+  const T* as_it_is(int column) const {
+    const std::vector<Chunk> chunks = batches_->chunks(column);
+    if (chunks.size() != 1) return nullptr;
+    const ArrowArray& array = *chunks[0].array;
+    if (array.null_count != 0 && array.n_buffers > 0 && array.buffers[0]) return nullptr;
+    const auto* values = array.n_buffers > 1 ? static_cast<const T*>(array.buffers[1]) : nullptr;
+    const bool is_aligned = reinterpret_cast<std::uintptr_t>(values) % alignof(T) == 0;
+    return values && is_aligned ? values + chunks[0].offset : nullptr;
+  }
+
+  template <class T, class Read>
+  const T* convert(int column, Read&& read) {
+    auto values = std::make_shared<std::vector<T>>(static_cast<std::size_t>(batches_->n_rows()));
+    T* out = values->data();
+    for (const Chunk& chunk : batches_->chunks(column)) {
+      read(batches_->schema(column), chunk, out);
+      out += chunk.length;
+    }
+    const T* data = values->data();
+    signal_.owners.push_back(std::move(values));
+    return data;
+  }
+
+  const std::shared_ptr<ArrowBatches>& batches_;
+  Signal& signal_;
+};
+
+[[noreturn]] void refuse_missing(const ArrowBatches& batches, const std::string& wanted, bool is_value) {
+  std::string found;
+  for (const std::string& name : batches.names()) found += (found.empty() ? "" : ", ") + name;
+  std::string remedy = "Rename the column.";
+  if (is_value) {
+    for (const std::string& name : batches.names())
+      if (name != "security_id" && !name.starts_with("date_")) {
+        remedy = "Pass sigvar=\"" + name + "\".";
+        break;
+      }
+  }
+  throw Error(ErrorCode::UNKNOWN_COLUMN,
+              "expected a column \"" + wanted + "\", found " + (found.empty() ? "no columns" : found) + ". " + remedy);
+}
+
+}  // namespace
+
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars) {
+  const auto batches = std::make_shared<ArrowBatches>(stream);
+  Signal signal;
+  signal.owners.push_back(batches);
+  ColumnReader reader(batches, signal);
+  const auto require = [&](const std::string& name, bool is_value) {
+    const int column = batches->find(name);
+    if (column < 0) refuse_missing(*batches, name, is_value);
+    return column;
+  };
+  const int id = require("security_id", false), date_sig = require("date_sig", false);
+  for (const std::string& sigvar : sigvars) require(sigvar, true);
+  signal.keys.n_rows = batches->n_rows();
+  if (signal.keys.n_rows == 0)
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
+  signal.keys.security_id = reader.read_ids(id);
+  signal.keys.date_sig = reader.read_dates(date_sig);
+  if (!signal.keys.date_sig)
+    throw Error(ErrorCode::NO_USABLE_ROWS, "expected dates in column \"date_sig\", found only missing values. Fill it.");
+  const auto optional = [&](const char* name) {
+    const int column = batches->find(name);
+    return column < 0 ? DateColumn{} : reader.read_dates(column);
+  };
+  signal.keys.date_avail = optional("date_avail");
+  signal.keys.date_ret = optional("date_ret");
+  signal.keys.date_openret = optional("date_openret");
+  for (const std::string& sigvar : sigvars) {
+    signal.names.push_back(sigvar);
+    signal.values.push_back(reader.read_values(batches->find(sigvar)));
+  }
+  return signal;
+}
+
+}  // namespace fractile
