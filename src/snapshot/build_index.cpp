@@ -1,0 +1,248 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "snapshot/build_index.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "fractile/error.hpp"
+#include "snapshot/durable_files.hpp"
+#include "snapshot/layout.hpp"
+#include "snapshot/mapping.hpp"
+
+namespace fractile {
+namespace {
+
+constexpr std::int64_t kMaxCalendarSpan = 366 * 400;
+
+void refuse_null_keys(const PanelKeys& keys) {
+  std::int64_t nulls = 0, first = -1;
+  for (std::size_t i = 0; i < keys.date.size(); ++i)
+    if (keys.security_id[i] == kMissingId || keys.date[i] == kMissingDay) {
+      if (first < 0) first = static_cast<std::int64_t>(i);
+      ++nulls;
+    }
+  if (nulls > 0)
+    throw Error(ErrorCode::PANEL_NULL_KEY,
+                fmt::format("expected a security_id and a date in every row, found {} rows without; the first is row "
+                            "{}. Drop or fill them.",
+                            nulls, first));
+}
+
+/// Different dates, ascending, and each row's number among them.
+std::vector<Day> number_dates(std::vector<Day>& date) {
+  const auto [low, high] = std::minmax_element(date.begin(), date.end());
+  const Day first = *low;
+  const std::int64_t span = std::int64_t{*high} - first + 1;
+  if (span > kMaxCalendarSpan)
+    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected dates within 400 years, found {} to {}. Check the "
+                                                        "unit of the date column.",
+                                                        format_day(*low), format_day(*high)));
+  std::vector<DateIndex> number(static_cast<std::size_t>(span), -1);
+  for (const Day day : date) number[static_cast<std::size_t>(day - first)] = 0;
+  std::vector<Day> dates;
+  for (std::size_t c = 0; c < number.size(); ++c)
+    if (number[c] == 0) {
+      number[c] = static_cast<DateIndex>(dates.size());
+      dates.push_back(first + static_cast<Day>(c));
+    }
+  for (Day& day : date) day = number[static_cast<std::size_t>(day - first)];
+  return dates;
+}
+
+/// Different ids, ascending.
+std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
+  std::vector<std::int64_t> out;
+  constexpr std::size_t kCompact = std::size_t{1} << 22;
+  const auto compact = [&out] {
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+  };
+  std::size_t limit = kCompact;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i > 0 && ids[i] == ids[i - 1]) continue;
+    out.push_back(ids[i]);
+    if (out.size() < limit) continue;
+    compact();
+    limit = std::max(kCompact, 2 * out.size());
+  }
+  compact();
+  return out;
+}
+
+std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& ids,
+                                             const std::vector<std::int64_t>& unique) {
+  std::vector<SecurityIndex> out(ids.size());
+  const std::uint64_t span = static_cast<std::uint64_t>(unique.back()) - static_cast<std::uint64_t>(unique.front());
+  std::vector<SecurityIndex> table;
+  if (span < (std::uint64_t{1} << 26)) {
+    table.resize(static_cast<std::size_t>(span) + 1);
+    for (std::size_t i = 0; i < unique.size(); ++i)
+      table[static_cast<std::size_t>(unique[i] - unique.front())] = static_cast<SecurityIndex>(i);
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i > 0 && ids[i] == ids[i - 1])
+      out[i] = out[i - 1];
+    else if (!table.empty())
+      out[i] = table[static_cast<std::size_t>(ids[i] - unique.front())];
+    else
+      out[i] = static_cast<SecurityIndex>(std::lower_bound(unique.begin(), unique.end(), ids[i]) - unique.begin());
+  }
+  return out;
+}
+
+/// Places of a counting sort: where each key's first element goes.
+template <class Key>
+std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_t n_keys) {
+  std::vector<std::uint32_t> place(n_keys + 1, 0);
+  for (const Key key : keys) ++place[static_cast<std::size_t>(key) + 1];
+  for (std::size_t k = 0; k < n_keys; ++k) place[k + 1] += place[k];
+  return place;
+}
+
+void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& index) {
+  const auto n_days = static_cast<std::int64_t>(index.dates.size());
+  std::int64_t row = 0;
+  for (std::int64_t first = 0; first < n_days; first += layout::kSegmentDays) {
+    SegmentInfo segment;
+    segment.first_day = first;
+    segment.days = std::min(layout::kSegmentDays, n_days - first);
+    std::int64_t at = row;
+    for (std::int64_t n = first; n < first + segment.days; ++n) {
+      index.row_begin.push_back(static_cast<RowIndex>(at));
+      at += day_place[static_cast<std::size_t>(n) + 1] - day_place[static_cast<std::size_t>(n)];
+      index.row_end.push_back(static_cast<RowIndex>(at));
+    }
+    segment.rows = at - row;
+    segment.rows_padded = (segment.rows + layout::kRowQuantum - 1) / layout::kRowQuantum * layout::kRowQuantum;
+    row += segment.rows_padded;
+    index.segments.push_back(std::move(segment));
+  }
+  index.security_of_row.assign(static_cast<std::size_t>(row), -1);
+}
+
+[[noreturn]] void refuse_duplicates(const PanelIndex& index, std::int64_t count, SecurityIndex security, DateIndex n) {
+  throw Error(ErrorCode::PANEL_DUPLICATE_ROW,
+              fmt::format("expected one row a (security_id, date), found {} more; the first is security_id {} on {}. "
+                          "Keep one row of each.",
+                          count, index.security_ids[static_cast<std::size_t>(security)],
+                          format_day(index.dates[static_cast<std::size_t>(n)])));
+}
+
+/// Lives of securities, the row before each row, and the row of each (security, day).
+void link_rows(PanelIndex& index) {
+  const std::size_t n_securities = index.security_ids.size();
+  index.first_day.assign(n_securities, -1);
+  index.last_day.assign(n_securities, -1);
+  index.previous_row.assign(index.security_of_row.size(), kNoRow);
+  std::vector<RowIndex> newest(n_securities, kNoRow);
+  const auto n_days = static_cast<DateIndex>(index.dates.size());
+  for (DateIndex n = 0; n < n_days; ++n)
+    for (RowIndex row = index.row_begin[static_cast<std::size_t>(n)]; row < index.row_end[static_cast<std::size_t>(n)]; ++row) {
+      const auto security = static_cast<std::size_t>(index.security_of_row[static_cast<std::size_t>(row)]);
+      index.previous_row[static_cast<std::size_t>(row)] = newest[security];
+      newest[security] = row;
+      if (index.first_day[security] < 0) index.first_day[security] = n;
+      index.last_day[security] = n;
+    }
+  std::int64_t entries = 0;
+  for (std::size_t i = 0; i < n_securities; ++i) {
+    index.row_of_begin.push_back(static_cast<std::int32_t>(entries));
+    entries += index.last_day[i] - index.first_day[i] + 1;
+    if (entries > layout::kMaxRows)
+      throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} (security, day) places, found more. "
+                                                          "Split the panel by date.",
+                                                          layout::kMaxRows));
+  }
+  index.row_of.assign(static_cast<std::size_t>(entries), kNoRow);
+  for (DateIndex n = 0; n < n_days; ++n)
+    for (RowIndex row = index.row_begin[static_cast<std::size_t>(n)]; row < index.row_end[static_cast<std::size_t>(n)]; ++row) {
+      const auto security = static_cast<std::size_t>(index.security_of_row[static_cast<std::size_t>(row)]);
+      index.row_of[static_cast<std::size_t>(index.row_of_begin[security] + n - index.first_day[security])] = row;
+    }
+}
+
+}  // namespace
+
+PanelIndex build_index(PanelKeys keys) {
+  const std::size_t n_rows = keys.date.size();
+  if (n_rows == 0)
+    throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
+  if (static_cast<std::int64_t>(n_rows) > layout::kMaxRows - layout::kRowQuantum * 4096)
+    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected fewer than {} rows, found {}. Split the panel by date.",
+                                                        layout::kMaxRows, n_rows));
+  refuse_null_keys(keys);
+  PanelIndex index;
+  index.dates = number_dates(keys.date);
+  index.security_ids = unique_ids(keys.security_id);
+  const std::vector<SecurityIndex> security = number_securities(keys.security_id, index.security_ids);
+  keys.security_id = {};
+  const std::vector<DateIndex>& day = keys.date;
+
+  // Source rows by security, then each to the next free place of its day: securities ascend within days.
+  std::vector<std::uint32_t> place = count_places(security, index.security_ids.size());
+  std::vector<std::uint32_t> by_security(n_rows);
+  for (std::size_t i = 0; i < n_rows; ++i)
+    by_security[place[static_cast<std::size_t>(security[i])]++] = static_cast<std::uint32_t>(i);
+  lay_out_segments(count_places(day, index.dates.size()), index);
+  std::vector<RowIndex> next = index.row_begin;
+  index.row_of_source.resize(n_rows);
+  std::int64_t duplicates = 0;
+  SecurityIndex first_security = -1;
+  DateIndex first_day = -1;
+  for (const std::uint32_t i : by_security) {
+    const auto n = static_cast<std::size_t>(day[i]);
+    const RowIndex row = next[n]++;
+    if (row > index.row_begin[n] && index.security_of_row[static_cast<std::size_t>(row) - 1] == security[i]) {
+      if (duplicates++ == 0) {
+        first_security = security[i];
+        first_day = day[i];
+      }
+    }
+    index.security_of_row[static_cast<std::size_t>(row)] = security[i];
+    index.row_of_source[i] = row;
+  }
+  if (duplicates > 0) refuse_duplicates(index, duplicates, first_security, first_day);
+  link_rows(index);
+  return index;
+}
+
+void write_index(const PanelIndex& index, const std::filesystem::path& path, Manifest& manifest) {
+  using layout::kPageBytes;
+  layout::FileHeader header = layout::make_header(layout::FileKind::index);
+  std::array<std::span<const std::byte>, layout::kNIndexSections> sections;
+  const auto section = [&](layout::IndexSection which, const auto& values) {
+    sections[which] = std::as_bytes(std::span(values));
+    header.sections[which].count = values.size();
+  };
+  section(layout::kDates, index.dates);
+  section(layout::kSecurityIds, index.security_ids);
+  section(layout::kRowBegin, index.row_begin);
+  section(layout::kRowEnd, index.row_end);
+  section(layout::kFirstDay, index.first_day);
+  section(layout::kLastDay, index.last_day);
+  section(layout::kRowOfBegin, index.row_of_begin);
+  section(layout::kSecurityOfRow, index.security_of_row);
+  section(layout::kPreviousRow, index.previous_row);
+  section(layout::kRowOf, index.row_of);
+  std::size_t at = kPageBytes;
+  for (std::size_t s = 0; s < sections.size(); ++s) {
+    header.sections[s].offset = at;
+    at += (sections[s].size() + kPageBytes - 1) / kPageBytes * kPageBytes;
+  }
+  header.data_bytes = at - kPageBytes;
+  seal_header(header);
+  static constexpr std::array<std::byte, kPageBytes> kZeros{};
+  std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span(&header, 1))};
+  for (const auto& bytes : sections) {
+    parts.push_back(bytes);
+    parts.push_back(std::span(kZeros).first((kPageBytes - bytes.size() % kPageBytes) % kPageBytes));
+  }
+  write_durably(path, parts);
+  manifest.index_bytes = at;
+  manifest.index_hash = hash_parts(std::span(parts).subspan(1));
+}
+
+}  // namespace fractile

@@ -1,0 +1,166 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "snapshot/catalog.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <tuple>
+#include <utility>
+
+#include "fractile/error.hpp"
+#include "fractile/snapshot.hpp"
+#include "snapshot/durable_files.hpp"
+#include "snapshot/layout.hpp"
+#include "snapshot/manifest.hpp"
+
+namespace fractile {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void throw_no_snapshots(const fs::path& root) {
+  std::string shown = root.string();
+  if (!shown.ends_with('/')) shown += '/';
+  throw Error(ErrorCode::NO_SNAPSHOTS,
+              "No snapshots found in " + shown +
+                  ". Make the demo with `fractile demo`, or one of your own data with `fractile snapshot create ID "
+                  "--panel FILE` (poc/catalog.py shows it from Python). $FRACTILE_SNAPSHOTS or root names another "
+                  "folder.");
+}
+
+/// Names of finished snapshots, in any order.
+std::vector<std::string> snapshot_names(const fs::path& root) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with('.') && fs::exists(entry.path() / kManifestFile, ignored)) names.push_back(name);
+  }
+  return names;
+}
+
+/// Levenshtein's distance.
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t kept = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = kept;
+    }
+  }
+  return row.back();
+}
+
+void remove_all_quietly(const fs::path& path) {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
+
+}  // namespace
+
+fs::path snapshot_root(const std::optional<fs::path>& root) {
+  if (root) return *root;
+  const char* named = std::getenv("FRACTILE_SNAPSHOTS");
+  return named && *named ? fs::path(named) : fs::path("snapshots");
+}
+
+fs::path find_snapshot(const fs::path& root, const std::string& id) {
+  const std::vector<std::string> names = snapshot_names(root);
+  if (std::find(names.begin(), names.end(), id) != names.end()) return root / id;
+  if (names.empty()) throw_no_snapshots(root);
+  const auto nearest = std::min_element(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(a, id) < edit_distance(b, id);
+  });
+  std::string found;
+  constexpr std::size_t kMaxShown = 20;
+  for (std::size_t i = 0; i < std::min(names.size(), kMaxShown); ++i) found += (i ? ", " : "") + names[i];
+  throw Error(ErrorCode::SNAPSHOT_NOT_FOUND,
+              fmt::format("expected a snapshot in \"{}\", found no \"{}\" but {}. Did you mean \"{}\"?", root.string(),
+                          id, found, *nearest));
+}
+
+std::vector<SnapshotInfo> list_snapshots(const fs::path& root, std::vector<std::string>* damaged) {
+  std::vector<SnapshotInfo> out;
+  for (const std::string& name : snapshot_names(root)) {
+    try {
+      out.push_back(read_manifest(root / name).info);
+    } catch (const Error& error) {
+      if (damaged) damaged->push_back(name);
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const SnapshotInfo& a, const SnapshotInfo& b) {
+    return std::tie(a.created, a.id) < std::tie(b.created, b.id);
+  });
+  return out;
+}
+
+SnapshotInfo read_snapshot_info(const fs::path& root, const std::string& id) {
+  return read_manifest(find_snapshot(root, id)).info;
+}
+
+std::string newest_snapshot(const fs::path& root) {
+  const std::vector<SnapshotInfo> all = list_snapshots(root);
+  if (all.empty()) throw_no_snapshots(root);
+  return all.back().id;
+}
+
+void remove_snapshot(const fs::path& root, const std::string& id) {
+  const fs::path path = find_snapshot(root, id);
+  // Out of the catalog in one step, then file by file; other snapshots hold their own links.
+  const fs::path aside = root / fmt::format(".{}.{}.removed.tmp", id, ::getpid());
+  if (!rename_if_absent(path, aside)) throw_io_failure("move aside", path);
+  sync_directory(root);
+  remove_all_quietly(aside);
+}
+
+void remove_stale_builds(const fs::path& root) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root, ignored)) {
+    // ".<id>.<pid>.<random>.tmp"
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
+    name.resize(name.size() - 4);
+    const auto random = name.rfind('.');
+    const auto pid_at = random == std::string::npos ? random : name.rfind('.', random - 1);
+    if (pid_at == std::string::npos) continue;
+    const long pid = std::strtol(name.c_str() + pid_at + 1, nullptr, 10);
+    const bool is_alive = pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+    if (!is_alive) remove_all_quietly(entry.path());
+  }
+}
+
+void verify_snapshot(const fs::path& root, const std::string& id) {
+  const fs::path path = find_snapshot(root, id);
+  const Manifest manifest = read_manifest(path);
+  const auto check = [&](const fs::path& file, std::uint64_t bytes, const std::string& hash) {
+    std::ifstream in(file, std::ios::binary);
+    std::vector<char> data(bytes);
+    in.read(data.data(), static_cast<std::streamsize>(bytes));
+    const bool is_whole = in && in.peek() == std::ifstream::traits_type::eof();
+    const std::size_t skip = std::min<std::size_t>(layout::kPageBytes, data.size());
+    const std::string found = hash_bytes(data.data() + skip, data.size() - skip);
+    if (!is_whole || found != hash)
+      throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+                  fmt::format("expected content with hash {}, found {} at \"{}\". Restore the snapshot from a copy, or "
+                              "create it again.",
+                              hash, is_whole ? found : "another length", file.string()));
+  };
+  check(path / kIndexFile, manifest.index_bytes, manifest.index_hash);
+  for (std::size_t s = 0; s < manifest.segments.size(); ++s)
+    for (const auto& [name, file] : manifest.segments[s].files)
+      check(path / segment_directory(s) / name, file.bytes, file.hash);
+  if (compute_content_hash(manifest) != manifest.info.content_hash)
+    throw Error(ErrorCode::CORRUPT_SNAPSHOT, "expected the content_hash of its columns, found another in \"" +
+                                                 path.string() + "\". Create the snapshot again.");
+  Snapshot::open(root, id, Verify::layout);  // headers and index
+}
+
+}  // namespace fractile

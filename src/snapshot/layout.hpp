@@ -1,0 +1,72 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+/// The bytes of a snapshot's files, as docs/snapshot_format.md describes them.
+namespace fractile::layout {
+
+inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::array<char, 8> kMagic{'F', 'R', 'A', 'C', 'T', 'I', 'L', 'E'};
+/// Data begins on a page of its own, so that segments can be mapped one behind the other.
+inline constexpr std::size_t kPageBytes = 4096;
+/// A segment's rows are padded to whole pages of the narrowest type (4 bytes).
+inline constexpr std::int64_t kRowQuantum = 1024;
+inline constexpr std::int64_t kSegmentDays = 256;
+/// Row numbers are 32 bits wide.
+inline constexpr std::int64_t kMaxRows = std::int64_t{2000} << 20;
+
+enum class FileKind : std::uint32_t { index = 1, column = 2 };
+enum class ValueType : std::uint32_t { none = 0, float32 = 1, float64 = 2, int32 = 3 };
+inline constexpr std::size_t value_bytes(ValueType type) noexcept { return type == ValueType::float64 ? 8 : 4; }
+
+struct Section {
+  std::uint64_t offset;  ///< in the file, a multiple of kPageBytes
+  std::uint64_t count;   ///< elements
+};
+
+/// Sections of index.bin, in this order.
+enum IndexSection : std::size_t {
+  kDates,          ///< int32, days since 1970-01-01, ascending
+  kSecurityIds,    ///< int64, ascending
+  kRowBegin,       ///< int32 a day
+  kRowEnd,         ///< int32 a day
+  kFirstDay,       ///< int32 a security
+  kLastDay,        ///< int32 a security
+  kRowOfBegin,     ///< int32 a security
+  kSecurityOfRow,  ///< int32 a row, -1 in padding
+  kPreviousRow,    ///< int32 a row, -1 where there is none
+  kRowOf,          ///< int32 a (security, day from its first to its last), -1 where there is none
+  kNIndexSections
+};
+inline constexpr std::array<std::uint64_t, kNIndexSections> kSectionBytes{4, 8, 4, 4, 4, 4, 4, 4, 4, 4};
+
+struct FileHeader {
+  std::array<char, 8> magic;
+  std::uint32_t version;
+  FileKind kind;
+  ValueType value_type;
+  std::uint32_t stride;        ///< values a row
+  std::uint64_t rows;          ///< of the segment, without padding
+  std::uint64_t rows_padded;
+  std::uint64_t data_bytes;    ///< behind the header
+  std::array<Section, kNIndexSections> sections;  ///< of an index, else zero
+  std::uint64_t header_hash;   ///< XXH3, 64 bits, of the header with this field zero
+  std::array<std::uint8_t, kPageBytes - 56 - 16 * kNIndexSections> padding;
+};
+static_assert(sizeof(FileHeader) == kPageBytes);
+static_assert(offsetof(FileHeader, sections) == 48);
+
+inline FileHeader make_header(FileKind kind) noexcept {
+  FileHeader header;
+  std::memset(&header, 0, sizeof header);
+  header.magic = kMagic;
+  header.version = kFormatVersion;
+  header.kind = kind;
+  return header;
+}
+
+}  // namespace fractile::layout

@@ -1,0 +1,194 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "snapshot/manifest.hpp"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "fractile/error.hpp"
+#include "snapshot/durable_files.hpp"
+#include "snapshot/layout.hpp"
+
+namespace fractile {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::string_view kHashKey = "manifest_hash";
+
+const char* kind_name(ColumnKind kind) {
+  switch (kind) {
+    case ColumnKind::real: return "real";
+    case ColumnKind::integer: return "integer";
+    case ColumnKind::text: return "text";
+  }
+  return "real";
+}
+
+ColumnKind kind_of(const std::string& name) {
+  if (name == "integer") return ColumnKind::integer;
+  return name == "text" ? ColumnKind::text : ColumnKind::real;
+}
+
+Json column_to_json(const ColumnInfo& column) {
+  Json types = Json::array();
+  if (column.float32) types.push_back("float32");
+  if (column.float64) types.push_back("float64");
+  if (column.kind != ColumnKind::real) types.push_back("int32");
+  return {{"name", column.name},   {"kind", kind_name(column.kind)}, {"unit", column.unit}, {"types", types},
+          {"whole", column.whole}, {"missing", column.missing},      {"hash", column.hash}};
+}
+
+ColumnInfo column_from_json(const Json& json) {
+  ColumnInfo column;
+  column.name = json.at("name");
+  column.kind = kind_of(json.at("kind"));
+  column.unit = json.at("unit");
+  for (const std::string type : json.at("types")) {
+    column.float32 |= type == "float32";
+    column.float64 |= type == "float64";
+  }
+  column.whole = json.at("whole");
+  column.missing = json.at("missing");
+  column.hash = json.at("hash");
+  return column;
+}
+
+Day day_from_json(const Json& json) {
+  Day day = kMissingDay;
+  if (!parse_day(json.get<std::string>(), day)) throw std::runtime_error("a date that is none");
+  return day;
+}
+
+Manifest manifest_from_json(const Json& json) {
+  Manifest manifest;
+  SnapshotInfo& info = manifest.info;
+  info.id = json.at("id");
+  info.created = json.at("created");
+  info.engine_version = json.at("engine_version");
+  info.source_name = json.at("source").at("name");
+  info.source_hash = json.at("source").at("hash");
+  info.parent = json.at("parent");
+  info.n_rows = json.at("rows");
+  info.n_securities = json.at("securities");
+  info.n_dates = json.at("dates").at("count");
+  info.first_date = day_from_json(json.at("dates").at("first"));
+  info.last_date = day_from_json(json.at("dates").at("last"));
+  info.content_hash = json.at("content_hash");
+  for (const Json& column : json.at("columns")) info.columns.push_back(column_from_json(column));
+  manifest.index_bytes = json.at("index").at("bytes");
+  manifest.index_hash = json.at("index").at("hash");
+  info.bytes = static_cast<std::int64_t>(manifest.index_bytes);
+  for (const Json& part : json.at("segments")) {
+    SegmentInfo segment;
+    segment.first_day = part.at("first_day");
+    segment.days = part.at("days");
+    segment.rows = part.at("rows");
+    segment.rows_padded = part.at("rows_padded");
+    for (const auto& [name, file] : part.at("files").items()) {
+      segment.files[name] = {file.at("bytes"), file.at("hash")};
+      info.bytes += file.at("bytes").get<std::int64_t>();
+    }
+    manifest.segments.push_back(std::move(segment));
+  }
+  for (const auto& [name, texts] : json.at("dictionaries").items())
+    manifest.dictionaries[name] = texts.get<std::vector<std::string>>();
+  return manifest;
+}
+
+}  // namespace
+
+std::string segment_directory(std::size_t number) { return fmt::format("segments/{:04}", number); }
+
+std::string manifest_to_json(const Manifest& manifest) {
+  const SnapshotInfo& info = manifest.info;
+  Json json;
+  json["format_version"] = layout::kFormatVersion;
+  json["id"] = info.id;
+  json["created"] = info.created;
+  json["engine_version"] = info.engine_version;
+  json["source"] = {{"name", info.source_name}, {"hash", info.source_hash}};
+  json["parent"] = info.parent;
+  json["rows"] = info.n_rows;
+  json["securities"] = info.n_securities;
+  json["dates"] = {
+      {"first", format_day(info.first_date)}, {"last", format_day(info.last_date)}, {"count", info.n_dates}};
+  json["content_hash"] = info.content_hash;
+  json["columns"] = Json::array();
+  for (const ColumnInfo& column : info.columns) json["columns"].push_back(column_to_json(column));
+  json["index"] = {{"bytes", manifest.index_bytes}, {"hash", manifest.index_hash}};
+  json["segments"] = Json::array();
+  for (const SegmentInfo& segment : manifest.segments) {
+    Json files = Json::object();
+    for (const auto& [name, file] : segment.files) files[name] = {{"bytes", file.bytes}, {"hash", file.hash}};
+    json["segments"].push_back({{"first_day", segment.first_day},
+                                {"days", segment.days},
+                                {"rows", segment.rows},
+                                {"rows_padded", segment.rows_padded},
+                                {"files", files}});
+  }
+  json["dictionaries"] = Json::object();
+  for (const auto& [name, texts] : manifest.dictionaries) json["dictionaries"][name] = texts;
+  json[std::string(kHashKey)] = hash_text(json.dump());
+  return json.dump(2) + "\n";
+}
+
+Manifest read_manifest(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / kManifestFile;
+  const auto refuse = [&](const std::string& found) {
+    return Error(ErrorCode::CORRUPT_SNAPSHOT, "expected a whole manifest at \"" + path.string() + "\", found " + found +
+                                                  ". Restore the snapshot from a copy, or create it again.");
+  };
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw refuse("no readable file");
+  std::ostringstream text;
+  text << file.rdbuf();
+  Json json;
+  try {
+    json = Json::parse(text.str());
+    const std::uint32_t version = json.at("format_version");
+    if (version != layout::kFormatVersion)
+      throw refuse("format version " + std::to_string(version) + " where this build reads " +
+                   std::to_string(layout::kFormatVersion));
+    const std::string hash = json.at(std::string(kHashKey));
+    json.erase(std::string(kHashKey));
+    if (hash_text(json.dump()) != hash) throw refuse("content that does not fit its manifest_hash");
+    Manifest manifest = manifest_from_json(json);
+    // Text between tokens is covered too: a changed byte anywhere is a changed manifest.
+    if (manifest_to_json(manifest) != text.str()) throw refuse("text that differs from what was written");
+    return manifest;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw refuse(std::string("what is no manifest (") + error.what() + ")");
+  }
+}
+
+std::string compute_content_hash(const Manifest& manifest) {
+  std::string text = manifest.index_hash + "\n";
+  std::map<std::string, const ColumnInfo*> by_name;
+  for (const ColumnInfo& column : manifest.info.columns) by_name[column.name] = &column;
+  for (const auto& [name, column] : by_name) {
+    text += fmt::format("{} {} {} {} {}\n", name, static_cast<int>(column->kind), column->float32, column->float64,
+                        column->hash);
+    const auto dictionary = manifest.dictionaries.find(name);
+    if (dictionary == manifest.dictionaries.end()) continue;
+    for (const std::string& entry : dictionary->second) text += fmt::format("{} {}\n", entry.size(), entry);
+  }
+  return hash_text(text);
+}
+
+void check_snapshot_id(const std::string& id) {
+  constexpr std::size_t kMaxLength = 100;
+  bool is_fine = !id.empty() && id.size() <= kMaxLength && std::isalnum(static_cast<unsigned char>(id[0]));
+  for (const char c : id) is_fine &= std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+  if (!is_fine)
+    throw Error(ErrorCode::INVALID_SNAPSHOT_ID,
+                "expected a snapshot id of letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, "
+                "at most 100 long, found \"" +
+                    id.substr(0, 200) + "\". Choose another, for example 2026-02-10-v1.");
+}
+
+}  // namespace fractile

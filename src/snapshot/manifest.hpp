@@ -1,0 +1,51 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fractile/snapshot.hpp"
+
+namespace fractile {
+
+/// One file of a segment.
+struct SegmentFile {
+  std::uint64_t bytes = 0;  ///< of the whole file
+  std::string hash;         ///< of what stands behind the header
+};
+
+struct SegmentInfo {
+  std::int64_t first_day = 0;  ///< number of its first trading day
+  std::int64_t days = 0;
+  std::int64_t rows = 0;
+  std::int64_t rows_padded = 0;
+  std::map<std::string, SegmentFile> files;  ///< by file name, such as "ret.f32"
+};
+
+/// manifest.json in memory.
+struct Manifest {
+  SnapshotInfo info;
+  std::uint64_t index_bytes = 0;
+  std::string index_hash;
+  std::vector<SegmentInfo> segments;
+  std::map<std::string, std::vector<std::string>> dictionaries;  ///< by text column
+};
+
+std::string segment_directory(std::size_t number);
+inline constexpr const char* kManifestFile = "manifest.json";
+inline constexpr const char* kIndexFile = "index.bin";
+inline constexpr const char* kExposuresFile = "exposures";
+
+/// The manifest ends with a hash of itself.
+std::string manifest_to_json(const Manifest& manifest);
+/// Throws SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT (also where the file's own hash does not fit).
+Manifest read_manifest(const std::filesystem::path& directory);
+/// Hash over calendar, securities and columns: what a run can see.
+std::string compute_content_hash(const Manifest& manifest);
+
+/// Throws INVALID_SNAPSHOT_ID.
+void check_snapshot_id(const std::string& id);
+
+}  // namespace fractile

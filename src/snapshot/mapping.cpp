@@ -1,0 +1,91 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "snapshot/mapping.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fractile/error.hpp"
+#include "snapshot/durable_files.hpp"
+
+namespace fractile {
+namespace {
+
+std::uint64_t hash_header(layout::FileHeader header) noexcept {
+  header.header_hash = 0;
+  return XXH3_64bits(&header, sizeof header);
+}
+
+}  // namespace
+
+void seal_header(layout::FileHeader& header) noexcept { header.header_hash = hash_header(header); }
+
+Mapping::Mapping(std::size_t bytes) : bytes_(std::max(bytes, layout::kPageBytes)) {
+  void* address = ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) throw_io_failure("reserve addresses for", "a snapshot");
+  data_ = static_cast<std::byte*>(address);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_) ::munmap(data_, bytes_);
+}
+
+void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at,
+                       const std::filesystem::path& path) {
+  if (bytes == 0) return;
+  void* address = ::mmap(data_ + at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(file_offset));
+  if (address == MAP_FAILED) throw_io_failure("map", path);
+}
+
+bool MappedFile::is_intact() const noexcept {
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0) return true;
+  if (now.st_dev != device || now.st_ino != inode) return true;
+  return static_cast<std::uint64_t>(now.st_size) == bytes;
+}
+
+SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind kind, std::uint64_t expected_bytes)
+    : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  const auto refuse = [&](const std::string& expected, const std::string& found) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+    throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {}, found {} at \"{}\". Restore the snapshot from "
+                                                         "a copy, or create it again.",
+                                                         expected, found, path.string()));
+  };
+  if (fd_ < 0) refuse("a readable file", "none");
+  struct stat info {};
+  if (::fstat(fd_, &info) != 0) refuse("a readable file", "one without size");
+  const auto bytes = static_cast<std::uint64_t>(info.st_size);
+  if (bytes != expected_bytes) refuse(fmt::format("{} bytes", expected_bytes), fmt::format("{}", bytes));
+  if (::pread(fd_, &header_, sizeof header_, 0) != static_cast<ssize_t>(sizeof header_))
+    refuse("a header of 4096 bytes", "less");
+  if (header_.magic != layout::kMagic) refuse("the magic number FRACTILE", "other bytes");
+  if (header_.version != layout::kFormatVersion)
+    refuse(fmt::format("format version {}", layout::kFormatVersion), fmt::format("{}", header_.version));
+  if (header_.kind != kind) refuse("the file's kind in its header", "another");
+  if (header_.data_bytes + sizeof header_ != bytes) refuse("as many bytes as the header says", fmt::format("{}", bytes));
+  if (header_.header_hash != hash_header(header_)) refuse("a header that fits its hash", "another");
+  mapped_ = {path, info.st_dev, info.st_ino, bytes};
+}
+
+SnapshotFile::~SnapshotFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace fractile

@@ -1,0 +1,66 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "snapshot/layout.hpp"
+
+namespace fractile {
+
+/// A range of addresses into which files are mapped, read-only; unmapped when it goes.
+class Mapping {
+ public:
+  Mapping() = default;
+  /// Reserves addresses without memory behind them. Throws IO_FAILURE.
+  explicit Mapping(std::size_t bytes);
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+  const std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return bytes_; }
+  /// Maps `bytes` of an open file from `file_offset` (whole pages) to data() + at.
+  void map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at,
+                const std::filesystem::path& path);
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// What identifies a file that was mapped, to tell later whether it was cut.
+struct MappedFile {
+  std::filesystem::path path;
+  dev_t device;
+  ino_t inode;
+  std::uint64_t bytes;
+  /// False where the same file now has another size. A file that was removed or replaced is
+  /// intact: the mapping keeps the old bytes.
+  bool is_intact() const noexcept;
+};
+
+/// Completes a header: every bit of it is checked when the file is opened.
+void seal_header(layout::FileHeader& header) noexcept;
+
+/// An open snapshot file whose header and size were checked. Throws CORRUPT_SNAPSHOT.
+class SnapshotFile {
+ public:
+  SnapshotFile(const std::filesystem::path& path, layout::FileKind kind, std::uint64_t expected_bytes);
+  ~SnapshotFile();
+  SnapshotFile(const SnapshotFile&) = delete;
+  SnapshotFile& operator=(const SnapshotFile&) = delete;
+  int fd() const noexcept { return fd_; }
+  const layout::FileHeader& header() const noexcept { return header_; }
+  const MappedFile& mapped() const noexcept { return mapped_; }
+
+ private:
+  int fd_ = -1;
+  layout::FileHeader header_;
+  MappedFile mapped_;
+};
+
+}  // namespace fractile
