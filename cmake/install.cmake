@@ -1,0 +1,41 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#
+# Two layouts. Component "python": a site-packages folder (fractile/ with everything inside it, api/).
+# Component "cpp": a prefix with library, headers and FractileConfig.cmake.
+include(CMakePackageConfigHelpers)
+
+if(FRACTILE_PYTHON)
+  install(DIRECTORY python/fractile/ DESTINATION fractile COMPONENT python FILES_MATCHING PATTERN "*.py" PATTERN "py.typed")
+  install(DIRECTORY api/ DESTINATION api COMPONENT python FILES_MATCHING PATTERN "*.py" PATTERN "*.yaml" PATTERN "py.typed")
+  install(TARGETS _core LIBRARY DESTINATION fractile COMPONENT python)
+  install(FILES ${CMAKE_BINARY_DIR}/_core.pyi DESTINATION fractile COMPONENT python OPTIONAL)
+  if(TARGET fractile_app)
+    install(TARGETS fractile_app RUNTIME DESTINATION fractile/_bin COMPONENT python)
+  endif()
+  if(FRACTILE_FORMATS)
+    install(TARGETS fractile_formats LIBRARY DESTINATION fractile/_libs COMPONENT python)
+    foreach(file ${FRACTILE_ARROW_FILES})
+      install(FILES ${file} DESTINATION fractile/_libs COMPONENT python)
+    endforeach()
+  endif()
+endif()
+
+if(NOT DEFINED SKBUILD)
+  install(TARGETS fractile_core EXPORT FractileTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
+  install(DIRECTORY include/fractile ${CMAKE_BINARY_DIR}/generated/fractile DESTINATION include COMPONENT cpp)
+  if(TARGET fractile_app)
+    install(TARGETS fractile_app RUNTIME DESTINATION bin COMPONENT cpp)
+  endif()
+  if(FRACTILE_FORMATS)
+    install(TARGETS fractile_formats LIBRARY DESTINATION lib/fractile COMPONENT cpp)
+    foreach(file ${FRACTILE_ARROW_FILES})
+      install(FILES ${file} DESTINATION lib/fractile COMPONENT cpp)
+    endforeach()
+  endif()
+  install(EXPORT FractileTargets NAMESPACE fractile:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile COMPONENT cpp)
+  configure_package_config_file(cmake/FractileConfig.cmake.in ${CMAKE_BINARY_DIR}/FractileConfig.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/FractileConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/FractileConfig.cmake ${CMAKE_BINARY_DIR}/FractileConfigVersion.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile COMPONENT cpp)
+endif()

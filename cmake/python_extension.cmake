@@ -1,0 +1,14 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
+execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir OUTPUT_STRIP_TRAILING_WHITESPACE OUTPUT_VARIABLE nanobind_ROOT
+                COMMAND_ERROR_IS_FATAL ANY)
+find_package(nanobind CONFIG REQUIRED)
+file(GLOB FRACTILE_BINDINGS CONFIGURE_DEPENDS python/src/*.cpp)
+nanobind_add_module(_core NB_STATIC STABLE_ABI ${FRACTILE_BINDINGS})
+target_include_directories(_core PRIVATE src)
+target_link_libraries(_core PRIVATE fractile_core fractile_flags fmt::fmt-header-only)
+target_compile_options(_core PRIVATE -Wall -Wextra $<$<BOOL:${FRACTILE_WERROR}>:-Werror>)
+set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+if(NOT FRACTILE_SANITIZE)
+  nanobind_add_stub(_core_stub MODULE _core OUTPUT ${CMAKE_BINARY_DIR}/_core.pyi PYTHON_PATH ${CMAKE_BINARY_DIR} DEPENDS _core)
+endif()

@@ -1,0 +1,317 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// The formats module: the one file that knows libarrow. It is loaded when first needed, so programs
+// that read no files never pay for it.
+#include <arrow/api.h>
+#include <arrow/c/bridge.h>
+#include <arrow/csv/api.h>
+#include <arrow/io/api.h>
+#include <arrow/ipc/api.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/formats_abi.h"
+
+namespace {
+
+using Reader = std::shared_ptr<arrow::RecordBatchReader>;
+using Names = std::vector<std::string>;
+
+/// Runs work that returns a Status; whatever goes wrong becomes text.
+template <class Work>
+int guarded(char* error, std::size_t error_size, Work&& work) {
+  std::string text;
+  try {
+    const arrow::Status status = work();
+    if (status.ok()) return 0;
+    text = status.message();
+  } catch (const std::exception& failure) {
+    text = failure.what();
+  } catch (...) {
+    text = "an unknown failure";
+  }
+  const std::size_t n = std::min(text.size(), error_size - 1);
+  std::memcpy(error, text.data(), n);
+  error[n] = '\0';
+  return 1;
+}
+
+arrow::Status explain(const arrow::Status& status, const std::string& format, const std::string& where) {
+  return arrow::Status::Invalid("expected readable ", format, " data, found: ", status.message(), " at ", where,
+                                ". Check the file and its format.");
+}
+
+Names to_names(const char* const* columns, int64_t n_columns) {
+  return columns ? Names(columns, columns + n_columns) : Names();
+}
+
+/// Refuses what does not hold together before anything looks at it.
+class ValidatingReader : public arrow::RecordBatchReader {
+ public:
+  explicit ValidatingReader(Reader inner) : inner_(std::move(inner)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return inner_->schema(); }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
+    return *batch ? (*batch)->ValidateFull() : arrow::Status::OK();
+  }
+
+ private:
+  Reader inner_;
+};
+
+/// Only some columns of a reader, in the order asked for.
+class ProjectingReader : public arrow::RecordBatchReader {
+ public:
+  ProjectingReader(Reader inner, std::vector<int> columns, std::shared_ptr<arrow::Schema> schema)
+      : inner_(std::move(inner)), columns_(std::move(columns)), schema_(std::move(schema)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
+    if (!*batch) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(*batch, (*batch)->SelectColumns(columns_));
+    return arrow::Status::OK();
+  }
+
+ private:
+  Reader inner_;
+  std::vector<int> columns_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+arrow::Result<std::vector<int>> find_columns(const arrow::Schema& schema, const Names& names) {
+  std::vector<int> out;
+  for (const std::string& name : names) {
+    const std::vector<int> found = schema.GetAllFieldIndices(name);
+    if (found.empty()) return arrow::Status::Invalid("expected a column \"", name, "\", found ", schema.ToString(), ".");
+    out.push_back(found.front());
+  }
+  return out;
+}
+
+arrow::Result<Reader> project(Reader reader, const Names& names) {
+  if (names.empty()) return reader;
+  ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, find_columns(*reader->schema(), names));
+  arrow::FieldVector fields;
+  for (const int column : columns) fields.push_back(reader->schema()->field(column));
+  return std::make_shared<ProjectingReader>(std::move(reader), columns, arrow::schema(fields));
+}
+
+arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
+                                                                            arrow::MemoryPool* pool, bool use_threads) {
+  parquet::ArrowReaderProperties properties(use_threads);
+  properties.set_batch_size(int64_t{1} << 18);
+  properties.set_pre_buffer(false);
+  parquet::arrow::FileReaderBuilder builder;
+  ARROW_RETURN_NOT_OK(builder.Open(file));
+  return builder.memory_pool(pool)->properties(properties)->Build();
+}
+
+/// A reader that keeps alive what it reads from.
+class OwningReader : public arrow::RecordBatchReader {
+ public:
+  OwningReader(std::shared_ptr<void> owner, Reader inner) : owner_(std::move(owner)), inner_(std::move(inner)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return inner_->schema(); }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override { return inner_->ReadNext(batch); }
+
+ private:
+  std::shared_ptr<void> owner_;
+  Reader inner_;
+};
+
+arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names, arrow::MemoryPool* pool,
+                                   bool use_threads) {
+  ARROW_ASSIGN_OR_RAISE(auto built, open_parquet_file(file, pool, use_threads));
+  std::shared_ptr<parquet::arrow::FileReader> reader = std::move(built);
+  std::shared_ptr<arrow::Schema> schema;
+  ARROW_RETURN_NOT_OK(reader->GetSchema(&schema));
+  for (const auto& field : schema->fields())
+    if (field->type()->num_fields() > 0 && (names.empty() || std::find(names.begin(), names.end(), field->name()) != names.end()))
+      return arrow::Status::Invalid("expected flat columns, found ", field->ToString(), ". Drop or flatten it.");
+  std::vector<int> groups(static_cast<std::size_t>(reader->num_row_groups()));
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<int>(i);
+  // A file without row groups still has a schema.
+  if (groups.empty()) {
+    ARROW_ASSIGN_OR_RAISE(auto empty, arrow::RecordBatchReader::Make({}, schema));
+    return project(std::move(empty), names);
+  }
+  Reader batches;
+  if (names.empty()) {
+    ARROW_ASSIGN_OR_RAISE(batches, reader->GetRecordBatchReader(groups));
+    return std::make_shared<OwningReader>(reader, std::move(batches));
+  }
+  // Nested columns count their leaves, so leaf numbers are looked up by path.
+  const auto* parquet_schema = reader->parquet_reader()->metadata()->schema();
+  std::vector<int> leaves;
+  for (const std::string& name : names) {
+    const int leaf = parquet_schema->ColumnIndex(name);
+    if (leaf < 0) return arrow::Status::Invalid("expected a column \"", name, "\", found ", schema->ToString(), ".");
+    leaves.push_back(leaf);
+  }
+  ARROW_ASSIGN_OR_RAISE(batches, reader->GetRecordBatchReader(groups, leaves));
+  return project(std::make_shared<OwningReader>(reader, std::move(batches)), names);
+}
+
+arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::InputStream>& input, const Names& names, arrow::MemoryPool* pool,
+                               bool use_threads) {
+  auto read = arrow::csv::ReadOptions::Defaults();
+  read.use_threads = use_threads;
+  auto convert = arrow::csv::ConvertOptions::Defaults();
+  convert.strings_can_be_null = true;
+  convert.include_columns = names;
+  const arrow::io::IOContext context(pool);
+  // Read whole: types are then decided on all values, not on the first block.
+  ARROW_ASSIGN_OR_RAISE(auto reader, arrow::csv::TableReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert));
+  ARROW_ASSIGN_OR_RAISE(auto table, reader->Read());
+  auto batches = std::make_shared<arrow::TableBatchReader>(table);
+  return batches;
+}
+
+bool is_ipc_file(const std::shared_ptr<arrow::Buffer>& head) {
+  return head->size() >= 6 && std::memcmp(head->data(), "ARROW1", 6) == 0;
+}
+
+arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names, arrow::MemoryPool* pool,
+                               bool use_threads) {
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.memory_pool = pool;
+  options.use_threads = use_threads;
+  ARROW_ASSIGN_OR_RAISE(const auto head, file->ReadAt(0, 8));
+  Reader reader;
+  if (is_ipc_file(head)) {
+    ARROW_ASSIGN_OR_RAISE(auto opened, arrow::ipc::RecordBatchFileReader::Open(file, options));
+    arrow::RecordBatchVector batches;
+    for (int i = 0; i < opened->num_record_batches(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, opened->ReadRecordBatch(i));
+      batches.push_back(std::move(batch));
+    }
+    ARROW_ASSIGN_OR_RAISE(reader, arrow::RecordBatchReader::Make(std::move(batches), opened->schema()));
+  } else {
+    ARROW_ASSIGN_OR_RAISE(reader, arrow::ipc::RecordBatchStreamReader::Open(file, options));
+  }
+  return project(std::make_shared<ValidatingReader>(std::move(reader)), names);
+}
+
+arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format, const Names& names,
+                           arrow::MemoryPool* pool, bool use_threads) {
+  if (format == "parquet") return read_parquet(file, names, pool, use_threads);
+  if (format == "csv") return read_csv(file, names, pool, use_threads);
+  if (format == "arrow") return read_ipc(file, names, pool, use_threads);
+  return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", format, ".");
+}
+
+int column_names(const char* path, const char* format, char** names, char* error, size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    const auto list = [&]() -> arrow::Result<std::shared_ptr<arrow::Schema>> {
+      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(path));
+      if (std::string(format) == "parquet") {
+        ARROW_ASSIGN_OR_RAISE(auto reader, open_parquet_file(file, arrow::default_memory_pool(), false));
+        std::shared_ptr<arrow::Schema> schema;
+        ARROW_RETURN_NOT_OK(reader->GetSchema(&schema));
+        return schema;
+      }
+      if (std::string(format) == "csv") {
+        const arrow::io::IOContext context;
+        ARROW_ASSIGN_OR_RAISE(auto reader, arrow::csv::StreamingReader::Make(context, file, arrow::csv::ReadOptions::Defaults(),
+                                                                             arrow::csv::ParseOptions::Defaults(),
+                                                                             arrow::csv::ConvertOptions::Defaults()));
+        return reader->schema();
+      }
+      ARROW_ASSIGN_OR_RAISE(auto reader, read(file, format, {}, arrow::default_memory_pool(), false));
+      return reader->schema();
+    };
+    const auto schema = list();
+    if (!schema.ok()) return explain(schema.status(), format, "\"" + std::string(path) + "\"");
+    std::string text;
+    for (const auto& field : (*schema)->fields()) text += field->name() + "\n";
+    *names = ::strdup(text.c_str());
+    return arrow::Status::OK();
+  });
+}
+
+int open_file(const char* path, const char* format, const char* const* columns, int64_t n_columns, ArrowArrayStream* out, char* error,
+              size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    const auto open = [&]() -> arrow::Result<Reader> {
+      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::MemoryMappedFile::Open(path, arrow::io::FileMode::READ));
+      return read(file, format, to_names(columns, n_columns), arrow::default_memory_pool(), true);
+    };
+    auto reader = open();
+    if (!reader.ok()) return explain(reader.status(), format, "\"" + std::string(path) + "\"");
+    return arrow::ExportRecordBatchReader(*reader, out);
+  });
+}
+
+int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
+               int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    const int64_t limit = max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
+    auto pool = std::make_shared<arrow::CappedMemoryPool>(arrow::default_memory_pool(), limit);
+    auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
+    auto reader = read(file, format, to_names(columns, n_columns), pool.get(), false);
+    if (!reader.ok()) return explain(reader.status(), format, "the bytes given");
+    return arrow::ExportRecordBatchReader(std::make_shared<OwningReader>(pool, *reader), out);
+  });
+}
+
+arrow::Status write_table(const std::string& format, const std::shared_ptr<arrow::Table>& table,
+                          const std::shared_ptr<arrow::io::OutputStream>& sink) {
+  if (format == "parquet") {
+    const auto properties = parquet::WriterProperties::Builder().compression(arrow::Compression::ZSTD)->build();
+    return parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, int64_t{1} << 20, properties);
+  }
+  if (format == "csv") return arrow::csv::WriteCSV(*table, arrow::csv::WriteOptions::Defaults(), sink.get());
+  ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeFileWriter(sink, table->schema()));
+  ARROW_RETURN_NOT_OK(writer->WriteTable(*table));
+  return writer->Close();
+}
+
+int write_file(const char* path, const char* format, ArrowArrayStream* in, char* error, size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
+    ARROW_ASSIGN_OR_RAISE(auto table, reader->ToTable());
+    const auto write = [&]() -> arrow::Status {
+      ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::FileOutputStream::Open(path));
+      ARROW_RETURN_NOT_OK(write_table(format, table, sink));
+      return sink->Close();
+    };
+    const arrow::Status status = write();
+    if (status.ok()) return status;
+    return arrow::Status::Invalid("expected to write \"", path, "\", found: ", status.message(), ". Check space and permissions.");
+  });
+}
+
+int write_ipc_stream(ArrowArrayStream* in, char** bytes, size_t* size, char* error, size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
+    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
+    ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(sink, reader->schema()));
+    std::shared_ptr<arrow::RecordBatch> batch;
+    while (true) {
+      ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+      if (!batch) break;
+      ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+    }
+    ARROW_RETURN_NOT_OK(writer->Close());
+    ARROW_ASSIGN_OR_RAISE(auto buffer, sink->Finish());
+    *bytes = static_cast<char*>(std::malloc(static_cast<size_t>(buffer->size()) + 1));
+    if (!*bytes) return arrow::Status::OutOfMemory("no memory for ", buffer->size(), " bytes");
+    std::memcpy(*bytes, buffer->data(), static_cast<size_t>(buffer->size()));
+    *size = static_cast<size_t>(buffer->size());
+    return arrow::Status::OK();
+  });
+}
+
+void free_text(char* text) { std::free(text); }
+
+constexpr FractileFormats kFormats{1, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const FractileFormats* fractile_formats(void) { return &kFormats; }
