@@ -16,9 +16,14 @@ struct StreamGuard {
 
 [[noreturn]] void fail(ArrowArrayStream* stream, int code, const char* what) {
   const char* words = stream->get_last_error ? stream->get_last_error(stream) : nullptr;
-  throw Error(ErrorCode::UNREADABLE_SIGNAL, std::string("expected a readable Arrow stream, found that its ") + what +
-                                                " failed: " + (words ? words : std::strerror(code)) +
+  throw Error(ErrorCode::UNREADABLE_SIGNAL, std::string("expected a readable Arrow stream, found that its ") +
+                                                what + " failed: " + (words ? words : std::strerror(code)) +
                                                 ". Check the data's source.");
+}
+
+[[noreturn]] void refuse(const std::string& expected, const std::string& found, const std::string& column) {
+  throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected " + expected + ", found " + found + " in column \"" + column +
+                                                "\". Check the data's source.");
 }
 
 DateUnit unit_of(char letter) {
@@ -78,7 +83,41 @@ ArrowType describe_format(const std::string& format) {
   return plain(ArrowKind::other, 0, ("Arrow type \"" + format + "\"").c_str());
 }
 
+/// How many buffers a reader of this type goes to; 0 where it goes to none.
+std::int64_t needed_buffers(const ArrowSchema& schema) {
+  const std::string format = schema.format ? schema.format : "";
+  const ArrowType type = describe_format(format);
+  if (type.kind == ArrowKind::other) return 0;
+  return format == "u" || format == "U" || format == "vu" ? 3 : 2;
+}
+
+/// `n` entries of `array` after its own offset will be read.
+void check_array(const ArrowSchema& schema, const ArrowArray& array, std::int64_t n, const std::string& column) {
+  constexpr std::int64_t kMaxPlace = INT64_MAX / 64;  // so that places in bytes can't overflow
+  if (array.length < n)
+    refuse(std::to_string(n) + " rows in every column of an Arrow batch", std::to_string(array.length), column);
+  if (array.offset < 0 || array.length > kMaxPlace || array.offset > kMaxPlace)
+    refuse("an offset and a length of an array in memory",
+           std::to_string(array.offset) + " and " + std::to_string(array.length), column);
+  const std::int64_t needed = needed_buffers(schema);
+  if (n > 0 && needed > 0 && (array.n_buffers < needed || !array.buffers))
+    refuse(std::to_string(needed) + " buffers", std::to_string(array.buffers ? array.n_buffers : 0), column);
+  if (!schema.dictionary) return;
+  if (!array.dictionary || array.dictionary->length < 0)
+    refuse("the values of a dictionary", array.dictionary ? "a negative number of them" : "none", column);
+  check_array(*schema.dictionary, *array.dictionary, array.dictionary->length, column);
+}
+
 }  // namespace
+
+/// A column whose validity bitmap is its own and its batch's in one.
+struct ArrowBatches::MaskedColumn {
+  std::size_t batch = 0;
+  int column = 0;
+  ArrowArray array{};
+  std::vector<std::uint8_t> validity;
+  std::vector<const void*> buffers;
+};
 
 ArrowType describe_type(const ArrowSchema& schema) {
   if (!schema.dictionary) return describe_format(schema.format ? schema.format : "");
@@ -90,36 +129,106 @@ ArrowType describe_type(const ArrowSchema& schema) {
 
 ArrowBatches::ArrowBatches(ArrowArrayStream* stream) {
   const StreamGuard guard{stream};
-  if (const int code = stream->get_schema(stream, &schema_)) fail(stream, code, "schema");
-  const bool is_struct = schema_.format && std::strcmp(schema_.format, "+s") == 0;
-  if (is_struct)
-    for (std::int64_t c = 0; c < schema_.n_children; ++c)
-      names_.emplace_back(schema_.children[c]->name ? schema_.children[c]->name : "");
-  else
-    names_.emplace_back(schema_.name ? schema_.name : "");
   try {
-    while (true) {
-      ArrowArray batch{};
-      if (const int code = stream->get_next(stream, &batch)) fail(stream, code, "next batch");
-      if (!batch.release) break;
-      batches_.push_back(batch);
-      n_rows_ += batch.length;
-      if (is_struct && batch.n_children != schema_.n_children)
-        throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected Arrow batches of " + std::to_string(schema_.n_children) +
-                                                      " columns, found one of " + std::to_string(batch.n_children) +
-                                                      ". Check the data's source.");
-    }
+    read_schema(stream);
+    read_batches(stream);
   } catch (...) {
-    for (ArrowArray& batch : batches_) batch.release(&batch);
-    if (schema_.release) schema_.release(&schema_);
+    release();
     throw;
   }
 }
 
-ArrowBatches::~ArrowBatches() {
+ArrowBatches::~ArrowBatches() { release(); }
+
+void ArrowBatches::release() noexcept {
   for (ArrowArray& batch : batches_)
     if (batch.release) batch.release(&batch);
+  batches_.clear();
   if (schema_.release) schema_.release(&schema_);
+}
+
+void ArrowBatches::read_schema(ArrowArrayStream* stream) {
+  if (const int code = stream->get_schema(stream, &schema_)) {
+    schema_.release = nullptr;  // nothing was made
+    fail(stream, code, "schema");
+  }
+  is_struct_ = schema_.format && std::strcmp(schema_.format, "+s") == 0;
+  if (!is_struct_) {
+    names_.emplace_back(schema_.name ? schema_.name : "");
+    return;
+  }
+  for (std::int64_t c = 0; c < schema_.n_children; ++c) {
+    if (!schema_.children || !schema_.children[c]) refuse("a schema for every column", "none", std::to_string(c));
+    names_.emplace_back(schema_.children[c]->name ? schema_.children[c]->name : "");
+  }
+}
+
+void ArrowBatches::read_batches(ArrowArrayStream* stream) {
+  while (true) {
+    batches_.emplace_back();
+    ArrowArray& batch = batches_.back();
+    if (const int code = stream->get_next(stream, &batch)) {
+      batch.release = nullptr;
+      fail(stream, code, "next batch");
+    }
+    if (!batch.release) {
+      batches_.pop_back();
+      return;
+    }
+    check_batch(batch);
+    if (is_struct_) mask_null_rows(batches_.size() - 1);
+    n_rows_ += batch.length;
+  }
+}
+
+void ArrowBatches::check_batch(const ArrowArray& batch) const {
+  if (batch.length < 0 || batch.offset < 0 || batch.length > INT64_MAX / 64 || batch.offset > INT64_MAX / 64)
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected an offset and a length of a batch in memory, found " +
+                                                  std::to_string(batch.offset) + " and " +
+                                                  std::to_string(batch.length) + " in an Arrow batch. " +
+                                                  "Check the data's source.");
+  if (!is_struct_) return check_array(schema_, batch, batch.length, names_[0]);
+  if (batch.n_children != schema_.n_children)
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected Arrow batches of " + std::to_string(schema_.n_children) +
+                                                  " columns, found one of " + std::to_string(batch.n_children) +
+                                                  ". Check the data's source.");
+  for (std::int64_t c = 0; c < batch.n_children; ++c) {
+    const std::string& name = names_[static_cast<std::size_t>(c)];
+    if (!batch.children || !batch.children[c]) refuse("an array for every column", "none", name);
+    check_array(*schema_.children[c], *batch.children[c], batch.offset + batch.length, name);
+  }
+}
+
+void ArrowBatches::mask_null_rows(std::size_t b) {
+  const ArrowArray& batch = batches_[b];
+  if (batch.null_count == 0 || batch.n_buffers < 1 || !batch.buffers || !batch.buffers[0]) return;
+  const auto bit = [](const void* bits, std::int64_t at) {
+    return (static_cast<const std::uint8_t*>(bits)[at / 8] >> (at % 8) & 1) != 0;
+  };
+  bool has_null = false;
+  for (std::int64_t i = 0; i < batch.length && !has_null; ++i) has_null = !bit(batch.buffers[0], batch.offset + i);
+  if (!has_null) return;
+  for (std::int64_t c = 0; c < batch.n_children; ++c) {
+    const ArrowArray& child = *batch.children[c];
+    if (child.n_buffers < 1 || !child.buffers) continue;
+    auto masked = std::make_shared<MaskedColumn>();
+    masked->batch = b;
+    masked->column = static_cast<int>(c);
+    masked->array = child;
+    masked->array.null_count = -1;
+    const std::int64_t begin = child.offset + batch.offset;
+    masked->validity.assign(static_cast<std::size_t>((begin + batch.length) / 8 + 1), 0);
+    const bool has_own = child.null_count != 0 && child.buffers[0];
+    for (std::int64_t i = 0; i < batch.length; ++i)
+      if (bit(batch.buffers[0], batch.offset + i) && (!has_own || bit(child.buffers[0], begin + i))) {
+        auto& byte = masked->validity[static_cast<std::size_t>((begin + i) / 8)];
+        byte = static_cast<std::uint8_t>(byte | 1U << ((begin + i) % 8));
+      }
+    masked->buffers.assign(child.buffers, child.buffers + child.n_buffers);
+    masked->buffers[0] = masked->validity.data();
+    masked->array.buffers = masked->buffers.data();
+    masked_.push_back(std::move(masked));
+  }
 }
 
 int ArrowBatches::find(std::string_view name) const noexcept {
@@ -128,22 +237,20 @@ int ArrowBatches::find(std::string_view name) const noexcept {
   return -1;
 }
 
-const ArrowSchema& ArrowBatches::schema(int column) const {
-  return schema_.n_children > 0 ? *schema_.children[column] : schema_;
-}
+const ArrowSchema& ArrowBatches::schema(int column) const { return is_struct_ ? *schema_.children[column] : schema_; }
 
 std::vector<ArrowBatches::Chunk> ArrowBatches::chunks(int column) const {
   std::vector<Chunk> out;
-  for (const ArrowArray& batch : batches_) {
+  std::int64_t first_row = 0;
+  for (std::size_t b = 0; b < batches_.size(); ++b) {
+    const ArrowArray& batch = batches_[b];
     if (batch.length == 0) continue;
-    const ArrowArray* array = schema_.n_children > 0 ? batch.children[column] : &batch;
-    const std::int64_t offset = array->offset + (array == &batch ? 0 : batch.offset);
-    if (array != &batch && array->length < batch.offset + batch.length)
-      throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected columns of " + std::to_string(batch.length) +
-                                                    " rows in an Arrow batch, found " + std::to_string(array->length) +
-                                                    " in column \"" + names_[static_cast<std::size_t>(column)] +
-                                                    "\". Check the data's source.");
-    out.push_back({array, offset, batch.length});
+    const ArrowArray* array = is_struct_ ? batch.children[column] : &batch;
+    const std::int64_t offset = array->offset + (is_struct_ ? batch.offset : 0);
+    for (const auto& masked : masked_)
+      if (masked->batch == b && masked->column == column) array = &masked->array;
+    out.push_back({array, offset, batch.length, first_row});
+    first_row += batch.length;
   }
   return out;
 }

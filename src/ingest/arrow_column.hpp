@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,9 @@ struct ArrowType {
 ArrowType describe_type(const ArrowSchema& schema);
 
 /// Owns one stream's schema and batches; releases all. A stream whose schema is no struct is one
-/// column. Batches keep the order given. Throws UNREADABLE_SIGNAL with the producer's own words.
+/// column. Batches keep the order given. A null row of a batch is null in every column. Lengths, offsets
+/// and numbers of buffers are checked as far as the C interface lets a reader see them; sizes of buffers
+/// it can't. Throws UNREADABLE_SIGNAL with the producer's own words.
 class ArrowBatches {
  public:
   explicit ArrowBatches(ArrowArrayStream* stream);  ///< takes the stream over, reads it to its end
@@ -47,12 +50,23 @@ class ArrowBatches {
     const ArrowArray* array;
     std::int64_t offset;
     std::int64_t length;
+    std::int64_t first_row = 0;  ///< of the whole column; for messages
   };
   std::vector<Chunk> chunks(int column) const;
 
  private:
+  struct MaskedColumn;
+
+  void read_schema(ArrowArrayStream* stream);
+  void read_batches(ArrowArrayStream* stream);
+  void check_batch(const ArrowArray& batch) const;
+  void mask_null_rows(std::size_t batch);
+  void release() noexcept;
+
   ArrowSchema schema_{};
+  bool is_struct_ = false;
   std::vector<ArrowArray> batches_;
+  std::vector<std::shared_ptr<MaskedColumn>> masked_;  ///< columns of batches that have null rows
   std::vector<std::string> names_;
   std::int64_t n_rows_ = 0;
 };

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <deque>
+#include <memory>
+#include <utility>
 
 namespace fractile {
 namespace {
@@ -27,42 +29,63 @@ struct ExportedArray {
   std::shared_ptr<void> owner;
 };
 
-// Children live in their parent's storage; a consumer may still take one over and release it alone.
-void release_child_schema(ArrowSchema* schema) { schema->release = nullptr; }
-void release_child_array(ArrowArray* array) { array->release = nullptr; }
+// A consumer may move any child out of its parent and release it last, so each node holds on to all of them.
 void release_schema(ArrowSchema* schema) {
-  delete static_cast<ExportedSchema*>(schema->private_data);
   schema->release = nullptr;
+  delete static_cast<std::shared_ptr<ExportedSchema>*>(std::exchange(schema->private_data, nullptr));
 }
 void release_array(ArrowArray* array) {
-  delete static_cast<ExportedArray*>(array->private_data);
   array->release = nullptr;
+  delete static_cast<std::shared_ptr<ExportedArray>*>(std::exchange(array->private_data, nullptr));
 }
 
-ArrowSchema* copy_schema(const ArrowSchema& from, std::deque<SchemaNode>& nodes) {
-  SchemaNode& node = nodes.emplace_back();
+/// Releases the children that are still in place, as their parent must, then the parent.
+void release_root_schema(ArrowSchema* schema) {
+  for (std::int64_t c = 0; c < schema->n_children; ++c)
+    if (schema->children[c]->release) schema->children[c]->release(schema->children[c]);
+  if (schema->dictionary && schema->dictionary->release) schema->dictionary->release(schema->dictionary);
+  release_schema(schema);
+}
+void release_root_array(ArrowArray* array) {
+  for (std::int64_t c = 0; c < array->n_children; ++c)
+    if (array->children[c]->release) array->children[c]->release(array->children[c]);
+  if (array->dictionary && array->dictionary->release) array->dictionary->release(array->dictionary);
+  release_array(array);
+}
+
+ArrowSchema* copy_schema(const ArrowSchema& from, const std::shared_ptr<ExportedSchema>& exported) {
+  SchemaNode& node = exported->nodes.emplace_back();
   node.format = from.format ? from.format : "";
   node.name = from.name ? from.name : "";
+  for (std::int64_t c = 0; c < from.n_children; ++c) node.children.push_back(copy_schema(*from.children[c], exported));
   node.schema.format = node.format.c_str();
   node.schema.name = node.name.c_str();
   node.schema.flags = from.flags;
-  node.schema.release = release_child_schema;
-  if (from.dictionary) node.schema.dictionary = copy_schema(*from.dictionary, nodes);
+  node.schema.n_children = from.n_children;
+  node.schema.children = node.children.data();
+  if (from.dictionary) node.schema.dictionary = copy_schema(*from.dictionary, exported);
+  node.schema.private_data = new std::shared_ptr<ExportedSchema>(exported);
+  node.schema.release = release_root_schema;
   return &node.schema;
 }
 
 /// Shares the buffers; `offset` and `length` replace the array's own where length >= 0.
-ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_t length, std::deque<ArrayNode>& nodes) {
-  ArrayNode& node = nodes.emplace_back();
-  node.buffers.assign(from.buffers, from.buffers + from.n_buffers);
-  node.array = {};
+ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_t length,
+                        const std::shared_ptr<ExportedArray>& exported) {
+  ArrayNode& node = exported->nodes.emplace_back();
+  if (from.buffers) node.buffers.assign(from.buffers, from.buffers + from.n_buffers);
+  for (std::int64_t c = 0; c < from.n_children; ++c)
+    node.children.push_back(share_array(*from.children[c], 0, -1, exported));
   node.array.length = length >= 0 ? length : from.length;
   node.array.offset = length >= 0 ? offset : from.offset;
   node.array.null_count = from.null_count == 0 ? 0 : -1;
   node.array.n_buffers = from.n_buffers;
   node.array.buffers = node.buffers.data();
-  node.array.release = release_child_array;
-  if (from.dictionary) node.array.dictionary = share_array(*from.dictionary, 0, -1, nodes);
+  node.array.n_children = from.n_children;
+  node.array.children = node.children.data();
+  if (from.dictionary) node.array.dictionary = share_array(*from.dictionary, 0, -1, exported);
+  node.array.private_data = new std::shared_ptr<ExportedArray>(exported);
+  node.array.release = release_root_array;
   return &node.array;
 }
 
@@ -73,32 +96,32 @@ struct Producer {
   virtual bool make_next(ArrowArray* out) = 0;  ///< false at the end
 };
 
-void finish_schema(std::unique_ptr<ExportedSchema> exported, const std::vector<ArrowSchema*>& children, ArrowSchema* out) {
+void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<ArrowSchema*> children, ArrowSchema* out) {
   SchemaNode& root = exported->nodes.emplace_back();
   root.format = "+s";
-  root.children = children;
+  root.children = std::move(children);
   *out = {};
   out->format = root.format.c_str();
   out->name = root.name.c_str();
   out->n_children = static_cast<std::int64_t>(root.children.size());
   out->children = root.children.data();
-  out->release = release_schema;
-  out->private_data = exported.release();
+  out->private_data = new std::shared_ptr<ExportedSchema>(exported);
+  out->release = release_root_schema;
 }
 
-void finish_array(std::unique_ptr<ExportedArray> exported, const std::vector<ArrowArray*>& children, std::int64_t length,
-                  ArrowArray* out) {
+void finish_array(const std::shared_ptr<ExportedArray>& exported, std::vector<ArrowArray*> children,
+                  std::int64_t length, ArrowArray* out) {
   ArrayNode& root = exported->nodes.emplace_back();
   root.buffers = {nullptr};
-  root.children = children;
+  root.children = std::move(children);
   *out = {};
   out->length = length;
   out->n_buffers = 1;
   out->buffers = root.buffers.data();
   out->n_children = static_cast<std::int64_t>(root.children.size());
   out->children = root.children.data();
-  out->release = release_array;
-  out->private_data = exported.release();
+  out->private_data = new std::shared_ptr<ExportedArray>(exported);
+  out->release = release_root_array;
 }
 
 class ColumnsProducer : public Producer {
@@ -108,20 +131,20 @@ class ColumnsProducer : public Producer {
     for (const int column : columns_) chunks_.push_back(batches_->chunks(column));
   }
   void make_schema(ArrowSchema* out) override {
-    auto exported = std::make_unique<ExportedSchema>();
+    auto exported = std::make_shared<ExportedSchema>();
     exported->owner = batches_;
     std::vector<ArrowSchema*> children;
-    for (const int column : columns_) children.push_back(copy_schema(batches_->schema(column), exported->nodes));
-    finish_schema(std::move(exported), children, out);
+    for (const int column : columns_) children.push_back(copy_schema(batches_->schema(column), exported));
+    finish_schema(exported, std::move(children), out);
   }
   bool make_next(ArrowArray* out) override {
     if (chunks_.empty() || next_ >= chunks_[0].size()) return false;
-    auto exported = std::make_unique<ExportedArray>();
+    auto exported = std::make_shared<ExportedArray>();
     exported->owner = batches_;
     std::vector<ArrowArray*> children;
     for (const auto& chunks : chunks_)
-      children.push_back(share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported->nodes));
-    finish_array(std::move(exported), children, chunks_[0][next_].length, out);
+      children.push_back(share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported));
+    finish_array(exported, std::move(children), chunks_[0][next_].length, out);
     ++next_;
     return true;
   }
@@ -138,7 +161,7 @@ class TableProducer : public Producer {
   TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner)
       : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {}
   void make_schema(ArrowSchema* out) override {
-    auto exported = std::make_unique<ExportedSchema>();
+    auto exported = std::make_shared<ExportedSchema>();
     exported->owner = owner_;
     std::vector<ArrowSchema*> children;
     for (const ExportColumn& column : columns_) {
@@ -146,14 +169,14 @@ class TableProducer : public Producer {
       plain.format = column.format.c_str();
       plain.name = column.name.c_str();
       plain.flags = ARROW_FLAG_NULLABLE;
-      children.push_back(copy_schema(plain, exported->nodes));
+      children.push_back(copy_schema(plain, exported));
     }
-    finish_schema(std::move(exported), children, out);
+    finish_schema(exported, std::move(children), out);
   }
   bool make_next(ArrowArray* out) override {
     if (is_done_) return false;
     is_done_ = true;
-    auto exported = std::make_unique<ExportedArray>();
+    auto exported = std::make_shared<ExportedArray>();
     exported->owner = owner_;
     std::vector<ArrowArray*> children;
     for (ExportColumn& column : columns_) {
@@ -162,9 +185,9 @@ class TableProducer : public Producer {
       plain.null_count = column.buffers[0] ? -1 : 0;
       plain.n_buffers = static_cast<std::int64_t>(column.buffers.size());
       plain.buffers = column.buffers.data();
-      children.push_back(share_array(plain, 0, n_rows_, exported->nodes));
+      children.push_back(share_array(plain, 0, n_rows_, exported));
     }
-    finish_array(std::move(exported), children, n_rows_, out);
+    finish_array(exported, std::move(children), n_rows_, out);
     return true;
   }
 

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "formats/formats.hpp"
@@ -26,6 +27,9 @@ std::string hash_file(const std::filesystem::path& path) {
   std::vector<char> block(std::size_t{1} << 20);
   while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get()))
     XXH3_128bits_update(state.get(), block.data(), n);
+  if (std::ferror(file.get()))
+    throw Error(ErrorCode::UNREADABLE_PANEL,
+                "expected a readable panel file, found that reading \"" + path.string() + "\" failed. Check the path.");
   const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
@@ -48,15 +52,32 @@ class ParquetPanel : public PanelSource {
   std::string hash_;
 };
 
+/// Streams are read by the reader of signals, whose words fit but whose code does not.
+std::shared_ptr<ArrowBatches> collect(ArrowArrayStream* stream) {
+  try {
+    return std::make_shared<ArrowBatches>(stream);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::UNREADABLE_SIGNAL) throw;
+    const std::string_view message = error.what();
+    const std::size_t name_size = error_info(error.code()).name.size() + 2;
+    throw Error(ErrorCode::UNREADABLE_PANEL, std::string(message.substr(name_size)));
+  }
+}
+
 /// Batches in memory, given out again column by column without a copy.
 class CollectedPanel : public PanelSource {
  public:
   CollectedPanel(ArrowArrayStream* stream, std::string name, std::string hash)
-      : batches_(std::make_shared<ArrowBatches>(stream)), name_(std::move(name)), hash_(std::move(hash)) {}
+      : batches_(collect(stream)), name_(std::move(name)), hash_(std::move(hash)) {}
   std::vector<std::string> column_names() override { return batches_->names(); }
   void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) override {
     std::vector<int> columns;
-    for (const std::string& name : names) columns.push_back(batches_->find(name));
+    for (const std::string& name : names) {
+      columns.push_back(batches_->find(name));
+      if (columns.back() < 0)
+        throw Error(ErrorCode::PANEL_MISSING_COLUMN, "expected a column of the panel \"" + name_ + "\", found \"" +
+                                                         name + "\", which it lacks. Ask for one that it has.");
+    }
     export_columns(batches_, columns, out);
   }
   std::string source_name() const override { return name_; }

@@ -5,6 +5,7 @@
 
 #include "fractile/error.hpp"
 #include "ingest/arrow_column.hpp"
+#include "ingest/arrow_visit.hpp"
 
 namespace fractile {
 namespace {
@@ -59,13 +60,22 @@ class ColumnReader {
                                             "\", found " + type.name + ". " + remedy);
   }
 
+  /// A producer that has not counted its nulls often has none.
+  static bool has_nulls(const Chunk& chunk) {
+    const ArrowArray& array = *chunk.array;
+    if (array.null_count == 0) return false;
+    for (std::int64_t i = 0; i < chunk.length; ++i)
+      if (arrow::is_null(array, chunk.offset + i)) return true;
+    return false;
+  }
+
   /// The column's own memory, where it is one chunk without nulls.
   template <class T>
   const T* as_it_is(int column) const {
     const std::vector<Chunk> chunks = batches_->chunks(column);
     if (chunks.size() != 1) return nullptr;
     const ArrowArray& array = *chunks[0].array;
-    if (array.null_count != 0 && array.n_buffers > 0 && array.buffers[0]) return nullptr;
+    if (has_nulls(chunks[0])) return nullptr;
     const auto* values = array.n_buffers > 1 ? static_cast<const T*>(array.buffers[1]) : nullptr;
     const bool is_aligned = reinterpret_cast<std::uintptr_t>(values) % alignof(T) == 0;
     return values && is_aligned ? values + chunks[0].offset : nullptr;
@@ -73,15 +83,14 @@ class ColumnReader {
 
   template <class T, class Read>
   const T* convert(int column, Read&& read) {
-    auto values = std::make_shared<std::vector<T>>(static_cast<std::size_t>(batches_->n_rows()));
-    T* out = values->data();
+    const std::shared_ptr<T[]> values(new T[static_cast<std::size_t>(batches_->n_rows())]);
+    T* out = values.get();
     for (const Chunk& chunk : batches_->chunks(column)) {
       read(batches_->schema(column), chunk, out);
       out += chunk.length;
     }
-    const T* data = values->data();
-    signal_.owners.push_back(std::move(values));
-    return data;
+    signal_.owners.push_back(values);
+    return values.get();
   }
 
   const std::shared_ptr<ArrowBatches>& batches_;

@@ -1,0 +1,43 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include "bind.hpp"
+#include "config/options.hpp"
+#include "fractile/config.hpp"
+
+namespace nb = nanobind;
+
+namespace fractile::python {
+
+void bind_config(nb::module_& module) {
+  nb::class_<RunConfig>(module, "RunConfig", "The options of a run, checked.")
+      .def("to_json", [](const RunConfig& config) { return config_to_json(config); }, "All options as canonical JSON.");
+  module.def("parse_config", [](const std::string& json) { return parse_config(json); }, nb::arg("json"),
+             "Checks options given as a JSON object. Raises ConfigError.");
+  module.def(
+      "options",
+      [] {
+        nb::list out;
+        for (const OptionInfo& option : run_options()) {
+          nb::dict entry;
+          entry["name"] = option.name;
+          entry["default"] = option.default_text;
+          entry["choices"] = option.choices;
+          entry["doc"] = option.doc;
+          out.append(entry);
+        }
+        return out;
+      },
+      "Every option of a run: name, default (JSON), choices, doc.");
+  module.def(
+      "nearest_name",
+      [](const std::string& name, const std::vector<std::string>& names) {
+        return nearest_name(name, std::vector<std::string_view>(names.begin(), names.end()));
+      },
+      nb::arg("name"), nb::arg("names"), "The nearest of names by edit distance.");
+}
+
+}  // namespace fractile::python

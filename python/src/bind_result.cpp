@@ -1,0 +1,101 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+
+#include "bind.hpp"
+#include "fractile/result.hpp"
+#include "output/output.hpp"
+
+namespace nb = nanobind;
+
+namespace fractile::python {
+namespace {
+
+using Held = std::shared_ptr<const Result>;
+
+/// An array over the result's own memory, which it keeps alive.
+template <class T>
+nb::object view(const Held& result, const std::vector<T>& values) {
+  auto* kept = new Held(result);
+  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<Held*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, const T, nb::ndim<1>>(values.data(), {values.size()}, owner));
+}
+
+/// Columns by name: float64, int64, dates as int32 days (under "name:days"), texts as lists.
+nb::dict table_to_dict(const Held& result, const Table& table) {
+  nb::dict out;
+  for (const Column& column : table.columns) {
+    if (const auto* reals = std::get_if<std::vector<double>>(&column.values))
+      out[column.name.c_str()] = view(result, *reals);
+    else if (const auto* whole = std::get_if<std::vector<std::int64_t>>(&column.values))
+      out[column.name.c_str()] = view(result, *whole);
+    else if (const auto* dates = std::get_if<Column::Dates>(&column.values))
+      out[(column.name + ":days").c_str()] = view(result, dates->days);
+    else
+      out[column.name.c_str()] = std::get<std::vector<std::string>>(column.values);
+  }
+  return out;
+}
+
+const Table* find_table(const Result& result, const std::string& name) {
+  if (name == "summary") return &result.summary;
+  if (name == "daily") return &result.daily;
+  if (name == "turnover") return &result.turnover;
+  if (name == "tc") return &result.tc;
+  if (name == "daily_by_group") return &result.daily_by_group;
+  if (name == "ic") return &result.ic;
+  if (name == "ic_summary") return &result.ic_summary;
+  if (name == "fractile") return &result.fractile;
+  if (name == "coverage") return &result.coverage;
+  if (name == "coverage_unique") return &result.coverage_unique;
+  if (name == "weights") return &result.weights;
+  throw nb::key_error(name.c_str());
+}
+
+nb::dict diagnostics_to_dict(const Result& result) {
+  nb::dict out, examples, missing_group;
+  for (const Diagnostics::Count& count : result.diagnostics.counts) {
+    out[count.name.c_str()] = count.count;
+    if (count.examples.empty()) continue;
+    nb::list rows;
+    for (const RowExample& example : count.examples) {
+      nb::dict row;
+      row["row"] = example.row;
+      row["security_id"] = example.security_id == kMissingId ? nb::none() : nb::cast(example.security_id);
+      row["date_sig"] = example.date_sig;
+      rows.append(row);
+    }
+    examples[count.name.c_str()] = rows;
+  }
+  for (const auto& [byvar, count] : result.diagnostics.missing_group) missing_group[byvar.c_str()] = count;
+  out["missing_group"] = missing_group;
+  out["examples"] = examples;
+  out["warnings"] = result.diagnostics.warnings;
+  return out;
+}
+
+}  // namespace
+
+void bind_result(nb::module_& module) {
+  nb::class_<RawResult>(module, "RawResult", "Tables and counts of one run, as the engine made them.")
+      .def("table", [](const RawResult& raw, const std::string& name) { return table_to_dict(raw.result, *find_table(*raw.result, name)); },
+           nb::arg("name"), "A table as a dict of arrays; empty where it was not asked for.")
+      .def_prop_ro("diagnostics", [](const RawResult& raw) { return diagnostics_to_dict(*raw.result); }, "Counts by name.")
+      .def_prop_ro("config_json", [](const RawResult& raw) { return raw.result->config_json; }, "All options, canonical.")
+      .def_prop_ro("snapshot", [](const RawResult& raw) { return raw.result->snapshot; }, "Id of the snapshot.")
+      .def_prop_ro("run_id", [](const RawResult& raw) { return raw.result->run_id; }, "32 hexadecimal digits.")
+      .def_prop_ro("elapsed_seconds", [](const RawResult& raw) { return raw.result->elapsed_seconds; }, "Wall time.")
+      .def_prop_ro("timings", [](const RawResult& raw) {
+        nb::dict out;
+        for (const auto& [stage, seconds] : raw.result->timings) out[stage.c_str()] = seconds;
+        return out;
+      }, "Seconds by stage.")
+      .def("to_json", [](const RawResult& raw, const std::string& orient) {
+        return result_to_json(*raw.result, orient == "split" ? Orient::split : Orient::records);
+      }, nb::arg("orient") = "records", "The body that POST /run answers.");
+}
+
+}  // namespace fractile::python

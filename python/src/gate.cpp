@@ -1,0 +1,68 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "gate.hpp"
+
+#include <string>
+
+namespace fractile::python {
+namespace {
+
+/// By category; kept for the life of the interpreter.
+nb::object class_of(const ErrorInfo& info) {
+  const nb::module_ errors = nb::module_::import_("fractile.errors");
+  const char* name = "FractileError";
+  switch (info.category) {
+    case ErrorCategory::config: name = "ConfigError"; break;
+    case ErrorCategory::signal: name = "SignalError"; break;
+    case ErrorCategory::snapshot:
+      name = info.code == ErrorCode::NO_SNAPSHOTS || info.code == ErrorCode::SNAPSHOT_NOT_FOUND ? "SnapshotNotFoundError"
+                                                                                               : "SnapshotError";
+      break;
+    case ErrorCategory::server: name = "ServerError"; break;
+    case ErrorCategory::run:
+    case ErrorCategory::internal: break;
+  }
+  return nb::object(errors.attr(name));
+}
+
+void raise(const Error& error) {
+  const ErrorInfo info = error_info(error.code());
+  const nb::object type = class_of(info);
+  const nb::object exception = type(std::string(error.what()), std::string(info.name));
+  PyErr_SetObject(type.ptr(), exception.ptr());
+}
+
+}  // namespace
+
+void register_errors(nb::module_& module) {
+  nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Error& error) {
+      raise(error);
+    }
+  });
+  nb::list table;
+#define FRACTILE_X(code, number, category, http) table.append(nb::make_tuple(#code, number, #category, http));
+  FRACTILE_ERROR_TABLE(FRACTILE_X)
+#undef FRACTILE_X
+  module.attr("ERROR_TABLE") = table;
+}
+
+void run_released(const std::function<void(const Interrupt&)>& work) {
+  bool is_interrupted = false;
+  const Interrupt interrupt = [&is_interrupted] {
+    const nb::gil_scoped_acquire lock;
+    is_interrupted = is_interrupted || PyErr_CheckSignals() != 0;
+    return is_interrupted;
+  };
+  try {
+    const nb::gil_scoped_release released;
+    work(interrupt);
+  } catch (const Error& error) {
+    // The signal handler has raised already: its exception is the one to show.
+    if (error.code() == ErrorCode::CANCELLED && PyErr_Occurred()) throw nb::python_error();
+    throw;
+  }
+}
+
+}  // namespace fractile::python

@@ -1,0 +1,23 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "bind.hpp"
+#include "engine/kernels.hpp"
+#include "engine/workers.hpp"
+#include "fractile/version.hpp"
+#include "gate.hpp"
+
+NB_MODULE(_core, module) {
+  module.doc() = "The fractile engine.";
+  module.attr("__version__") = fractile::kVersion;
+  module.attr("BUILD") = fractile::kBuild;
+  module.def("kernel_target", &fractile::kernel_target, "The instruction set that the engine uses on this machine.");
+  module.def("default_threads", &fractile::default_threads, "Threads that a run takes where none are asked for.");
+  fractile::python::register_errors(module);
+  fractile::python::bind_config(module);
+  fractile::python::bind_signal(module);
+  fractile::python::bind_result(module);
+  fractile::python::bind_snapshot(module);
+  fractile::python::bind_backtest(module);
+}
