@@ -1,0 +1,33 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Cross-sectional equity signal backtests at the speed of memory."""
+
+from fractile._core import __version__
+from fractile.errors import (
+    ConfigError,
+    FractileError,
+    ServerError,
+    SignalError,
+    SnapshotError,
+    SnapshotNotFoundError,
+)
+from fractile.result import BacktestResult
+from fractile.service import BacktestService, get_service
+from fractile.snapshots import create_snapshot, list_snapshots, open_snapshot, remove_snapshot, verify_snapshot
+
+__all__ = [
+    "BacktestResult",
+    "BacktestService",
+    "ConfigError",
+    "FractileError",
+    "ServerError",
+    "SignalError",
+    "SnapshotError",
+    "SnapshotNotFoundError",
+    "__version__",
+    "create_snapshot",
+    "get_service",
+    "list_snapshots",
+    "open_snapshot",
+    "remove_snapshot",
+    "verify_snapshot",
+]

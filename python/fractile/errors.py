@@ -1,0 +1,42 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Exceptions. Each has ``code``, the name of its error in docs/errors.md."""
+
+from __future__ import annotations
+
+
+class FractileError(Exception):
+    """Base of all that fractile raises.
+
+    Attributes:
+        code: Name of the error, such as "UNKNOWN_COLUMN".
+    """
+
+    def __init__(self, message: str, code: str = "INTERNAL") -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[FractileError], tuple[str, str]]:
+        return type(self), (str(self), self.code)
+
+
+class ConfigError(FractileError, ValueError):
+    """An option that does not exist, or has a value it cannot have."""
+
+
+class SignalError(FractileError, ValueError):
+    """A signal that cannot be read or used."""
+
+
+class SnapshotError(FractileError):
+    """A snapshot that cannot be made, found or trusted."""
+
+
+class SnapshotNotFoundError(SnapshotError, FileNotFoundError):
+    """No snapshot of that id, or none at all."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ServerError(FractileError):
+    """A server that cannot be reached, or failed."""

@@ -1,0 +1,202 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""What a run answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from fractile import _core
+
+_TUPLE = ("summary", "daily", "turnover", "tc")
+_ALL_TABLES = (*_TUPLE, "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights")
+
+
+def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
+    """A DataFrame over the engine's columns; days become datetime64[ns]."""
+    data: dict[str, Any] = {}
+    for name, values in columns.items():
+        if name.endswith(":days"):
+            data[name.removesuffix(":days")] = values.astype("datetime64[D]").astype("datetime64[ns]")
+        else:
+            data[name] = values
+    return pd.DataFrame(data)
+
+
+class BacktestResult:
+    """Tables and numbers of one run; unpacks as ``summary, daily, turnover, tc``.
+
+    Tables are DataFrames as docs/methodology.md section 8 describes them. Those of ``analysis`` and
+    ``keep_weights`` are None where they were not asked for.
+    """
+
+    def __init__(self, raw: _core.RawResult) -> None:
+        self._raw = raw
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._frames:
+            self._frames[name] = to_frame(self._raw.table(name))
+        return self._frames[name]
+
+    def _optional(self, name: str) -> pd.DataFrame | None:
+        frame = self._table(name)
+        return frame if len(frame.columns) else None
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return (self._table(name) for name in _TUPLE)
+
+    def __len__(self) -> int:
+        return len(_TUPLE)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            return getattr(self, index)
+        return tuple(self)[index]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a (byvar, group); overall first."""
+        return self._table("summary")
+
+    @property
+    def daily(self) -> pd.DataFrame:
+        """The overall book, one row a trading day."""
+        return self._table("daily")
+
+    @property
+    def turnover(self) -> pd.DataFrame:
+        """Turnover and weight traded a day."""
+        return self._table("turnover")
+
+    @property
+    def tc(self) -> pd.DataFrame:
+        """Cost a day, as a fraction of one side's capital."""
+        return self._table("tc")
+
+    @property
+    def daily_by_group(self) -> pd.DataFrame:
+        """The daily table of every portfolio."""
+        return self._table("daily_by_group")
+
+    @property
+    def ic(self) -> pd.DataFrame | None:
+        """Rank correlation of signal and return a day (analysis "ic"); `.attrs["summary"]` is `ic_summary`."""
+        return self._optional("ic")
+
+    @property
+    def ic_summary(self) -> pd.DataFrame | None:
+        """Mean, deviation and t statistics of `ic`."""
+        return self._optional("ic_summary")
+
+    @property
+    def fractile(self) -> pd.DataFrame | None:
+        """Mean return a day by bin (analysis "fractile")."""
+        return self._optional("fractile")
+
+    @property
+    def coverage(self) -> pd.DataFrame | None:
+        """Names a day and their share of the panel (analysis "coverage")."""
+        return self._optional("coverage")
+
+    @property
+    def coverage_unique(self) -> int | None:
+        """Unique names over all days (analysis "coverage")."""
+        frame = self._optional("coverage_unique")
+        return None if frame is None else int(frame["names"].iloc[0])
+
+    @property
+    def weights(self) -> pd.DataFrame | None:
+        """date, security_id, weight of the overall book (keep_weights=True)."""
+        return self._optional("weights")
+
+    def _overall(self, column: str) -> float:
+        return float(self.summary[column].iloc[0])
+
+    @property
+    def sharpe(self) -> float:
+        """Annualised Sharpe ratio of the overall book, before costs."""
+        return self._overall("sharpe_ret")
+
+    @property
+    def annual_return(self) -> float:
+        """252 times the mean daily return of the overall book, before costs."""
+        return self._overall("ret_ann")
+
+    @property
+    def max_drawdown(self) -> float:
+        """The deepest drawdown of the overall book, before costs; at most 0."""
+        return self._overall("maxdd")
+
+    @property
+    def turnover_mean(self) -> float:
+        """Mean daily turnover of the overall book; 1 is a full replacement."""
+        return self._overall("turnover")
+
+    @cached_property
+    def diagnostics(self) -> dict[str, Any]:
+        """What became of every row: counts by cause, with examples."""
+        return dict(self._raw.diagnostics)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """All options of the run."""
+        return dict(json.loads(self._raw.config_json))
+
+    @property
+    def run_id(self) -> str:
+        """The same for the same run, wherever it is computed."""
+        return self._raw.run_id
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the snapshot."""
+        return self._raw.snapshot
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Wall time of the engine."""
+        return self._raw.elapsed_seconds
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage."""
+        return dict(self._raw.timings)
+
+    def to_json(self, orient: str = "records") -> str:
+        """The JSON body that ``POST /run`` answers; NaN is null."""
+        return self._raw.to_json(orient)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`to_json` as a dict."""
+        return dict(json.loads(self.to_json()))
+
+    def plot(self, path: str | None = None) -> Any:
+        """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` where given."""
+        from fractile.plot import plot_result
+
+        return plot_result(self, path)
+
+    def __repr__(self) -> str:
+        return (
+            f"BacktestResult(sharpe={self.sharpe:.2f}, annual_return={self.annual_return:.2%}, "
+            f"max_drawdown={self.max_drawdown:.2%}, turnover_mean={self.turnover_mean:.3f}, "
+            f"days={len(self.daily)}, run_id={self.run_id[:12]})"
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ["byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret"]
+        columns += ["sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"]
+        table = self.summary[columns].to_html(index=False, border=0, float_format=lambda x: f"{x:.4g}", na_rep="")
+        used = self.diagnostics["rows_used"]
+        given = self.diagnostics["rows_given"]
+        return (
+            f"<div><b>Sharpe {self.sharpe:.2f}</b> &nbsp; return {self.annual_return:.2%} a year &nbsp; "
+            f"max drawdown {self.max_drawdown:.2%} &nbsp; turnover {self.turnover_mean:.3f} a day{table}"
+            f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {self.snapshot} &nbsp; "
+            f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small></div>"
+        )

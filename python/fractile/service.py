@@ -1,0 +1,289 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""One loaded snapshot, many runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import resource
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from fractile import _core
+from fractile.errors import FractileError, SnapshotError
+from fractile.frames import read_signal
+from fractile.progress import track
+from fractile.result import BacktestResult
+
+_Key = tuple[str, str, str | None, str | None, bool]
+
+
+def _as_date(value: Any) -> str | None:
+    """ISO text of a date, a datetime, a Timestamp or a text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (dt.date, np.datetime64)):
+        return pd.Timestamp(value).date().isoformat()
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What json can write: numpy scalars, tuples and sets become their plain counterparts."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def parse_config(options: Mapping[str, Any]) -> _core.RunConfig:
+    """Checks run options. Raises ConfigError naming the nearest valid name or value."""
+    try:
+        text = json.dumps(_plain(options))
+    except TypeError:
+        text = json.dumps(_plain(options), default=repr)
+    return _core.parse_config(text)
+
+
+class BacktestService:
+    """Runs backtests on one snapshot; made by `get`, safe to share between threads.
+
+    The engine works without the interpreter's lock, so threads run side by side.
+    """
+
+    _shared: ClassVar[dict[_Key, BacktestService]] = {}
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool) -> None:
+        began = time.perf_counter()
+        self._root = root
+        self._snapshot_id = snapshot
+        mapped = _core.open_snapshot(root, snapshot)
+        self._engine: _core.Backtester | None = _core.Backtester(mapped, start_date, end_date, compact)
+        self._load_seconds = time.perf_counter() - began
+        self._started = time.time()
+        self._run_count = 0
+        self._count_lock = threading.Lock()
+
+    @classmethod
+    def get(
+        cls,
+        snapshot: str | None = None,
+        start_date: Any = None,
+        end_date: Any = None,
+        compact: bool = True,
+        force_reload: bool = False,
+        root: str | os.PathLike[str] | None = None,
+    ) -> BacktestService:
+        """The shared service of these arguments; asking again returns it at once.
+
+        Args:
+            snapshot: Id; None is the newest.
+            start_date: First return day, inclusive; None is the first of the snapshot.
+            end_date: Last return day, inclusive.
+            compact: Read float32 where it is stored; False needs float64.
+            force_reload: Map the snapshot anew.
+            root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
+
+        Raises:
+            SnapshotError: The snapshot is missing, damaged, or has no day in the range.
+        """
+        folder = os.path.abspath(_core.snapshot_root(None if root is None else os.fspath(root)))
+        shown = folder if root is not None else _core.snapshot_root(None)
+        name = snapshot if snapshot is not None else _core.newest_snapshot(shown)
+        key = (folder, name, _as_date(start_date), _as_date(end_date), bool(compact))
+        with cls._lock:
+            service = cls._shared.get(key)
+            if service is None or force_reload or not service.is_ready:
+                service = cls(shown, key[1], key[2], key[3], key[4])
+                cls._shared[key] = service
+            return service
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forgets all shared services; their memory goes with their last user."""
+        with cls._lock:
+            cls._shared.clear()
+
+    @property
+    def is_ready(self) -> bool:
+        """True until `close`."""
+        return self._engine is not None
+
+    def close(self) -> None:
+        """Lets the snapshot go. Further runs raise SnapshotError."""
+        self._engine = None
+        with BacktestService._lock:
+            for key in [k for k, v in BacktestService._shared.items() if v is self]:
+                del BacktestService._shared[key]
+
+    def __enter__(self) -> BacktestService:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _require_engine(self) -> _core.Backtester:
+        if self._engine is None:
+            raise SnapshotError(
+                "SNAPSHOT_NOT_FOUND: expected an open service, found a closed one. Call BacktestService.get again.",
+                "SNAPSHOT_NOT_FOUND",
+            )
+        return self._engine
+
+    def _run(self, signal: _core.Signal, column: int, config: _core.RunConfig) -> BacktestResult:
+        result = BacktestResult(self._require_engine().run(signal, column, config))
+        with self._count_lock:
+            self._run_count += 1
+        for text in result.diagnostics["warnings"]:
+            warnings.warn(text, stacklevel=3)
+        return result
+
+    def run(
+        self,
+        signal: Any,
+        sigvar: str = "signal",
+        byvar_list: Sequence[str] = ("overall",),
+        fractile: tuple[float, float] = (10, 90),
+        weight: str = "equal",
+        resid: bool | str = False,
+        resid_style: str = "all",
+        from_open: bool = False,
+        mincos: int = 10,
+        calc_turnover: bool = True,
+        **config: Any,
+    ) -> BacktestResult:
+        """Runs one backtest.
+
+        Args:
+            signal: security_id, date_sig, a value column and optional dates, in any form that
+                `fractile.frames.read_signal` takes.
+            sigvar: Name of the value column.
+            byvar_list: Groups to report: overall, year, quarter, month, or categories of the panel.
+            fractile: Percent; short up to the first, long above the second.
+            weight: "equal", "value" or "volume".
+            resid: False, True (as resid_style), "off", "industry", "factor" or "all".
+            resid_style: What resid=True means.
+            from_open: Trade at the open and earn openret.
+            mincos: Least names a side.
+            calc_turnover: False leaves turnover and costs out (NaN).
+            **config: lag, method, input_type, sort_method, double_var, double_frac, upper_pct, tc_model, tc_level,
+                tc_value, gmv_musd, drift, lookahead, characteristics_asof, universe, hold_days, analysis, n_fractile,
+                keep_weights, threads; docs/methodology.md says what each means.
+
+        Raises:
+            ConfigError: An unknown option or value.
+            SignalError: The signal cannot be read, or no row of it can be used.
+        """
+        options = {
+            "byvar_list": byvar_list,
+            "fractile": fractile,
+            "weight": weight,
+            "resid": resid,
+            "resid_style": resid_style,
+            "from_open": from_open,
+            "mincos": mincos,
+            "calc_turnover": calc_turnover,
+            **config,
+        }
+        return self._run(read_signal(signal, [sigvar]), 0, parse_config(options))
+
+    def run_suite(
+        self,
+        signal: Any,
+        lags: Iterable[int] = (0,),
+        resid_modes: Iterable[str] = ("off",),
+        sigvar: str = "signal",
+        progress: bool = False,
+        **config: Any,
+    ) -> dict[str, BacktestResult]:
+        """Runs every pair of lag and resid mode; keys such as "lag0_residoff"."""
+        rows = read_signal(signal, [sigvar])
+        cells = [(lag, mode) for lag in lags for mode in resid_modes]
+        configs = {f"lag{lag}_resid{mode}": parse_config({**config, "lag": lag, "resid": mode}) for lag, mode in cells}
+        return {name: self._run(rows, 0, cell) for name, cell in track(configs.items(), len(configs), "suite", progress)}
+
+    def run_batch(
+        self,
+        signals: Any,
+        sigvars: Sequence[str] | None = None,
+        sigvar: str = "signal",
+        progress: bool = False,
+        on_error: str = "return",
+        **config: Any,
+    ) -> Any:
+        """Runs many signals with the same options.
+
+        Args:
+            signals: A list or a dict of signals, or one wide frame with `sigvars`.
+            sigvars: Value columns of a wide frame.
+            progress: Show a bar on a terminal.
+            on_error: "return" puts a signal's error in its place; "raise" raises the first.
+
+        Returns:
+            Results in the order of a list, or by the keys of a dict or by sigvars.
+        """
+        if on_error not in ("return", "raise"):
+            raise parse_error("on_error", '"return" or "raise"', on_error)
+        checked = parse_config(config)
+        if sigvars is not None:
+            rows = read_signal(signals, sigvars)
+            work = {name: (rows, i) for i, name in enumerate(sigvars)}
+            return self._run_all(work, lambda item: item, checked, progress, on_error)
+        items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
+        done = self._run_all(items, lambda item: (read_signal(item, [sigvar]), 0), checked, progress, on_error)
+        return done if isinstance(signals, Mapping) else list(done.values())
+
+    def _run_all(self, items: Mapping[Any, Any], read: Any, config: Any, progress: bool, on_error: str) -> dict[Any, Any]:
+        out: dict[Any, Any] = {}
+        for name, item in track(items.items(), len(items), "batch", progress):
+            try:
+                rows, column = read(item)
+                out[name] = self._run(rows, column, config)
+            except FractileError as error:
+                if on_error == "raise":
+                    raise
+                out[name] = error
+        return out
+
+    def stats(self) -> dict[str, Any]:
+        """What is loaded and how much it was used: snapshot, is_ready, run_count, master_rows, ..."""
+        engine = self._require_engine()
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            resident = int(statm.read().split()[1]) * resource.getpagesize()
+        return {
+            "snapshot": self._snapshot_id,
+            "is_ready": self.is_ready,
+            "load_time_seconds": self._load_seconds,
+            "run_count": self._run_count,
+            "master_rows": engine.master_rows,
+            "dates_count": engine.dates_count,
+            "uptime_seconds": time.time() - self._started,
+            "memory": {"resident_bytes": resident, "storage": engine.storage},
+        }
+
+    def __repr__(self) -> str:
+        return f"BacktestService(snapshot={self._snapshot_id!r}, runs={self._run_count})"
+
+
+def parse_error(option: str, expected: str, found: Any) -> FractileError:
+    """The error of an option that Python itself reads."""
+    from fractile.errors import ConfigError
+
+    return ConfigError(f"INVALID_VALUE: expected {option}={expected}, found {found!r}.", "INVALID_VALUE")
+
+
+def get_service(**kwargs: Any) -> BacktestService:
+    """`BacktestService.get`."""
+    return BacktestService.get(**kwargs)
