@@ -27,8 +27,9 @@ namespace arrow {
 std::string column_name(const ArrowSchema& schema) { return schema.name ? schema.name : ""; }
 
 [[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected) {
-  throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" + column_name(schema) +
-                                          "\", found " + describe_type(schema).name + ". Convert the column first.");
+  throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" +
+                                          column_name(schema) + "\", found " + describe_type(schema).name +
+                                          ". Convert the column first.");
 }
 
 double half_to_double(std::uint16_t bits) noexcept {
@@ -48,8 +49,9 @@ std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& c
                                 if (null) return;
                                 if (index < 0 || index >= n_values)
                                   throw Error(ErrorCode::UNREADABLE_SIGNAL,
-                                              "expected dictionary indices below " + std::to_string(n_values) +
-                                                  ", found " + std::to_string(index) + " in column \"" +
+                                              "expected dictionary indices below " +
+                                                  std::to_string(n_values) + ", found " +
+                                                  std::to_string(index) + " in column \"" +
                                                   column_name(schema) + "\". Check the data's source.");
                                 out[static_cast<std::size_t>(i)] = index;
                               });
@@ -61,10 +63,11 @@ Chunk dictionary_chunk(const Chunk& chunk) {
   return {values, values ? values->offset : 0, values ? values->length : 0};
 }
 
-std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column) {
+std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at,
+                         const std::string& column) {
   const auto refuse = [&](const std::string& found) {
-    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected a text inside its buffer, found " + found + " in column \"" +
-                                                  column + "\". Check the data's source.");
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected a text inside its buffer, found " + found +
+                                                  " in column \"" + column + "\". Check the data's source.");
   };
   const std::string_view format = schema.format;
   if (format != "vu") {
@@ -78,11 +81,12 @@ std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std
     }
     const char* texts = buffer<char>(array, 2);
     if (begin == end) return {};
-    if (begin < 0 || end < begin || !texts) refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
+    if (begin < 0 || end < begin || !texts)
+      refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
     return {texts + begin, static_cast<std::size_t>(end - begin)};
   }
-  // string_view: 16 bytes; texts of up to 12 bytes stand inside, longer ones in a numbered buffer. The sizes of
-  // those buffers stand in the last one.
+  // string_view: 16 bytes; texts of up to 12 bytes stand inside, longer ones in a numbered buffer. The sizes
+  // of those buffers stand in the last one.
   const char* views = buffer<char>(array, 1);
   if (!views) return {};
   const char* view = views + at * 16;
@@ -115,20 +119,23 @@ void read_doubles(const ArrowSchema& schema, const arrow::Chunk& chunk, double* 
   if (!is_read) arrow::refuse_type(schema, "numbers");
 }
 
-void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t missing, std::int64_t* out) {
+void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t missing,
+                   std::int64_t* out) {
   if (schema.dictionary)
-    return arrow::read_through_dictionary(schema, chunk, missing, out,
-                                          [&](const ArrowSchema& values_schema, const arrow::Chunk& values,
-                                              std::int64_t* to) { read_integers(values_schema, values, missing, to); });
+    return arrow::read_through_dictionary(
+        schema, chunk, missing, out,
+        [&](const ArrowSchema& values_schema, const arrow::Chunk& values, std::int64_t* to) {
+          read_integers(values_schema, values, missing, to);
+        });
   const ArrowType type = describe_type(schema);
   if (type.kind == ArrowKind::integer && type.bits == 64 && type.is_unsigned) {
     arrow::visit_values<std::uint64_t>(
         *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::uint64_t v) {
           if (!null && v > static_cast<std::uint64_t>(INT64_MAX))
-            throw Error(ErrorCode::COLUMN_TYPE, "expected whole numbers up to 9223372036854775807 in column \"" +
-                                                    arrow::column_name(schema) + "\", found " + std::to_string(v) +
-                                                    " at row " + std::to_string(chunk.first_row + i) +
-                                                    ". Number the securities anew.");
+            throw Error(ErrorCode::COLUMN_TYPE,
+                        "expected whole numbers up to 9223372036854775807 in column \"" +
+                            arrow::column_name(schema) + "\", found " + std::to_string(v) + " at row " +
+                            std::to_string(chunk.first_row + i) + ". Number the securities anew.");
           out[i] = null ? missing : static_cast<std::int64_t>(v);
         });
     return;

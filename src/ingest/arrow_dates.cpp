@@ -37,7 +37,8 @@ bool take(std::string_view& text, char wanted) {
   return true;
 }
 
-/// Reads "2020-01-02", "2020-01-02T08:30", "2020-01-02 08:30:00.123"; a final Z is let pass. False where it is none.
+/// Reads "2020-01-02", "2020-01-02T08:30", "2020-01-02 08:30:00.123"; a final Z is let pass. False where it
+/// is none.
 bool parse_time(std::string_view text, Instant& out) {
   Day day = 0;
   if (!parse_day(text.substr(0, 10), day)) return false;
@@ -46,13 +47,15 @@ bool parse_time(std::string_view text, Instant& out) {
   if (text.empty()) return true;
   if (!take(text, 'T') && !take(text, ' ')) return false;
   int hour = 0, minute = 0, second = 0;
-  if (!take_two_digits(text, 24, hour) || !take(text, ':') || !take_two_digits(text, 60, minute)) return false;
+  if (!take_two_digits(text, 24, hour) || !take(text, ':') || !take_two_digits(text, 60, minute))
+    return false;
   if (take(text, ':')) {
     if (!take_two_digits(text, 60, second)) return false;
     if (take(text, '.')) {
       std::int64_t scale = kNanosPerSecond / 10;
       std::size_t n = 0;
-      for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n, scale /= 10) out.nanos += (text[n] - '0') * scale;
+      for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n, scale /= 10)
+        out.nanos += (text[n] - '0') * scale;
       if (n == 0) return false;
       text.remove_prefix(n);
     }
@@ -108,21 +111,26 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % 
 
 std::int64_t ticks_per_second(DateUnit unit) {
   switch (unit) {
-    case DateUnit::millisecond: return 1000;
-    case DateUnit::microsecond: return 1000000;
-    case DateUnit::nanosecond: return kNanosPerSecond;
-    default: return 1;
+    case DateUnit::millisecond:
+      return 1000;
+    case DateUnit::microsecond:
+      return 1000000;
+    case DateUnit::nanosecond:
+      return kNanosPerSecond;
+    default:
+      return 1;
   }
 }
 
 [[noreturn]] void refuse_text(const ArrowSchema& schema, std::string_view text, std::int64_t row) {
-  throw Error(ErrorCode::COLUMN_TYPE, "expected ISO dates such as 2020-01-02 or 2020-01-02T08:30:00 in column \"" +
-                                          arrow::column_name(schema) + "\", found \"" + std::string(text.substr(0, 40)) +
-                                          "\" at row " + std::to_string(row) + ". Convert the column to dates.");
+  throw Error(ErrorCode::COLUMN_TYPE,
+              "expected ISO dates such as 2020-01-02 or 2020-01-02T08:30:00 in column \"" +
+                  arrow::column_name(schema) + "\", found \"" + std::string(text.substr(0, 40)) +
+                  "\" at row " + std::to_string(row) + ". Convert the column to dates.");
 }
 
-/// Reads each text of a dictionary once, as there are far fewer than rows. One that is no date is refused only
-/// where a row has it.
+/// Reads each text of a dictionary once, as there are far fewer than rows. One that is no date is refused
+/// only where a row has it.
 template <class Visit>
 void visit_text_dictionary(const ArrowSchema& schema, const arrow::Chunk& chunk, Visit&& visit) {
   struct Entry {

@@ -57,7 +57,8 @@ ArrowSchema* copy_schema(const ArrowSchema& from, const std::shared_ptr<Exported
   SchemaNode& node = exported->nodes.emplace_back();
   node.format = from.format ? from.format : "";
   node.name = from.name ? from.name : "";
-  for (std::int64_t c = 0; c < from.n_children; ++c) node.children.push_back(copy_schema(*from.children[c], exported));
+  for (std::int64_t c = 0; c < from.n_children; ++c)
+    node.children.push_back(copy_schema(*from.children[c], exported));
   node.schema.format = node.format.c_str();
   node.schema.name = node.name.c_str();
   node.schema.flags = from.flags;
@@ -96,7 +97,8 @@ struct Producer {
   virtual bool make_next(ArrowArray* out) = 0;  ///< false at the end
 };
 
-void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<ArrowSchema*> children, ArrowSchema* out) {
+void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<ArrowSchema*> children,
+                   ArrowSchema* out) {
   SchemaNode& root = exported->nodes.emplace_back();
   root.format = "+s";
   root.children = std::move(children);
@@ -143,7 +145,8 @@ class ColumnsProducer : public Producer {
     exported->owner = batches_;
     std::vector<ArrowArray*> children;
     for (const auto& chunks : chunks_)
-      children.push_back(share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported));
+      children.push_back(
+          share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported));
     finish_array(exported, std::move(children), chunks_[0][next_].length, out);
     ++next_;
     return true;

@@ -56,7 +56,8 @@ NameState make_name(const Lifetime& life, bool is_covered, Random& random) {
   name.life = life;
   name.is_covered = is_covered;
   const double u = random.next_uniform();
-  name.industry = static_cast<int>(kNIndustries * (0.4 * u + 0.6 * u * u));  // industries differ in number of names
+  name.industry =
+      static_cast<int>(kNIndustries * (0.4 * u + 0.6 * u * u));  // industries differ in number of names
   name.is_unclassified = random.next_uniform() < 0.05;
   const double size = random.next_normal();
   name.beta = within(1.0 + 0.3 * random.next_normal(), 0.1, 2.5);
@@ -80,9 +81,9 @@ NameState make_name(const Lifetime& life, bool is_covered, Random& random) {
 NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Random& random) {
   NameStep step;
   step.intraday_common = common_return(name, intraday);
-  const double own = name.idiosyncratic_volatility *
-                     (kIntradayStd * random.next_student() +
-                      (1.0 - kOvernightShare) * kAlphaPerVolatility * name.earlier_alpha);
+  const double own =
+      name.idiosyncratic_volatility * (kIntradayStd * random.next_student() +
+                                       (1.0 - kOvernightShare) * kAlphaPerVolatility * name.earlier_alpha);
   const double reversion = kPriceReversion * (name.base_log_price - portable_log(name.price));
   step.intraday = within(step.intraday_common + own + reversion, -0.8, 3.0);
   const double growth = (1.0 + name.overnight) * (1.0 + step.intraday);
@@ -95,12 +96,14 @@ NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Rando
   auto& x = name.exposure;
   x[kMomentumAt] = within(kMomentumMemory * x[kMomentumAt] + kMomentumGain * surprise, -5.0, 5.0);
   // A fall in price makes a name cheaper and its debt weigh more.
-  x[kValueAt] = within(kStyleMemory * x[kValueAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
+  x[kValueAt] = within(kStyleMemory * x[kValueAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret,
+                       -5.0, 5.0);
   x[kGrowthAt] = within(kStyleMemory * x[kGrowthAt] + kStyleInnovation * random.next_normal(), -5.0, 5.0);
-  x[kLeverageAt] =
-      within(kStyleMemory * x[kLeverageAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
+  x[kLeverageAt] = within(
+      kStyleMemory * x[kLeverageAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
   x[kYieldAt] = within(kStyleMemory * x[kYieldAt] + kStyleInnovation * random.next_normal(), -5.0, 5.0);
-  name.log_turnover = name.base_log_turnover + kTurnoverMemory * (name.log_turnover - name.base_log_turnover) +
+  name.log_turnover = name.base_log_turnover +
+                      kTurnoverMemory * (name.log_turnover - name.base_log_turnover) +
                       0.06 * random.next_normal();
   name.shares *= 1.0 - kIssuance * within(x[kSizeAt], -3.0, 3.0);
   observe_price_exposures(name);

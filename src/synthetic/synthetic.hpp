@@ -24,7 +24,7 @@ struct SyntheticOptions {
 /// Panel and planted signal, held in memory. Ids 1 ... N; 1, 2 and 3 trade on every day and are covered.
 struct SyntheticMarket {
   std::vector<Day> dates;
-  std::unique_ptr<PanelSource> panel;  ///< all columns of methodology section 1
+  std::unique_ptr<PanelSource> panel;            ///< all columns of methodology section 1
   std::vector<std::int64_t> signal_security_id;  ///< security-major, dates ascending
   std::vector<Day> signal_date;                  ///< date_sig
   std::vector<double> signal;                    ///< some ties, about 2% NaN

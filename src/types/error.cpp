@@ -7,7 +7,8 @@ namespace fractile {
 namespace {
 
 constexpr std::array kTable{
-#define FRACTILE_X(code, number, category, http) ErrorInfo{ErrorCode::code, #code, ErrorCategory::category, http},
+#define FRACTILE_X(code, number, category, http) \
+  ErrorInfo{ErrorCode::code, #code, ErrorCategory::category, http},
     FRACTILE_ERROR_TABLE(FRACTILE_X)
 #undef FRACTILE_X
 };

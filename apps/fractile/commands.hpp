@@ -1,0 +1,25 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "fractile/backtest.hpp"
+
+/// The commands of `fractile`. Each adds itself to the program; its work runs after parsing and throws
+/// fractile::Error. Results go to stdout, progress and words to stderr.
+namespace fractile::cli {
+
+void add_demo(CLI::App& app);
+void add_snapshot(CLI::App& app);
+void add_run(CLI::App& app);
+void add_suite(CLI::App& app);
+void add_batch(CLI::App& app);
+
+/// True once Ctrl-C was pressed.
+bool is_interrupted() noexcept;
+
+/// A bar on stderr where that is a terminal; silent otherwise.
+void show_progress(std::string_view stage, double fraction);
+
+}  // namespace fractile::cli

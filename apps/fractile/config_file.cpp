@@ -1,0 +1,146 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "config_file.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "config/options.hpp"
+#include "fractile/error.hpp"
+
+namespace fractile::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Every key of the file; those of the server are read by the server.
+const std::map<std::string, std::vector<std::string_view>>& sections() {
+  static const std::map<std::string, std::vector<std::string_view>> kSections{
+      {"server", {"host", "port", "workers", "token_file", "max_body_mb", "max_queue", "request_timeout_s", "signal_dir", "cors_origins"}},
+      {"memory", {"use_mmap", "cache_size", "preload", "compact"}},
+      {"date_range", {"start", "end"}},
+      {"defaults", {}}};
+  return kSections;
+}
+
+[[noreturn]] void refuse(const std::string& path, const YAML::Mark& mark, const std::string& expected, const std::string& found) {
+  throw Error(ErrorCode::INVALID_CONFIG_FILE,
+              fmt::format("expected {}, found {} at {}, line {}. Correct the file.", expected, found, path, mark.line + 1));
+}
+
+Json to_json(const YAML::Node& node) {
+  if (node.IsNull()) return nullptr;
+  if (node.IsSequence()) {
+    Json list = Json::array();
+    for (const auto& entry : node) list.push_back(to_json(entry));
+    return list;
+  }
+  if (node.IsMap()) {
+    Json map = Json::object();
+    for (const auto& entry : node) map[entry.first.Scalar()] = to_json(entry.second);
+    return map;
+  }
+  // A quoted scalar is text; a plain one may be a number or a truth value.
+  if (node.Tag() != "!") {
+    if (bool truth = false; YAML::convert<bool>::decode(node, truth)) {
+      if (node.Scalar() != "off" && node.Scalar() != "on") return truth;
+    }
+    const Json parsed = Json::parse(node.Scalar(), nullptr, false);
+    if (parsed.is_number()) return parsed;
+  }
+  return node.Scalar();
+}
+
+std::string nearest_of(const std::string& key, const std::vector<std::string_view>& known) {
+  return fmt::format("\"{}\" (did you mean \"{}\"?)", key, nearest_name(key, known));
+}
+
+void read_section(const std::string& path, const std::string& section, const YAML::Node& node, ConfigFile& out) {
+  if (node.IsNull()) return;
+  if (!node.IsMap()) refuse(path, node.Mark(), fmt::format("keys below \"{}\"", section), "none");
+  std::vector<std::string_view> known = sections().at(section);
+  if (section == "defaults")
+    for (const OptionInfo& option : run_options()) known.push_back(option.name);
+  for (const auto& entry : node) {
+    const std::string key = entry.first.Scalar();
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      refuse(path, entry.first.Mark(), fmt::format("a key of \"{}\"", section), nearest_of(key, known));
+    const YAML::Node& value = entry.second;
+    if (section == "defaults")
+      out.defaults[key] = to_json(value).dump();
+    else if (section == "date_range" && !value.IsNull())
+      (key == "start" ? out.start_date : out.end_date) = value.Scalar();
+    else if (section == "memory" && key == "compact") {
+      bool compact = true;
+      if (!YAML::convert<bool>::decode(value, compact)) refuse(path, value.Mark(), "true or false for compact", value.Scalar());
+      out.compact = compact;
+    }
+  }
+}
+
+void read_file(const std::string& path, ConfigFile& out) {
+  YAML::Node root;
+  try {
+    root = YAML::LoadFile(path);
+  } catch (const YAML::BadFile&) {
+    throw Error(ErrorCode::INVALID_CONFIG_FILE, fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+  } catch (const YAML::Exception& error) {
+    refuse(path, error.mark, "YAML", error.msg);
+  }
+  if (root.IsNull()) return;
+  if (!root.IsMap()) refuse(path, root.Mark(), "sections", "none");
+  std::vector<std::string_view> known{"snapshot"};
+  for (const auto& [name, unused] : sections()) known.push_back(name);
+  for (const auto& entry : root) {
+    const std::string key = entry.first.Scalar();
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      refuse(path, entry.first.Mark(), "a section", nearest_of(key, known));
+    if (key != "snapshot")
+      read_section(path, key, entry.second, out);
+    else if (!entry.second.IsNull())
+      out.snapshot = entry.second.Scalar();
+  }
+}
+
+std::optional<std::string> environment(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const char* value = std::getenv(("FRACTILE_" + name).c_str());
+  if (!value || !*value) return std::nullopt;
+  return value;
+}
+
+void read_environment(ConfigFile& out) {
+  if (auto value = environment("snapshot")) out.snapshot = value;
+  if (auto value = environment("date_range_start")) out.start_date = value;
+  if (auto value = environment("date_range_end")) out.end_date = value;
+  if (auto value = environment("memory_compact")) out.compact = *value != "false" && *value != "0";
+  for (const OptionInfo& option : run_options())
+    if (auto value = environment("defaults_" + std::string(option.name))) {
+      const Json parsed = Json::parse(*value, nullptr, false);
+      out.defaults[std::string(option.name)] = parsed.is_discarded() ? Json(*value).dump() : *value;
+    }
+}
+
+}  // namespace
+
+ConfigFile read_config(const std::optional<std::string>& path) {
+  ConfigFile out;
+  constexpr const char* kLocal = "api/backtest_config.yaml";
+  const char* named = std::getenv("FRACTILE_CONFIG");
+  if (path)
+    read_file(*path, out);
+  else if (named && *named)
+    read_file(named, out);
+  else if (std::filesystem::exists(kLocal))
+    read_file(kLocal, out);
+  read_environment(out);
+  return out;
+}
+
+}  // namespace fractile::cli

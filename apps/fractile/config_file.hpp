@@ -1,0 +1,21 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace fractile::cli {
+
+/// backtest_config.yaml and the environment above it, as far as the command line reads them.
+struct ConfigFile {
+  std::optional<std::string> snapshot, start_date, end_date;
+  std::optional<bool> compact;
+  std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
+};
+
+/// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml where it is there, else nothing.
+/// Variables FRACTILE_SECTION_KEY win over the file. Throws INVALID_CONFIG_FILE naming file and line.
+ConfigFile read_config(const std::optional<std::string>& path);
+
+}  // namespace fractile::cli

@@ -1,0 +1,71 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "commands.hpp"
+#include "engine/kernels.hpp"
+#include "fractile/error.hpp"
+#include "fractile/version.hpp"
+
+namespace fractile::cli {
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+/// The first Ctrl-C ends the run in good order, the second the program.
+void on_interrupt(int) {
+  interrupted = true;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kInterrupted = 130;
+
+int run(int argc, char** argv) {
+  CLI::App app{"fractile: cross-sectional equity signal backtests at the speed of memory"};
+  app.set_version_flag("--version", fmt::format("fractile {} ({}, running {})", kVersion, kBuild, kernel_target()));
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(44);
+  add_demo(app);
+  add_snapshot(app);
+  add_run(app);
+  add_suite(app);
+  add_batch(app);
+  try {
+    app.parse(argc, argv);
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    if (error.code() == ErrorCode::CANCELLED) return kInterrupted;
+    return error_info(error.code()).category == ErrorCategory::config ? kWrongUsage : kFailed;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "INTERNAL: {}\n", error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace
+
+bool is_interrupted() noexcept { return interrupted; }
+
+void show_progress(std::string_view stage, double fraction) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  constexpr int kWidth = 30;
+  const int done = static_cast<int>(kWidth * fraction);
+  fmt::print(stderr, "\r[{:#<{}}{:.<{}}] {:<24.24}{}", "", done, "", kWidth - done, stage, fraction >= 1.0 ? "\n" : "");
+  std::fflush(stderr);
+}
+
+}  // namespace fractile::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, fractile::cli::on_interrupt);
+  std::signal(SIGPIPE, SIG_IGN);
+  return fractile::cli::run(argc, argv);
+}

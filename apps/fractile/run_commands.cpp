@@ -1,0 +1,98 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "commands.hpp"
+#include "fractile/error.hpp"
+#include "session.hpp"
+
+namespace fractile::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> signal_files(const std::string& folder) {
+  std::vector<fs::path> out;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const std::string extension = entry.path().extension().string();
+    for (const char* known : {".parquet", ".pq", ".csv", ".arrow", ".arrows", ".feather", ".ipc"})
+      if (extension == known) out.push_back(entry.path());
+  }
+  std::sort(out.begin(), out.end());
+  if (out.empty())
+    throw Error(ErrorCode::UNREADABLE_SIGNAL,
+                fmt::format("expected signal files (.parquet, .csv, .arrow) in \"{}\", found none. Check the folder.", folder));
+  return out;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("run", "Backtest one signal");
+  auto session = std::make_shared<Session>();
+  auto signal = std::make_shared<std::string>();
+  command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();
+  session->add_options(*command);
+  command->callback([session, signal] {
+    session->open();
+    const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    present(*session, session->run(rows, 0, session->config()), "");
+  });
+}
+
+void add_suite(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("suite", "Backtest one signal over lags and residual modes");
+  auto session = std::make_shared<Session>();
+  auto signal = std::make_shared<std::string>();
+  auto lags = std::make_shared<std::vector<int>>(std::vector<int>{0, 1, 2});
+  auto modes = std::make_shared<std::vector<std::string>>(std::vector<std::string>{"off", "all"});
+  command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal")->required();
+  command->add_option("--lags", *lags, "Lags in trading days, e.g. 0,1,2")->delimiter(',')->capture_default_str();
+  command->add_option("--resid-modes", *modes, "off, industry, factor, all")->delimiter(',')->capture_default_str();
+  session->add_options(*command);
+  command->callback([session, signal, lags, modes] {
+    session->open();
+    const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    for (const int lag : *lags)
+      for (const std::string& mode : *modes) {
+        const RunConfig config = session->config({{"lag", std::to_string(lag)}, {"resid", "\"" + mode + "\""}});
+        present(*session, session->run(rows, 0, config), fmt::format("lag{}_resid{}", lag, mode));
+      }
+  });
+}
+
+void add_batch(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("batch", "Backtest every signal file of a folder");
+  auto session = std::make_shared<Session>();
+  auto folder = std::make_shared<std::string>();
+  command->add_option("DIR", *folder, "Folder of signal files")->required();
+  session->add_options(*command);
+  command->callback([session, folder] {
+    session->open();
+    const std::vector<fs::path> files = signal_files(*folder);
+    const RunConfig config = session->config();
+    std::size_t failed = 0;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
+      try {
+        const Signal rows = read_signal_file(files[i].string(), {session->sigvar()});
+        present(*session, session->run(rows, 0, config), files[i].stem().string());
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::CANCELLED) throw;
+        ++failed;
+        fmt::print(stderr, "{}: {}\n", files[i].filename().string(), error.what());
+      }
+    }
+    show_progress("done", 1.0);
+    if (failed > 0)
+      throw Error(ErrorCode::UNREADABLE_SIGNAL, fmt::format("expected {} usable signals, found {} that failed, named above. "
+                                                            "Correct them and run again.",
+                                                            files.size(), failed));
+  });
+}
+
+}  // namespace fractile::cli

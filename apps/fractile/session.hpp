@@ -1,0 +1,46 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fractile/backtest.hpp"
+
+namespace fractile::cli {
+
+/// What run, suite and batch share: where the data is, and the options of a run, from arguments, then
+/// the environment, then the configuration file, then defaults.
+class Session {
+ public:
+  /// Adds --snapshot, --root, --start-date, ..., and a flag for every run option.
+  void add_options(CLI::App& command);
+  /// Opens the snapshot. Call after parsing.
+  void open();
+  const Backtester& backtester() const { return *backtester_; }
+  double load_seconds() const noexcept { return load_seconds_; }
+  const std::string& sigvar() const noexcept { return sigvar_; }
+  const std::string& format() const noexcept { return format_; }
+  const std::string& out() const noexcept { return out_; }
+  /// The run options with some replaced: {"lag": "1"} as JSON values.
+  RunConfig config(const std::map<std::string, std::string>& replaced = {}) const;
+  Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
+
+ private:
+  void read_config_file();
+
+  std::map<std::string, std::string> given_;    ///< run options as typed, by name
+  std::map<std::string, std::string> options_;  ///< run options as JSON, by name
+  std::optional<std::string> snapshot_, root_, start_date_, end_date_, config_path_;
+  std::optional<bool> compact_;
+  std::string sigvar_ = "signal", format_ = "table", out_;
+  std::unique_ptr<Backtester> backtester_;
+  double load_seconds_ = 0.0;
+};
+
+/// Prints a result as --format says and writes --out. `name` labels it where there are many.
+void present(const Session& session, const Result& result, const std::string& name);
+
+}  // namespace fractile::cli
