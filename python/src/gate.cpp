@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "gate.hpp"
 
+#include <nanobind/stl/string.h>
+
 #include <string>
 
 namespace fractile::python {

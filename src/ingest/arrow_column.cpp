@@ -71,17 +71,21 @@ std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std
   };
   const std::string_view format = schema.format;
   if (format != "vu") {
-    std::int64_t begin = 0, end = 0;
-    if (format == "u") {
-      const auto* offsets = buffer<std::int32_t>(array, 1);
-      if (offsets) begin = offsets[at], end = offsets[at + 1];
-    } else {
-      const auto* offsets = buffer<std::int64_t>(array, 1);
-      if (offsets) begin = offsets[at], end = offsets[at + 1];
-    }
+    // The text buffer ends where the array's last text does.
+    std::int64_t begin = 0, end = 0, size = 0;
+    const auto read_offsets = [&](const auto* offsets) {
+      if (!offsets) return;
+      begin = offsets[at];
+      end = offsets[at + 1];
+      size = offsets[array.offset + array.length];
+    };
+    if (format == "u")
+      read_offsets(buffer<std::int32_t>(array, 1));
+    else
+      read_offsets(buffer<std::int64_t>(array, 1));
     const char* texts = buffer<char>(array, 2);
     if (begin == end) return {};
-    if (begin < 0 || end < begin || !texts)
+    if (begin < 0 || end < begin || end > size || !texts)
       refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
     return {texts + begin, static_cast<std::size_t>(end - begin)};
   }

@@ -43,12 +43,16 @@ inline bool is_null(const ArrowArray& array, std::int64_t at) {
 template <class T, class Visit>
 void visit_values(const ArrowArray& array, std::int64_t offset, std::int64_t length, Visit&& visit) {
   const T* values = buffer<T>(array, 1);
-  const bool may_be_null = array.null_count != 0 && buffer<std::uint8_t>(array, 0);
-  for (std::int64_t i = 0; i < length; ++i)
-    if (may_be_null && is_null(array, offset + i))
-      visit(i, true, T{});
-    else
-      visit(i, !values, values ? values[offset + i] : T{});
+  const auto* valid = array.null_count == 0 ? nullptr : buffer<std::uint8_t>(array, 0);
+  if (!values)
+    for (std::int64_t i = 0; i < length; ++i) visit(i, true, T{});
+  else if (!valid)
+    for (std::int64_t i = 0; i < length; ++i) visit(i, false, values[offset + i]);
+  else
+    for (std::int64_t i = 0; i < length; ++i) {
+      const std::int64_t at = offset + i;
+      visit(i, (valid[at / 8] >> (at % 8) & 1) == 0, values[at]);
+    }
 }
 
 /// Visits any plain numeric array as type V (double or int64), by its Arrow type.

@@ -6,6 +6,7 @@
 #include "fractile/error.hpp"
 #include "ingest/arrow_column.hpp"
 #include "ingest/arrow_visit.hpp"
+#include "types/large_array.hpp"
 
 namespace fractile {
 namespace {
@@ -88,7 +89,7 @@ class ColumnReader {
 
   template <class T, class Read>
   const T* convert(int column, Read&& read) {
-    const std::shared_ptr<T[]> values(new T[static_cast<std::size_t>(batches_->n_rows())]);
+    const auto values = make_large_array<T>(static_cast<std::size_t>(batches_->n_rows()));
     T* out = values.get();
     for (const Chunk& chunk : batches_->chunks(column)) {
       read(batches_->schema(column), chunk, out);

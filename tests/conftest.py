@@ -1,0 +1,41 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Fixtures: markets made once, and where the real stocks are."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import sysconfig
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+@pytest.fixture(scope="session")
+def executable() -> str:
+    """The installed command line."""
+    path = pathlib.Path(sysconfig.get_paths()["purelib"]) / "fractile" / "_bin" / "fractile"
+    assert path.exists(), f"expected the fractile executable at {path}: run make build"
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory, executable: str) -> pathlib.Path:
+    """A working folder whose snapshots/ holds the demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run([executable, "demo"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> pathlib.Path:
+    """The folder of real stocks; tests that need it are skipped where it is not."""
+    named = os.environ.get("FRACTILE_REAL_DATA")
+    folder = pathlib.Path(named) if named else ROOT.parent / "shared" / "data" / "us_2015_2017"
+    if not (folder / "panel.parquet").exists():
+        pytest.skip("real stocks are not here: set $FRACTILE_REAL_DATA to their folder")
+    return folder

@@ -1,0 +1,241 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""One backtest, day by day, name by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from .align import Refused as OracleRefused
+from .align import align
+from .book import residualize, sides_of, weights_of
+from .panel import EXPOSURES, Panel, value
+from .tables import calendar_label, finish_daily, stats, summary_row
+
+DEFAULTS = dict(
+    byvar_list=("overall",), fractile=(10, 90), weight="equal", resid="off", from_open=False, mincos=10,
+    calc_turnover=True, lag=0, method="long_short", input_type="value", sort_method="single", double_var=None,
+    double_frac=3, upper_pct=95, tc_model="naive", tc_level=None, tc_value=(0.35, 0.4), gmv_musd=10, drift=False,
+    lookahead="warn", characteristics_asof="previous_day", universe=None, hold_days=1, analysis=(), n_fractile=10,
+)  # fmt: skip
+CALENDAR = ("year", "quarter", "month")
+
+
+@dataclass
+class OracleResult:
+    summary: pd.DataFrame
+    daily: pd.DataFrame
+    daily_by_group: pd.DataFrame
+    weights: pd.DataFrame
+    diagnostics: dict
+    ic: pd.DataFrame | None = None
+    ic_summary: dict | None = None
+    fractile: pd.DataFrame | None = None
+    coverage: pd.DataFrame | None = None
+    coverage_unique: int | None = None
+
+
+@dataclass
+class Portfolio:
+    byvar: str
+    group: object
+    books: dict[int, dict] = field(default_factory=dict)
+
+
+def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, panel=None, **config) -> OracleResult:
+    cfg = {**DEFAULTS, **config}
+    panel = panel or Panel(panel_frame)
+    inside = [
+        n
+        for n, d in enumerate(panel.dates)
+        if (start_date is None or d >= pd.Timestamp(start_date)) and (end_date is None or d <= pd.Timestamp(end_date))
+    ]
+    used, counts = align(panel, signal, sigvar, inside[0], inside[-1], cfg)
+    ret_column = "openret" if cfg["from_open"] else "ret"
+    res_column = "resopenret" if cfg["from_open"] else "resret"
+    mode = cfg["characteristics_asof"]
+    counts.update(missing_return=0, left_panel=0, missing_weight=0, missing_double_var=0, unknown_cost=0)
+    categories = [b for b in cfg["byvar_list"] if b != "overall" and b not in CALENDAR]
+    counts["missing_group"] = {b: 0 for b in categories}
+    portfolios = {("overall", "overall"): Portfolio("overall", "overall")}
+    days: dict[int, list[int]] = {}
+    for security, r in used:
+        days.setdefault(r, []).append(security)
+    ic_rows, bin_rows, coverage_rows = [], [], []
+    for r in sorted(days):
+        names = sorted(days[r])
+        s = np.array([used[(i, r)][0] for i in names])
+        if cfg["resid"] != "off":
+            s = residualize(s, [used[(i, r)][1] for i in names], cfg["resid"])
+        asof = [panel.asof(i, r, mode) for i in names]
+        returns = [value(panel.rows[(i, r)], ret_column) for i in names]
+        counts["missing_return"] += sum(x is None for x in returns)
+        double_values = [value(a, cfg["double_var"]) if cfg["double_var"] else None for a in asof]
+        if cfg["sort_method"] == "double":
+            counts["missing_double_var"] += sum(x is None for x in double_values)
+
+        def book(select, names=names, s=s, asof=asof, double_values=double_values):
+            part = [names[k] for k in select]
+            sides = sides_of(s[select], [double_values[k] for k in select], cfg)
+            return weights_of(part, s[select], sides, [asof[k] for k in select], cfg)
+
+        everything = np.arange(len(names))
+        weights, without = book(everything)
+        counts["missing_weight"] += without
+        portfolios[("overall", "overall")].books[r] = weights
+        if r + 1 < len(panel.dates):
+            counts["left_panel"] += sum(panel.days[i][-1] == r for i in weights)
+        for byvar in categories:
+            groups = [value(a, byvar) for a in asof]
+            counts["missing_group"][byvar] += sum(g is None for g in groups)
+            for g in {g for g in groups if g is not None}:
+                select = np.array([k for k in everything if groups[k] == g])
+                portfolio = portfolios.setdefault((byvar, g), Portfolio(byvar, g))
+                portfolio.books[r] = book(select)[0]
+        analyse(cfg, panel, r, names, s, asof, returns, ic_rows, bin_rows, coverage_rows)
+    exposures = [k for k in EXPOSURES if k in panel.columns]
+    daily = {}
+    for key, portfolio in portfolios.items():
+        daily[key] = daily_table(portfolio, panel, cfg, ret_column, res_column, exposures, counts)
+    overall = daily[("overall", "overall")]
+    rows = [summary_row("overall", "overall", overall, exposures)]
+    tables = [("overall", "overall", overall)]
+    for byvar in cfg["byvar_list"]:
+        if byvar in CALENDAR:
+            labels = overall["date"].map(lambda d, byvar=byvar: calendar_label(d, byvar))
+            for label in sorted(labels.unique()):
+                rows.append(summary_row(byvar, label, overall[labels == label], exposures))
+        elif byvar != "overall":
+            for key in sorted((k for k in portfolios if k[0] == byvar), key=lambda k: k[1]):
+                label = key[1] if isinstance(key[1], str) else str(int(key[1]))
+                rows.append(summary_row(byvar, label, daily[key], exposures))
+                tables.append((byvar, label, daily[key]))
+    by_group = [t.assign(byvar=b, group=g) for b, g, t in tables if len(t)]
+    book_rows = [
+        (panel.dates[r], i, w) for r, b in sorted(portfolios[("overall", "overall")].books.items()) for i, w in sorted(b.items())
+    ]
+    result = OracleResult(
+        pd.DataFrame(rows), overall, pd.concat(by_group) if by_group else overall,
+        pd.DataFrame(book_rows, columns=["date", "security_id", "weight"]), counts,
+    )  # fmt: skip
+    finish_analysis(cfg, result, ic_rows, bin_rows, coverage_rows, exposures, used)
+    return result
+
+
+def drifted(book: dict, r: int, panel: Panel, ret_column: str) -> dict:
+    grown = {i: w * (1 + (value(panel.rows[(i, r)], ret_column) or 0.0)) for i, w in book.items()}
+    out = {}
+    for side in (1, -1):
+        total = side * sum(g for i, g in grown.items() if book[i] * side > 0)
+        for i, w in book.items():
+            if w * side > 0:
+                out[i] = grown[i] / total if total > 0 else w
+    return out
+
+
+def trade(before: dict, now: dict, r: int, panel: Panel, cfg: dict) -> tuple[float, float, int]:
+    mode = cfg["characteristics_asof"]
+    level = {"big": 2, "median": 5, "small": 10, **(cfg["tc_level"] or {})}
+    traded = cost = 0.0
+    unknown, rates = [], [0.0]
+    for i in sorted(set(before) | set(now)):
+        change = abs(now.get(i, 0.0) - before.get(i, 0.0))
+        if change == 0:
+            continue
+        traded += change
+        if cfg["tc_model"] == "naive":
+            cap = panel.last_known(i, r, "cap", mode)
+            cost += change * 1e-4 * level[{1: "big", 2: "median"}.get(cap, "small")]
+            continue
+        beta, alpha = cfg["tc_value"]
+        vol = panel.last_known(i, r, "vol", mode)
+        adv = panel.last_known(i, r, "adv", mode, positive=True)
+        close = panel.last_known(i, r, "close_adj", mode, positive=True)
+        if vol is None or adv is None or close is None:
+            unknown.append(change)
+            continue
+        rates.append(beta * vol * (cfg["gmv_musd"] * 1e6 * change / adv) ** alpha / close)
+        cost += rates[-1] * change
+    return traded, cost + max(rates) * sum(unknown), len(unknown)
+
+
+def daily_table(portfolio, panel, cfg, ret_column, res_column, exposures, counts) -> pd.DataFrame:
+    held = sorted(r for r, b in portfolio.books.items() if b)
+    columns = ["date", "ret", "resret", "ret_l", "ret_s", "numcos_l", "numcos_s", "traded", "turnover", "tc"]
+    rows = []
+    gross = 1 if cfg["method"] == "long_only" else 2
+    for r in range(held[0], held[-1] + 1) if held else []:
+        book = portfolio.books.get(r, {})
+        row = dict.fromkeys([f"x_{k}" for k in exposures], 0.0)
+        row.update(date=panel.dates[r], ret_l=0.0, ret_s=0.0, resret=0.0 if res_column in panel.columns else np.nan)
+        row["numcos_l"] = sum(w > 0 for w in book.values())
+        row["numcos_s"] = sum(w < 0 for w in book.values())
+        for i, w in book.items():
+            row["ret_l" if w > 0 else "ret_s"] += w * (value(panel.rows[(i, r)], ret_column) or 0.0)
+            row["resret"] += w * (value(panel.rows[(i, r)], res_column) or 0.0)
+            characteristics = panel.asof(i, r, cfg["characteristics_asof"])
+            for k in exposures:
+                row[f"x_{k}"] += w * (value(characteristics, k) or 0.0)
+        row["ret"] = row["ret_l"] + row["ret_s"]
+        row["traded"] = row["tc"] = 0.0 if cfg["calc_turnover"] else np.nan
+        if cfg["calc_turnover"] and r > held[0]:
+            before = portfolio.books.get(r - 1, {})
+            if cfg["drift"]:
+                before = drifted(before, r - 1, panel, ret_column)
+            row["traded"], row["tc"], unknown = trade(before, book, r, panel, cfg)
+            if portfolio.byvar == "overall":
+                counts["unknown_cost"] += unknown
+        row["turnover"] = row["traded"] / (2 * gross)
+        rows.append(row)
+    return finish_daily(pd.DataFrame(rows, columns=columns + [f"x_{k}" for k in exposures]))
+
+
+def analyse(cfg, panel, r, names, s, asof, returns, ic_rows, bin_rows, coverage_rows) -> None:
+    date = panel.dates[r]
+    if "coverage" in cfg["analysis"]:
+        coverage_rows.append((date, len(names), len(names) / panel.names_on[r]))
+    if "ic" in cfg["analysis"]:
+        known = [k for k, x in enumerate(returns) if x is not None]
+        a = pd.Series([s[k] for k in known])
+        b = pd.Series([returns[k] for k in known], dtype=float)
+        if len(known) >= 10 and a.nunique() > 1 and b.nunique() > 1:
+            ic_rows.append((date, a.rank().corr(b.rank()), len(known)))
+    if "fractile" in cfg["analysis"]:
+        ranks = pd.Series(s).rank().to_numpy()
+        bins = np.ceil(ranks * cfg["n_fractile"] / len(s)).astype(int)
+        for b in np.unique(bins):
+            inside = np.flatnonzero(bins == b)
+            row = {"r": r, "bin": b, "names": len(inside), "ret": np.mean([returns[k] or 0.0 for k in inside])}
+            for x in EXPOSURES:
+                if x in panel.columns:
+                    row[x] = np.mean([value(asof[k], x) or 0.0 for k in inside])
+            bin_rows.append(row)
+
+
+def finish_analysis(cfg, result, ic_rows, bin_rows, coverage_rows, exposures, used) -> None:
+    if "ic" in cfg["analysis"]:
+        result.ic = pd.DataFrame(ic_rows, columns=["date", "ic", "names"])
+        st = stats(result.ic["ic"].to_numpy(float))
+        result.ic_summary = {
+            "mean": st["mean"], "std": st["std"], "icir": st["mean"] / st["std"] if st["std"] >= 1e-15 else np.nan,
+            "t_stat": st["t"], "t_stat_nw": st["nw"], "hit_rate": st["pct_pos"],
+        }  # fmt: skip
+    if "coverage" in cfg["analysis"]:
+        result.coverage = pd.DataFrame(coverage_rows, columns=["date", "names", "share"])
+        result.coverage_unique = len({i for i, _ in used})
+    if "fractile" in cfg["analysis"]:
+        table = pd.DataFrame(bin_rows)
+        columns = ["ret", "names", *exposures]
+        rows = []
+        for b in range(1, cfg["n_fractile"] + 1):
+            part = table[table["bin"] == b]
+            rows.append({"bin": str(b), **{c: part[c].mean() for c in columns}})
+        top = table[table["bin"] == cfg["n_fractile"]].set_index("r")[columns]
+        bottom = table[table["bin"] == 1].set_index("r")[columns]
+        both = top.index.intersection(bottom.index)
+        spread = (top.loc[both] - bottom.loc[both]).mean()
+        spread["names"] = (top.loc[both, "names"] + bottom.loc[both, "names"]).mean()
+        rows.append({"bin": "top-bottom", **spread.to_dict()})
+        result.fractile = pd.DataFrame(rows)

@@ -1,0 +1,140 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Every option of a run against the oracle, on markets that hold every awkward case."""
+
+from __future__ import annotations
+
+import fractile
+import pandas as pd
+import pytest
+from comparison import assert_equal_results
+from oracle import OracleRefused, run
+from oracle.markets import add_avail, add_given, make_panel, make_signal
+from oracle.panel import Panel
+
+SEEDS = (1, 2)
+UNIVERSE = {"cap": [1, 2, 3], "adv": {"min": 1000.0}, "close_adj": {"min": 2, "max": None}}
+CASES: dict[str, dict] = {
+    "plain": {},
+    "lag": {"lag": 1},
+    "long_lag": {"lag": 7},
+    "odd_percents": {"fractile": (12.5, 61.3)},
+    "median_split": {"fractile": (50, 50)},
+    "extreme_percents": {"fractile": (1, 99), "mincos": 1},
+    "byvars": {"byvar_list": ["overall", "year", "quarter", "month", "cap", "country", "sector_id", "industry_id"]},
+    "byvar_order": {"byvar_list": ["country", "month", "overall", "cap"], "mincos": 2},
+    "value": {"weight": "value"},
+    "volume": {"weight": "volume", "byvar_list": ["overall", "cap"], "mincos": 2},
+    "value_clipped": {"weight": "value", "upper_pct": 70, "fractile": (30, 70)},
+    "value_unclipped": {"weight": "value", "upper_pct": 100},
+    "mincos": {"mincos": 4, "fractile": (8, 92)},
+    "mincos_never": {"mincos": 1000},
+    "long_only": {"method": "long_only"},
+    "long_only_value": {"method": "long_only", "weight": "value", "drift": True},
+    "no_turnover": {"calc_turnover": False, "byvar_list": ["overall", "year", "cap"]},
+    "universe": {"universe": UNIVERSE},
+    "universe_text": {"universe": {"country": ["US", "CA", "XX"]}},
+    "universe_no_bounds": {"universe": {"score": {"min": None, "max": None}}},
+    "return_day": {"characteristics_asof": "return_day", "weight": "value", "byvar_list": ["overall", "cap"], "universe": UNIVERSE},
+    "costs": {"tc_level": {"big": 1, "median": 20, "small": 300}},
+    "no_costs": {"tc_level": {"big": 0, "median": 0, "small": 0}},
+    "power_law": {"tc_model": "power_law"},
+    "power_law_big": {"tc_model": "power_law", "tc_value": (0.5, 0.6), "gmv_musd": 500, "byvar_list": ["overall", "cap"]},
+    "power_law_return_day": {"tc_model": "power_law", "characteristics_asof": "return_day"},
+    "drift": {"drift": True, "byvar_list": ["overall", "cap"], "mincos": 2},
+    "from_open": {"from_open": True},
+    "from_open_lag": {"from_open": True, "lag": 2, "weight": "volume", "drift": True},
+    "hold": {"hold_days": 5},
+    "hold_universe": {"hold_days": 3, "universe": UNIVERSE, "from_open": True},
+    "double": {"sort_method": "double", "double_var": "score"},
+    "double_cap": {"sort_method": "double", "double_var": "cap", "double_frac": 2, "byvar_list": ["overall", "country"], "mincos": 2},
+    "industry": {"resid": "industry"},
+    "factor": {"resid": "factor", "byvar_list": ["overall", "cap"], "mincos": 2},
+    "all": {"resid": "all", "lag": 1},
+    "resid_hold": {"resid": "all", "hold_days": 4, "fractile": (20, 80)},
+    "analysis": {"analysis": ["ic", "fractile", "coverage"]},
+    "analysis_more": {"analysis": ["ic", "fractile", "coverage"], "n_fractile": 5, "resid": "industry", "hold_days": 2, "from_open": True},
+    "weights": {"keep_weights": True, "weight": "value"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def markets(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    root = tmp_path_factory.mktemp("snapshots")
+    out = {}
+    for seed in SEEDS:
+        frame = make_panel(seed)
+        fractile.create_snapshot(f"m{seed}", frame, root=root, dtype="both")
+        service = fractile.BacktestService.get(f"m{seed}", root=root, compact=False)
+        out[seed] = (frame, Panel(frame), service, root)
+    return out
+
+
+def compare(market, signal, start_date=None, end_date=None, **config):
+    frame, panel, service, root = market
+    if start_date or end_date:
+        service = fractile.BacktestService.get(service.stats()["snapshot"], start_date, end_date, compact=False, root=root)
+    options = {"mincos": 3, **config}
+    oracle_options = {k: v for k, v in options.items() if k not in ("keep_weights", "threads")}
+    want = run(frame, signal, start_date=start_date, end_date=end_date, panel=panel, **oracle_options)
+    got = service.run(signal, **options)
+    assert_equal_results(got, want)
+    return got
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("case", CASES)
+def test_option(markets, case, seed):
+    frame = markets[seed][0]
+    compare(markets[seed], make_signal(frame, seed, ties=seed % 2 == 1), **CASES[case])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("from_open", [False, True])
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.filterwarnings("ignore:trade_before_avail")
+def test_dates(markets, seed, from_open, times):
+    signal = make_signal(markets[seed][0], seed)
+    column = "date_openret" if from_open else "date_ret"
+    other = "date_ret" if from_open else "date_openret"
+    compare(markets[seed], add_avail(signal, seed, times), from_open=from_open)
+    compare(markets[seed], add_given(signal, seed, column), from_open=from_open)
+    both = add_given(add_given(add_avail(signal, seed, times), seed, column), seed + 1, other)
+    got = compare(markets[seed], both, from_open=from_open, lag=1)
+    assert got.diagnostics["return_day_rolled"] > 0
+    assert got.diagnostics["trade_before_avail"] > 0
+
+
+@pytest.mark.parametrize("kind", ["fractile", "position", "weight"])
+def test_input_type(markets, kind):
+    signal = make_signal(markets[1][0], 1)
+    if kind == "fractile":
+        signal["signal"] = (signal["signal"] * 2).round().clip(-2, 2)
+    if kind == "position":
+        signal["signal"] = signal["signal"].round().clip(-1, 1)
+    compare(markets[1], signal, input_type=kind, byvar_list=["overall", "cap"], mincos=2)
+
+
+@pytest.mark.parametrize("bounds", [("2020-01-15", "2020-02-10"), (None, "2020-01-20"), ("2019-01-01", "2030-01-01")])
+def test_loaded_dates(markets, bounds):
+    signal = make_signal(markets[2][0], 2)
+    compare(markets[2], signal, start_date=bounds[0], end_date=bounds[1], byvar_list=["overall", "cap"], hold_days=2)
+
+
+def test_refused_alike(markets):
+    frame, panel, service, _ = markets[1]
+    clean = make_signal(frame, 1, messy=False)
+    late = add_given(clean, 1, "date_ret").assign(date_ret=lambda f: f["date_sig"])
+    early = clean.assign(date_avail=clean["date_sig"] - pd.Timedelta(days=1))
+    infinite = clean.assign(signal=float("inf"))
+    strangers = clean.assign(security_id=10**9)
+    for signal in (late, early, infinite, strangers):
+        with pytest.raises(OracleRefused) as oracle:
+            run(frame, signal, panel=panel)
+        with pytest.raises(fractile.SignalError) as engine:
+            service.run(signal)
+        assert engine.value.code == oracle.value.code
+    warned = add_given(add_avail(clean, 1, True), 1, "date_ret")
+    with pytest.raises(fractile.SignalError, match="TRADE_BEFORE_AVAIL"):
+        service.run(warned, lookahead="error")
+    with pytest.warns(UserWarning, match="trade_before_avail"):
+        service.run(warned)
