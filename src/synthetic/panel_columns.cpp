@@ -5,7 +5,6 @@
 
 #include "fractile/error.hpp"
 #include "ingest/arrow_export.hpp"
-#include "types/large_array.hpp"
 
 namespace fractile::synthetic {
 namespace {
@@ -58,10 +57,10 @@ class SyntheticPanel : public PanelSource {
 
 PanelColumns::PanelColumns(std::int64_t capacity) {
   const auto n = static_cast<std::size_t>(capacity);
-  security_id = make_large_array<std::int64_t>(n);
-  date = make_large_array<Day>(n);
-  for (auto& column : reals) column = make_large_array<float>(n);
-  for (auto& column : categories) column = make_large_array<std::int32_t>(n);
+  security_id = std::make_unique_for_overwrite<std::int64_t[]>(n);
+  date = std::make_unique_for_overwrite<Day[]>(n);
+  for (auto& column : reals) column = std::make_unique_for_overwrite<float[]>(n);
+  for (auto& column : categories) column = std::make_unique_for_overwrite<std::int32_t[]>(n);
   for (auto& bits : present) bits.assign(n / 8 + 1, 0xff);
 }
 

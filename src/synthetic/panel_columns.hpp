@@ -42,10 +42,10 @@ struct PanelColumns {
   explicit PanelColumns(std::int64_t capacity);
 
   std::int64_t n_rows = 0;
-  std::shared_ptr<std::int64_t[]> security_id;
-  std::shared_ptr<Day[]> date;
-  std::array<std::shared_ptr<float[]>, kNReals> reals;  ///< NaN is missing
-  std::array<std::shared_ptr<std::int32_t[]>, kNCategories> categories;
+  std::unique_ptr<std::int64_t[]> security_id;
+  std::unique_ptr<Day[]> date;
+  std::array<std::unique_ptr<float[]>, kNReals> reals;  ///< NaN is missing
+  std::array<std::unique_ptr<std::int32_t[]>, kNCategories> categories;
   std::array<std::vector<std::uint8_t>, kNCategories> present;  ///< one bit a row; 0 is missing
 
   void set_missing(Category category, std::int64_t row) {
