@@ -12,9 +12,7 @@ DAILY = ["ret", "resret", "ret_net", "resret_net", "ret_l", "ret_s", "turnover",
 
 
 def assert_close(got: pd.Series, want: pd.Series, what: str, rtol: float = 0.0, atol: float = 0.0) -> None:
-    np.testing.assert_allclose(
-        got.to_numpy(float), want.to_numpy(float), rtol=rtol, atol=atol, equal_nan=True, err_msg=what
-    )
+    np.testing.assert_allclose(got.to_numpy(float), want.to_numpy(float), rtol=rtol, atol=atol, equal_nan=True, err_msg=what)
 
 
 def assert_counts(got: dict, want: dict) -> None:

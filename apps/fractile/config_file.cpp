@@ -22,7 +22,8 @@ using Json = nlohmann::json;
 /// Every key of the file; those of the server are read by the server.
 const std::map<std::string, std::vector<std::string_view>>& sections() {
   static const std::map<std::string, std::vector<std::string_view>> kSections{
-      {"server", {"host", "port", "workers", "token_file", "max_body_mb", "max_queue", "request_timeout_s", "signal_dir", "cors_origins"}},
+      {"server",
+       {"host", "port", "workers", "token_file", "max_body_mb", "max_queue", "request_timeout_s", "signal_dir", "cors_origins"}},
       {"memory", {"use_mmap", "cache_size", "preload", "compact"}},
       {"date_range", {"start", "end"}},
       {"defaults", {}}};
@@ -89,7 +90,8 @@ void read_file(const std::string& path, ConfigFile& out) {
   try {
     root = YAML::LoadFile(path);
   } catch (const YAML::BadFile&) {
-    throw Error(ErrorCode::INVALID_CONFIG_FILE, fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+    throw Error(ErrorCode::INVALID_CONFIG_FILE,
+                fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
   } catch (const YAML::Exception& error) {
     refuse(path, error.mark, "YAML", error.msg);
   }

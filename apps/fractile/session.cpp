@@ -84,7 +84,8 @@ std::optional<Day> to_day(const std::optional<std::string>& text, const char* na
   if (!text || text->empty()) return std::nullopt;
   Day day = 0;
   if (!parse_day(*text, day))
-    throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
   return day;
 }
 
@@ -97,18 +98,22 @@ void Session::add_options(CLI::App& command) {
   command.add_option("--end-date", end_date_, "Last return day, inclusive");
   command.add_flag("--compact,!--no-compact", compact_, "Read float32 where it is stored (default); else float64");
   command.add_option("--config", config_path_, "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml");
-  command.add_option("--format", format_, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}))->capture_default_str();
+  command.add_option("--format", format_, "table, json or csv")
+      ->check(CLI::IsMember({"table", "json", "csv"}))
+      ->capture_default_str();
   command.add_option("--out", out_, "Folder to write all tables into, as Parquet and CSV, with manifest.json");
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
     const std::string doc = fmt::format("{} [{}]", option.doc, option.default_text);
     if (option.type == OptionType::boolean) {
-      command.add_flag_function(
-                 flag + ",!--no-" + flag.substr(2),
-                 [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, doc)
+      command
+          .add_flag_function(
+              flag + ",!--no-" + flag.substr(2),
+              [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, doc)
           ->group("Run options");
     } else {
-      command.add_option_function<std::string>(flag, [this, name](const std::string& text) { given_[name] = text; }, doc)
+      command.add_option_function<std::string>(
+                 flag, [this, name](const std::string& text) { given_[name] = text; }, doc)
           ->group("Run options");
     }
   }
@@ -158,10 +163,16 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
   if (failed)
     throw Error(ErrorCode::IO_FAILURE, fmt::format("expected to create \"{}\", found: {}. Check space and permissions.",
                                                    folder.string(), failed.message()));
-  for (const auto& [name, table] : {std::pair{"summary", &result.summary}, {"daily", &result.daily}, {"turnover", &result.turnover},
-                                    {"tc", &result.tc}, {"daily_by_group", &result.daily_by_group}, {"ic", &result.ic},
-                                    {"ic_summary", &result.ic_summary}, {"fractile", &result.fractile},
-                                    {"coverage", &result.coverage}, {"weights", &result.weights}}) {
+  for (const auto& [name, table] : {std::pair{"summary", &result.summary},
+                                    {"daily", &result.daily},
+                                    {"turnover", &result.turnover},
+                                    {"tc", &result.tc},
+                                    {"daily_by_group", &result.daily_by_group},
+                                    {"ic", &result.ic},
+                                    {"ic_summary", &result.ic_summary},
+                                    {"fractile", &result.fractile},
+                                    {"coverage", &result.coverage},
+                                    {"weights", &result.weights}}) {
     if (table->columns.empty()) continue;
     for (const char* extension : {".parquet", ".csv"}) {
       ArrowArrayStream stream{};
@@ -177,8 +188,8 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
 /// The columns of the summary that fit a terminal.
 Table short_summary(const Result& result) {
   Table out;
-  for (const char* name : {"byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret", "sharpe_ret_net",
-                           "maxdd", "turnover", "tc_ann", "t_stat_nw"})
+  for (const char* name : {"byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret",
+                           "sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"})
     if (const Column* column = result.summary.find(name)) out.columns.push_back(*column);
   return out;
 }

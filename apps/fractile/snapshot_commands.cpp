@@ -41,11 +41,12 @@ BuildOptions build_options(const Arguments& arguments) {
 }
 
 void print_info(const SnapshotInfo& info) {
-  fmt::print("{}: {} rows, {} securities, {} days from {} to {}, {:.1f} MB\n", info.id, info.n_rows, info.n_securities, info.n_dates,
-             format_day(info.first_date), format_day(info.last_date), static_cast<double>(info.bytes) / 1e6);
+  fmt::print("{}: {} rows, {} securities, {} days from {} to {}, {:.1f} MB\n", info.id, info.n_rows, info.n_securities,
+             info.n_dates, format_day(info.first_date), format_day(info.last_date), static_cast<double>(info.bytes) / 1e6);
 }
 
-CLI::App* add_command(CLI::App& parent, const char* name, const char* doc, const std::shared_ptr<Arguments>& arguments, bool with_id) {
+CLI::App* add_command(CLI::App& parent, const char* name, const char* doc, const std::shared_ptr<Arguments>& arguments,
+                      bool with_id) {
   CLI::App* command = parent.add_subcommand(name, doc);
   if (with_id) command->add_option("ID", arguments->id, "Snapshot id")->required();
   command->add_option("--root", arguments->root, "Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots");
@@ -69,8 +70,13 @@ void list_all(const Arguments& arguments) {
     first.days.push_back(info.first_date);
     last.days.push_back(info.last_date);
   }
-  fmt::print("{}", table_to_text({{{"id", id}, {"created", created}, {"rows", rows}, {"securities", securities}, {"days", days},
-                                   {"first", first}, {"last", last}}}));
+  fmt::print("{}", table_to_text({{{"id", id},
+                                   {"created", created},
+                                   {"rows", rows},
+                                   {"securities", securities},
+                                   {"days", days},
+                                   {"first", first},
+                                   {"last", last}}}));
 }
 
 }  // namespace
@@ -81,8 +87,11 @@ void add_snapshot(CLI::App& app) {
 
   auto made = std::make_shared<Arguments>();
   CLI::App* create = add_command(*group, "create", "Make a snapshot from a panel file", made, true);
-  create->add_option("--panel", made->panel, "Panel: .parquet, .csv or .arrow; columns as docs/methodology.md section 1")->required();
-  create->add_option("--dtype", made->dtype, "float32, float64 or both")->check(CLI::IsMember({"float32", "float64", "both"}))->capture_default_str();
+  create->add_option("--panel", made->panel, "Panel: .parquet, .csv or .arrow; columns as docs/methodology.md section 1")
+      ->required();
+  create->add_option("--dtype", made->dtype, "float32, float64 or both")
+      ->check(CLI::IsMember({"float32", "float64", "both"}))
+      ->capture_default_str();
   create->add_option("--map", made->map, "Other column names: ret=RetColumn ...");
   create->callback([made] {
     const BuildOptions options = build_options(*made);

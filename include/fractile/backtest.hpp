@@ -24,8 +24,7 @@ struct View {
 /// Bounds a snapshot by dates (inclusive; beyond the data they are cut) and picks the storage:
 /// compact takes float32 where stored, else what there is; not compact needs float64.
 /// Throws NO_TRADING_DAYS, STORAGE_NOT_AVAILABLE.
-View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end,
-               bool compact);
+View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end, bool compact);
 
 /// Called from the thread that runs, every few milliseconds; returns true to end the run (CANCELLED).
 using Interrupt = std::function<bool()>;
@@ -39,8 +38,7 @@ class Backtester {
   explicit Backtester(View view);
   ~Backtester();
   /// `values`: keys.n_rows reals. Throws Error.
-  Result run(const SignalKeys& keys, const double* values, const RunConfig& config,
-             const Interrupt& interrupt = {}) const;
+  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {}) const;
   const View& view() const noexcept;
 
  private:

@@ -53,10 +53,10 @@ struct RunConfig {
   Lookahead lookahead = Lookahead::warn;
   CharacteristicsAsof characteristics_asof = CharacteristicsAsof::previous_day;
   std::vector<UniverseRule> universe;
-  int hold_days = 1;  ///< trading days
-  bool ic = false;             ///< analysis includes "ic"
-  bool fractile_table = false; ///< analysis includes "fractile"
-  bool coverage = false;       ///< analysis includes "coverage"
+  int hold_days = 1;            ///< trading days
+  bool ic = false;              ///< analysis includes "ic"
+  bool fractile_table = false;  ///< analysis includes "fractile"
+  bool coverage = false;        ///< analysis includes "coverage"
   int n_fractile = 10;
   bool keep_weights = false;
   int threads = 0;  ///< 0: as many as the machine has

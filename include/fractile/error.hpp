@@ -10,41 +10,41 @@
 /// The enum, the Python classes, the HTTP mapping and docs/errors.md come from it; a test walks it.
 /// The category decides the Python class: config -> ConfigError, signal -> SignalError,
 /// snapshot -> SnapshotError, server -> ServerError, run -> FractileError, internal -> FractileError.
-#define FRACTILE_ERROR_TABLE(X)                      \
-  X(UNKNOWN_OPTION, 101, config, 422)                \
-  X(INVALID_VALUE, 102, config, 422)                 \
-  X(REFUSED_COMBINATION, 103, config, 422)           \
-  X(MISSING_PANEL_COLUMN, 104, config, 422)          \
-  X(INVALID_BYVAR, 105, config, 422)                 \
-  X(INVALID_CONFIG_FILE, 106, config, 422)           \
-  X(UNKNOWN_COLUMN, 201, signal, 422)                \
-  X(COLUMN_TYPE, 202, signal, 422)                   \
-  X(EMPTY_SIGNAL, 203, signal, 422)                  \
-  X(NO_USABLE_ROWS, 204, signal, 422)                \
-  X(INFINITE_SIGNAL, 205, signal, 422)               \
-  X(IMPOSSIBLE_DATES, 206, signal, 422)              \
-  X(TRADE_BEFORE_AVAIL, 207, signal, 422)            \
-  X(INVALID_POSITION, 208, signal, 422)              \
-  X(UNREADABLE_SIGNAL, 209, signal, 422)             \
-  X(SIGNAL_TOO_LARGE, 210, signal, 413)              \
-  X(NO_SNAPSHOTS, 301, snapshot, 503)                \
-  X(SNAPSHOT_NOT_FOUND, 302, snapshot, 404)          \
-  X(SNAPSHOT_EXISTS, 303, snapshot, 409)             \
-  X(INVALID_SNAPSHOT_ID, 304, snapshot, 422)         \
-  X(CORRUPT_SNAPSHOT, 305, snapshot, 500)            \
-  X(PANEL_MISSING_COLUMN, 306, snapshot, 422)        \
-  X(PANEL_COLUMN_TYPE, 307, snapshot, 422)           \
-  X(PANEL_DUPLICATE_ROW, 308, snapshot, 422)         \
-  X(PANEL_INFINITE_VALUE, 309, snapshot, 422)        \
-  X(PANEL_EMPTY, 310, snapshot, 422)                 \
-  X(UNREADABLE_PANEL, 311, snapshot, 422)            \
-  X(PANEL_TOO_LARGE, 312, snapshot, 413)             \
-  X(STORAGE_NOT_AVAILABLE, 313, snapshot, 422)       \
-  X(NO_TRADING_DAYS, 314, snapshot, 422)             \
-  X(IO_FAILURE, 315, snapshot, 500)                  \
-  X(PANEL_NULL_KEY, 316, snapshot, 422)              \
-  X(CANCELLED, 401, run, 499)                        \
-  X(FORMATS_NOT_AVAILABLE, 402, run, 501)            \
+#define FRACTILE_ERROR_TABLE(X)                \
+  X(UNKNOWN_OPTION, 101, config, 422)          \
+  X(INVALID_VALUE, 102, config, 422)           \
+  X(REFUSED_COMBINATION, 103, config, 422)     \
+  X(MISSING_PANEL_COLUMN, 104, config, 422)    \
+  X(INVALID_BYVAR, 105, config, 422)           \
+  X(INVALID_CONFIG_FILE, 106, config, 422)     \
+  X(UNKNOWN_COLUMN, 201, signal, 422)          \
+  X(COLUMN_TYPE, 202, signal, 422)             \
+  X(EMPTY_SIGNAL, 203, signal, 422)            \
+  X(NO_USABLE_ROWS, 204, signal, 422)          \
+  X(INFINITE_SIGNAL, 205, signal, 422)         \
+  X(IMPOSSIBLE_DATES, 206, signal, 422)        \
+  X(TRADE_BEFORE_AVAIL, 207, signal, 422)      \
+  X(INVALID_POSITION, 208, signal, 422)        \
+  X(UNREADABLE_SIGNAL, 209, signal, 422)       \
+  X(SIGNAL_TOO_LARGE, 210, signal, 413)        \
+  X(NO_SNAPSHOTS, 301, snapshot, 503)          \
+  X(SNAPSHOT_NOT_FOUND, 302, snapshot, 404)    \
+  X(SNAPSHOT_EXISTS, 303, snapshot, 409)       \
+  X(INVALID_SNAPSHOT_ID, 304, snapshot, 422)   \
+  X(CORRUPT_SNAPSHOT, 305, snapshot, 500)      \
+  X(PANEL_MISSING_COLUMN, 306, snapshot, 422)  \
+  X(PANEL_COLUMN_TYPE, 307, snapshot, 422)     \
+  X(PANEL_DUPLICATE_ROW, 308, snapshot, 422)   \
+  X(PANEL_INFINITE_VALUE, 309, snapshot, 422)  \
+  X(PANEL_EMPTY, 310, snapshot, 422)           \
+  X(UNREADABLE_PANEL, 311, snapshot, 422)      \
+  X(PANEL_TOO_LARGE, 312, snapshot, 413)       \
+  X(STORAGE_NOT_AVAILABLE, 313, snapshot, 422) \
+  X(NO_TRADING_DAYS, 314, snapshot, 422)       \
+  X(IO_FAILURE, 315, snapshot, 500)            \
+  X(PANEL_NULL_KEY, 316, snapshot, 422)        \
+  X(CANCELLED, 401, run, 499)                  \
+  X(FORMATS_NOT_AVAILABLE, 402, run, 501)      \
   X(INTERNAL, 901, internal, 500)
 
 namespace fractile {

@@ -42,7 +42,7 @@ struct Diagnostics {
     std::int64_t count = 0;
     std::vector<RowExample> examples;  ///< the first few in input order, where rows are meant
   };
-  std::vector<Count> counts;  ///< rows_given first; in the order of the methodology
+  std::vector<Count> counts;                                        ///< rows_given first; in the order of the methodology
   std::vector<std::pair<std::string, std::int64_t>> missing_group;  ///< by byvar
   std::vector<std::string> warnings;
   std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted

@@ -37,8 +37,8 @@ struct SignalKeys {
 /// Values: NaN is missing. Infinite values are refused by a run.
 struct Signal {
   SignalKeys keys;
-  std::vector<std::string> names;      ///< of the value columns
-  std::vector<const double*> values;   ///< n_rows each
+  std::vector<std::string> names;     ///< of the value columns
+  std::vector<const double*> values;  ///< n_rows each
   std::vector<std::shared_ptr<void>> owners;
 };
 
@@ -56,7 +56,7 @@ Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sig
 /// The same from a file (.parquet .csv .arrow .feather .ipc) or from Arrow IPC bytes (stream or
 /// file; `format` may also be "csv" or "parquet"). Needs the formats module.
 Signal read_signal_file(const std::string& path, const std::vector<std::string>& sigvars);
-Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format,
-                         const std::vector<std::string>& sigvars, std::size_t max_decoded_bytes = SIZE_MAX);
+Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,
+                         std::size_t max_decoded_bytes = SIZE_MAX);
 
 }  // namespace fractile

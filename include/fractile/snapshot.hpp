@@ -50,8 +50,7 @@ struct RealColumn {
 };
 
 /// The factor exposures of methodology section 1, in the order of their columns.
-inline constexpr std::string_view kExposures[] = {"size",       "value",    "growth", "leverage",
-                                                  "volatility", "momentum", "yield"};
+inline constexpr std::string_view kExposures[] = {"size", "value", "growth", "leverage", "volatility", "momentum", "yield"};
 inline constexpr int kNExposures = 7;
 inline constexpr int kExposureStride = 8;
 
@@ -139,8 +138,7 @@ struct SnapshotInfo {
 std::filesystem::path snapshot_root(const std::optional<std::filesystem::path>& root);
 /// All snapshots below root, oldest first (by created, then id). Damaged ones are left out and
 /// named in `damaged` where it is given.
-std::vector<SnapshotInfo> list_snapshots(const std::filesystem::path& root,
-                                         std::vector<std::string>* damaged = nullptr);
+std::vector<SnapshotInfo> list_snapshots(const std::filesystem::path& root, std::vector<std::string>* damaged = nullptr);
 SnapshotInfo read_snapshot_info(const std::filesystem::path& root, const std::string& id);
 /// The newest. Throws NO_SNAPSHOTS.
 std::string newest_snapshot(const std::filesystem::path& root);

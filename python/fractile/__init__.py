@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Cross-sectional equity signal backtests at the speed of memory."""
 
-from fractile._core import __version__
+from fractile._core import VERSION as __version__
 from fractile.errors import (
     ConfigError,
     FractileError,

@@ -202,10 +202,7 @@ def _text_dates(name: str, array: np.ndarray, remedy: str) -> np.ndarray:
     if first is not None and (isinstance(first, (int, float, np.number)) or not hasattr(first, "__class__")):
         raise _refuse(name, "dates", type(first).__name__, remedy)
     try:
-        if isinstance(first, str):
-            parsed = pd.to_datetime(values, format="ISO8601")
-        else:
-            parsed = pd.to_datetime(values)
+        parsed = pd.to_datetime(values, format="ISO8601") if isinstance(first, str) else pd.to_datetime(values)
     except (ValueError, TypeError) as error:
         raise _refuse(name, "ISO dates such as 2020-01-02", str(error).split(".")[0], remedy) from None
     if getattr(parsed.dt, "tz", None) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import os
 import resource
 import threading
@@ -37,7 +38,9 @@ def _as_date(value: Any) -> str | None:
 def _plain(value: Any) -> Any:
     """What json can write: numpy scalars, tuples and sets become their plain counterparts."""
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # JSON has no such number: the engine refuses the text, naming the option
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):

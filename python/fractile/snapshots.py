@@ -48,8 +48,9 @@ def create_snapshot(
     source = frame_or_path
     if isinstance(source, Mapping):
         source = pd.DataFrame(source)
-    if isinstance(source, pd.DataFrame) and any(name is not None for name in source.index.names):
-        source = source.reset_index()
+    if isinstance(source, pd.DataFrame):
+        # Named index levels are columns of the panel; an unnamed index means nothing.
+        source = source.reset_index(drop=all(name is None for name in source.index.names))
     if not hasattr(source, "__arrow_c_stream__"):
         raise SnapshotError(
             f"PANEL_COLUMN_TYPE: expected a DataFrame, Arrow data or a path, found {type(source).__qualname__}. "

@@ -17,8 +17,8 @@ std::optional<Day> read_day(const std::optional<std::string>& text, const char* 
   if (!text) return std::nullopt;
   Day day = 0;
   if (!parse_day(*text, day))
-    throw Error(ErrorCode::INVALID_VALUE, std::string("expected ") + name + " as a date such as 2020-01-31, found \"" + *text +
-                                              "\". Correct it.");
+    throw Error(ErrorCode::INVALID_VALUE,
+                std::string("expected ") + name + " as a date such as 2020-01-31, found \"" + *text + "\". Correct it.");
   return day;
 }
 
@@ -33,19 +33,20 @@ void bind_backtest(nb::module_& module) {
             new (self) Backtester(make_view(snapshot, read_day(start, "start_date"), read_day(end, "end_date"), compact));
           },
           nb::arg("snapshot"), nb::arg("start_date").none(), nb::arg("end_date").none(), nb::arg("compact"))
-      .def_prop_ro("dates_count", [](const Backtester& self) { return self.view().last - self.view().first + 1; },
-                   "Loaded trading days.")
-      .def_prop_ro("master_rows",
-                   [](const Backtester& self) {
-                     const View& view = self.view();
-                     std::int64_t rows = 0;
-                     for (DateIndex n = view.first; n <= view.last; ++n)
-                       rows += view.snapshot->row_end(n) - view.snapshot->row_begin(n);
-                     return rows;
-                   },
-                   "Panel rows of the loaded days.")
-      .def_prop_ro("storage", [](const Backtester& self) { return self.view().storage == Storage::float32 ? "float32" : "float64"; },
-                   "Type in which reals are read.")
+      .def_prop_ro(
+          "dates_count", [](const Backtester& self) { return self.view().last - self.view().first + 1; }, "Loaded trading days.")
+      .def_prop_ro(
+          "master_rows",
+          [](const Backtester& self) {
+            const View& view = self.view();
+            std::int64_t rows = 0;
+            for (DateIndex n = view.first; n <= view.last; ++n) rows += view.snapshot->row_end(n) - view.snapshot->row_begin(n);
+            return rows;
+          },
+          "Panel rows of the loaded days.")
+      .def_prop_ro(
+          "storage", [](const Backtester& self) { return self.view().storage == Storage::float32 ? "float32" : "float64"; },
+          "Type in which reals are read.")
       .def(
           "run",
           [](const Backtester& self, const Signal& signal, int column, const RunConfig& config) {

@@ -15,8 +15,9 @@ namespace fractile::python {
 void bind_config(nb::module_& module) {
   nb::class_<RunConfig>(module, "RunConfig", "The options of a run, checked.")
       .def("to_json", [](const RunConfig& config) { return config_to_json(config); }, "All options as canonical JSON.");
-  module.def("parse_config", [](const std::string& json) { return parse_config(json); }, nb::arg("json"),
-             "Checks options given as a JSON object. Raises ConfigError.");
+  module.def(
+      "parse_config", [](const std::string& json) { return parse_config(json); }, nb::arg("json"),
+      "Checks options given as a JSON object. Raises ConfigError.");
   module.def(
       "options",
       [] {

@@ -81,21 +81,34 @@ nb::dict diagnostics_to_dict(const Result& result) {
 
 void bind_result(nb::module_& module) {
   nb::class_<RawResult>(module, "RawResult", "Tables and counts of one run, as the engine made them.")
-      .def("table", [](const RawResult& raw, const std::string& name) { return table_to_dict(raw.result, *find_table(*raw.result, name)); },
-           nb::arg("name"), "A table as a dict of arrays; empty where it was not asked for.")
-      .def_prop_ro("diagnostics", [](const RawResult& raw) { return diagnostics_to_dict(*raw.result); }, "Counts by name.")
-      .def_prop_ro("config_json", [](const RawResult& raw) { return raw.result->config_json; }, "All options, canonical.")
-      .def_prop_ro("snapshot", [](const RawResult& raw) { return raw.result->snapshot; }, "Id of the snapshot.")
-      .def_prop_ro("run_id", [](const RawResult& raw) { return raw.result->run_id; }, "32 hexadecimal digits.")
-      .def_prop_ro("elapsed_seconds", [](const RawResult& raw) { return raw.result->elapsed_seconds; }, "Wall time.")
-      .def_prop_ro("timings", [](const RawResult& raw) {
-        nb::dict out;
-        for (const auto& [stage, seconds] : raw.result->timings) out[stage.c_str()] = seconds;
-        return out;
-      }, "Seconds by stage.")
-      .def("to_json", [](const RawResult& raw, const std::string& orient) {
-        return result_to_json(*raw.result, orient == "split" ? Orient::split : Orient::records);
-      }, nb::arg("orient") = "records", "The body that POST /run answers.");
+      .def(
+          "table",
+          [](const RawResult& raw, const std::string& name) { return table_to_dict(raw.result, *find_table(*raw.result, name)); },
+          nb::arg("name"), "A table as a dict of arrays; empty where it was not asked for.")
+      .def_prop_ro(
+          "diagnostics", [](const RawResult& raw) { return diagnostics_to_dict(*raw.result); }, "Counts by name.")
+      .def_prop_ro(
+          "config_json", [](const RawResult& raw) { return raw.result->config_json; }, "All options, canonical.")
+      .def_prop_ro(
+          "snapshot", [](const RawResult& raw) { return raw.result->snapshot; }, "Id of the snapshot.")
+      .def_prop_ro(
+          "run_id", [](const RawResult& raw) { return raw.result->run_id; }, "32 hexadecimal digits.")
+      .def_prop_ro(
+          "elapsed_seconds", [](const RawResult& raw) { return raw.result->elapsed_seconds; }, "Wall time.")
+      .def_prop_ro(
+          "timings",
+          [](const RawResult& raw) {
+            nb::dict out;
+            for (const auto& [stage, seconds] : raw.result->timings) out[stage.c_str()] = seconds;
+            return out;
+          },
+          "Seconds by stage.")
+      .def(
+          "to_json",
+          [](const RawResult& raw, const std::string& orient) {
+            return result_to_json(*raw.result, orient == "split" ? Orient::split : Orient::records);
+          },
+          nb::arg("orient") = "records", "The body that POST /run answers.");
 }
 
 }  // namespace fractile::python

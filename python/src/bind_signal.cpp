@@ -80,7 +80,8 @@ ArrowArrayStream take_stream(nb::handle object) {
 
 void bind_signal(nb::module_& module) {
   nb::class_<Signal>(module, "Signal", "The rows of a signal, ready for the engine.")
-      .def_prop_ro("n_rows", [](const Signal& signal) { return signal.keys.n_rows; }, "Rows given.")
+      .def_prop_ro(
+          "n_rows", [](const Signal& signal) { return signal.keys.n_rows; }, "Rows given.")
       .def_prop_ro("names", [](const Signal& signal) { return signal.names; }, "Names of the value columns.");
   module.def("signal_from_numpy", &make_signal, nb::arg("security_id"), nb::arg("dates"), nb::arg("values"),
              "A signal over numpy memory, without a copy.");

@@ -49,7 +49,8 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
   BuildOptions options;
   options.map = map;
   if (dtype != "float32" && dtype != "float64" && dtype != "both")
-    throw Error(ErrorCode::INVALID_VALUE, "expected dtype=\"float32\", \"float64\" or \"both\", found \"" + dtype + "\". The default is \"float32\".");
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected dtype=\"float32\", \"float64\" or \"both\", found \"" + dtype + "\". The default is \"float32\".");
   options.dtype = dtype == "float64" ? StoreAs::float64 : dtype == "both" ? StoreAs::both : StoreAs::float32;
   options.progress = [progress](std::string_view stage, double fraction) {
     const nb::gil_scoped_acquire lock;
@@ -63,57 +64,76 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
 
 void bind_snapshot(nb::module_& module) {
   nb::class_<Snapshot>(module, "Snapshot", "An open snapshot.")
-      .def_prop_ro("id", [](const Snapshot& snapshot) { return snapshot.id(); }, "Its id.")
-      .def_prop_ro("n_rows", [](const Snapshot& snapshot) { return snapshot.n_rows(); }, "Panel rows.")
-      .def_prop_ro("content_hash", [](const Snapshot& snapshot) { return snapshot.content_hash(); }, "Equal content, equal hash.")
-      .def_prop_ro("column_names", [](const Snapshot& snapshot) {
-        std::vector<std::string> names;
-        for (const ColumnInfo& column : snapshot.columns()) names.push_back(column.name);
-        return names;
-      }, "Columns besides security_id and date.");
-  module.def("open_snapshot", [](const std::string& root, const std::string& id) { return std::const_pointer_cast<Snapshot>(Snapshot::open(root, id)); },
-             nb::arg("root"), nb::arg("id"), "Maps a snapshot. Raises SnapshotError.");
-  module.def("newest_snapshot", [](const std::string& root) { return newest_snapshot(root); }, nb::arg("root"), "Id of the newest.");
-  module.def("snapshot_root", [](const std::optional<std::string>& root) {
-    return snapshot_root(root ? std::optional<std::filesystem::path>(*root) : std::nullopt).string();
-  }, nb::arg("root").none(), "root, else $FRACTILE_SNAPSHOTS, else snapshots.");
-  module.def("list_snapshots", [](const std::string& root) {
-    nb::list out;
-    for (const SnapshotInfo& info : list_snapshots(root)) out.append(describe(info));
-    return out;
-  }, nb::arg("root"), "All snapshots, oldest first, as dicts.");
-  module.def("verify_snapshot", [](const std::string& root, const std::string& id) {
-    run_released([&](const Interrupt&) { verify_snapshot(root, id); });
-  }, nb::arg("root"), nb::arg("id"), "Recomputes every hash. Raises SnapshotError.");
-  module.def("remove_snapshot", [](const std::string& root, const std::string& id) { remove_snapshot(root, id); },
-             nb::arg("root"), nb::arg("id"), "Deletes a snapshot.");
-  module.def("create_snapshot_from_file",
-             [](const std::string& root, const std::string& id, const std::string& path, const std::map<std::string, std::string>& map,
-                const std::string& dtype, nb::object progress) {
-               const BuildOptions options = build_options(map, dtype, std::move(progress));
-               SnapshotInfo info;
-               run_released([&](const Interrupt&) {
-                 const auto panel = open_panel_file(path);
-                 info = create_snapshot(root, id, *panel, options);
-               });
-               return describe(info);
-             },
-             nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
-             "Makes a snapshot from a Parquet, CSV or Arrow file.");
-  module.def("create_snapshot_from_arrow",
-             [](const std::string& root, const std::string& id, nb::handle source, const std::map<std::string, std::string>& map,
-                const std::string& dtype, nb::object progress, const std::string& name) {
-               const BuildOptions options = build_options(map, dtype, std::move(progress));
-               ArrowArrayStream stream = take_stream(source);
-               SnapshotInfo info;
-               run_released([&](const Interrupt&) {
-                 const auto panel = collect_panel(&stream, name);
-                 info = create_snapshot(root, id, *panel, options);
-               });
-               return describe(info);
-             },
-             nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
-             nb::arg("name"), "Makes a snapshot from anything with __arrow_c_stream__.");
+      .def_prop_ro(
+          "id", [](const Snapshot& snapshot) { return snapshot.id(); }, "Its id.")
+      .def_prop_ro(
+          "n_rows", [](const Snapshot& snapshot) { return snapshot.n_rows(); }, "Panel rows.")
+      .def_prop_ro(
+          "content_hash", [](const Snapshot& snapshot) { return snapshot.content_hash(); }, "Equal content, equal hash.")
+      .def_prop_ro(
+          "column_names",
+          [](const Snapshot& snapshot) {
+            std::vector<std::string> names;
+            for (const ColumnInfo& column : snapshot.columns()) names.push_back(column.name);
+            return names;
+          },
+          "Columns besides security_id and date.");
+  module.def(
+      "open_snapshot",
+      [](const std::string& root, const std::string& id) { return std::const_pointer_cast<Snapshot>(Snapshot::open(root, id)); },
+      nb::arg("root"), nb::arg("id"), "Maps a snapshot. Raises SnapshotError.");
+  module.def(
+      "newest_snapshot", [](const std::string& root) { return newest_snapshot(root); }, nb::arg("root"), "Id of the newest.");
+  module.def(
+      "snapshot_root",
+      [](const std::optional<std::string>& root) {
+        return snapshot_root(root ? std::optional<std::filesystem::path>(*root) : std::nullopt).string();
+      },
+      nb::arg("root").none(), "root, else $FRACTILE_SNAPSHOTS, else snapshots.");
+  module.def(
+      "list_snapshots",
+      [](const std::string& root) {
+        nb::list out;
+        for (const SnapshotInfo& info : list_snapshots(root)) out.append(describe(info));
+        return out;
+      },
+      nb::arg("root"), "All snapshots, oldest first, as dicts.");
+  module.def(
+      "verify_snapshot",
+      [](const std::string& root, const std::string& id) { run_released([&](const Interrupt&) { verify_snapshot(root, id); }); },
+      nb::arg("root"), nb::arg("id"), "Recomputes every hash. Raises SnapshotError.");
+  module.def(
+      "remove_snapshot", [](const std::string& root, const std::string& id) { remove_snapshot(root, id); }, nb::arg("root"),
+      nb::arg("id"), "Deletes a snapshot.");
+  module.def(
+      "create_snapshot_from_file",
+      [](const std::string& root, const std::string& id, const std::string& path, const std::map<std::string, std::string>& map,
+         const std::string& dtype, nb::object progress) {
+        const BuildOptions options = build_options(map, dtype, std::move(progress));
+        SnapshotInfo info;
+        run_released([&](const Interrupt&) {
+          const auto panel = open_panel_file(path);
+          info = create_snapshot(root, id, *panel, options);
+        });
+        return describe(info);
+      },
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
+      "Makes a snapshot from a Parquet, CSV or Arrow file.");
+  module.def(
+      "create_snapshot_from_arrow",
+      [](const std::string& root, const std::string& id, nb::handle source, const std::map<std::string, std::string>& map,
+         const std::string& dtype, nb::object progress, const std::string& name) {
+        const BuildOptions options = build_options(map, dtype, std::move(progress));
+        ArrowArrayStream stream = take_stream(source);
+        SnapshotInfo info;
+        run_released([&](const Interrupt&) {
+          const auto panel = collect_panel(&stream, name);
+          info = create_snapshot(root, id, *panel, options);
+        });
+        return describe(info);
+      },
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
+      nb::arg("name"), "Makes a snapshot from anything with __arrow_c_stream__.");
 }
 
 }  // namespace fractile::python

@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include <string>
+#include <string_view>
 
 namespace fractile::python {
 namespace {
@@ -17,7 +18,7 @@ nb::object class_of(const ErrorInfo& info) {
     case ErrorCategory::signal: name = "SignalError"; break;
     case ErrorCategory::snapshot:
       name = info.code == ErrorCode::NO_SNAPSHOTS || info.code == ErrorCode::SNAPSHOT_NOT_FOUND ? "SnapshotNotFoundError"
-                                                                                               : "SnapshotError";
+                                                                                                : "SnapshotError";
       break;
     case ErrorCategory::server: name = "ServerError"; break;
     case ErrorCategory::run:
@@ -29,7 +30,10 @@ nb::object class_of(const ErrorInfo& info) {
 void raise(const Error& error) {
   const ErrorInfo info = error_info(error.code());
   const nb::object type = class_of(info);
-  const nb::object exception = type(std::string(error.what()), std::string(info.name));
+  // A message may quote bytes of a damaged file.
+  const std::string_view text = error.what();
+  const nb::object message = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+  const nb::object exception = type(message, std::string(info.name));
   PyErr_SetObject(type.ptr(), exception.ptr());
 }
 

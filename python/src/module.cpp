@@ -10,7 +10,7 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "The fractile engine.";
-  module.attr("__version__") = fractile::kVersion;
+  module.attr("VERSION") = fractile::kVersion;
   module.attr("BUILD") = fractile::kBuild;
   module.def("kernel_target", &fractile::kernel_target, "The instruction set that the engine uses on this machine.");
   module.def("default_threads", &fractile::default_threads, "Threads that a run takes where none are asked for.");

@@ -103,7 +103,8 @@ std::array<double, 2> read_two(const OptionInfo& option, const Json& value) {
 std::array<double, 3> read_levels(const OptionInfo& option, const Json& value, std::array<double, 3> levels) {
   if (value.is_null()) return levels;
   if (!value.is_object())
-    refuse(option, "a map of big, median, small to basis points", shown(value), fmt::format("The default is {}.", option.default_text));
+    refuse(option, "a map of big, median, small to basis points", shown(value),
+           fmt::format("The default is {}.", option.default_text));
   for (const auto& [key, level] : value.items()) {
     const auto at = std::find(option.choices.begin(), option.choices.end(), key);
     if (at == option.choices.end())
@@ -138,7 +139,8 @@ std::vector<UniverseRule> read_universe(const OptionInfo& option, const Json& va
       std::sort(rule.texts.begin(), rule.texts.end());
     } else if (condition.is_object()) {
       for (const auto& [key, bound] : condition.items()) {
-        if (key != "min" && key != "max") refuse(option, "min and max for \"" + column + "\"", fmt::format("\"{}\"", key), kExample);
+        if (key != "min" && key != "max")
+          refuse(option, "min and max for \"" + column + "\"", fmt::format("\"{}\"", key), kExample);
         if (bound.is_null()) continue;
         (key == "min" ? rule.min : rule.max) = read_real(option, bound) + 0.0;
       }
@@ -189,12 +191,14 @@ Json parse_strictly(const std::string& text) {
     if (text.size() > kLongest) throw std::runtime_error("more than 1 MB");
     json = Json::parse(text, watch);
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected options as a JSON object, found: {}. Write {{\"lag\": 1}}.", error.what()));
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected options as a JSON object, found: {}. Write {{\"lag\": 1}}.", error.what()));
   }
   if (!twice.empty())
     throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected each option once, found \"{}\" twice. Name it once.", twice));
   if (!json.is_object())
-    throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected options as a JSON object, found {}. Write {{\"lag\": 1}}.", shown(json)));
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected options as a JSON object, found {}. Write {{\"lag\": 1}}.", shown(json)));
   return json;
 }
 
@@ -211,7 +215,8 @@ void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::
   } else if (name == "fractile") {
     config.fractile = read_two(option, value);
     const auto [a, b] = config.fractile;
-    if (!(a > 0 && a <= b && b < 100)) refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), "The default is [10, 90].");
+    if (!(a > 0 && a <= b && b < 100))
+      refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), "The default is [10, 90].");
   } else if (name == "weight") {
     config.weight = static_cast<Weight>(read_choice(option, value));
   } else if (name == "from_open") {
@@ -240,7 +245,8 @@ void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::
     config.tc_level_bps = read_levels(option, value, config.tc_level_bps);
   } else if (name == "tc_value") {
     config.tc_value = read_two(option, value);
-    if (config.tc_value[0] < 0 || config.tc_value[1] < 0) refuse(option, "beta and alpha of 0 or more", shown(value), "The default is [0.35, 0.4].");
+    if (config.tc_value[0] < 0 || config.tc_value[1] < 0)
+      refuse(option, "beta and alpha of 0 or more", shown(value), "The default is [0.35, 0.4].");
   } else if (name == "gmv_musd") {
     config.gmv_musd = read_real(option, value);
   } else if (name == "drift") {
@@ -281,7 +287,9 @@ Resid read_resid(const Json& json) {
 /// The shortest text that reads back to the same bits.
 std::string number(double x) { return fmt::format("{}", x + 0.0); }
 
-std::string json_text(std::string_view text) { return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string json_text(std::string_view text) {
+  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 template <class Values, class Show>
 std::string list(const Values& values, Show&& show) {
@@ -301,7 +309,8 @@ std::string universe_to_json(const std::vector<UniverseRule>& rules) {
     if (rule.is_list) {
       out += rule.texts.empty() ? list(rule.numbers, number) : list(rule.texts, json_text);
     } else {
-      out += fmt::format("{{\"max\":{},\"min\":{}}}", rule.max ? number(*rule.max) : "null", rule.min ? number(*rule.min) : "null");
+      out +=
+          fmt::format("{{\"max\":{},\"min\":{}}}", rule.max ? number(*rule.max) : "null", rule.min ? number(*rule.min) : "null");
     }
   }
   return out + "}";
@@ -317,8 +326,8 @@ RunConfig parse_config(const std::string& text, std::string* sigvar) {
   for (const auto& [key, value] : json.items()) {
     const OptionInfo* option = find_option(key);
     if (!option)
-      throw Error(ErrorCode::UNKNOWN_OPTION, fmt::format("expected an option of a run, found \"{}\". Did you mean \"{}\"?",
-                                                         key, nearest_name(key, names)));
+      throw Error(ErrorCode::UNKNOWN_OPTION,
+                  fmt::format("expected an option of a run, found \"{}\". Did you mean \"{}\"?", key, nearest_name(key, names)));
     apply(*option, value, config, sigvar);
   }
   config.resid = read_resid(json);

@@ -53,8 +53,7 @@ class Aligner {
     const auto n_blocks = static_cast<std::size_t>((keys_.n_rows + kBlockRows - 1) / kBlockRows);
     block_hashes_.resize(2 * n_blocks);
     slots_.value.reserve(static_cast<std::size_t>(market_.snapshot().row_capacity()) + kBatch);
-    if (exposures_.is_needed())
-      slots_.exposure_row.reserve(static_cast<std::size_t>(market_.snapshot().row_capacity()) + kBatch);
+    if (exposures_.is_needed()) slots_.exposure_row.reserve(static_cast<std::size_t>(market_.snapshot().row_capacity()) + kBatch);
     scatter(request_.threads);
     // The last of several rows on one slot wins; which that is only one thread can tell.
     if (request_.threads > 1 && counts_.causes[static_cast<int>(Cause::duplicate)].count > 0) scatter(1);
@@ -132,8 +131,7 @@ class Aligner {
   }
 
   /// Equal rows hash equal whatever types they came in: days, microseconds, one NaN.
-  void hash_block(std::int64_t begin, std::size_t n, const std::int64_t* ids, const double* values,
-                  BlockBuffers& block) {
+  void hash_block(std::int64_t begin, std::size_t n, const std::int64_t* ids, const double* values, BlockBuffers& block) {
     bool has_nan = false;
     for (std::size_t i = 0; i < n; ++i) has_nan |= values[i] != values[i];
     const double* hashed = values;
@@ -154,8 +152,7 @@ class Aligner {
     block_hashes_[at + 1] = hash.low64;
   }
 
-  void resolve_dates(std::int64_t begin, std::int64_t count, const std::int64_t* ids, BlockBuffers& block,
-                     AlignCounts& counts) {
+  void resolve_dates(std::int64_t begin, std::int64_t count, const std::int64_t* ids, BlockBuffers& block, AlignCounts& counts) {
     for (std::int64_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
       if (ids[i] == kMissingId || block.sig[at] == kMissingDay) continue;
@@ -171,8 +168,8 @@ class Aligner {
   }
 
   /// Rule 7 up to the calendar: where each row's place in row_of is, or why it has none.
-  void find_slots(std::int64_t begin, std::int64_t count, const std::int64_t* ids, const double* values,
-                  BlockBuffers& block, AlignCounts& counts) {
+  void find_slots(std::int64_t begin, std::int64_t count, const std::int64_t* ids, const double* values, BlockBuffers& block,
+                  AlignCounts& counts) {
     const SecurityRange* const ranges = market_.ranges().data();
     const Day* const sig = block.sig.data();
     const DateIndex* const r = block.r.data();
@@ -210,8 +207,7 @@ class Aligner {
     }
   }
 
-  void write_slots(std::int64_t begin, std::int64_t count, const double* values, const BlockBuffers& block,
-                   AlignCounts& counts) {
+  void write_slots(std::int64_t begin, std::int64_t count, const double* values, const BlockBuffers& block, AlignCounts& counts) {
     const RowIndex* const row_of = market_.row_of();
     double* const slot = slots_.value.data();
     const std::int32_t* const at = block.at.data();
@@ -265,8 +261,7 @@ class Aligner {
       ++counts.rows_used;
     slot.store(value, std::memory_order_relaxed);
     if (exposures_.is_needed())
-      std::atomic_ref(slots_.exposure_row[static_cast<std::size_t>(row)])
-          .store(exposure_row, std::memory_order_relaxed);
+      std::atomic_ref(slots_.exposure_row[static_cast<std::size_t>(row)]).store(exposure_row, std::memory_order_relaxed);
   }
 
   static void drop(Cause cause, std::int64_t row, AlignCounts& counts) {
@@ -276,10 +271,9 @@ class Aligner {
   [[noreturn]] void refuse(ErrorCode code, const std::string& expected, const CauseCount& bad,
                            const std::string& what_to_do) const {
     const RowExample example = describe_row(keys_, bad.rows[0]);
-    throw Error(code, "expected " + expected + ", found " + std::to_string(bad.count) +
-                          (bad.count == 1 ? " row" : " rows") + " that break it; the first is row " +
-                          std::to_string(example.row) + " (security_id " + std::to_string(example.security_id) +
-                          ", date_sig " + example.date_sig + "). " + what_to_do);
+    throw Error(code, "expected " + expected + ", found " + std::to_string(bad.count) + (bad.count == 1 ? " row" : " rows") +
+                          " that break it; the first is row " + std::to_string(example.row) + " (security_id " +
+                          std::to_string(example.security_id) + ", date_sig " + example.date_sig + "). " + what_to_do);
   }
 
   void refuse_bad_rows() const {
@@ -287,8 +281,8 @@ class Aligner {
       refuse(ErrorCode::INFINITE_SIGNAL, "finite signal values", counts_.infinite,
              "Clip them, or make them NaN, which drops the row.");
     if (counts_.impossible.count > 0)
-      refuse(ErrorCode::IMPOSSIBLE_DATES, "a return day after date_sig and a date_avail not before date_sig",
-             counts_.impossible, "Correct date_avail, date_ret or date_openret, or leave the column out.");
+      refuse(ErrorCode::IMPOSSIBLE_DATES, "a return day after date_sig and a date_avail not before date_sig", counts_.impossible,
+             "Correct date_avail, date_ret or date_openret, or leave the column out.");
     if (config_.lookahead == Lookahead::error && counts_.trade_before_avail.count > 0)
       refuse(ErrorCode::TRADE_BEFORE_AVAIL, "trades on or after date_avail", counts_.trade_before_avail,
              "Correct the return day, raise lag, or pass lookahead=\"warn\".");
@@ -340,9 +334,7 @@ void AlignCounts::merge(const AlignCounts& other) noexcept {
   rows_carried += other.rows_carried;
 }
 
-Alignment align(const Market& market, const AlignRequest& request, Slots& slots) {
-  return Aligner(market, request, slots).run();
-}
+Alignment align(const Market& market, const AlignRequest& request, Slots& slots) { return Aligner(market, request, slots).run(); }
 
 std::int64_t carry(const Market& market, int hold_days, int threads, bool with_exposures, Slots& slots) {
   constexpr int kSecuritiesPerTask = 64;

@@ -29,9 +29,9 @@ enum class Cause : std::uint8_t {
   bad_open_print,
 };
 inline constexpr int kNCauses = 9;
-inline constexpr const char* kCauseNames[kNCauses] = {
-    "null_key",         "null_signal", "unknown_security", "outside_dates",  "no_return",
-    "outside_universe", "no_exposure", "duplicate",        "bad_open_print"};
+inline constexpr const char* kCauseNames[kNCauses] = {"null_key",      "null_signal", "unknown_security",
+                                                      "outside_dates", "no_return",   "outside_universe",
+                                                      "no_exposure",   "duplicate",   "bad_open_print"};
 inline constexpr int kMaxExamples = 3;
 
 struct CauseCount {

@@ -44,8 +44,7 @@ void Analyst::analyse(std::span<const RowIndex> rows, std::span<const double> s,
   if (config_.fractile_table) bin(rows, s, n, at, out);
 }
 
-void Analyst::correlate(std::span<const RowIndex> rows, std::span<const double> s, std::size_t at,
-                        DailyAnalysis& out) {
+void Analyst::correlate(std::span<const RowIndex> rows, std::span<const double> s, std::size_t at, DailyAnalysis& out) {
   s_.clear();
   r_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -61,8 +60,7 @@ void Analyst::correlate(std::span<const RowIndex> rows, std::span<const double> 
   out.ic_names[at] = static_cast<std::int32_t>(s_.size());
 }
 
-void Analyst::bin(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at,
-                  DailyAnalysis& out) {
+void Analyst::bin(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at, DailyAnalysis& out) {
   if (rows.empty()) return;
   average_ranks(s, scratch_, s_ranks_);
   const std::size_t first = at * static_cast<std::size_t>(out.n_bins);

@@ -14,12 +14,12 @@ namespace fractile {
 /// One entry a loaded day (and a bin); days write their own entries only.
 struct DailyAnalysis {
   int n_bins = 0;
-  std::vector<double> ic;                 ///< NaN where the day has none
+  std::vector<double> ic;  ///< NaN where the day has none
   std::vector<std::int32_t> ic_names;
-  std::vector<std::int32_t> names_used;   ///< names in the overall book's cross-section
-  std::vector<std::int32_t> bin_names;    ///< by day * n_bins + bin
-  std::vector<double> bin_ret;            ///< equal-weighted mean of the bin; NaN where it is empty
-  std::vector<double> bin_exposure;       ///< by (day * n_bins + bin) * kNExposures + k
+  std::vector<std::int32_t> names_used;  ///< names in the overall book's cross-section
+  std::vector<std::int32_t> bin_names;   ///< by day * n_bins + bin
+  std::vector<double> bin_ret;           ///< equal-weighted mean of the bin; NaN where it is empty
+  std::vector<double> bin_exposure;      ///< by (day * n_bins + bin) * kNExposures + k
 
   void resize(const RunConfig& config, int n_days);
 };
@@ -30,13 +30,11 @@ class Analyst {
       : market_(market), config_(config), performer_(performer) {}
   bool is_needed() const noexcept { return config_.ic || config_.fractile_table; }
   /// The cross-section of day n (rows and values after residualization) into entry `at` of out.
-  void analyse(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at,
-               DailyAnalysis& out);
+  void analyse(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at, DailyAnalysis& out);
 
  private:
   void correlate(std::span<const RowIndex> rows, std::span<const double> s, std::size_t at, DailyAnalysis& out);
-  void bin(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at,
-           DailyAnalysis& out);
+  void bin(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at, DailyAnalysis& out);
 
   const Market& market_;
   const RunConfig& config_;

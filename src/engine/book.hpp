@@ -15,8 +15,8 @@ namespace fractile {
 /// What one portfolio holds on one day, securities ascending. Empty where it is flat.
 struct Book {
   std::vector<SecurityIndex> security;
-  std::vector<RowIndex> row;    ///< of the return day
-  std::vector<double> weight;   ///< > 0 long, < 0 short
+  std::vector<RowIndex> row;   ///< of the return day
+  std::vector<double> weight;  ///< > 0 long, < 0 short
   int n_long = 0;
   int n_short = 0;
   bool is_flat() const noexcept { return row.empty(); }

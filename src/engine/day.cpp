@@ -7,9 +7,7 @@
 
 namespace fractile {
 
-bool is_calendar_byvar(const std::string& byvar) noexcept {
-  return byvar == "year" || byvar == "quarter" || byvar == "month";
-}
+bool is_calendar_byvar(const std::string& byvar) noexcept { return byvar == "year" || byvar == "quarter" || byvar == "month"; }
 
 Portfolios Portfolios::make(const Market& market, const RunConfig& config) {
   Portfolios out;
@@ -34,8 +32,8 @@ void DayCounts::merge(const DayCounts& other) {
   for (std::size_t i = 0; i < has_names.size(); ++i) has_names[i] |= other.has_names[i];
 }
 
-DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios,
-                     const ExposureRows& exposures, const Slots& slots)
+DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
+                     const Slots& slots)
     : market_(market),
       config_(config),
       portfolios_(portfolios),
@@ -59,15 +57,13 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
 
 /// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
 bool DayRunner::is_plain() const noexcept {
-  return portfolios_.groupings.empty() && config_.sort_method == SortMethod::single &&
-         config_.input_type == InputType::value && config_.weight == Weight::equal && !exposures_.is_needed() &&
-         !analyst_.is_needed();
+  return portfolios_.groupings.empty() && config_.sort_method == SortMethod::single && config_.input_type == InputType::value &&
+         config_.weight == Weight::equal && !exposures_.is_needed() && !analyst_.is_needed();
 }
 
 void DayRunner::build_plain_book(DateIndex n) {
   const RowIndex begin = market_.row_begin(n);
-  const std::span<const double> slots(slots_.value.data() + begin,
-                                      static_cast<std::size_t>(market_.row_end(n) - begin));
+  const std::span<const double> slots(slots_.value.data() + begin, static_cast<std::size_t>(market_.row_end(n) - begin));
   const Cuts cuts = find_cuts(slots, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
   n_names_ = cuts.n_names;
   weigher_.build_equal_book(slots, begin, cuts, now_[0]);
@@ -79,15 +75,13 @@ void DayRunner::collect_names(DateIndex n) {
   const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - begin);
   rows_.resize(n_rows + kKernelPadding);
   s_.resize(n_rows + kKernelPadding);
-  const std::size_t m =
-      pack_numbers_and_rows(slots_.value.data() + begin, n_rows, begin, s_.data(), rows_.data());
+  const std::size_t m = pack_numbers_and_rows(slots_.value.data() + begin, n_rows, begin, s_.data(), rows_.data());
   n_names_ = m;
   rows_.resize(m);
   s_.resize(m);
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
-    for (std::size_t i = 0; i < m; ++i)
-      exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
+    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
     residualize(exposures_, exposure_rows_, s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
@@ -96,8 +90,7 @@ void DayRunner::collect_names(DateIndex n) {
   for (std::size_t i = 0; i < m; ++i) asof_[i] = on_return_day ? rows_[i] : market_.asof_row(rows_[i], n);
   if (config_.sort_method == SortMethod::double_) {
     double_values_.resize(m);
-    for (std::size_t i = 0; i < m; ++i)
-      double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
+    for (std::size_t i = 0; i < m; ++i) double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
   }
 }
 
@@ -112,8 +105,7 @@ void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, s
   if (!book.is_flat()) held_now_.push_back(portfolio);
 }
 
-void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n,
-                                  bool is_counted) {
+void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted) {
   const auto n_groups = static_cast<std::size_t>(grouping.category->n_groups());
   const std::size_t m = rows_.size();
   const bool is_double = config_.sort_method == SortMethod::double_;
@@ -160,8 +152,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   if (is_plain_) return build_plain_book(n);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
-  for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i)
-    build_group_books(portfolios_.groupings[i], i, n, is_counted);
+  for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i) build_group_books(portfolios_.groupings[i], i, n, is_counted);
 }
 
 void DayRunner::prepare(DateIndex n) {
@@ -172,14 +163,12 @@ void DayRunner::prepare(DateIndex n) {
   build_books(n, false);
 }
 
-void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis,
-                        std::vector<HeldWeight>* weights) {
+void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights) {
   build_books(n, true);
   counts_.names += static_cast<std::int64_t>(n_names_);
   counts_.missing_return += count_missing_returns(n);
   if (config_.sort_method == SortMethod::double_)
-    counts_.missing_double_var +=
-        std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
+    counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
   const auto at = static_cast<std::size_t>(n - market_.first());
   if (analyst_.is_needed())
     analyst_.analyse(rows_, s_, n, at, analysis);
@@ -190,8 +179,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   for (const int portfolio : held_before_)
     if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio, n, out);
   if (weights)
-    for (std::size_t i = 0; i < now_[0].row.size(); ++i)
-      weights->push_back({n, now_[0].security[i], now_[0].weight[i]});
+    for (std::size_t i = 0; i < now_[0].row.size(); ++i) weights->push_back({n, now_[0].security[i], now_[0].weight[i]});
 }
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {

@@ -52,23 +52,22 @@ struct DayCounts {
   std::int64_t left_panel = 0;
   std::int64_t missing_weight = 0;
   std::int64_t missing_double_var = 0;
-  std::vector<std::int64_t> missing_group;   ///< by grouping
-  std::vector<std::uint8_t> has_names;       ///< by portfolio
+  std::vector<std::int64_t> missing_group;  ///< by grouping
+  std::vector<std::uint8_t> has_names;      ///< by portfolio
   void merge(const DayCounts& other);
 };
 
 /// Goes through consecutive days on one thread: pack, residualize, rank, weigh, perform, trade.
 class DayRunner {
  public:
-  DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios,
-            const ExposureRows& exposures, const Slots& slots);
+  DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
+            const Slots& slots);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
   void prepare(DateIndex n);
   /// Days must follow one another.
-  void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis,
-               std::vector<HeldWeight>* weights);
+  void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights);
   const DayCounts& counts() const noexcept { return counts_; }
   const Performer& performer() const noexcept { return performer_; }
 
@@ -108,9 +107,9 @@ class DayRunner {
   std::vector<std::int8_t> sides_;
   RankScratch rank_scratch_;
   ResidualScratch residual_scratch_;
-  std::vector<CutGuess> guesses_;             // by portfolio
-  std::vector<Book> now_, before_;            // by portfolio
-  std::vector<int> held_now_, held_before_;   // portfolios whose book is not flat
+  std::vector<CutGuess> guesses_;            // by portfolio
+  std::vector<Book> now_, before_;           // by portfolio
+  std::vector<int> held_now_, held_before_;  // portfolios whose book is not flat
 };
 
 }  // namespace fractile

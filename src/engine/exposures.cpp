@@ -26,9 +26,8 @@ RowIndex ExposureRows::find_row(SecurityIndex security, Day sig) const noexcept 
     const RowIndex row = market_.find_row(security, n);
     if (row == kNoRow) continue;
     if (with_industry_ && industry(row) < 0) return kNoRow;
-    if (with_factors_ && std::any_of(factors_.begin(), factors_.end(), [row](const Reals& factor) {
-          return factor[row] != factor[row];
-        }))
+    if (with_factors_ &&
+        std::any_of(factors_.begin(), factors_.end(), [row](const Reals& factor) { return factor[row] != factor[row]; }))
       return kNoRow;
     return row;
   }

@@ -43,9 +43,7 @@ std::size_t store_rows(Mask mask, std::size_t i, RowIndex first, RowIndex* out) 
 std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   const Doubles d;
   std::size_t count = 0;
-  visit_vectors(slots, n, [&](std::size_t, auto v) {
-    count += hn::CompressStore(v, hn::Eq(v, v), d, out + count);
-  });
+  visit_vectors(slots, n, [&](std::size_t, auto v) { count += hn::CompressStore(v, hn::Eq(v, v), d, out + count); });
   return count;
 }
 
@@ -60,8 +58,7 @@ std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex firs
   return count;
 }
 
-BracketCount CountBrackets(const double* slots, std::size_t n, const Brackets& brackets, double* low_out,
-                           double* high_out) {
+BracketCount CountBrackets(const double* slots, std::size_t n, const Brackets& brackets, double* low_out, double* high_out) {
   const Doubles d;
   const auto low_from = hn::Set(d, brackets.low_from), low_to = hn::Set(d, brackets.low_to);
   const auto high_from = hn::Set(d, brackets.high_from), high_to = hn::Set(d, brackets.high_to);
@@ -78,8 +75,7 @@ BracketCount CountBrackets(const double* slots, std::size_t n, const Brackets& b
   return out;
 }
 
-std::size_t PackOuterRows(const double* slots, std::size_t n, double low, double high, RowIndex first,
-                          RowIndex* rows) {
+std::size_t PackOuterRows(const double* slots, std::size_t n, double low, double high, RowIndex first, RowIndex* rows) {
   const Doubles d;
   const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
   std::size_t count = 0;
@@ -108,8 +104,7 @@ HWY_EXPORT(TargetName);
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackNumbers)(slots, n, out);
 }
-std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out,
-                                  RowIndex* rows) noexcept {
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackNumbersAndRows)(slots, n, first, out, rows);
 }
 BracketCount count_brackets(const double* slots, std::size_t n, const Brackets& brackets, double* low_out,

@@ -16,8 +16,7 @@ inline constexpr std::size_t kKernelPadding = 16;
 /// The numbers among slots[0 ... n-1], in order; returns how many.
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept;
 /// The same, with their places from `first` on.
-std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out,
-                                  RowIndex* rows) noexcept;
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept;
 
 /// What one pass finds out about two intervals [low_from, low_to] and [high_from, high_to].
 struct BracketCount {
@@ -34,8 +33,7 @@ BracketCount count_brackets(const double* slots, std::size_t n, const Brackets& 
                             double* high_out) noexcept;
 
 /// Places, from `first` on, of slots <= low or >= high; returns how many.
-std::size_t pack_outer_rows(const double* slots, std::size_t n, double low, double high, RowIndex first,
-                            RowIndex* rows) noexcept;
+std::size_t pack_outer_rows(const double* slots, std::size_t n, double low, double high, RowIndex first, RowIndex* rows) noexcept;
 
 /// The instruction set chosen on this machine, e.g. "AVX3".
 const char* kernel_target() noexcept;

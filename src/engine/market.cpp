@@ -2,8 +2,8 @@
 #include "engine/market.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <charconv>
+#include <cmath>
 
 #include "fractile/error.hpp"
 
@@ -72,8 +72,7 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
       return;
     }
     each_row([&](RowIndex row) {
-      if (codes_[row] != kMissingCode && (values_.empty() || values_.back() != codes_[row]))
-        values_.push_back(codes_[row]);
+      if (codes_[row] != kMissingCode && (values_.empty() || values_.back() != codes_[row])) values_.push_back(codes_[row]);
     });
   } else {
     reals_ = reals;
@@ -81,9 +80,8 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
       const double value = reals_[row];
       if (value != value) return;
       if (value != std::floor(value) || std::fabs(value) > 9007199254740992.0)
-        throw Error(ErrorCode::INVALID_BYVAR,
-                    "expected a byvar of whole numbers or text, found other numbers in column \"" + column.name +
-                        "\". Group by a category, or make bins of it in the panel.");
+        throw Error(ErrorCode::INVALID_BYVAR, "expected a byvar of whole numbers or text, found other numbers in column \"" +
+                                                  column.name + "\". Group by a category, or make bins of it in the panel.");
       if (values_.empty() || values_.back() != value) values_.push_back(value);
     });
   }
@@ -159,8 +157,7 @@ Reals Market::reals(std::string_view name) const {
   const bool narrow_first = view_.storage == Storage::float32;
   for (int attempt = 0; attempt < 2; ++attempt) {
     if ((attempt == 0) == narrow_first) {
-      if (const auto column = snapshot().real<float>(name))
-        return {column.data, static_cast<std::size_t>(column.stride), false};
+      if (const auto column = snapshot().real<float>(name)) return {column.data, static_cast<std::size_t>(column.stride), false};
     } else if (const auto column = snapshot().real<double>(name)) {
       return {column.data, static_cast<std::size_t>(column.stride), true};
     }
@@ -185,33 +182,31 @@ const ColumnInfo& Market::require(std::string_view name, std::string_view why) c
   std::string found;
   for (const ColumnInfo& column : snapshot().columns()) found += (found.empty() ? "" : ", ") + column.name;
   throw Error(ErrorCode::MISSING_PANEL_COLUMN, "expected a panel column \"" + std::string(name) + "\" (needed for " +
-                                                   std::string(why) + "), found " + found + " in snapshot \"" +
-                                                   snapshot().id() + "\". Add the column to the panel, or leave " +
-                                                   std::string(why) + " out.");
+                                                   std::string(why) + "), found " + found + " in snapshot \"" + snapshot().id() +
+                                                   "\". Add the column to the panel, or leave " + std::string(why) + " out.");
 }
 
-View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end,
-               bool compact) {
+View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end, bool compact) {
   const auto dates = snapshot->dates();
   View view;
   const auto begin = start ? std::lower_bound(dates.begin(), dates.end(), *start) : dates.begin();
   const auto stop = end ? std::upper_bound(dates.begin(), dates.end(), *end) : dates.end();
   if (begin >= stop)
     throw Error(ErrorCode::NO_TRADING_DAYS,
-                "expected a date range with a trading day, found " + (start ? format_day(*start) : "the beginning") +
-                    " to " + (end ? format_day(*end) : "the end") + " in snapshot \"" + snapshot->id() +
-                    "\", which holds " + format_day(dates.front()) + " to " + format_day(dates.back()) +
-                    ". Choose start_date and end_date within.");
+                "expected a date range with a trading day, found " + (start ? format_day(*start) : "the beginning") + " to " +
+                    (end ? format_day(*end) : "the end") + " in snapshot \"" + snapshot->id() + "\", which holds " +
+                    format_day(dates.front()) + " to " + format_day(dates.back()) + ". Choose start_date and end_date within.");
   view.first = static_cast<DateIndex>(begin - dates.begin());
   view.last = static_cast<DateIndex>(stop - dates.begin()) - 1;
   const ColumnInfo* ret = snapshot->find_column("ret");
   const bool has_wide = ret && ret->float64, has_narrow = ret && ret->float32;
   if (!compact && !has_wide)
-    throw Error(ErrorCode::STORAGE_NOT_AVAILABLE, "expected float64 columns for compact=False, found float32 only in "
-                                                  "snapshot \"" +
-                                                      snapshot->id() +
-                                                      "\". Use compact=True, or create the snapshot with "
-                                                      "--dtype float64 or both.");
+    throw Error(ErrorCode::STORAGE_NOT_AVAILABLE,
+                "expected float64 columns for compact=False, found float32 only in "
+                "snapshot \"" +
+                    snapshot->id() +
+                    "\". Use compact=True, or create the snapshot with "
+                    "--dtype float64 or both.");
   view.storage = compact && has_narrow ? Storage::float32 : Storage::float64;
   view.snapshot = std::move(snapshot);
   return view;

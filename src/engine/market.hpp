@@ -19,8 +19,7 @@ struct Reals {
   explicit operator bool() const noexcept { return data != nullptr; }
   double operator[](RowIndex row) const noexcept {
     const std::size_t at = static_cast<std::size_t>(row) * stride;
-    return wide ? static_cast<const double*>(data)[at]
-                : static_cast<double>(static_cast<const float*>(data)[at]);
+    return wide ? static_cast<const double*>(data)[at] : static_cast<double>(static_cast<const float*>(data)[at]);
   }
 };
 
@@ -108,8 +107,7 @@ class Market {
   RowIndex find_row(SecurityIndex security, DateIndex n) const noexcept {
     const SecurityRange& range = ranges_[static_cast<std::size_t>(security)];
     const auto offset = static_cast<std::uint32_t>(n - range.first);
-    return offset < static_cast<std::uint32_t>(range.length) ? row_of_[range.begin + static_cast<std::int32_t>(offset)]
-                                                             : kNoRow;
+    return offset < static_cast<std::uint32_t>(range.length) ? row_of_[range.begin + static_cast<std::int32_t>(offset)] : kNoRow;
   }
   /// The row that characteristics of return day n are read from (methodology section 1), or kNoRow.
   RowIndex asof_row(RowIndex row, DateIndex n) const noexcept {

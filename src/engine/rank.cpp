@@ -18,8 +18,7 @@ struct RankLimits {
   std::size_t low;   ///< 0: none is short
   std::size_t high;  ///< 1 ... m
 
-  RankLimits(std::size_t m, double a, double b)
-      : am(a * static_cast<double>(m)), bm(b * static_cast<double>(m)) {
+  RankLimits(std::size_t m, double a, double b) : am(a * static_cast<double>(m)), bm(b * static_cast<double>(m)) {
     low = std::min(static_cast<std::size_t>(am / 100.0), m);
     while (low < m && 100.0 * static_cast<double>(low + 1) <= am) ++low;
     while (low > 0 && 100.0 * static_cast<double>(low) > am) --low;
@@ -49,22 +48,18 @@ OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below
   return out;
 }
 
-Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, std::size_t m,
-               CutGuess& guess) {
+Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, std::size_t m, CutGuess& guess) {
   guess = {low ? low->value : high.value, high.value, low != nullptr};
   Cuts cuts{-kInfinity, kInfinity, m};
-  if (low)
-    cuts.low = 100.0 * low->mean_rank() <= limits.am ? low->value : std::nextafter(low->value, -kInfinity);
+  if (low) cuts.low = 100.0 * low->mean_rank() <= limits.am ? low->value : std::nextafter(low->value, -kInfinity);
   cuts.high = 100.0 * high.mean_rank() > limits.bm ? high.value : std::nextafter(high.value, kInfinity);
   return cuts;
 }
 
-void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch,
-                   std::int8_t* out) {
+void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
   if (s.empty()) return;
   const Cuts cuts = find_cuts(s, config.fractile[0], config.fractile[1], guess, scratch);
-  for (std::size_t i = 0; i < s.size(); ++i)
-    out[i] = static_cast<std::int8_t>((s[i] >= cuts.high) - (s[i] <= cuts.low));
+  for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] >= cuts.high) - (s[i] <= cuts.low));
 }
 
 void assign_double(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
@@ -127,8 +122,8 @@ Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& gue
   return make_cuts(limits, &low, high, m, guess);
 }
 
-void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
-                  CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
+void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,
+                  RankScratch& scratch, std::int8_t* out) {
   switch (config.input_type) {
     case InputType::value:
       if (config.sort_method == SortMethod::double_)
@@ -141,8 +136,7 @@ void assign_sides(std::span<const double> s, std::span<const double> double_valu
       const auto [low, high] = std::minmax_element(s.begin(), s.end());
       const double lowest = *low, highest = *high;
       for (std::size_t i = 0; i < s.size(); ++i)
-        out[i] = lowest == highest ? std::int8_t{kFlat}
-                                   : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
+        out[i] = lowest == highest ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
       return;
     }
     case InputType::position:

@@ -45,8 +45,8 @@ Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& gue
 
 /// The sides of one (group, R): out[i] for s[i]. s holds no NaN. O(n) for a single sort.
 /// `double_values`: the double_var of each name (NaN: flat), read for sort_method double only.
-void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
-                  CutGuess& guess, RankScratch& scratch, std::int8_t* out);
+void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,
+                  RankScratch& scratch, std::int8_t* out);
 
 /// Average ranks, 1 is lowest, ties share the mean. O(n log n).
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);

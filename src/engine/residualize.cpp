@@ -60,8 +60,8 @@ class Centring {
 };
 
 /// Orthonormal columns that span the centred factors; returns how many there are.
-std::size_t build_basis(const ExposureRows& exposures, std::span<const RowIndex> rows, std::size_t padded,
-                        Centring& centring, std::vector<double>& columns) {
+std::size_t build_basis(const ExposureRows& exposures, std::span<const RowIndex> rows, std::size_t padded, Centring& centring,
+                        std::vector<double>& columns) {
   columns.assign(padded * kNExposures, 0.0);
   std::size_t rank = 0;
   for (int k = 0; k < kNExposures; ++k) {
@@ -85,8 +85,7 @@ std::size_t build_basis(const ExposureRows& exposures, std::span<const RowIndex>
 
 }  // namespace
 
-void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, std::span<double> s,
-                 ResidualScratch& scratch) {
+void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, std::span<double> s, ResidualScratch& scratch) {
   const std::size_t n = s.size();
   if (n == 0) return;
   const auto [low, high] = std::minmax_element(s.begin(), s.end());

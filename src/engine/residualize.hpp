@@ -12,8 +12,8 @@ namespace fractile {
 
 /// Memory of one thread, reused from day to day.
 struct ResidualScratch {
-  std::vector<double> columns;        ///< regressors, one after the other, padded to whole lanes
-  std::vector<double> signal;         ///< the centred signal, padded
+  std::vector<double> columns;  ///< regressors, one after the other, padded to whole lanes
+  std::vector<double> signal;   ///< the centred signal, padded
   std::vector<std::int32_t> industry;
   std::vector<double> sums;
   std::vector<double> counts;
@@ -24,7 +24,6 @@ struct ResidualScratch {
 /// says, so that names equal in exact arithmetic tie.
 /// Cost for n names and f factors: about 8 n f (f + 1) operations; n where only industries are taken
 /// out. s: n values; rows: their exposure rows.
-void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, std::span<double> s,
-                 ResidualScratch& scratch);
+void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, std::span<double> s, ResidualScratch& scratch);
 
 }  // namespace fractile

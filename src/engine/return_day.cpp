@@ -16,8 +16,7 @@ ReturnDays::ReturnDays(const Market& market, bool from_open, int lag)
   from_sig_.resize(static_cast<std::size_t>(n_calendar));
   for (Day c = 0; c < n_calendar; ++c) {
     const std::int64_t n = std::int64_t{market.on_or_after(first_date_ + c + 1)} + (from_open ? 0 : 1) + lag;
-    from_sig_[static_cast<std::size_t>(c)] =
-        n >= market.first() && n <= market.last() ? static_cast<DateIndex>(n) : -1;
+    from_sig_[static_cast<std::size_t>(c)] = n >= market.first() && n <= market.last() ? static_cast<DateIndex>(n) : -1;
   }
 }
 
@@ -36,8 +35,7 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
   judgement = {};
   const bool has_avail = dates.avail_micros != kMissingTime;
   const Day avail = has_avail ? clamp_day(floor_divide(dates.avail_micros, kMicrosPerDay)) : kMissingDay;
-  const std::int64_t time_of_day =
-      has_avail ? dates.avail_micros - std::int64_t{avail} * kMicrosPerDay : std::int64_t{0};
+  const std::int64_t time_of_day = has_avail ? dates.avail_micros - std::int64_t{avail} * kMicrosPerDay : std::int64_t{0};
   judgement.impossible = has_avail && avail < dates.sig;
 
   const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : market_.on_or_after(dates.sig + 1);

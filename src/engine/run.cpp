@@ -195,8 +195,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   shape.has_resret = prototype.performer().has_resret();
   shape.calc_turnover = config.calc_turnover;
   shape.long_only = config.method == Method::long_only;
-  for (int k = 0; k < kNExposures; ++k)
-    shape.has_exposure[static_cast<std::size_t>(k)] = prototype.performer().has_exposure(k);
+  for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = prototype.performer().has_exposure(k);
 
   Series overall = build_series(days.of(0), market, shape);
   overall.byvar = overall.group = "overall";
@@ -261,8 +260,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
 Backtester::Backtester(View view) : impl_(std::make_unique<Impl>(std::move(view))) {}
 Backtester::~Backtester() = default;
 
-Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config,
-                       const Interrupt& interrupt) const {
+Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   return impl_->run(keys, values, config, interrupt);
 }
 

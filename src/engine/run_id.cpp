@@ -9,13 +9,12 @@
 
 namespace fractile {
 
-std::string compute_run_id(const View& view, const std::string& config_json,
-                           const std::array<std::uint64_t, 2>& rows_hash) {
+std::string compute_run_id(const View& view, const std::string& config_json, const std::array<std::uint64_t, 2>& rows_hash) {
   const auto dates = view.snapshot->dates();
-  const std::string identity = fmt::format(
-      "{}\n{}\n{} {}\n{}\n{}\n{:016x}{:016x}\n", kVersion, view.snapshot->content_hash(),
-      dates[static_cast<std::size_t>(view.first)], dates[static_cast<std::size_t>(view.last)],
-      view.storage == Storage::float32 ? "float32" : "float64", config_json, rows_hash[0], rows_hash[1]);
+  const std::string identity =
+      fmt::format("{}\n{}\n{} {}\n{}\n{}\n{:016x}{:016x}\n", kVersion, view.snapshot->content_hash(),
+                  dates[static_cast<std::size_t>(view.first)], dates[static_cast<std::size_t>(view.last)],
+                  view.storage == Storage::float32 ? "float32" : "float64", config_json, rows_hash[0], rows_hash[1]);
   const XXH128_hash_t hash = XXH3_128bits(identity.data(), identity.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }

@@ -9,10 +9,8 @@ namespace {
 template <std::int64_t kTicks>
 void days_of_ticks(const std::int64_t* in, std::int64_t count, Day* out) noexcept {
   // Rows of one day or one security often repeat or step: the division is by a constant, and cheap.
-  for (std::int64_t i = 0; i < count; ++i)
-    out[i] = in[i] == kMissingTime ? kMissingDay : clamp_day(floor_divide(in[i], kTicks));
+  for (std::int64_t i = 0; i < count; ++i) out[i] = in[i] == kMissingTime ? kMissingDay : clamp_day(floor_divide(in[i], kTicks));
 }
-
 
 }  // namespace
 
@@ -32,16 +30,14 @@ void read_signal_days(const DateColumn& column, std::int64_t begin, std::int64_t
   }
 }
 
-void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count,
-                        std::int64_t* out) noexcept {
+void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count, std::int64_t* out) noexcept {
   // 10 million days either way keep every product within 64 bits and every real date as it is.
   constexpr std::int64_t kMaxDays = 10000000;
   constexpr std::int64_t kLimit = kMaxDays * kMicrosPerDay;
   if (column.unit == DateUnit::day) {
     const Day* days = static_cast<const Day*>(column.data) + begin;
     for (std::int64_t i = 0; i < count; ++i)
-      out[i] = days[i] == kMissingDay ? kMissingTime
-                                      : std::clamp<std::int64_t>(days[i], -kMaxDays, kMaxDays) * kMicrosPerDay;
+      out[i] = days[i] == kMissingDay ? kMissingTime : std::clamp<std::int64_t>(days[i], -kMaxDays, kMaxDays) * kMicrosPerDay;
     return;
   }
   const std::int64_t* ticks = static_cast<const std::int64_t*>(column.data) + begin;

@@ -36,8 +36,7 @@ constexpr Day clamp_day(std::int64_t day) noexcept {
 /// Days of rows begin ... begin+count-1; times of day are dropped.
 void read_signal_days(const DateColumn& column, std::int64_t begin, std::int64_t count, Day* out) noexcept;
 /// Microseconds since 1970-01-01 (a finer time is cut); kMissingTime where missing.
-void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count,
-                        std::int64_t* out) noexcept;
+void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count, std::int64_t* out) noexcept;
 /// True where no row has a value: the column is then as good as absent.
 bool is_all_missing(const DateColumn& column, std::int64_t n_rows) noexcept;
 

@@ -43,8 +43,7 @@ void Trader::drift_weights(const Book& before) {
 void Trader::spread_before(const Book& before) {
   if (config_.drift) drift_weights(before);
   const std::vector<double>& weights = config_.drift ? drifted_ : before.weight;
-  for (std::size_t i = 0; i < weights.size(); ++i)
-    weight_before_[static_cast<std::size_t>(before.security[i])] = weights[i];
+  for (std::size_t i = 0; i < weights.size(); ++i) weight_before_[static_cast<std::size_t>(before.security[i])] = weights[i];
 }
 
 Trades Trader::trade(const Book& before, const Book& now, DateIndex n) {
@@ -104,10 +103,7 @@ double Trader::naive_rate(RowIndex newest) const noexcept {
         break;
       }
     }
-  return (cap == 1.0   ? config_.tc_level_bps[0]
-          : cap == 2.0 ? config_.tc_level_bps[1]
-                       : config_.tc_level_bps[2]) *
-         kBps;
+  return (cap == 1.0 ? config_.tc_level_bps[0] : cap == 2.0 ? config_.tc_level_bps[1] : config_.tc_level_bps[2]) * kBps;
 }
 
 double Trader::last_known(const Reals& column, RowIndex newest, bool positive) const noexcept {

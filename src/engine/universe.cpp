@@ -32,12 +32,11 @@ Filter make_filter(const Market& market, const UniverseRule& rule) {
   const bool is_text = column.kind == ColumnKind::text;
   if (is_text && (!rule.is_list || !rule.numbers.empty()))
     throw Error(ErrorCode::INVALID_VALUE, "expected a list of texts in universe for the text column \"" + rule.column +
-                                              "\", found numbers or a range. Write {\"" + rule.column +
-                                              "\": [\"...\"]}.");
+                                              "\", found numbers or a range. Write {\"" + rule.column + "\": [\"...\"]}.");
   if (!is_text && !rule.texts.empty())
     throw Error(ErrorCode::INVALID_VALUE, "expected numbers in universe for the column \"" + rule.column +
-                                              "\", found the text \"" + rule.texts.front() +
-                                              "\". Write {\"" + rule.column + "\": [1, 2]} or a min and max.");
+                                              "\", found the text \"" + rule.texts.front() + "\". Write {\"" + rule.column +
+                                              "\": [1, 2]} or a min and max.");
   if (rule.min) filter.min = *rule.min;
   if (rule.max) filter.max = *rule.max;
   filter.members = rule.numbers;

@@ -34,7 +34,8 @@ const FractileFormats* load() {
   std::vector<fs::path> places;
   if (const char* named = std::getenv("FRACTILE_FORMATS"); named && *named) places.emplace_back(named);
   const fs::path own = own_folder();
-  for (const fs::path& folder : {own, own / "_libs", own / "../_libs", own / "../lib/fractile"}) places.push_back(folder / kModuleName);
+  for (const fs::path& folder : {own, own / "_libs", own / "../_libs", own / "../lib/fractile"})
+    places.push_back(folder / kModuleName);
   std::string tried;
   for (const fs::path& place : places) {
     std::error_code ignored;
@@ -50,10 +51,11 @@ const FractileFormats* load() {
     }
     tried += (tried.empty() ? "" : ", ") + place.string() + " (" + ::dlerror() + ")";
   }
-  throw Error(ErrorCode::FORMATS_NOT_AVAILABLE,
-              fmt::format("expected the formats module, which reads Parquet, CSV and Arrow files, found none at {}. Build with the "
-                          "CMake option FRACTILE_FORMATS=ON, or set $FRACTILE_FORMATS to its path.",
-                          tried));
+  throw Error(
+      ErrorCode::FORMATS_NOT_AVAILABLE,
+      fmt::format("expected the formats module, which reads Parquet, CSV and Arrow files, found none at {}. Build with the "
+                  "CMake option FRACTILE_FORMATS=ON, or set $FRACTILE_FORMATS to its path.",
+                  tried));
 }
 
 const FractileFormats& module() {
@@ -96,7 +98,8 @@ std::string format_of_path(const std::string& path, ErrorCode failure) {
 std::vector<std::string> column_names(const std::string& path, ErrorCode failure) {
   Failure error;
   char* text = nullptr;
-  error.throw_if(module().column_names(path.c_str(), format_of_path(path, failure).c_str(), &text, error.text(), Failure::size()), failure);
+  error.throw_if(module().column_names(path.c_str(), format_of_path(path, failure).c_str(), &text, error.text(), Failure::size()),
+                 failure);
   const std::string all = text;
   module().free_text(text);
   std::vector<std::string> names;
@@ -119,15 +122,16 @@ void open_file(const std::string& path, const std::vector<std::string>& columns,
 void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes, ErrorCode failure,
                 ArrowArrayStream* out) {
   Failure error;
-  error.throw_if(module().open_bytes(static_cast<const std::uint8_t*>(data), size, format.c_str(), max_decoded_bytes, nullptr, 0, out,
-                                     error.text(), Failure::size()),
+  error.throw_if(module().open_bytes(static_cast<const std::uint8_t*>(data), size, format.c_str(), max_decoded_bytes, nullptr, 0,
+                                     out, error.text(), Failure::size()),
                  failure);
 }
 
 void write_file(const std::string& path, ArrowArrayStream* in) {
   Failure error;
-  error.throw_if(module().write_file(path.c_str(), format_of_path(path, ErrorCode::IO_FAILURE).c_str(), in, error.text(), Failure::size()),
-                 ErrorCode::IO_FAILURE);
+  error.throw_if(
+      module().write_file(path.c_str(), format_of_path(path, ErrorCode::IO_FAILURE).c_str(), in, error.text(), Failure::size()),
+      ErrorCode::IO_FAILURE);
 }
 
 std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in) {

@@ -21,10 +21,9 @@ namespace fractile::formats {
 std::string format_of_path(const std::string& path, ErrorCode failure);
 std::vector<std::string> column_names(const std::string& path, ErrorCode failure);
 /// `columns` empty: all.
-void open_file(const std::string& path, const std::vector<std::string>& columns, ErrorCode failure,
-               ArrowArrayStream* out);
-void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes,
-                ErrorCode failure, ArrowArrayStream* out);
+void open_file(const std::string& path, const std::vector<std::string>& columns, ErrorCode failure, ArrowArrayStream* out);
+void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes, ErrorCode failure,
+                ArrowArrayStream* out);
 void write_file(const std::string& path, ArrowArrayStream* in);  ///< throws IO_FAILURE
 std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in);
 

@@ -22,15 +22,12 @@ struct FractileFormats {
   int (*open_file)(const char* path, const char* format, const char* const* columns, int64_t n_columns,
                    struct ArrowArrayStream* out, char* error, size_t error_size);
   // Decoded data beyond max_decoded_bytes is refused. The bytes must live until the stream is released.
-  int (*open_bytes)(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes,
-                    const char* const* columns, int64_t n_columns, struct ArrowArrayStream* out, char* error,
-                    size_t error_size);
+  int (*open_bytes)(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
+                    int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
-  int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error,
-                    size_t error_size);
+  int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error, size_t error_size);
   // IPC stream bytes; free with free_text.
-  int (*write_ipc_stream)(struct ArrowArrayStream* in, char** bytes, size_t* size, char* error,
-                          size_t error_size);
+  int (*write_ipc_stream)(struct ArrowArrayStream* in, char** bytes, size_t* size, char* error, size_t error_size);
   void (*free_text)(char*);
 };
 

@@ -11,6 +11,7 @@
 #include <parquet/arrow/writer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -48,9 +49,7 @@ arrow::Status explain(const arrow::Status& status, const std::string& format, co
                                 ". Check the file and its format.");
 }
 
-Names to_names(const char* const* columns, int64_t n_columns) {
-  return columns ? Names(columns, columns + n_columns) : Names();
-}
+Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
 
 /// Refuses what does not hold together before anything looks at it.
 class ValidatingReader : public arrow::RecordBatchReader {
@@ -64,6 +63,52 @@ class ValidatingReader : public arrow::RecordBatchReader {
 
  private:
   Reader inner_;
+};
+
+/// The default pool up to a limit. Batches outlive the reader that made them, so the pool lives until
+/// its owner and every buffer have let go of it.
+class LimitedPool final : public arrow::MemoryPool {
+ public:
+  explicit LimitedPool(int64_t limit) : limit_(limit) {}
+  arrow::Status Allocate(int64_t size, int64_t alignment, uint8_t** out) override {
+    ARROW_RETURN_NOT_OK(take(size));
+    const arrow::Status status = inner_->Allocate(size, alignment, out);
+    if (status.ok())
+      ++users_;
+    else
+      bytes_ -= size;
+    return status;
+  }
+  arrow::Status Reallocate(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** ptr) override {
+    ARROW_RETURN_NOT_OK(take(new_size - old_size));
+    const arrow::Status status = inner_->Reallocate(old_size, new_size, alignment, ptr);
+    if (!status.ok()) bytes_ -= new_size - old_size;
+    return status;
+  }
+  void Free(uint8_t* buffer, int64_t size, int64_t alignment) override {
+    inner_->Free(buffer, size, alignment);
+    bytes_ -= size;
+    let_go();
+  }
+  int64_t bytes_allocated() const override { return bytes_; }
+  int64_t max_memory() const override { return -1; }
+  int64_t total_bytes_allocated() const override { return bytes_; }
+  int64_t num_allocations() const override { return users_; }
+  std::string backend_name() const override { return inner_->backend_name(); }
+  void let_go() {
+    if (--users_ == 0) delete this;
+  }
+
+ private:
+  arrow::Status take(int64_t size) {
+    if ((bytes_ += size) <= limit_) return arrow::Status::OK();
+    bytes_ -= size;
+    return arrow::Status::OutOfMemory("more than ", limit_, " bytes of decoded data");
+  }
+  arrow::MemoryPool* inner_ = arrow::default_memory_pool();
+  const int64_t limit_;
+  std::atomic<int64_t> bytes_{0};
+  std::atomic<int64_t> users_{1};
 };
 
 /// Only some columns of a reader, in the order asked for.
@@ -103,8 +148,8 @@ arrow::Result<Reader> project(Reader reader, const Names& names) {
   return std::make_shared<ProjectingReader>(std::move(reader), columns, arrow::schema(fields));
 }
 
-arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
-                                                                            arrow::MemoryPool* pool, bool use_threads) {
+arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(
+    const std::shared_ptr<arrow::io::RandomAccessFile>& file, arrow::MemoryPool* pool, bool use_threads) {
   parquet::ArrowReaderProperties properties(use_threads);
   properties.set_batch_size(int64_t{1} << 18);
   properties.set_pre_buffer(false);
@@ -125,8 +170,8 @@ class OwningReader : public arrow::RecordBatchReader {
   Reader inner_;
 };
 
-arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names, arrow::MemoryPool* pool,
-                                   bool use_threads) {
+arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names,
+                                   arrow::MemoryPool* pool, bool use_threads) {
   ARROW_ASSIGN_OR_RAISE(auto built, open_parquet_file(file, pool, use_threads));
   std::shared_ptr<parquet::arrow::FileReader> reader = std::move(built);
   std::shared_ptr<arrow::Schema> schema;
@@ -167,7 +212,8 @@ arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::InputStream>& in
   convert.include_columns = names;
   const arrow::io::IOContext context(pool);
   // Read whole: types are then decided on all values, not on the first block.
-  ARROW_ASSIGN_OR_RAISE(auto reader, arrow::csv::TableReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert));
+  ARROW_ASSIGN_OR_RAISE(auto reader,
+                        arrow::csv::TableReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert));
   ARROW_ASSIGN_OR_RAISE(auto table, reader->Read());
   auto batches = std::make_shared<arrow::TableBatchReader>(table);
   return batches;
@@ -177,8 +223,8 @@ bool is_ipc_file(const std::shared_ptr<arrow::Buffer>& head) {
   return head->size() >= 6 && std::memcmp(head->data(), "ARROW1", 6) == 0;
 }
 
-arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names, arrow::MemoryPool* pool,
-                               bool use_threads) {
+arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names,
+                               arrow::MemoryPool* pool, bool use_threads) {
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.memory_pool = pool;
   options.use_threads = use_threads;
@@ -198,8 +244,8 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   return project(std::make_shared<ValidatingReader>(std::move(reader)), names);
 }
 
-arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format, const Names& names,
-                           arrow::MemoryPool* pool, bool use_threads) {
+arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
+                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
   if (format == "parquet") return read_parquet(file, names, pool, use_threads);
   if (format == "csv") return read_csv(file, names, pool, use_threads);
   if (format == "arrow") return read_ipc(file, names, pool, use_threads);
@@ -235,8 +281,8 @@ int column_names(const char* path, const char* format, char** names, char* error
   });
 }
 
-int open_file(const char* path, const char* format, const char* const* columns, int64_t n_columns, ArrowArrayStream* out, char* error,
-              size_t error_size) {
+int open_file(const char* path, const char* format, const char* const* columns, int64_t n_columns, ArrowArrayStream* out,
+              char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
     const auto open = [&]() -> arrow::Result<Reader> {
       ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::MemoryMappedFile::Open(path, arrow::io::FileMode::READ));
@@ -251,8 +297,9 @@ int open_file(const char* path, const char* format, const char* const* columns, 
 int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
                int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
-    const int64_t limit = max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
-    auto pool = std::make_shared<arrow::CappedMemoryPool>(arrow::default_memory_pool(), limit);
+    const int64_t limit =
+        max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
+    const std::shared_ptr<LimitedPool> pool(new LimitedPool(limit), [](LimitedPool* kept) { kept->let_go(); });
     auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
     auto reader = read(file, format, to_names(columns, n_columns), pool.get(), false);
     if (!reader.ok()) return explain(reader.status(), format, "the bytes given");
@@ -283,7 +330,8 @@ int write_file(const char* path, const char* format, ArrowArrayStream* in, char*
     };
     const arrow::Status status = write();
     if (status.ok()) return status;
-    return arrow::Status::Invalid("expected to write \"", path, "\", found: ", status.message(), ". Check space and permissions.");
+    return arrow::Status::Invalid("expected to write \"", path, "\", found: ", status.message(),
+                                  ". Check space and permissions.");
   });
 }
 

@@ -1,5 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "fractile/error.hpp"
 #include "ingest/arrow_column.hpp"
@@ -16,26 +18,22 @@ struct StreamGuard {
 
 [[noreturn]] void fail(ArrowArrayStream* stream, int code, const char* what) {
   const char* words = stream->get_last_error ? stream->get_last_error(stream) : nullptr;
-  throw Error(ErrorCode::UNREADABLE_SIGNAL, std::string("expected a readable Arrow stream, found that its ") +
-                                                what + " failed: " + (words ? words : std::strerror(code)) +
+  throw Error(ErrorCode::UNREADABLE_SIGNAL, std::string("expected a readable Arrow stream, found that its ") + what +
+                                                " failed: " + (words ? words : std::strerror(code)) +
                                                 ". Check the data's source.");
 }
 
 [[noreturn]] void refuse(const std::string& expected, const std::string& found, const std::string& column) {
-  throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected " + expected + ", found " + found + " in column \"" +
-                                                column + "\". Check the data's source.");
+  throw Error(ErrorCode::UNREADABLE_SIGNAL,
+              "expected " + expected + ", found " + found + " in column \"" + column + "\". Check the data's source.");
 }
 
 DateUnit unit_of(char letter) {
   switch (letter) {
-    case 's':
-      return DateUnit::second;
-    case 'm':
-      return DateUnit::millisecond;
-    case 'u':
-      return DateUnit::microsecond;
-    default:
-      return DateUnit::nanosecond;
+    case 's': return DateUnit::second;
+    case 'm': return DateUnit::millisecond;
+    case 'u': return DateUnit::microsecond;
+    default: return DateUnit::nanosecond;
   }
 }
 
@@ -83,8 +81,13 @@ ArrowType describe_format(const std::string& format) {
                 (type.timezone.empty() ? "" : ", " + type.timezone) + "]";
     return type;
   }
-  if (format.starts_with("d:"))
-    return plain(ArrowKind::other, 0, ("decimal(" + format.substr(2) + ")").c_str());
+  if (format.starts_with("d:")) return plain(ArrowKind::other, 0, ("decimal(" + format.substr(2) + ")").c_str());
+  constexpr std::pair<std::string_view, const char*> kRefused[] = {
+      {"+s", "struct"}, {"+m", "map"},      {"+r", "run-end encoded"}, {"+w", "fixed-size list"}, {"+u", "union"},
+      {"+", "list"},    {"z", "binary"},    {"Z", "large binary"},     {"vz", "binary view"},     {"w", "fixed-size binary"},
+      {"tt", "time"},   {"tD", "duration"}, {"ti", "interval"}};
+  for (const auto& [begin, name] : kRefused)
+    if (format.starts_with(begin)) return plain(ArrowKind::other, 0, name);
   return plain(ArrowKind::other, 0, ("Arrow type \"" + format + "\"").c_str());
 }
 
@@ -97,15 +100,13 @@ std::int64_t needed_buffers(const ArrowSchema& schema) {
 }
 
 /// `n` entries of `array` after its own offset will be read.
-void check_array(const ArrowSchema& schema, const ArrowArray& array, std::int64_t n,
-                 const std::string& column) {
+void check_array(const ArrowSchema& schema, const ArrowArray& array, std::int64_t n, const std::string& column) {
   constexpr std::int64_t kMaxPlace = INT64_MAX / 64;  // so that places in bytes can't overflow
   if (array.length < n)
-    refuse(std::to_string(n) + " rows in every column of an Arrow batch", std::to_string(array.length),
-           column);
+    refuse(std::to_string(n) + " rows in every column of an Arrow batch", std::to_string(array.length), column);
   if (array.offset < 0 || array.length > kMaxPlace || array.offset > kMaxPlace)
-    refuse("an offset and a length of an array in memory",
-           std::to_string(array.offset) + " and " + std::to_string(array.length), column);
+    refuse("an offset and a length of an array in memory", std::to_string(array.offset) + " and " + std::to_string(array.length),
+           column);
   const std::int64_t needed = needed_buffers(schema);
   if (n > 0 && needed > 0 && (array.n_buffers < needed || !array.buffers))
     refuse(std::to_string(needed) + " buffers", std::to_string(array.buffers ? array.n_buffers : 0), column);
@@ -165,8 +166,7 @@ void ArrowBatches::read_schema(ArrowArrayStream* stream) {
     return;
   }
   for (std::int64_t c = 0; c < schema_.n_children; ++c) {
-    if (!schema_.children || !schema_.children[c])
-      refuse("a schema for every column", "none", std::to_string(c));
+    if (!schema_.children || !schema_.children[c]) refuse("a schema for every column", "none", std::to_string(c));
     names_.emplace_back(schema_.children[c]->name ? schema_.children[c]->name : "");
   }
 }
@@ -192,15 +192,13 @@ void ArrowBatches::read_batches(ArrowArrayStream* stream) {
 void ArrowBatches::check_batch(const ArrowArray& batch) const {
   if (batch.length < 0 || batch.offset < 0 || batch.length > INT64_MAX / 64 || batch.offset > INT64_MAX / 64)
     throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected an offset and a length of a batch in memory, found " +
-                                                  std::to_string(batch.offset) + " and " +
-                                                  std::to_string(batch.length) + " in an Arrow batch. " +
-                                                  "Check the data's source.");
+                                                  std::to_string(batch.offset) + " and " + std::to_string(batch.length) +
+                                                  " in an Arrow batch. " + "Check the data's source.");
   if (!is_struct_) return check_array(schema_, batch, batch.length, names_[0]);
   if (batch.n_children != schema_.n_children)
-    throw Error(ErrorCode::UNREADABLE_SIGNAL,
-                "expected Arrow batches of " + std::to_string(schema_.n_children) +
-                    " columns, found one of " + std::to_string(batch.n_children) +
-                    ". Check the data's source.");
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected Arrow batches of " + std::to_string(schema_.n_children) +
+                                                  " columns, found one of " + std::to_string(batch.n_children) +
+                                                  ". Check the data's source.");
   for (std::int64_t c = 0; c < batch.n_children; ++c) {
     const std::string& name = names_[static_cast<std::size_t>(c)];
     if (!batch.children || !batch.children[c]) refuse("an array for every column", "none", name);
@@ -215,8 +213,7 @@ void ArrowBatches::mask_null_rows(std::size_t b) {
     return (static_cast<const std::uint8_t*>(bits)[at / 8] >> (at % 8) & 1) != 0;
   };
   bool has_null = false;
-  for (std::int64_t i = 0; i < batch.length && !has_null; ++i)
-    has_null = !bit(batch.buffers[0], batch.offset + i);
+  for (std::int64_t i = 0; i < batch.length && !has_null; ++i) has_null = !bit(batch.buffers[0], batch.offset + i);
   if (!has_null) return;
   for (std::int64_t c = 0; c < batch.n_children; ++c) {
     const ArrowArray& child = *batch.children[c];
@@ -247,9 +244,7 @@ int ArrowBatches::find(std::string_view name) const noexcept {
   return -1;
 }
 
-const ArrowSchema& ArrowBatches::schema(int column) const {
-  return is_struct_ ? *schema_.children[column] : schema_;
-}
+const ArrowSchema& ArrowBatches::schema(int column) const { return is_struct_ ? *schema_.children[column] : schema_; }
 
 std::vector<ArrowBatches::Chunk> ArrowBatches::chunks(int column) const {
   std::vector<Chunk> out;

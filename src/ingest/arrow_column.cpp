@@ -27,9 +27,8 @@ namespace arrow {
 std::string column_name(const ArrowSchema& schema) { return schema.name ? schema.name : ""; }
 
 [[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected) {
-  throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" +
-                                          column_name(schema) + "\", found " + describe_type(schema).name +
-                                          ". Convert the column first.");
+  throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" + column_name(schema) + "\", found " +
+                                          describe_type(schema).name + ". Convert the column first.");
 }
 
 double half_to_double(std::uint16_t bits) noexcept {
@@ -44,17 +43,15 @@ double half_to_double(std::uint16_t bits) noexcept {
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk) {
   std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.length), -1);
   const std::int64_t n_values = chunk.array->dictionary ? chunk.array->dictionary->length : 0;
-  visit_numbers<std::int64_t>(index_type(schema), *chunk.array, chunk.offset, chunk.length,
-                              [&](std::int64_t i, bool null, std::int64_t index) {
-                                if (null) return;
-                                if (index < 0 || index >= n_values)
-                                  throw Error(ErrorCode::UNREADABLE_SIGNAL,
-                                              "expected dictionary indices below " +
-                                                  std::to_string(n_values) + ", found " +
-                                                  std::to_string(index) + " in column \"" +
-                                                  column_name(schema) + "\". Check the data's source.");
-                                out[static_cast<std::size_t>(i)] = index;
-                              });
+  visit_numbers<std::int64_t>(
+      index_type(schema), *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t index) {
+        if (null) return;
+        if (index < 0 || index >= n_values)
+          throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected dictionary indices below " + std::to_string(n_values) + ", found " +
+                                                        std::to_string(index) + " in column \"" + column_name(schema) +
+                                                        "\". Check the data's source.");
+        out[static_cast<std::size_t>(i)] = index;
+      });
   return out;
 }
 
@@ -63,11 +60,10 @@ Chunk dictionary_chunk(const Chunk& chunk) {
   return {values, values ? values->offset : 0, values ? values->length : 0};
 }
 
-std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at,
-                         const std::string& column) {
+std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column) {
   const auto refuse = [&](const std::string& found) {
-    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected a text inside its buffer, found " + found +
-                                                  " in column \"" + column + "\". Check the data's source.");
+    throw Error(ErrorCode::UNREADABLE_SIGNAL,
+                "expected a text inside its buffer, found " + found + " in column \"" + column + "\". Check the data's source.");
   };
   const std::string_view format = schema.format;
   if (format != "vu") {
@@ -117,36 +113,31 @@ void read_doubles(const ArrowSchema& schema, const arrow::Chunk& chunk, double* 
     std::fill(out, out + chunk.length, kNaN);
     return;
   }
-  const bool is_read =
-      arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length,
-                                   [&](std::int64_t i, bool null, double v) { out[i] = null ? kNaN : v; });
+  const bool is_read = arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length,
+                                                    [&](std::int64_t i, bool null, double v) { out[i] = null ? kNaN : v; });
   if (!is_read) arrow::refuse_type(schema, "numbers");
 }
 
-void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t missing,
-                   std::int64_t* out) {
+void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t missing, std::int64_t* out) {
   if (schema.dictionary)
-    return arrow::read_through_dictionary(
-        schema, chunk, missing, out,
-        [&](const ArrowSchema& values_schema, const arrow::Chunk& values, std::int64_t* to) {
-          read_integers(values_schema, values, missing, to);
-        });
+    return arrow::read_through_dictionary(schema, chunk, missing, out,
+                                          [&](const ArrowSchema& values_schema, const arrow::Chunk& values, std::int64_t* to) {
+                                            read_integers(values_schema, values, missing, to);
+                                          });
   const ArrowType type = describe_type(schema);
   if (type.kind == ArrowKind::integer && type.bits == 64 && type.is_unsigned) {
-    arrow::visit_values<std::uint64_t>(
-        *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::uint64_t v) {
-          if (!null && v > static_cast<std::uint64_t>(INT64_MAX))
-            throw Error(ErrorCode::COLUMN_TYPE,
-                        "expected whole numbers up to 9223372036854775807 in column \"" +
-                            arrow::column_name(schema) + "\", found " + std::to_string(v) + " at row " +
-                            std::to_string(chunk.first_row + i) + ". Number the securities anew.");
-          out[i] = null ? missing : static_cast<std::int64_t>(v);
-        });
+    arrow::visit_values<std::uint64_t>(*chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::uint64_t v) {
+      if (!null && v > static_cast<std::uint64_t>(INT64_MAX))
+        throw Error(ErrorCode::COLUMN_TYPE, "expected whole numbers up to 9223372036854775807 in column \"" +
+                                                arrow::column_name(schema) + "\", found " + std::to_string(v) + " at row " +
+                                                std::to_string(chunk.first_row + i) + ". Number the securities anew.");
+      out[i] = null ? missing : static_cast<std::int64_t>(v);
+    });
     return;
   }
-  const bool is_read = arrow::visit_numbers<std::int64_t>(
-      type, *chunk.array, chunk.offset, chunk.length,
-      [&](std::int64_t i, bool null, std::int64_t v) { out[i] = null ? missing : v; });
+  const bool is_read =
+      arrow::visit_numbers<std::int64_t>(type, *chunk.array, chunk.offset, chunk.length,
+                                         [&](std::int64_t i, bool null, std::int64_t v) { out[i] = null ? missing : v; });
   if (!is_read) arrow::refuse_type(schema, "whole numbers");
 }
 
@@ -167,8 +158,8 @@ void read_texts(const ArrowSchema& schema, const arrow::Chunk& chunk,
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const std::int64_t at = values.offset + indices[i];
     const bool null = indices[i] < 0 || arrow::is_null(*values.array, at);
-    sink(static_cast<std::int64_t>(i),
-         null ? std::string_view() : arrow::text_at(*schema.dictionary, *values.array, at, column), null);
+    sink(static_cast<std::int64_t>(i), null ? std::string_view() : arrow::text_at(*schema.dictionary, *values.array, at, column),
+         null);
   }
 }
 

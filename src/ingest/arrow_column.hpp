@@ -74,8 +74,7 @@ class ArrowBatches {
 /// Each writes chunk.length values to out; nulls become NaN, `missing`, kMissingDay, kMissingTime.
 /// Integers and booleans are accepted as doubles; floats are not accepted as integers.
 void read_doubles(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, double* out);
-void read_integers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t missing,
-                   std::int64_t* out);
+void read_integers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t missing, std::int64_t* out);
 /// Dates (date32, date64, timestamp, ISO text) as days, local to the column's zone.
 void read_days(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, Day* out);
 /// The same with the time of day, in nanoseconds since 1970-01-01, local to the column's zone.

@@ -47,15 +47,13 @@ bool parse_time(std::string_view text, Instant& out) {
   if (text.empty()) return true;
   if (!take(text, 'T') && !take(text, ' ')) return false;
   int hour = 0, minute = 0, second = 0;
-  if (!take_two_digits(text, 24, hour) || !take(text, ':') || !take_two_digits(text, 60, minute))
-    return false;
+  if (!take_two_digits(text, 24, hour) || !take(text, ':') || !take_two_digits(text, 60, minute)) return false;
   if (take(text, ':')) {
     if (!take_two_digits(text, 60, second)) return false;
     if (take(text, '.')) {
       std::int64_t scale = kNanosPerSecond / 10;
       std::size_t n = 0;
-      for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n, scale /= 10)
-        out.nanos += (text[n] - '0') * scale;
+      for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n, scale /= 10) out.nanos += (text[n] - '0') * scale;
       if (n == 0) return false;
       text.remove_prefix(n);
     }
@@ -85,9 +83,8 @@ class LocalTime {
     try {
       zone_ = date::locate_zone(zone);
     } catch (const std::exception&) {
-      throw Error(ErrorCode::COLUMN_TYPE, "expected a time zone of the tz database in column \"" +
-                                              arrow::column_name(schema) + "\", found \"" + zone +
-                                              "\". Convert the column to local time without a zone.");
+      throw Error(ErrorCode::COLUMN_TYPE, "expected a time zone of the tz database in column \"" + arrow::column_name(schema) +
+                                              "\", found \"" + zone + "\". Convert the column to local time without a zone.");
     }
   }
   std::int64_t offset_seconds(std::int64_t unix_seconds) {
@@ -111,22 +108,17 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % 
 
 std::int64_t ticks_per_second(DateUnit unit) {
   switch (unit) {
-    case DateUnit::millisecond:
-      return 1000;
-    case DateUnit::microsecond:
-      return 1000000;
-    case DateUnit::nanosecond:
-      return kNanosPerSecond;
-    default:
-      return 1;
+    case DateUnit::millisecond: return 1000;
+    case DateUnit::microsecond: return 1000000;
+    case DateUnit::nanosecond: return kNanosPerSecond;
+    default: return 1;
   }
 }
 
 [[noreturn]] void refuse_text(const ArrowSchema& schema, std::string_view text, std::int64_t row) {
-  throw Error(ErrorCode::COLUMN_TYPE,
-              "expected ISO dates such as 2020-01-02 or 2020-01-02T08:30:00 in column \"" +
-                  arrow::column_name(schema) + "\", found \"" + std::string(text.substr(0, 40)) +
-                  "\" at row " + std::to_string(row) + ". Convert the column to dates.");
+  throw Error(ErrorCode::COLUMN_TYPE, "expected ISO dates such as 2020-01-02 or 2020-01-02T08:30:00 in column \"" +
+                                          arrow::column_name(schema) + "\", found \"" + std::string(text.substr(0, 40)) +
+                                          "\" at row " + std::to_string(row) + ". Convert the column to dates.");
 }
 
 /// Reads each text of a dictionary once, as there are far fewer than rows. One that is no date is refused
@@ -172,22 +164,21 @@ void visit_instants(const ArrowSchema& schema, const arrow::Chunk& chunk, Visit&
       visit(i, null, instant);
     });
   if (type.kind == ArrowKind::date && type.bits == 32)
-    return arrow::visit_values<std::int32_t>(
-        *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int32_t day) {
-          visit(i, null || day == kMissingDay, Instant{day * kSecondsPerDay, 0});
-        });
+    return arrow::visit_values<std::int32_t>(*chunk.array, chunk.offset, chunk.length,
+                                             [&](std::int64_t i, bool null, std::int32_t day) {
+                                               visit(i, null || day == kMissingDay, Instant{day * kSecondsPerDay, 0});
+                                             });
   if (type.kind != ArrowKind::date && type.kind != ArrowKind::timestamp)
     arrow::refuse_type(schema, "dates (date, timestamp or ISO text)");
   const std::int64_t ticks = ticks_per_second(type.unit);
   LocalTime local(schema, type.timezone);
-  arrow::visit_values<std::int64_t>(
-      *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t t) {
-        // numpy writes a missing time as the smallest number, and some exporters give no bitmap with it.
-        if (null || t == kMissingTime) return visit(i, true, Instant{});
-        const std::int64_t seconds = floor_divide(t, ticks);
-        const std::int64_t nanos = (t - seconds * ticks) * (kNanosPerSecond / ticks);
-        visit(i, false, Instant{seconds + local.offset_seconds(seconds), nanos});
-      });
+  arrow::visit_values<std::int64_t>(*chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t t) {
+    // numpy writes a missing time as the smallest number, and some exporters give no bitmap with it.
+    if (null || t == kMissingTime) return visit(i, true, Instant{});
+    const std::int64_t seconds = floor_divide(t, ticks);
+    const std::int64_t nanos = (t - seconds * ticks) * (kNanosPerSecond / ticks);
+    visit(i, false, Instant{seconds + local.offset_seconds(seconds), nanos});
+  });
 }
 
 bool is_dictionary_of_values(const ArrowSchema& schema) {
@@ -197,19 +188,16 @@ bool is_dictionary_of_values(const ArrowSchema& schema) {
 }  // namespace
 
 void read_days(const ArrowSchema& schema, const arrow::Chunk& chunk, Day* out) {
-  if (is_dictionary_of_values(schema))
-    return arrow::read_through_dictionary(schema, chunk, kMissingDay, out, read_days);
+  if (is_dictionary_of_values(schema)) return arrow::read_through_dictionary(schema, chunk, kMissingDay, out, read_days);
   // A date beyond the reach of Day is held to its ends: it lies outside any calendar just the same.
   constexpr std::int64_t kFirst = kMissingDay + 1, kLast = std::numeric_limits<Day>::max();
   visit_instants(schema, chunk, [&](std::int64_t i, bool null, const Instant& t) {
-    out[i] = null ? kMissingDay
-                  : static_cast<Day>(std::clamp(floor_divide(t.seconds, kSecondsPerDay), kFirst, kLast));
+    out[i] = null ? kMissingDay : static_cast<Day>(std::clamp(floor_divide(t.seconds, kSecondsPerDay), kFirst, kLast));
   });
 }
 
 void read_times(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t* out) {
-  if (is_dictionary_of_values(schema))
-    return arrow::read_through_dictionary(schema, chunk, kMissingTime, out, read_times);
+  if (is_dictionary_of_values(schema)) return arrow::read_through_dictionary(schema, chunk, kMissingTime, out, read_times);
   // Beyond the years that nanoseconds reach, a time is held to their ends.
   constexpr std::int64_t kLimit = INT64_MAX / kNanosPerSecond - 1;
   visit_instants(schema, chunk, [&](std::int64_t i, bool null, const Instant& t) {

@@ -57,8 +57,7 @@ ArrowSchema* copy_schema(const ArrowSchema& from, const std::shared_ptr<Exported
   SchemaNode& node = exported->nodes.emplace_back();
   node.format = from.format ? from.format : "";
   node.name = from.name ? from.name : "";
-  for (std::int64_t c = 0; c < from.n_children; ++c)
-    node.children.push_back(copy_schema(*from.children[c], exported));
+  for (std::int64_t c = 0; c < from.n_children; ++c) node.children.push_back(copy_schema(*from.children[c], exported));
   node.schema.format = node.format.c_str();
   node.schema.name = node.name.c_str();
   node.schema.flags = from.flags;
@@ -75,8 +74,7 @@ ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_
                         const std::shared_ptr<ExportedArray>& exported) {
   ArrayNode& node = exported->nodes.emplace_back();
   if (from.buffers) node.buffers.assign(from.buffers, from.buffers + from.n_buffers);
-  for (std::int64_t c = 0; c < from.n_children; ++c)
-    node.children.push_back(share_array(*from.children[c], 0, -1, exported));
+  for (std::int64_t c = 0; c < from.n_children; ++c) node.children.push_back(share_array(*from.children[c], 0, -1, exported));
   node.array.length = length >= 0 ? length : from.length;
   node.array.offset = length >= 0 ? offset : from.offset;
   node.array.null_count = from.null_count == 0 ? 0 : -1;
@@ -97,8 +95,7 @@ struct Producer {
   virtual bool make_next(ArrowArray* out) = 0;  ///< false at the end
 };
 
-void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<ArrowSchema*> children,
-                   ArrowSchema* out) {
+void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<ArrowSchema*> children, ArrowSchema* out) {
   SchemaNode& root = exported->nodes.emplace_back();
   root.format = "+s";
   root.children = std::move(children);
@@ -111,8 +108,8 @@ void finish_schema(const std::shared_ptr<ExportedSchema>& exported, std::vector<
   out->release = release_root_schema;
 }
 
-void finish_array(const std::shared_ptr<ExportedArray>& exported, std::vector<ArrowArray*> children,
-                  std::int64_t length, ArrowArray* out) {
+void finish_array(const std::shared_ptr<ExportedArray>& exported, std::vector<ArrowArray*> children, std::int64_t length,
+                  ArrowArray* out) {
   ArrayNode& root = exported->nodes.emplace_back();
   root.buffers = {nullptr};
   root.children = std::move(children);
@@ -145,8 +142,7 @@ class ColumnsProducer : public Producer {
     exported->owner = batches_;
     std::vector<ArrowArray*> children;
     for (const auto& chunks : chunks_)
-      children.push_back(
-          share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported));
+      children.push_back(share_array(*chunks[next_].array, chunks[next_].offset, chunks[next_].length, exported));
     finish_array(exported, std::move(children), chunks_[0][next_].length, out);
     ++next_;
     return true;
@@ -229,13 +225,11 @@ void export_stream(std::unique_ptr<Producer> producer, ArrowArrayStream* out) {
 
 }  // namespace
 
-void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner,
-                  ArrowArrayStream* out) {
+void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out) {
   export_stream(std::make_unique<TableProducer>(std::move(columns), n_rows, std::move(owner)), out);
 }
 
-void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns,
-                    ArrowArrayStream* out) {
+void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns, ArrowArrayStream* out) {
   export_stream(std::make_unique<ColumnsProducer>(batches, columns), out);
 }
 

@@ -21,11 +21,9 @@ struct ExportColumn {
 };
 
 /// One batch of n_rows; `owner` lives until consumer has released stream and batch.
-void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner,
-                  ArrowArrayStream* out);
+void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out);
 
 /// Some columns of batches, chunk by chunk, without a copy.
-void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns,
-                    ArrowArrayStream* out);
+void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns, ArrowArrayStream* out);
 
 }  // namespace fractile

@@ -25,8 +25,7 @@ std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& c
 /// All values of a dictionary, as a chunk of `*schema.dictionary`.
 Chunk dictionary_chunk(const Chunk& chunk);
 /// The text at a place (offset included) of an array that is not null there; `column` is for messages.
-std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at,
-                         const std::string& column);
+std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column);
 
 template <class T>
 const T* buffer(const ArrowArray& array, std::int64_t i) {
@@ -57,35 +56,18 @@ void visit_values(const ArrowArray& array, std::int64_t offset, std::int64_t len
 
 /// Visits any plain numeric array as type V (double or int64), by its Arrow type.
 template <class V, class Visit>
-bool visit_numbers(const ArrowType& type, const ArrowArray& array, std::int64_t offset, std::int64_t length,
-                   Visit&& visit) {
+bool visit_numbers(const ArrowType& type, const ArrowArray& array, std::int64_t offset, std::int64_t length, Visit&& visit) {
   const auto cast = [&](std::int64_t i, bool null, auto value) { visit(i, null, static_cast<V>(value)); };
   if (type.kind == ArrowKind::integer) {
     switch (type.bits * (type.is_unsigned ? -1 : 1)) {
-      case 8:
-        visit_values<std::int8_t>(array, offset, length, cast);
-        return true;
-      case -8:
-        visit_values<std::uint8_t>(array, offset, length, cast);
-        return true;
-      case 16:
-        visit_values<std::int16_t>(array, offset, length, cast);
-        return true;
-      case -16:
-        visit_values<std::uint16_t>(array, offset, length, cast);
-        return true;
-      case 32:
-        visit_values<std::int32_t>(array, offset, length, cast);
-        return true;
-      case -32:
-        visit_values<std::uint32_t>(array, offset, length, cast);
-        return true;
-      case 64:
-        visit_values<std::int64_t>(array, offset, length, cast);
-        return true;
-      default:
-        visit_values<std::uint64_t>(array, offset, length, cast);
-        return true;
+      case 8: visit_values<std::int8_t>(array, offset, length, cast); return true;
+      case -8: visit_values<std::uint8_t>(array, offset, length, cast); return true;
+      case 16: visit_values<std::int16_t>(array, offset, length, cast); return true;
+      case -16: visit_values<std::uint16_t>(array, offset, length, cast); return true;
+      case 32: visit_values<std::int32_t>(array, offset, length, cast); return true;
+      case -32: visit_values<std::uint32_t>(array, offset, length, cast); return true;
+      case 64: visit_values<std::int64_t>(array, offset, length, cast); return true;
+      default: visit_values<std::uint64_t>(array, offset, length, cast); return true;
     }
   }
   if (type.kind == ArrowKind::boolean) {
@@ -104,9 +86,8 @@ bool visit_numbers(const ArrowType& type, const ArrowArray& array, std::int64_t 
       else if (type.bits == 32)
         visit_values<float>(array, offset, length, cast);
       else
-        visit_values<std::uint16_t>(array, offset, length, [&](std::int64_t i, bool null, std::uint16_t v) {
-          visit(i, null, half_to_double(v));
-        });
+        visit_values<std::uint16_t>(array, offset, length,
+                                    [&](std::int64_t i, bool null, std::uint16_t v) { visit(i, null, half_to_double(v)); });
       return true;
     }
   }

@@ -22,15 +22,14 @@ std::string hash_file(const std::filesystem::path& path) {
   if (!file)
     throw Error(ErrorCode::UNREADABLE_PANEL,
                 "expected a readable panel file, found none at \"" + path.string() + "\". Check the path.");
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              &XXH3_freeState);
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), &XXH3_freeState);
   XXH3_128bits_reset(state.get());
   std::vector<char> block(std::size_t{1} << 20);
   while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get()))
     XXH3_128bits_update(state.get(), block.data(), n);
   if (std::ferror(file.get()))
-    throw Error(ErrorCode::UNREADABLE_PANEL, "expected a readable panel file, found that reading \"" +
-                                                 path.string() + "\" failed. Check the path.");
+    throw Error(ErrorCode::UNREADABLE_PANEL,
+                "expected a readable panel file, found that reading \"" + path.string() + "\" failed. Check the path.");
   const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
@@ -39,9 +38,7 @@ std::string hash_file(const std::filesystem::path& path) {
 class ParquetPanel : public PanelSource {
  public:
   explicit ParquetPanel(std::filesystem::path path) : path_(std::move(path)), hash_(hash_file(path_)) {}
-  std::vector<std::string> column_names() override {
-    return formats::column_names(path_.string(), ErrorCode::UNREADABLE_PANEL);
-  }
+  std::vector<std::string> column_names() override { return formats::column_names(path_.string(), ErrorCode::UNREADABLE_PANEL); }
   void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) override {
     formats::open_file(path_.string(), names, ErrorCode::UNREADABLE_PANEL, out);
   }
@@ -76,8 +73,7 @@ class CollectedPanel : public PanelSource {
     for (const std::string& name : names) {
       columns.push_back(batches_->find(name));
       if (columns.back() < 0)
-        throw Error(ErrorCode::PANEL_MISSING_COLUMN, "expected a column of the panel \"" + name_ +
-                                                         "\", found \"" + name +
+        throw Error(ErrorCode::PANEL_MISSING_COLUMN, "expected a column of the panel \"" + name_ + "\", found \"" + name +
                                                          "\", which it lacks. Ask for one that it has.");
     }
     export_columns(batches_, columns, out);

@@ -16,20 +16,17 @@ using Chunk = ArrowBatches::Chunk;
 /// One column of a signal: as it came where that serves, else converted.
 class ColumnReader {
  public:
-  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, Signal& signal)
-      : batches_(batches), signal_(signal) {}
+  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, Signal& signal) : batches_(batches), signal_(signal) {}
 
   const std::int64_t* read_ids(int column) {
     const ArrowType type = describe_type(batches_->schema(column));
     if (type.kind != ArrowKind::integer)
-      refuse(column, type, "whole numbers",
-             "Convert it, for example df.astype({\"" + name(column) + "\": \"Int64\"}).");
+      refuse(column, type, "whole numbers", "Convert it, for example df.astype({\"" + name(column) + "\": \"Int64\"}).");
     if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary)
       if (const auto* values = as_it_is<std::int64_t>(column)) return values;
-    return convert<std::int64_t>(column,
-                                 [](const ArrowSchema& schema, const Chunk& chunk, std::int64_t* out) {
-                                   read_integers(schema, chunk, kMissingId, out);
-                                 });
+    return convert<std::int64_t>(column, [](const ArrowSchema& schema, const Chunk& chunk, std::int64_t* out) {
+      read_integers(schema, chunk, kMissingId, out);
+    });
   }
 
   const double* read_values(int column) {
@@ -43,11 +40,9 @@ class ColumnReader {
 
   DateColumn read_dates(int column) {
     const ArrowType type = describe_type(batches_->schema(column));
-    const bool is_date =
-        type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
+    const bool is_date = type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
     if (type.name == "null") return {};
-    if (!is_date)
-      refuse(column, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(column) + "\"]).");
+    if (!is_date) refuse(column, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(column) + "\"]).");
     if (!type.is_dictionary && type.timezone.empty()) {
       if (type.kind == ArrowKind::date && type.bits == 32)
         if (const auto* values = as_it_is<Day>(column)) return {values, DateUnit::day};
@@ -60,10 +55,9 @@ class ColumnReader {
  private:
   std::string name(int column) const { return batches_->names()[static_cast<std::size_t>(column)]; }
 
-  [[noreturn]] void refuse(int column, const ArrowType& type, const char* expected,
-                           const std::string& remedy) const {
-    throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" + name(column) +
-                                            "\", found " + type.name + ". " + remedy);
+  [[noreturn]] void refuse(int column, const ArrowType& type, const char* expected, const std::string& remedy) const {
+    throw Error(ErrorCode::COLUMN_TYPE,
+                std::string("expected ") + expected + " in column \"" + name(column) + "\", found " + type.name + ". " + remedy);
   }
 
   /// A producer that has not counted its nulls often has none.
@@ -114,8 +108,8 @@ class ColumnReader {
         break;
       }
   }
-  throw Error(ErrorCode::UNKNOWN_COLUMN, "expected a column \"" + wanted + "\", found " +
-                                             (found.empty() ? "no columns" : found) + ". " + remedy);
+  throw Error(ErrorCode::UNKNOWN_COLUMN,
+              "expected a column \"" + wanted + "\", found " + (found.empty() ? "no columns" : found) + ". " + remedy);
 }
 
 }  // namespace
@@ -134,13 +128,11 @@ Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sig
   for (const std::string& sigvar : sigvars) require(sigvar, true);
   signal.keys.n_rows = batches->n_rows();
   if (signal.keys.n_rows == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL,
-                "expected at least one row in the signal, found 0. Pass a signal with rows.");
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
   signal.keys.security_id = reader.read_ids(id);
   signal.keys.date_sig = reader.read_dates(date_sig);
   if (!signal.keys.date_sig)
-    throw Error(ErrorCode::NO_USABLE_ROWS,
-                "expected dates in column \"date_sig\", found only missing values. Fill it.");
+    throw Error(ErrorCode::NO_USABLE_ROWS, "expected dates in column \"date_sig\", found only missing values. Fill it.");
   const auto optional = [&](const char* name) {
     const int column = batches->find(name);
     return column < 0 ? DateColumn{} : reader.read_dates(column);

@@ -109,8 +109,7 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     for (std::size_t i = 0; i < count.examples.size(); ++i) {
       const RowExample& example = count.examples[i];
       fmt::format_to(std::back_inserter(out), "{}{{\"row\":{},\"security_id\":{},\"date_sig\":\"{}\"}}", i ? "," : "",
-                     example.row,
-                     example.security_id == kMissingId ? "null" : std::to_string(example.security_id),
+                     example.row, example.security_id == kMissingId ? "null" : std::to_string(example.security_id),
                      example.date_sig);
     }
     out += ']';
@@ -143,9 +142,12 @@ std::string result_to_json(const Result& result, Orient orient) {
   add_table("turnover", result.turnover);
   add_table("tc", result.tc);
   add_table("daily_by_group", result.daily_by_group);
-  for (const auto& [name, table] : {std::pair{"ic", &result.ic}, {"ic_summary", &result.ic_summary},
-                                    {"fractile", &result.fractile}, {"coverage", &result.coverage},
-                                    {"coverage_unique", &result.coverage_unique}, {"weights", &result.weights}})
+  for (const auto& [name, table] : {std::pair{"ic", &result.ic},
+                                    {"ic_summary", &result.ic_summary},
+                                    {"fractile", &result.fractile},
+                                    {"coverage", &result.coverage},
+                                    {"coverage_unique", &result.coverage_unique},
+                                    {"weights", &result.weights}})
     if (!table->columns.empty()) add_table(name, *table);
   const auto add_real = [&](const char* name, double x) {
     fmt::format_to(std::back_inserter(out), "\"{}\":", name);

@@ -42,18 +42,17 @@ bool must_be_number(std::string_view name) {
 }
 
 std::string unit_of(std::string_view name) {
-  static const std::map<std::string_view, std::string> kUnits{
-      {"ret", "simple total return, close of n-1 to close of n"},
-      {"resret", "residual of ret"},
-      {"openret", "simple return, open of n to open of n+1"},
-      {"resopenret", "residual of openret"},
-      {"mcap", "dollars"},
-      {"adv", "dollars a day"},
-      {"vol", "dollars a share"},
-      {"close_adj", "dollars a share"},
-      {"cap", "1 large, 2 medium, 3 small"},
-      {"industry_id", "code"},
-      {"sector_id", "code"}};
+  static const std::map<std::string_view, std::string> kUnits{{"ret", "simple total return, close of n-1 to close of n"},
+                                                              {"resret", "residual of ret"},
+                                                              {"openret", "simple return, open of n to open of n+1"},
+                                                              {"resopenret", "residual of openret"},
+                                                              {"mcap", "dollars"},
+                                                              {"adv", "dollars a day"},
+                                                              {"vol", "dollars a share"},
+                                                              {"close_adj", "dollars a share"},
+                                                              {"cap", "1 large, 2 medium, 3 small"},
+                                                              {"industry_id", "code"},
+                                                              {"sector_id", "code"}};
   const auto found = kUnits.find(name);
   return found != kUnits.end() ? found->second : is_exposure(name) ? "exposure" : "";
 }
@@ -235,8 +234,8 @@ SourceColumn read_column(PanelSource& panel, const std::string& name, const std:
     read_texts_of(*batches, index, out);
     return out;
   }
-  const bool is_number = type.kind == ArrowKind::integer || type.kind == ArrowKind::real ||
-                         type.kind == ArrowKind::boolean || type.name == "null";
+  const bool is_number =
+      type.kind == ArrowKind::integer || type.kind == ArrowKind::real || type.kind == ArrowKind::boolean || type.name == "null";
   if (!is_number)
     throw Error(ErrorCode::PANEL_COLUMN_TYPE,
                 fmt::format("expected numbers{} in column \"{}\", found {}. Convert or drop the column.",
@@ -268,8 +267,7 @@ std::string now_utc() {
 
 }  // namespace
 
-SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel,
-                             const BuildOptions& options) {
+SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
   check_snapshot_id(id);
   if (fs::exists(root / id)) BuildFolder::refuse_existing(root, id);
   const auto progress = [&](const std::string& stage, double fraction) {

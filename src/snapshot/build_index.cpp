@@ -72,8 +72,7 @@ std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
   return out;
 }
 
-std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& ids,
-                                             const std::vector<std::int64_t>& unique) {
+std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& unique) {
   std::vector<SecurityIndex> out(ids.size());
   const std::uint64_t span = static_cast<std::uint64_t>(unique.back()) - static_cast<std::uint64_t>(unique.front());
   std::vector<SecurityIndex> table;
@@ -168,11 +167,10 @@ void link_rows(PanelIndex& index) {
 
 PanelIndex build_index(PanelKeys keys) {
   const std::size_t n_rows = keys.date.size();
-  if (n_rows == 0)
-    throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
+  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
   if (static_cast<std::int64_t>(n_rows) > layout::kMaxRows - layout::kRowQuantum * 4096)
-    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected fewer than {} rows, found {}. Split the panel by date.",
-                                                        layout::kMaxRows, n_rows));
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected fewer than {} rows, found {}. Split the panel by date.", layout::kMaxRows, n_rows));
   refuse_null_keys(keys);
   PanelIndex index;
   index.dates = number_dates(keys.date);

@@ -83,8 +83,8 @@ fs::path find_snapshot(const fs::path& root, const std::string& id) {
   constexpr std::size_t kMaxShown = 20;
   for (std::size_t i = 0; i < std::min(names.size(), kMaxShown); ++i) found += (i ? ", " : "") + names[i];
   throw Error(ErrorCode::SNAPSHOT_NOT_FOUND,
-              fmt::format("expected a snapshot in \"{}\", found no \"{}\" but {}. Did you mean \"{}\"?", root.string(),
-                          id, found, *nearest));
+              fmt::format("expected a snapshot in \"{}\", found no \"{}\" but {}. Did you mean \"{}\"?", root.string(), id, found,
+                          *nearest));
 }
 
 std::vector<SnapshotInfo> list_snapshots(const fs::path& root, std::vector<std::string>* damaged) {
@@ -96,9 +96,8 @@ std::vector<SnapshotInfo> list_snapshots(const fs::path& root, std::vector<std::
       if (damaged) damaged->push_back(name);
     }
   }
-  std::sort(out.begin(), out.end(), [](const SnapshotInfo& a, const SnapshotInfo& b) {
-    return std::tie(a.created, a.id) < std::tie(b.created, b.id);
-  });
+  std::sort(out.begin(), out.end(),
+            [](const SnapshotInfo& a, const SnapshotInfo& b) { return std::tie(a.created, a.id) < std::tie(b.created, b.id); });
   return out;
 }
 
@@ -155,11 +154,10 @@ void verify_snapshot(const fs::path& root, const std::string& id) {
   };
   check(path / kIndexFile, manifest.index_bytes, manifest.index_hash);
   for (std::size_t s = 0; s < manifest.segments.size(); ++s)
-    for (const auto& [name, file] : manifest.segments[s].files)
-      check(path / segment_directory(s) / name, file.bytes, file.hash);
+    for (const auto& [name, file] : manifest.segments[s].files) check(path / segment_directory(s) / name, file.bytes, file.hash);
   if (compute_content_hash(manifest) != manifest.info.content_hash)
-    throw Error(ErrorCode::CORRUPT_SNAPSHOT, "expected the content_hash of its columns, found another in \"" +
-                                                 path.string() + "\". Create the snapshot again.");
+    throw Error(ErrorCode::CORRUPT_SNAPSHOT, "expected the content_hash of its columns, found another in \"" + path.string() +
+                                                 "\". Create the snapshot again.");
   Snapshot::open(root, id, Verify::layout);  // headers and index
 }
 

@@ -40,8 +40,7 @@ std::vector<float> narrow(const std::string& name, const std::vector<double>& nu
 
 ColumnWriter::ColumnWriter(std::filesystem::path folder, StoreAs dtype, Manifest& manifest)
     : folder_(std::move(folder)), dtype_(dtype), manifest_(manifest) {
-  for (std::size_t s = 0; s < manifest.segments.size(); ++s)
-    std::filesystem::create_directories(folder_ / segment_directory(s));
+  for (std::size_t s = 0; s < manifest.segments.size(); ++s) std::filesystem::create_directories(folder_ / segment_directory(s));
 }
 
 template <class T>
@@ -127,8 +126,7 @@ void ColumnWriter::write_numbers(ColumnInfo column, std::vector<double> numbers,
 void ColumnWriter::write_texts(ColumnInfo column, const std::vector<std::int32_t>& codes, std::vector<std::string> texts,
                                const std::vector<SecurityIndex>& security_of_row) {
   column.kind = ColumnKind::text;
-  for (std::size_t row = 0; row < codes.size(); ++row)
-    column.missing += codes[row] == kMissingCode && security_of_row[row] >= 0;
+  for (std::size_t row = 0; row < codes.size(); ++row) column.missing += codes[row] == kMissingCode && security_of_row[row] >= 0;
   column.hash = write_values(column.name, codes, layout::ValueType::int32, 1);
   manifest_.dictionaries[column.name] = std::move(texts);
   manifest_.info.columns.push_back(std::move(column));

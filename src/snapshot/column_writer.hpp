@@ -26,15 +26,14 @@ class ColumnWriter {
 
  private:
   template <class T>
-  std::string write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type,
-                           std::uint32_t stride);
+  std::string write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type, std::uint32_t stride);
   template <class T>
   void add_exposure(const std::string& name, const std::vector<T>& values, std::vector<T>& block);
 
   std::filesystem::path folder_;
   StoreAs dtype_;
   Manifest& manifest_;
-  std::vector<float> exposures32_;   ///< by row * kExposureStride + k
+  std::vector<float> exposures32_;  ///< by row * kExposureStride + k
   std::vector<double> exposures64_;
 };
 

@@ -49,12 +49,12 @@ struct FileHeader {
   std::uint32_t version;
   FileKind kind;
   ValueType value_type;
-  std::uint32_t stride;        ///< values a row
-  std::uint64_t rows;          ///< of the segment, without padding
+  std::uint32_t stride;  ///< values a row
+  std::uint64_t rows;    ///< of the segment, without padding
   std::uint64_t rows_padded;
-  std::uint64_t data_bytes;    ///< behind the header
+  std::uint64_t data_bytes;                       ///< behind the header
   std::array<Section, kNIndexSections> sections;  ///< of an index, else zero
-  std::uint64_t header_hash;   ///< XXH3, 64 bits, of the header with this field zero
+  std::uint64_t header_hash;                      ///< XXH3, 64 bits, of the header with this field zero
   std::array<std::uint8_t, kPageBytes - 56 - 16 * kNIndexSections> padding;
 };
 static_assert(sizeof(FileHeader) == kPageBytes);

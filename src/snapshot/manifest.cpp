@@ -113,8 +113,7 @@ std::string manifest_to_json(const Manifest& manifest) {
   json["parent"] = info.parent;
   json["rows"] = info.n_rows;
   json["securities"] = info.n_securities;
-  json["dates"] = {
-      {"first", format_day(info.first_date)}, {"last", format_day(info.last_date)}, {"count", info.n_dates}};
+  json["dates"] = {{"first", format_day(info.first_date)}, {"last", format_day(info.last_date)}, {"count", info.n_dates}};
   json["content_hash"] = info.content_hash;
   json["columns"] = Json::array();
   for (const ColumnInfo& column : info.columns) json["columns"].push_back(column_to_json(column));
@@ -171,8 +170,7 @@ std::string compute_content_hash(const Manifest& manifest) {
   std::map<std::string, const ColumnInfo*> by_name;
   for (const ColumnInfo& column : manifest.info.columns) by_name[column.name] = &column;
   for (const auto& [name, column] : by_name) {
-    text += fmt::format("{} {} {} {} {}\n", name, static_cast<int>(column->kind), column->float32, column->float64,
-                        column->hash);
+    text += fmt::format("{} {} {} {} {}\n", name, static_cast<int>(column->kind), column->float32, column->float64, column->hash);
     const auto dictionary = manifest.dictionaries.find(name);
     if (dictionary == manifest.dictionaries.end()) continue;
     for (const std::string& entry : dictionary->second) text += fmt::format("{} {}\n", entry.size(), entry);

@@ -32,8 +32,7 @@ Mapping::Mapping(std::size_t bytes) : bytes_(std::max(bytes, layout::kPageBytes)
   data_ = static_cast<std::byte*>(address);
 }
 
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+Mapping::Mapping(Mapping&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(data_, other.data_);
@@ -45,15 +44,14 @@ Mapping::~Mapping() {
   if (data_) ::munmap(data_, bytes_);
 }
 
-void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at,
-                       const std::filesystem::path& path) {
+void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path) {
   if (bytes == 0) return;
   void* address = ::mmap(data_ + at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(file_offset));
   if (address == MAP_FAILED) throw_io_failure("map", path);
 }
 
 bool MappedFile::is_intact() const noexcept {
-  struct stat now {};
+  struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return true;
   if (now.st_dev != device || now.st_ino != inode) return true;
   return static_cast<std::uint64_t>(now.st_size) == bytes;
@@ -69,12 +67,11 @@ SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind k
                                                          expected, found, path.string()));
   };
   if (fd_ < 0) refuse("a readable file", "none");
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd_, &info) != 0) refuse("a readable file", "one without size");
   const auto bytes = static_cast<std::uint64_t>(info.st_size);
   if (bytes != expected_bytes) refuse(fmt::format("{} bytes", expected_bytes), fmt::format("{}", bytes));
-  if (::pread(fd_, &header_, sizeof header_, 0) != static_cast<ssize_t>(sizeof header_))
-    refuse("a header of 4096 bytes", "less");
+  if (::pread(fd_, &header_, sizeof header_, 0) != static_cast<ssize_t>(sizeof header_)) refuse("a header of 4096 bytes", "less");
   if (header_.magic != layout::kMagic) refuse("the magic number FRACTILE", "other bytes");
   if (header_.version != layout::kFormatVersion)
     refuse(fmt::format("format version {}", layout::kFormatVersion), fmt::format("{}", header_.version));

@@ -24,8 +24,7 @@ class Mapping {
   const std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return bytes_; }
   /// Maps `bytes` of an open file from `file_offset` (whole pages) to data() + at.
-  void map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at,
-                const std::filesystem::path& path);
+  void map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path);
 
  private:
   std::byte* data_ = nullptr;

@@ -85,8 +85,7 @@ void Snapshot::Impl::open_segments() {
           column.rows_padded != static_cast<std::uint64_t>(segment.rows_padded) ||
           column.data_bytes != column.rows_padded * row_bytes)
         refuse(fmt::format("{} rows in \"{}\"", segment.rows, name), fmt::format("{}", column.rows));
-      if (!mapping)
-        mapping = &files.emplace(name, Mapping(static_cast<std::size_t>(capacity) * row_bytes)).first->second;
+      if (!mapping) mapping = &files.emplace(name, Mapping(static_cast<std::size_t>(capacity) * row_bytes)).first->second;
       if (at + column.data_bytes > mapping->size()) refuse("one type in all segments of \"" + name + "\"", "several");
       mapping->map_file(file.fd(), layout::kPageBytes, column.data_bytes, at, path / segment_directory(s) / name);
       at += column.data_bytes;
@@ -105,8 +104,8 @@ void Snapshot::Impl::check_index() const {
   const auto row_of_begin = section<std::int32_t>(layout::kRowOfBegin);
   const auto n_days = static_cast<std::int64_t>(dates.size());
   if (dates.empty() || ids.empty()) refuse("at least one day and one security", "none");
-  if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() ||
-      last.size() != ids.size() || row_of_begin.size() != ids.size())
+  if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() || last.size() != ids.size() ||
+      row_of_begin.size() != ids.size())
     refuse("index sections of one length", "others");
   if (section<SecurityIndex>(layout::kSecurityOfRow).size() != static_cast<std::size_t>(row_capacity) ||
       section<RowIndex>(layout::kPreviousRow).size() != static_cast<std::size_t>(row_capacity))
@@ -142,8 +141,7 @@ void Snapshot::Impl::open(Verify verify) {
 Snapshot::Snapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Snapshot::~Snapshot() = default;
 
-std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root, const std::string& id,
-                                               Verify verify) {
+std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root, const std::string& id, Verify verify) {
   auto impl = std::make_unique<Impl>();
   impl->path = find_snapshot(root, id);
   impl->open(verify);
@@ -166,13 +164,9 @@ RowIndex Snapshot::row_begin(DateIndex n) const noexcept {
 RowIndex Snapshot::row_end(DateIndex n) const noexcept {
   return impl_->section<RowIndex>(layout::kRowEnd)[static_cast<std::size_t>(n)];
 }
-std::span<const SecurityIndex> Snapshot::security_of_row() const {
-  return impl_->section<SecurityIndex>(layout::kSecurityOfRow);
-}
+std::span<const SecurityIndex> Snapshot::security_of_row() const { return impl_->section<SecurityIndex>(layout::kSecurityOfRow); }
 std::span<const RowIndex> Snapshot::previous_row() const { return impl_->section<RowIndex>(layout::kPreviousRow); }
-std::span<const DateIndex> Snapshot::first_day() const noexcept {
-  return impl_->section<DateIndex>(layout::kFirstDay);
-}
+std::span<const DateIndex> Snapshot::first_day() const noexcept { return impl_->section<DateIndex>(layout::kFirstDay); }
 std::span<const DateIndex> Snapshot::last_day() const noexcept { return impl_->section<DateIndex>(layout::kLastDay); }
 std::span<const std::int32_t> Snapshot::row_of_begin() const noexcept {
   return impl_->section<std::int32_t>(layout::kRowOfBegin);

@@ -65,8 +65,7 @@ Table build_fractile_table(const DailyAnalysis& daily, const SeriesShape& shape)
       if (daily.bin_names[first + b] == 0) continue;
       means[b].ret.add(daily.bin_ret[first + b]);
       means[b].names.add(daily.bin_names[first + b]);
-      for (std::size_t k = 0; k < kNExposures; ++k)
-        means[b].exposure[k].add(daily.bin_exposure[(first + b) * kNExposures + k]);
+      for (std::size_t k = 0; k < kNExposures; ++k) means[b].exposure[k].add(daily.bin_exposure[(first + b) * kNExposures + k]);
     }
     if (daily.bin_names[first] == 0 || daily.bin_names[top] == 0) continue;
     BinMeans& spread = means[n_bins];

@@ -15,14 +15,13 @@ Diagnostics::Count describe(const char* name, const CauseCount& cause, const Sig
 
 }  // namespace
 
-Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days,
-                              std::int64_t unknown_cost, const Portfolios& portfolios, const SignalKeys& keys) {
+Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
+                              const Portfolios& portfolios, const SignalKeys& keys) {
   Diagnostics out;
   const auto add = [&](const char* name, std::int64_t count) { out.counts.push_back({name, count, {}}); };
   add("rows_given", keys.n_rows);
   add("rows_used", align.rows_used);
-  for (std::size_t i = 0; i < align.causes.size(); ++i)
-    out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys));
+  for (std::size_t i = 0; i < align.causes.size(); ++i) out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys));
   add("rows_carried", carried);
   add("return_day_rolled", align.return_day_rolled);
   out.counts.push_back(describe("trade_before_avail", align.trade_before_avail, keys));
@@ -47,9 +46,9 @@ void refuse_unusable(const Diagnostics& diagnostics) {
   std::string counts;
   for (const Diagnostics::Count& count : diagnostics.counts)
     if (count.count > 0 && count.name != "rows_given") counts += ", " + count.name + " " + std::to_string(count.count);
-  throw Error(ErrorCode::NO_USABLE_ROWS,
-              "expected at least one usable row, found none of " + std::to_string(diagnostics["rows_given"]) + counts +
-                  ". Check that security_id and date_sig match the snapshot and its loaded dates.");
+  throw Error(ErrorCode::NO_USABLE_ROWS, "expected at least one usable row, found none of " +
+                                             std::to_string(diagnostics["rows_given"]) + counts +
+                                             ". Check that security_id and date_sig match the snapshot and its loaded dates.");
 }
 
 std::int64_t Diagnostics::operator[](std::string_view name) const noexcept {

@@ -38,10 +38,10 @@ bool is_holiday(Day day) noexcept {
   const Day new_year = day_from_civil(year, 1, 1);
   // A New Year's Day on a Saturday is not made up for on the last day of the old year.
   if (weekday(new_year) != 5 && is_observed(day, new_year)) return true;
-  return day == nth_weekday(year, 1, 0, 3) ||      // Martin Luther King
-         day == nth_weekday(year, 2, 0, 3) ||      // Washington
-         day == easter(year) - 2 ||                // Good Friday
-         day == nth_weekday(year, 6, 0, 1) - 7 ||  // Memorial: the last Monday of May
+  return day == nth_weekday(year, 1, 0, 3) ||                                // Martin Luther King
+         day == nth_weekday(year, 2, 0, 3) ||                                // Washington
+         day == easter(year) - 2 ||                                          // Good Friday
+         day == nth_weekday(year, 6, 0, 1) - 7 ||                            // Memorial: the last Monday of May
          (year >= 2022 && is_observed(day, day_from_civil(year, 6, 19))) ||  // Juneteenth
          is_observed(day, day_from_civil(year, 7, 4)) ||                     // Independence
          day == nth_weekday(year, 9, 0, 1) ||                                // Labor

@@ -11,8 +11,7 @@ constexpr std::size_t kNEverPresent = 3;
 
 }  // namespace
 
-std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year,
-                                     std::uint64_t seed) {
+std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year, std::uint64_t seed) {
   Random random(seed);
   std::vector<Lifetime> lives(static_cast<std::size_t>(names_per_day), {0, n_days - 1});
   std::vector<std::size_t> mortal;  // in no order

@@ -16,7 +16,6 @@ struct Lifetime {
 
 /// Who lives when: entry k of the result is the name with id k+1, and later entrants have larger ids.
 /// The first three names live throughout; as many leave as enter, on days of their own.
-std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year,
-                                     std::uint64_t seed);
+std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year, std::uint64_t seed);
 
 }  // namespace fractile::synthetic

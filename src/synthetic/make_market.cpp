@@ -36,38 +36,22 @@ void set_missing(PanelColumns& columns, std::int64_t row, unsigned what) {
   const auto at = static_cast<std::size_t>(row);
   const auto lose = [&](Real column) { columns.reals[column][at] = kNaN; };
   switch (what % 32) {
-    case 0:
-      lose(kRet);
-      [[fallthrough]];
-    case 1:
-      lose(kResret);
-      break;
-    case 2:
-      lose(kOpenret);
-      [[fallthrough]];
-    case 3:
-      lose(kResopenret);
-      break;
+    case 0: lose(kRet); [[fallthrough]];
+    case 1: lose(kResret); break;
+    case 2: lose(kOpenret); [[fallthrough]];
+    case 3: lose(kResopenret); break;
     case 4:
-    case 5:
-      lose(kMcap);
-      break;
+    case 5: lose(kMcap); break;
     case 6:
     case 7:
     case 8:
-    case 9:
-      lose(kAdv);
-      break;
+    case 9: lose(kAdv); break;
     case 10:
     case 11:
     case 12:
-    case 13:
-      lose(kVol);
-      break;
+    case 13: lose(kVol); break;
     case 14:
-    case 15:
-      lose(kCloseAdj);
-      break;
+    case 15: lose(kCloseAdj); break;
     case 16:
     case 17:
     case 18:
@@ -79,29 +63,16 @@ void set_missing(PanelColumns& columns, std::int64_t row, unsigned what) {
       break;
     case 20:
     case 21:
-    case 22:
-      lose(kValue);
-      break;
+    case 22: lose(kValue); break;
     case 23:
-    case 24:
-      lose(kGrowth);
-      break;
+    case 24: lose(kGrowth); break;
     case 25:
-    case 26:
-      lose(kLeverage);
-      break;
-    case 27:
-      lose(kVolatility);
-      break;
-    case 28:
-      lose(kMomentum);
-      break;
+    case 26: lose(kLeverage); break;
+    case 27: lose(kVolatility); break;
+    case 28: lose(kMomentum); break;
     case 29:
-    case 30:
-      lose(kYield);
-      break;
-    default:
-      columns.set_missing(kCap, row);
+    case 30: lose(kYield); break;
+    default: columns.set_missing(kCap, row);
   }
 }
 
@@ -114,9 +85,8 @@ class Simulation {
   SyntheticMarket run() {
     market_.dates = trading_days(options_.start, options_.end);
     if (market_.dates.empty())
-      throw Error(ErrorCode::NO_TRADING_DAYS, "expected at least one trading day, found none from " +
-                                                  format_day(options_.start) + " to " +
-                                                  format_day(options_.end) + ". Widen the dates.");
+      throw Error(ErrorCode::NO_TRADING_DAYS, "expected at least one trading day, found none from " + format_day(options_.start) +
+                                                  " to " + format_day(options_.end) + ". Widen the dates.");
     n_days_ = static_cast<DateIndex>(market_.dates.size());
     make_names();
     factors_.next_day();
@@ -134,8 +104,8 @@ class Simulation {
 
  private:
   void make_names() {
-    const std::vector<Lifetime> lives = draw_lifetimes(
-        n_days_, options_.names_per_day, options_.entries_per_year, options_.seed ^ 0x9e3779b97f4a7c15ULL);
+    const std::vector<Lifetime> lives =
+        draw_lifetimes(n_days_, options_.names_per_day, options_.entries_per_year, options_.seed ^ 0x9e3779b97f4a7c15ULL);
     names_.reserve(lives.size());
     std::int64_t panel_rows = 0, signal_rows = 0;
     for (std::size_t i = 0; i < lives.size(); ++i) {
@@ -153,10 +123,8 @@ class Simulation {
     market_.signal_date.reserve(market_.signal.size());
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (!names_[i].is_covered) continue;
-      const auto begin = market_.dates.begin() + lives[i].first,
-                 end = market_.dates.begin() + lives[i].last + 1;
-      market_.signal_security_id.insert(market_.signal_security_id.end(),
-                                        static_cast<std::size_t>(end - begin),
+      const auto begin = market_.dates.begin() + lives[i].first, end = market_.dates.begin() + lives[i].last + 1;
+      market_.signal_security_id.insert(market_.signal_security_id.end(), static_cast<std::size_t>(end - begin),
                                         static_cast<std::int64_t>(i) + 1);
       market_.signal_date.insert(market_.signal_date.end(), begin, end);
     }
@@ -187,8 +155,7 @@ class Simulation {
       if (i >= kNEverPresent && fate.draw(kHalt) == 0 && fate.draw(kHaltLength) < 512)
         name.halted_days = 1 + static_cast<int>(fate.draw(kHaltLength) % 8);
       write_row(i, n, row, step);
-      if (fate.draw(kWhetherMissing) < 80 && i >= kNEverPresent)
-        set_missing(*columns_, row, fate.draw(kWhatMissing));
+      if (fate.draw(kWhetherMissing) < 80 && i >= kNEverPresent) set_missing(*columns_, row, fate.draw(kWhatMissing));
       ++row;
     }
     columns_->n_rows = row;
@@ -217,8 +184,7 @@ class Simulation {
     put(kAdv, mcap * portable_exp(name.log_turnover));
     put(kVol, std::sqrt(name.variance) * name.price);
     put(kCloseAdj, name.price);
-    for (std::size_t k = 0; k < name.exposure.size(); ++k)
-      out.reals[kSize + k][at] = static_cast<float>(name.exposure[k]);
+    for (std::size_t k = 0; k < name.exposure.size(); ++k) out.reals[kSize + k][at] = static_cast<float>(name.exposure[k]);
     const DateIndex age = n - name.life.first;
     const bool is_entrant = name.life.first > 0;
     if (is_entrant && age < kDaysWithoutMomentum) put(kMomentum, kNaN);
@@ -232,9 +198,8 @@ class Simulation {
 
   void write_signal(const NameState& name, DateIndex n, const Fate& fate) {
     const auto at = static_cast<std::size_t>(name.signal_begin + n - name.life.first);
-    market_.signal[at] = fate.draw(kSignalMissing) < 20
-                             ? std::numeric_limits<double>::quiet_NaN()
-                             : observe_signal(name, factors_.industry_view(name.industry));
+    market_.signal[at] = fate.draw(kSignalMissing) < 20 ? std::numeric_limits<double>::quiet_NaN()
+                                                        : observe_signal(name, factors_.industry_view(name.industry));
   }
 
   /// 1, 2, 3 for the largest 20 %, the next 30 % and the rest of the day; ranks use the true capitalisation,
@@ -243,8 +208,7 @@ class Simulation {
     if (begin == end) return;
     mcaps_.clear();
     for (std::int64_t row = begin; row < end; ++row) {
-      const NameState& name =
-          names_[static_cast<std::size_t>(columns_->security_id[static_cast<std::size_t>(row)] - 1)];
+      const NameState& name = names_[static_cast<std::size_t>(columns_->security_id[static_cast<std::size_t>(row)] - 1)];
       mcaps_.push_back(name.price * name.shares);
     }
     sorted_ = mcaps_;
@@ -278,8 +242,7 @@ class Simulation {
 SyntheticMarket make_synthetic_market(const SyntheticOptions& options) {
   const auto refuse = [](const char* expected, double found, const char* name) {
     throw Error(ErrorCode::INVALID_VALUE,
-                fmt::format("expected {}, found {} in \"{}\" of a synthetic market. Change it.", expected,
-                            found, name));
+                fmt::format("expected {}, found {} in \"{}\" of a synthetic market. Change it.", expected, found, name));
   };
   if (options.names_per_day < 3) refuse("3 or more", options.names_per_day, "names_per_day");
   if (!(options.entries_per_year >= 0.0 && options.entries_per_year <= 10.0))

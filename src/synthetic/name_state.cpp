@@ -7,8 +7,7 @@
 namespace fractile::synthetic {
 namespace {
 
-constexpr std::size_t kSizeAt = 0, kValueAt = 1, kGrowthAt = 2, kLeverageAt = 3, kVolatilityAt = 4,
-                      kMomentumAt = 5, kYieldAt = 6;
+constexpr std::size_t kSizeAt = 0, kValueAt = 1, kGrowthAt = 2, kLeverageAt = 3, kVolatilityAt = 4, kMomentumAt = 5, kYieldAt = 6;
 // The long-run cross-section that exposures are standardised by.
 constexpr double kMeanLogMcap = 20.3;  // 650 million dollars
 constexpr double kStdLogMcap = 1.9;
@@ -45,8 +44,7 @@ double within(double x, double low, double high) { return x < low ? low : x > hi
 /// Exposures that follow from price and variance.
 void observe_price_exposures(NameState& name) {
   name.exposure[kSizeAt] = (portable_log(name.price * name.shares) - kMeanLogMcap) / kStdLogMcap;
-  name.exposure[kVolatilityAt] =
-      within((0.5 * portable_log(name.variance) - kMeanLogVolatility) / kStdLogVolatility, -5.0, 5.0);
+  name.exposure[kVolatilityAt] = within((0.5 * portable_log(name.variance) - kMeanLogVolatility) / kStdLogVolatility, -5.0, 5.0);
 }
 
 }  // namespace
@@ -56,13 +54,11 @@ NameState make_name(const Lifetime& life, bool is_covered, Random& random) {
   name.life = life;
   name.is_covered = is_covered;
   const double u = random.next_uniform();
-  name.industry =
-      static_cast<int>(kNIndustries * (0.4 * u + 0.6 * u * u));  // industries differ in number of names
+  name.industry = static_cast<int>(kNIndustries * (0.4 * u + 0.6 * u * u));  // industries differ in number of names
   name.is_unclassified = random.next_uniform() < 0.05;
   const double size = random.next_normal();
   name.beta = within(1.0 + 0.3 * random.next_normal(), 0.1, 2.5);
-  name.idiosyncratic_volatility =
-      within(portable_exp(-3.75 - 0.18 * size + 0.25 * random.next_normal()), 0.006, 0.08);
+  name.idiosyncratic_volatility = within(portable_exp(-3.75 - 0.18 * size + 0.25 * random.next_normal()), 0.006, 0.08);
   name.price = within(portable_exp(2.9 + 0.35 * size + 0.7 * random.next_normal()), 0.5, 3000.0);
   name.base_log_price = portable_log(name.price);
   name.shares = portable_exp(kMeanLogMcap + kStdLogMcap * size) / name.price;
@@ -81,9 +77,8 @@ NameState make_name(const Lifetime& life, bool is_covered, Random& random) {
 NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Random& random) {
   NameStep step;
   step.intraday_common = common_return(name, intraday);
-  const double own =
-      name.idiosyncratic_volatility * (kIntradayStd * random.next_student() +
-                                       (1.0 - kOvernightShare) * kAlphaPerVolatility * name.earlier_alpha);
+  const double own = name.idiosyncratic_volatility *
+                     (kIntradayStd * random.next_student() + (1.0 - kOvernightShare) * kAlphaPerVolatility * name.earlier_alpha);
   const double reversion = kPriceReversion * (name.base_log_price - portable_log(name.price));
   step.intraday = within(step.intraday_common + own + reversion, -0.8, 3.0);
   const double growth = (1.0 + name.overnight) * (1.0 + step.intraday);
@@ -96,15 +91,12 @@ NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Rando
   auto& x = name.exposure;
   x[kMomentumAt] = within(kMomentumMemory * x[kMomentumAt] + kMomentumGain * surprise, -5.0, 5.0);
   // A fall in price makes a name cheaper and its debt weigh more.
-  x[kValueAt] = within(kStyleMemory * x[kValueAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret,
-                       -5.0, 5.0);
+  x[kValueAt] = within(kStyleMemory * x[kValueAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
   x[kGrowthAt] = within(kStyleMemory * x[kGrowthAt] + kStyleInnovation * random.next_normal(), -5.0, 5.0);
-  x[kLeverageAt] = within(
-      kStyleMemory * x[kLeverageAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
+  x[kLeverageAt] = within(kStyleMemory * x[kLeverageAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
   x[kYieldAt] = within(kStyleMemory * x[kYieldAt] + kStyleInnovation * random.next_normal(), -5.0, 5.0);
-  name.log_turnover = name.base_log_turnover +
-                      kTurnoverMemory * (name.log_turnover - name.base_log_turnover) +
-                      0.06 * random.next_normal();
+  name.log_turnover =
+      name.base_log_turnover + kTurnoverMemory * (name.log_turnover - name.base_log_turnover) + 0.06 * random.next_normal();
   name.shares *= 1.0 - kIssuance * within(x[kSizeAt], -3.0, 3.0);
   observe_price_exposures(name);
   return step;
@@ -113,8 +105,8 @@ NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Rando
 void draw_next_overnight(NameState& name, const SessionFactors& overnight, Random& random) {
   name.overnight_common = common_return(name, overnight);
   // Made a close ago, tradable at this close: the night and the day after it pay for it.
-  const double own = name.idiosyncratic_volatility * (kOvernightStd * random.next_student() +
-                                                      kOvernightShare * kAlphaPerVolatility * name.alpha);
+  const double own = name.idiosyncratic_volatility *
+                     (kOvernightStd * random.next_student() + kOvernightShare * kAlphaPerVolatility * name.alpha);
   name.overnight = within(name.overnight_common + own, -0.8, 3.0);
   name.earlier_alpha = name.alpha;
   name.alpha = kAlphaMemory * name.alpha + kAlphaInnovation * random.next_normal();

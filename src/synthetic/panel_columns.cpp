@@ -17,8 +17,7 @@ class SyntheticPanel : public PanelSource {
     for (std::size_t c = 0; c < kSize; ++c) add(kRealNames[c], "f", {nullptr, columns_->reals[c].get()});
     for (std::size_t c = 0; c < kNCategories; ++c)
       add(kCategoryNames[c], "i", {columns_->present[c].data(), columns_->categories[c].get()});
-    for (std::size_t c = kSize; c < kNReals; ++c)
-      add(kRealNames[c], "f", {nullptr, columns_->reals[c].get()});
+    for (std::size_t c = kSize; c < kNReals; ++c) add(kRealNames[c], "f", {nullptr, columns_->reals[c].get()});
   }
 
   std::vector<std::string> column_names() override {
@@ -34,8 +33,8 @@ class SyntheticPanel : public PanelSource {
       for (const ExportColumn& column : exports_)
         if (column.name == name) found = &column;
       if (!found)
-        throw Error(ErrorCode::PANEL_MISSING_COLUMN, "expected a column of the synthetic panel, found \"" +
-                                                         name + "\". Ask for one that it has.");
+        throw Error(ErrorCode::PANEL_MISSING_COLUMN,
+                    "expected a column of the synthetic panel, found \"" + name + "\". Ask for one that it has.");
       wanted.push_back(*found);
     }
     export_table(std::move(wanted), columns_->n_rows, columns_, out);

@@ -30,9 +30,9 @@ enum Real : std::size_t {
   kYield,
   kNReals
 };
-inline constexpr std::array<const char*, kNReals> kRealNames{
-    "ret",  "resret", "openret", "resopenret", "mcap",       "adv",      "vol",  "close_adj",
-    "size", "value",  "growth",  "leverage",   "volatility", "momentum", "yield"};
+inline constexpr std::array<const char*, kNReals> kRealNames{"ret",    "resret",   "openret",    "resopenret", "mcap",
+                                                             "adv",    "vol",      "close_adj",  "size",       "value",
+                                                             "growth", "leverage", "volatility", "momentum",   "yield"};
 
 enum Category : std::size_t { kCap, kIndustry, kSector, kNCategories };
 inline constexpr std::array<const char*, kNCategories> kCategoryNames{"cap", "industry_id", "sector_id"};

@@ -32,8 +32,7 @@ inline double portable_log(double x) noexcept {
   }
   // log m = 2 artanh((m - 1) / (m + 1)), and the argument is below 0.172.
   const double s = (m - 1.0) / (m + 1.0), q = s * s;
-  const double series =
-      1.0 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (1.0 / 13))))));
+  const double series = 1.0 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (1.0 / 13))))));
   return exponent * kLog2 + 2.0 * s * series;
 }
 

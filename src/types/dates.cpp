@@ -29,8 +29,7 @@ CivilDate civil_from_day(Day day) noexcept {
   const int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int month_from_march = (5 * day_of_year + 2) / 153;
   const int month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month,
-          day_of_year - (153 * month_from_march + 2) / 5 + 1};
+  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day_of_year - (153 * month_from_march + 2) / 5 + 1};
 }
 
 Day day_from_civil(int year, int month, int day) noexcept {
@@ -52,8 +51,7 @@ std::string format_day(Day day) {
 bool parse_day(std::string_view text, Day& out) noexcept {
   int year = 0, month = 0, day = 0;
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  if (!read_digits(text, 0, 4, year) || !read_digits(text, 5, 2, month) || !read_digits(text, 8, 2, day))
-    return false;
+  if (!read_digits(text, 0, 4, year) || !read_digits(text, 5, 2, month) || !read_digits(text, 8, 2, day)) return false;
   if (month < 1 || month > 12 || day < 1 || day > 31) return false;
   out = day_from_civil(year, month, day);
   const CivilDate back = civil_from_day(out);  // 31 February comes back as another day

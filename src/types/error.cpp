@@ -7,8 +7,7 @@ namespace fractile {
 namespace {
 
 constexpr std::array kTable{
-#define FRACTILE_X(code, number, category, http) \
-  ErrorInfo{ErrorCode::code, #code, ErrorCategory::category, http},
+#define FRACTILE_X(code, number, category, http) ErrorInfo{ErrorCode::code, #code, ErrorCategory::category, http},
     FRACTILE_ERROR_TABLE(FRACTILE_X)
 #undef FRACTILE_X
 };
@@ -27,7 +26,6 @@ ErrorInfo error_info(ErrorCode code) noexcept {
   return {code, "INTERNAL", ErrorCategory::internal, 500};
 }
 
-Error::Error(ErrorCode code, const std::string& message)
-    : std::runtime_error(full_message(code, message)), code_(code) {}
+Error::Error(ErrorCode code, const std::string& message) : std::runtime_error(full_message(code, message)), code_(code) {}
 
 }  // namespace fractile

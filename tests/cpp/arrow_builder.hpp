@@ -60,8 +60,7 @@ Array plain(const std::string& name, const std::string& format, const std::vecto
 }
 
 template <class Offset>
-Array offset_texts(const std::string& name, const std::string& format,
-                   const std::vector<std::string>& texts) {
+Array offset_texts(const std::string& name, const std::string& format, const std::vector<std::string>& texts) {
   Array array;
   array.name = name;
   array.format = format;
@@ -104,8 +103,7 @@ inline Array view_texts(const std::string& name, const std::vector<std::string>&
   return array;
 }
 
-inline Array texts(const std::string& name, const std::string& format,
-                   const std::vector<std::string>& values) {
+inline Array texts(const std::string& name, const std::string& format, const std::vector<std::string>& values) {
   if (format == "u") return offset_texts<std::int32_t>(name, format, values);
   if (format == "U") return offset_texts<std::int64_t>(name, format, values);
   return view_texts(name, values);
@@ -113,8 +111,7 @@ inline Array texts(const std::string& name, const std::string& format,
 
 /// Indices of any whole type into `values`.
 template <class Index>
-Array dictionary(const std::string& name, const std::string& format, const std::vector<Index>& indices,
-                 Array values) {
+Array dictionary(const std::string& name, const std::string& format, const std::vector<Index>& indices, Array values) {
   Array array = plain(name, format, indices);
   array.dictionary = std::make_shared<Array>(std::move(values));
   return array;

@@ -39,10 +39,9 @@ class IngestFiles : public ::testing::Test {
 
   /// A signal and a panel in one: every reader takes its own columns.
   static testing::Array table() {
-    return batch({plain<std::int64_t>("security_id", "l", {1, 2, 3}),
-                  plain<std::int32_t>("date_sig", "tdD", {18263, 18263, 18264}),
-                  plain<double>("signal", "g", {0.5, -0.25, 0.125}).valid({1, 0, 1}),
-                  plain<double>("unrelated", "g", {1.0, 2.0, 3.0})});
+    return batch(
+        {plain<std::int64_t>("security_id", "l", {1, 2, 3}), plain<std::int32_t>("date_sig", "tdD", {18263, 18263, 18264}),
+         plain<double>("signal", "g", {0.5, -0.25, 0.125}).valid({1, 0, 1}), plain<double>("unrelated", "g", {1.0, 2.0, 3.0})});
   }
   std::string write(const std::string& name) const {
     ArrowArrayStream stream = stream_of({table()});
@@ -69,9 +68,7 @@ std::string message_of(ErrorCode code, Run&& run) {
 TEST_F(IngestFiles, PanelsOfEveryFormatAreTheSame) {
   for (const char* name : {"panel.parquet", "panel.csv", "panel.arrow"}) {
     const auto panel = open_panel_file(write(name));
-    EXPECT_EQ(panel->column_names(),
-              (std::vector<std::string>{"security_id", "date_sig", "signal", "unrelated"}))
-        << name;
+    EXPECT_EQ(panel->column_names(), (std::vector<std::string>{"security_id", "date_sig", "signal", "unrelated"})) << name;
     EXPECT_EQ(panel->source_name(), name);
     for (int again = 0; again < 2; ++again) {
       ArrowArrayStream stream{};
@@ -106,8 +103,7 @@ TEST_F(IngestFiles, SignalsOfEveryFormatAreTheSame) {
     EXPECT_NE(signal.values[0][1], signal.values[0][1]) << name;
     EXPECT_TRUE(signal.keys.date_sig) << name;
     EXPECT_FALSE(signal.keys.date_avail) << name;
-    const auto said =
-        message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read_signal_file(write(name), {"alpha"}); });
+    const auto said = message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read_signal_file(write(name), {"alpha"}); });
     EXPECT_NE(said.find("found security_id, date_sig, signal, unrelated."), std::string::npos) << said;
   }
 }
@@ -116,17 +112,14 @@ TEST_F(IngestFiles, BytesOfAStream) {
   ArrowArrayStream stream = stream_of({table()});
   const std::vector<std::uint8_t> bytes = formats::write_ipc_stream(&stream);
   EXPECT_EQ(read_signal_bytes(bytes.data(), bytes.size(), "arrow", {"signal"}).keys.n_rows, 3);
-  message_of(ErrorCode::UNREADABLE_SIGNAL,
-             [&] { read_signal_bytes(bytes.data(), bytes.size() / 2, "arrow", {"signal"}); });
+  message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_bytes(bytes.data(), bytes.size() / 2, "arrow", {"signal"}); });
 }
 
 TEST_F(IngestFiles, WhatIsNotThereIsNamed) {
   const std::string missing = (folder_ / "none.parquet").string();
-  EXPECT_NE(message_of(ErrorCode::UNREADABLE_PANEL, [&] { open_panel_file(missing); }).find(missing),
+  EXPECT_NE(message_of(ErrorCode::UNREADABLE_PANEL, [&] { open_panel_file(missing); }).find(missing), std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_file(missing, {"signal"}); }).find(missing),
             std::string::npos);
-  EXPECT_NE(
-      message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_file(missing, {"signal"}); }).find(missing),
-      std::string::npos);
   message_of(ErrorCode::UNREADABLE_PANEL, [&] { open_panel_file(folder_ / "panel.xls"); });
   const auto panel = open_panel_file(write("panel.parquet"));
   ArrowArrayStream stream{};

@@ -38,26 +38,19 @@ std::vector<T> read_column(std::vector<Array> batches, Read&& read) {
   }
   return out;
 }
-std::vector<double> doubles(std::vector<Array> batches) {
-  return read_column<double>(std::move(batches), read_doubles);
-}
+std::vector<double> doubles(std::vector<Array> batches) { return read_column<double>(std::move(batches), read_doubles); }
 std::vector<std::int64_t> integers(std::vector<Array> batches) {
-  return read_column<std::int64_t>(std::move(batches),
-                                   [](const auto& schema, const auto& chunk, std::int64_t* out) {
-                                     read_integers(schema, chunk, kMissingId, out);
-                                   });
+  return read_column<std::int64_t>(std::move(batches), [](const auto& schema, const auto& chunk, std::int64_t* out) {
+    read_integers(schema, chunk, kMissingId, out);
+  });
 }
 std::vector<Day> days(std::vector<Array> batches) { return read_column<Day>(std::move(batches), read_days); }
-std::vector<std::int64_t> times(std::vector<Array> batches) {
-  return read_column<std::int64_t>(std::move(batches), read_times);
-}
+std::vector<std::int64_t> times(std::vector<Array> batches) { return read_column<std::int64_t>(std::move(batches), read_times); }
 std::vector<std::string> words(std::vector<Array> batches) {
-  return read_column<std::string>(
-      std::move(batches), [](const auto& schema, const auto& chunk, std::string* out) {
-        read_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
-          out[i] = null ? "<null>" : std::string(text);
-        });
-      });
+  return read_column<std::string>(std::move(batches), [](const auto& schema, const auto& chunk, std::string* out) {
+    read_texts(schema, chunk,
+               [&](std::int64_t i, std::string_view text, bool null) { out[i] = null ? "<null>" : std::string(text); });
+  });
 }
 
 /// The message of the Error that `run` throws; its code must be `code`.
@@ -88,8 +81,7 @@ void expect_integers(const std::string& format) {
   const auto read = doubles({batch({array})});
   EXPECT_EQ(read[0], static_cast<double>(low)) << format;
   EXPECT_TRUE(std::isnan(read[2])) << format;
-  const auto words_of =
-      words({batch({testing::dictionary<T>("x", format, {T{1}, T{0}, T{1}}, texts("", "u", {"a", "b"}))})});
+  const auto words_of = words({batch({testing::dictionary<T>("x", format, {T{1}, T{0}, T{1}}, texts("", "u", {"a", "b"}))})});
   EXPECT_EQ(words_of, (std::vector<std::string>{"b", "a", "b"})) << format;
 }
 
@@ -122,8 +114,7 @@ TEST_F(Ingest, RealsAndBooleans) {
 
 TEST_F(Ingest, DictionaryOfNumbers) {
   auto values = plain<double>("", "g", {10.0, 20.0, 30.0}).valid({1, 0, 1});
-  const auto read = doubles(
-      {batch({testing::dictionary<std::int8_t>("x", "c", {2, 1, 0, 2}, values).valid({1, 1, 1, 0})})});
+  const auto read = doubles({batch({testing::dictionary<std::int8_t>("x", "c", {2, 1, 0, 2}, values).valid({1, 1, 1, 0})})});
   EXPECT_EQ(read[0], 30.0);
   EXPECT_TRUE(std::isnan(read[1]));
   EXPECT_EQ(read[2], 10.0);
@@ -131,8 +122,7 @@ TEST_F(Ingest, DictionaryOfNumbers) {
 }
 
 TEST_F(Ingest, TextsOfAllThreeKinds) {
-  const std::vector<std::string> sample{"", "twelve bytes", "thirteen byte", "Zürich",
-                                        "a text far longer than a view"};
+  const std::vector<std::string> sample{"", "twelve bytes", "thirteen byte", "Zürich", "a text far longer than a view"};
   for (const char* format : {"u", "U", "vu"}) {
     EXPECT_EQ(words({batch({texts("x", format, sample)})}), sample) << format;
     auto with_null = texts("x", format, sample).valid({1, 0, 1, 1, 1});
@@ -148,8 +138,7 @@ TEST_F(Ingest, OffsetsOfColumnAndBatchAddUp) {
   column.length = 5;
   auto sliced = batch({column}, 3);
   sliced.offset = 1;
-  EXPECT_EQ(integers({sliced, batch({plain<std::int64_t>("x", "l", {4})})}),
-            (std::vector<std::int64_t>{1, kMissingId, 3, 4}));
+  EXPECT_EQ(integers({sliced, batch({plain<std::int64_t>("x", "l", {4})})}), (std::vector<std::int64_t>{1, kMissingId, 3, 4}));
 }
 
 TEST_F(Ingest, NullRowsOfABatchAreNullInEveryColumn) {
@@ -174,8 +163,8 @@ TEST_F(Ingest, DatesOfEveryType) {
   const std::int64_t noon = (std::int64_t{day} * 24 + 12) * 3600;
   EXPECT_EQ(days({batch({plain<std::int32_t>("x", "tdD", {day, -1})})}), (std::vector<Day>{day, -1}));
   EXPECT_EQ(days({batch({plain<std::int64_t>("x", "tdm", {noon * 1000, -1})})}), (std::vector<Day>{day, -1}));
-  for (const auto& [format, ticks] : std::vector<std::pair<std::string, std::int64_t>>{
-           {"tss:", 1}, {"tsm:", 1000}, {"tsu:", 1000000}, {"tsn:", kSecond}}) {
+  for (const auto& [format, ticks] :
+       std::vector<std::pair<std::string, std::int64_t>>{{"tss:", 1}, {"tsm:", 1000}, {"tsu:", 1000000}, {"tsn:", kSecond}}) {
     const auto array = plain<std::int64_t>("x", format, {noon * ticks, kMissingTime, -1});
     EXPECT_EQ(days({batch({array})}), (std::vector<Day>{day, kMissingDay, -1})) << format;
     EXPECT_EQ(times({batch({array})})[0], noon * kSecond) << format;
@@ -187,8 +176,7 @@ TEST_F(Ingest, DatesFarAwayStayDates) {
   const auto far = plain<std::int64_t>("x", "tss:", {INT64_MAX, INT64_MIN + 1});
   EXPECT_EQ(days({batch({far})}), (std::vector<Day>{std::numeric_limits<Day>::max(), kMissingDay + 1}));
   EXPECT_GT(times({batch({far})})[0], std::int64_t{290} * 365 * kDay);
-  const auto zoned =
-      plain<std::int64_t>("x", "tss:America/New_York", {INT64_MAX - 86400 * 2, INT64_MIN + 1 + 86400 * 2});
+  const auto zoned = plain<std::int64_t>("x", "tss:America/New_York", {INT64_MAX - 86400 * 2, INT64_MIN + 1 + 86400 * 2});
   EXPECT_EQ(days({batch({zoned})})[0], std::numeric_limits<Day>::max());
   EXPECT_EQ(days({batch({texts("x", "u", {"0001-01-01", "9999-12-31"})})}),
             (std::vector<Day>{day_from_civil(1, 1, 1), day_from_civil(9999, 12, 31)}));
@@ -210,8 +198,7 @@ TEST_F(Ingest, ZonesGiveTheLocalDateAndTime) {
   EXPECT_EQ(days({batch({plain<std::int64_t>("x", "tsn:America/New_York", {utc})})})[0], day - 1);
   // Both sides of the change to summer time on 2020-03-08, in and out of order.
   const std::int64_t march = day_from_civil(2020, 3, 8) * std::int64_t{86400};
-  const auto changes =
-      times({batch({plain<std::int64_t>("x", "tss:America/New_York", {march, march + 86400, march})})});
+  const auto changes = times({batch({plain<std::int64_t>("x", "tss:America/New_York", {march, march + 86400, march})})});
   EXPECT_EQ(changes[0], (march - 5 * 3600) * kSecond);
   EXPECT_EQ(changes[1], (march + 86400 - 4 * 3600) * kSecond);
   EXPECT_EQ(changes[2], changes[0]);
@@ -223,43 +210,32 @@ TEST_F(Ingest, ZonesGiveTheLocalDateAndTime) {
 
 TEST_F(Ingest, IsoTexts) {
   const std::int64_t day = std::int64_t{day_from_civil(2020, 1, 2)} * kDay;
-  const std::vector<std::string> good{"2020-01-02",
-                                      "2020-01-02T08:30:00",
-                                      "2020-01-02 08:30",
-                                      "2020-01-02T08:30:00.5",
-                                      "2020-01-02 23:59:59.123456789",
-                                      "2020-01-02T00:00:00Z"};
-  const std::vector<std::int64_t> expected{day,
-                                           day + 30600 * kSecond,
-                                           day + 30600 * kSecond,
-                                           day + 30600 * kSecond + kSecond / 2,
-                                           day + 86399 * kSecond + 123456789,
-                                           day};
-  for (const char* format : {"u", "U", "vu"})
-    EXPECT_EQ(times({batch({texts("x", format, good)})}), expected) << format;
-  for (const char* bad : {"", "NaT", "2020-01-02T", "2020-01-02X08:30", "2020-01-02T8:30", "2020-01-02T24:00",
-                          "2020-01-02T08:60", "2020-01-02T08:30:", "2020-01-02T08:30:00.",
-                          "2020-01-02T08:30:00+01:00", "02/01/2020", "2020-01-02T-1:00"}) {
+  const std::vector<std::string> good{
+      "2020-01-02",          "2020-01-02T08:30:00", "2020-01-02 08:30", "2020-01-02T08:30:00.5", "2020-01-02 23:59:59.123456789",
+      "2020-01-02T00:00:00Z"};
+  const std::vector<std::int64_t> expected{
+      day, day + 30600 * kSecond, day + 30600 * kSecond, day + 30600 * kSecond + kSecond / 2, day + 86399 * kSecond + 123456789,
+      day};
+  for (const char* format : {"u", "U", "vu"}) EXPECT_EQ(times({batch({texts("x", format, good)})}), expected) << format;
+  for (const char* bad :
+       {"", "NaT", "2020-01-02T", "2020-01-02X08:30", "2020-01-02T8:30", "2020-01-02T24:00", "2020-01-02T08:60",
+        "2020-01-02T08:30:", "2020-01-02T08:30:00.", "2020-01-02T08:30:00+01:00", "02/01/2020", "2020-01-02T-1:00"}) {
     const auto said = message_of(ErrorCode::COLUMN_TYPE, [&] {
       times({batch({texts("when", "u", {"2020-01-02"})}), batch({texts("when", "u", {"2020-01-02", bad})})});
     });
-    EXPECT_NE(said.find("column \"when\", found \"" + std::string(bad) + "\" at row 2"), std::string::npos)
-        << said;
+    EXPECT_NE(said.find("column \"when\", found \"" + std::string(bad) + "\" at row 2"), std::string::npos) << said;
   }
 }
 
 TEST_F(Ingest, DictionariesOfDates) {
   const Day day = day_from_civil(2020, 1, 2);
-  const auto coded =
-      testing::dictionary<std::int8_t>("x", "c", {1, 0, 1}, texts("", "vu", {"never used", "2020-01-02"}));
+  const auto coded = testing::dictionary<std::int8_t>("x", "c", {1, 0, 1}, texts("", "vu", {"never used", "2020-01-02"}));
   const auto said = message_of(ErrorCode::COLUMN_TYPE, [&] { days({batch({coded})}); });
   EXPECT_NE(said.find("\"never used\" at row 1"), std::string::npos) << said;
   const auto fine =
-      testing::dictionary<std::int8_t>("x", "c", {1, 0, 1}, texts("", "vu", {"never used", "2020-01-02"}))
-          .valid({1, 0, 1});
+      testing::dictionary<std::int8_t>("x", "c", {1, 0, 1}, texts("", "vu", {"never used", "2020-01-02"})).valid({1, 0, 1});
   EXPECT_EQ(days({batch({fine})}), (std::vector<Day>{day, kMissingDay, day}));
-  const auto stamped =
-      testing::dictionary<std::int8_t>("x", "c", {0, 0}, plain<std::int32_t>("", "tdD", {day}));
+  const auto stamped = testing::dictionary<std::int8_t>("x", "c", {0, 0}, plain<std::int32_t>("", "tdD", {day}));
   EXPECT_EQ(days({batch({stamped})}), (std::vector<Day>{day, day}));
 }
 
@@ -273,6 +249,10 @@ TEST_F(Ingest, TypesByName) {
   EXPECT_EQ(name_of("tss:"), "timestamp[s]");
   EXPECT_EQ(name_of("d:10,2"), "decimal(10,2)");
   EXPECT_EQ(name_of("L"), "uint64");
+  EXPECT_EQ(name_of("+l"), "list");
+  EXPECT_EQ(name_of("+s"), "struct");
+  EXPECT_EQ(name_of("tDn"), "duration");
+  EXPECT_EQ(name_of("?"), "Arrow type \"?\"");
   ArrowSchema schema{};
   EXPECT_EQ(describe_type(schema).kind, ArrowKind::other);
 }
@@ -315,8 +295,7 @@ TEST_F(Ingest, AProducersOwnWordsAreKept) {
 }
 
 std::vector<Array> small_signal() {
-  return {plain<std::int64_t>("security_id", "l", {1, 2}),
-          plain<std::int64_t>("date_sig", "tsn:", {kDay, 2 * kDay}),
+  return {plain<std::int64_t>("security_id", "l", {1, 2}), plain<std::int64_t>("date_sig", "tsn:", {kDay, 2 * kDay}),
           plain<double>("signal", "g", {0.5, -0.5})};
 }
 Signal read(std::vector<Array> columns, const std::vector<std::string>& sigvars = {"signal"}) {
@@ -373,13 +352,11 @@ TEST_F(Ingest, SignalOfManyBatchesAndManyValues) {
 TEST_F(Ingest, SignalRefusals) {
   auto columns = small_signal();
   columns[2].name = "sig";
-  EXPECT_EQ(
-      message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }),
-      "UNKNOWN_COLUMN: expected a column \"signal\", found security_id, date_sig, sig. Pass sigvar=\"sig\".");
+  EXPECT_EQ(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }),
+            "UNKNOWN_COLUMN: expected a column \"signal\", found security_id, date_sig, sig. Pass sigvar=\"sig\".");
   columns = small_signal();
   columns[0].name = "id";
-  EXPECT_NE(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }).find("\"security_id\""),
-            std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }).find("\"security_id\""), std::string::npos);
   columns = small_signal();
   columns[0] = plain<double>("security_id", "g", {1.0, 2.0});
   const auto said = message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); });
@@ -393,8 +370,7 @@ TEST_F(Ingest, SignalRefusals) {
   EXPECT_NE(message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); }).find("date_sig"), std::string::npos);
   columns = small_signal();
   columns[2].format = "d:10,2";
-  EXPECT_NE(message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); }).find("decimal(10,2)"),
-            std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); }).find("decimal(10,2)"), std::string::npos);
   columns = small_signal();
   columns[2].format = "b";
   message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); });

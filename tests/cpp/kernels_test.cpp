@@ -18,7 +18,8 @@ std::vector<double> make_slots() {
   return slots;
 }
 
-RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ()) {
+RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ())
+{
   const auto slots = make_slots();
   std::vector<double> expected;
   std::vector<RowIndex> expected_rows;
@@ -38,7 +39,8 @@ RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ()) {
   RC_ASSERT(rows == expected_rows);
 }
 
-RC_GTEST_PROP(Kernels, BracketsCountAndCollect, ()) {
+RC_GTEST_PROP(Kernels, BracketsCountAndCollect, ())
+{
   const auto slots = make_slots();
   const double a = *rc::gen::inRange(-21, 21), b = *rc::gen::inRange(-21, 21);
   const Brackets brackets{a, a + 3, b, b + 5};
@@ -62,7 +64,8 @@ RC_GTEST_PROP(Kernels, BracketsCountAndCollect, ()) {
   RC_ASSERT(high == expected_high);
 }
 
-RC_GTEST_PROP(Kernels, OuterRowsAreThoseBeyondTheCuts, ()) {
+RC_GTEST_PROP(Kernels, OuterRowsAreThoseBeyondTheCuts, ())
+{
   const auto slots = make_slots();
   const double low = *rc::gen::inRange(-21, 0), high = *rc::gen::inRange(0, 21);
   std::vector<RowIndex> expected, rows(slots.size() + kKernelPadding);

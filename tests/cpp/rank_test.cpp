@@ -35,7 +35,8 @@ std::vector<std::int8_t> sides(const std::vector<double>& s, const RunConfig& co
   return out;
 }
 
-RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ()) {
+RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ())
+{
   const auto coarse = *rc::gen::container<std::vector<int>>(rc::gen::inRange(-6, 6));
   const std::vector<double> s(coarse.begin(), coarse.end());
   RunConfig config;
@@ -45,7 +46,8 @@ RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ()) {
   RC_ASSERT(sides(s, config) == sides_by_the_rule(s, a, b));
 }
 
-RC_GTEST_PROP(Rank, SidesFollowTheRuleWithoutTies, ()) {
+RC_GTEST_PROP(Rank, SidesFollowTheRuleWithoutTies, ())
+{
   const auto whole = *rc::gen::unique<std::vector<int>>(rc::gen::arbitrary<int>());
   std::vector<double> s(whole.begin(), whole.end());
   RunConfig config;
@@ -55,7 +57,8 @@ RC_GTEST_PROP(Rank, SidesFollowTheRuleWithoutTies, ()) {
   RC_ASSERT(sides(s, config) == sides_by_the_rule(s, a, b));
 }
 
-RC_GTEST_PROP(Rank, AGuessNeverChangesTheAnswer, ()) {
+RC_GTEST_PROP(Rank, AGuessNeverChangesTheAnswer, ())
+{
   // Long enough for the guess to be used; coarse enough for ties at the cuts.
   const auto coarse = *rc::gen::container<std::vector<int>>(500, rc::gen::inRange(-80, 80));
   const std::vector<double> s(coarse.begin(), coarse.end());
@@ -68,16 +71,15 @@ RC_GTEST_PROP(Rank, AGuessNeverChangesTheAnswer, ()) {
   RC_ASSERT(guessed.n_names == exact.n_names);
 }
 
-RC_GTEST_PROP(Rank, IncreasingTransformKeepsTheBook, ()) {
+RC_GTEST_PROP(Rank, IncreasingTransformKeepsTheBook, ())
+{
   const auto whole = *rc::gen::container<std::vector<int>>(rc::gen::inRange(-300, 300));
   std::vector<double> s(whole.begin(), whole.end()), t;
   for (const double x : s) t.push_back(std::exp(x / 50.0));
   RC_ASSERT(sides(s, {}) == sides(t, {}));
 }
 
-TEST(Rank, AllTiedIsFlatAtTenNinety) {
-  EXPECT_EQ(sides(std::vector<double>(20, 1.5), {}), std::vector<std::int8_t>(20, 0));
-}
+TEST(Rank, AllTiedIsFlatAtTenNinety) { EXPECT_EQ(sides(std::vector<double>(20, 1.5), {}), std::vector<std::int8_t>(20, 0)); }
 
 TEST(Rank, OneNameIsLongOrFlat) {
   EXPECT_EQ(sides({1.0}, {}), std::vector<std::int8_t>{1});  // 100 > 90

@@ -61,22 +61,19 @@ TEST(ExchangeCalendar, HolidaysOfKnownYears) {
   std::vector<std::string> closed;
   for (Day day = day_from_civil(2020, 1, 1); day <= day_from_civil(2022, 12, 31); ++day)
     if (synthetic::is_holiday(day)) closed.push_back(format_day(day));
-  EXPECT_EQ(closed, (std::vector<std::string>{
-                        "2020-01-01", "2020-01-20", "2020-02-17", "2020-04-10", "2020-05-25", "2020-07-03",
-                        "2020-09-07", "2020-11-26", "2020-12-25", "2021-01-01", "2021-01-18", "2021-02-15",
-                        "2021-04-02", "2021-05-31", "2021-07-05", "2021-09-06", "2021-11-25", "2021-12-24",
-                        "2022-01-17", "2022-02-21", "2022-04-15", "2022-05-30", "2022-06-20", "2022-07-04",
-                        "2022-09-05", "2022-11-24", "2022-12-26"}));
+  EXPECT_EQ(closed, (std::vector<std::string>{"2020-01-01", "2020-01-20", "2020-02-17", "2020-04-10", "2020-05-25", "2020-07-03",
+                                              "2020-09-07", "2020-11-26", "2020-12-25", "2021-01-01", "2021-01-18", "2021-02-15",
+                                              "2021-04-02", "2021-05-31", "2021-07-05", "2021-09-06", "2021-11-25", "2021-12-24",
+                                              "2022-01-17", "2022-02-21", "2022-04-15", "2022-05-30", "2022-06-20", "2022-07-04",
+                                              "2022-09-05", "2022-11-24", "2022-12-26"}));
   const auto days = synthetic::trading_days(day_from_civil(2020, 1, 1), day_from_civil(2021, 12, 31));
   EXPECT_EQ(days.size(), 505U);
   EXPECT_EQ(format_day(days.front()), "2020-01-02");
 }
 
 TEST(PortableMath, CloseToTheLibrarys) {
-  for (double x = -30.0; x <= 30.0; x += 0.137)
-    EXPECT_NEAR(synthetic::portable_exp(x) / std::exp(x), 1.0, 1e-12) << x;
-  for (double x = 1e-12; x < 1e13; x *= 1.371)
-    EXPECT_NEAR(synthetic::portable_log(x), std::log(x), 1e-10) << x;
+  for (double x = -30.0; x <= 30.0; x += 0.137) EXPECT_NEAR(synthetic::portable_exp(x) / std::exp(x), 1.0, 1e-12) << x;
+  for (double x = 1e-12; x < 1e13; x *= 1.371) EXPECT_NEAR(synthetic::portable_log(x), std::log(x), 1e-10) << x;
 }
 
 TEST(PortableMath, DrawsHaveTheirMoments) {
@@ -135,8 +132,7 @@ TEST(Synthetic, RowsAreDateMajorAndUnique) {
   const SyntheticMarket market = make_synthetic_market(small_options());
   const auto ids = column(*market.panel, "security_id"), dates = column(*market.panel, "date");
   for (std::size_t row = 1; row < ids.size(); ++row)
-    ASSERT_TRUE(dates[row] > dates[row - 1] || (dates[row] == dates[row - 1] && ids[row] > ids[row - 1]))
-        << row;
+    ASSERT_TRUE(dates[row] > dates[row - 1] || (dates[row] == dates[row - 1] && ids[row] > ids[row - 1])) << row;
   EXPECT_EQ(std::set<double>(dates.begin(), dates.end()).size(), market.dates.size());
   EXPECT_EQ(dates.front(), market.dates.front());
   EXPECT_NEAR(static_cast<double>(ids.size()) / static_cast<double>(market.dates.size()), 300.0, 30.0);
@@ -182,8 +178,7 @@ TEST(Synthetic, ReturnsPricesAndGapsAgree) {
 
 TEST(Synthetic, CapsFollowTheDaysRanks) {
   const SyntheticMarket market = make_synthetic_market(small_options());
-  const auto dates = column(*market.panel, "date"), caps = column(*market.panel, "cap"),
-             mcap = column(*market.panel, "mcap");
+  const auto dates = column(*market.panel, "date"), caps = column(*market.panel, "cap"), mcap = column(*market.panel, "mcap");
   double count[4] = {}, all = 0.0;
   double least_large = std::numeric_limits<double>::infinity(), most_small = 0.0;
   for (std::size_t row = 0; row < dates.size() && dates[row] == dates[0]; ++row) {
@@ -202,10 +197,9 @@ TEST(Synthetic, CapsFollowTheDaysRanks) {
 TEST(Synthetic, ColumnsAreThoseOfTheMethodologyWithAFewHoles) {
   const SyntheticMarket market = make_synthetic_market(small_options());
   EXPECT_EQ(market.panel->column_names(),
-            (std::vector<std::string>{"security_id", "date",        "ret",        "resret",   "openret",
-                                      "resopenret",  "mcap",        "adv",        "vol",      "close_adj",
-                                      "cap",         "industry_id", "sector_id",  "size",     "value",
-                                      "growth",      "leverage",    "volatility", "momentum", "yield"}));
+            (std::vector<std::string>{"security_id", "date",   "ret",       "resret",     "openret",     "resopenret", "mcap",
+                                      "adv",         "vol",    "close_adj", "cap",        "industry_id", "sector_id",  "size",
+                                      "value",       "growth", "leverage",  "volatility", "momentum",    "yield"}));
   for (const std::string& name : market.panel->column_names()) {
     const auto values = column(*market.panel, name);
     const double missing = share_missing(values);
@@ -250,13 +244,11 @@ TEST(Synthetic, TheSignalSeesTheDayAfterTheTradeAndNoFurther) {
       ++missing;
       continue;
     }
-    if (i > 0 && market.signal_security_id[i] == market.signal_security_id[i - 1] &&
-        !std::isnan(market.signal[i - 1])) {
+    if (i > 0 && market.signal_security_id[i] == market.signal_security_id[i - 1] && !std::isnan(market.signal[i - 1])) {
       drift += s * market.signal[i - 1];
       previous_square += market.signal[i - 1] * market.signal[i - 1];
     }
-    const auto found = return_of.find(
-        {static_cast<int>(market.signal_security_id[i]), day_number[market.signal_date[i]] + 2});
+    const auto found = return_of.find({static_cast<int>(market.signal_security_id[i]), day_number[market.signal_date[i]] + 2});
     if (found == return_of.end()) continue;
     sxy += s * found->second;
     sxx += s * s;

@@ -42,9 +42,9 @@ TEST(Dates, TextAndBack) {
 
 TEST(Dates, TextsThatAreNoDates) {
   Day day = 0;
-  for (const char* text : {"", "2020-1-2", "2020-02-30", "2021-02-29", "2020-13-01", "2020-00-10",
-                           "2020-01-00", "2020-01-32", "2020/01/02", "20200102", "2020-01-02 ",
-                           "2020-01-02T00:00:00", " 020-01-02", "-020-01-02", "2020-+1-02"})
+  for (const char* text :
+       {"", "2020-1-2", "2020-02-30", "2021-02-29", "2020-13-01", "2020-00-10", "2020-01-00", "2020-01-32", "2020/01/02",
+        "20200102", "2020-01-02 ", "2020-01-02T00:00:00", " 020-01-02", "-020-01-02", "2020-+1-02"})
     EXPECT_FALSE(parse_day(text, day)) << text;
 }
 
@@ -70,8 +70,7 @@ TEST(Errors, MessageBeginsWithTheName) {
   const Error error(ErrorCode::INVALID_VALUE, "expected 1, found 2 in \"lag\". Change it.");
   EXPECT_STREQ(error.what(), "INVALID_VALUE: expected 1, found 2 in \"lag\". Change it.");
   EXPECT_EQ(error.code(), ErrorCode::INVALID_VALUE);
-  EXPECT_STREQ(Error(ErrorCode::NO_SNAPSHOTS, "No snapshots found in snapshots/.").what(),
-               "No snapshots found in snapshots/.");
+  EXPECT_STREQ(Error(ErrorCode::NO_SNAPSHOTS, "No snapshots found in snapshots/.").what(), "No snapshots found in snapshots/.");
 }
 
 }  // namespace

@@ -41,7 +41,10 @@ TEST(Workers, FirstFailureEndsTheCall) {
 TEST(Workers, BetweenMayEndTheCall) {
   std::atomic<int> started{0};
   EXPECT_THROW(parallel_for(
-                   1, 1000, [&](int, int) { ++started; }, [&] { if (started == 10) throw std::runtime_error("stop"); }),
+                   1, 1000, [&](int, int) { ++started; },
+                   [&] {
+                     if (started == 10) throw std::runtime_error("stop");
+                   }),
                std::runtime_error);
   EXPECT_EQ(started, 10);
 }
@@ -50,8 +53,7 @@ TEST(Workers, CallsFromManyThreadsDoNotWaitForEachOther) {
   std::atomic<std::int64_t> sum{0};
   {
     std::vector<std::jthread> callers;
-    for (int c = 0; c < 8; ++c)
-      callers.emplace_back([&] { parallel_for(4, 200, [&](int task, int) { sum += task; }); });
+    for (int c = 0; c < 8; ++c) callers.emplace_back([&] { parallel_for(4, 200, [&](int task, int) { sum += task; }); });
   }
   EXPECT_EQ(sum, 8 * 199 * 100);
 }

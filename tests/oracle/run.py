@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .align import Refused as OracleRefused
 from .align import align
 from .book import residualize, sides_of, weights_of
 from .panel import EXPOSURES, Panel, value
@@ -200,7 +199,7 @@ def analyse(cfg, panel, r, names, s, asof, returns, ic_rows, bin_rows, coverage_
         known = [k for k, x in enumerate(returns) if x is not None]
         a = pd.Series([s[k] for k in known])
         b = pd.Series([returns[k] for k in known], dtype=float)
-        if len(known) >= 10 and a.nunique() > 1 and b.nunique() > 1:
+        if len(known) >= 10 and a.min() < a.max() and b.min() < b.max():
             ic_rows.append((date, a.rank().corr(b.rank()), len(known)))
     if "fractile" in cfg["analysis"]:
         ranks = pd.Series(s).rank().to_numpy()

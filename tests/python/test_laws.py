@@ -95,7 +95,9 @@ def test_sides_sum_to_one_and_net_is_gross_less_cost(service, panel, options, se
 
 
 @pytest.mark.parametrize("day", [12, 25, 38])
-@pytest.mark.parametrize("options", [{}, {"weight": "value", "byvar_list": ["overall", "cap"]}, {"resid": "all"}, {"hold_days": 3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"weight": "value", "byvar_list": ["overall", "cap"]}, {"resid": "all"}, {"hold_days": 3}]
+)
 def test_the_future_changes_nothing_before_it(root, panel, service, day, options):
     dates = np.sort(panel["date"].unique())
     rng = np.random.default_rng(day)

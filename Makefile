@@ -1,0 +1,43 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+PYTHON := .venv/bin/python
+SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format bench sanitize clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: ## Install Debian packages (root or sudo) and the Python environment .venv
+	@tools/setup.sh
+
+build: setup ## Build everything and install it into .venv
+	@tools/build.sh
+
+demo: build ## Make the synthetic market, backtest its signal and show the result
+	@.venv/bin/fractile demo
+
+test: build ## Run all tests, C++ and Python
+	@ctest --test-dir build/release --output-on-failure -j2 | tail -n 15
+	@$(PYTHON) -m pytest -q
+
+lint: setup ## Check formats, types and the rules of the house
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/clang-format --dry-run -Werror $(SOURCES)
+	@$(PYTHON) -m mypy
+	@tools/check_engine_includes.sh
+
+format: setup ## Format all sources
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+	@.venv/bin/clang-format -i $(SOURCES)
+
+bench: build ## Measure runs on the demo market, answers checked
+	@$(PYTHON) bench/run.py
+
+sanitize: setup ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --preset asan >/dev/null && cmake --build build/asan && ctest --test-dir build/asan --output-on-failure
+
+clean: ## Remove what was built (not .venv, not snapshots)
+	@rm -rf build

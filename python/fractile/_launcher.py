@@ -1,0 +1,12 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The console script `fractile`: hands over to the executable inside the package."""
+
+import os
+import pathlib
+import sys
+
+
+def main() -> None:
+    """Replaces this process by the executable."""
+    path = pathlib.Path(__file__).parent / "_bin" / "fractile"
+    os.execv(path, ["fractile", *sys.argv[1:]])

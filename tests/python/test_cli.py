@@ -1,0 +1,169 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The command line, run as users do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import fractile
+import pandas as pd
+import pytest
+from oracle.markets import make_panel, make_signal
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli")
+    panel = make_panel(4)
+    panel.to_csv(path / "panel.csv", index=False)
+    panel.to_parquet(path / "panel.parquet", index=False)
+    rows = make_signal(panel, 4, messy=False)
+    rows.to_parquet(path / "signal.parquet", index=False)
+    rows.rename(columns={"signal": "alpha"}).to_csv(path / "alpha.csv", index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(executable, folder):
+    def call(*arguments: str, status: int = 0, env: dict | None = None) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [executable, *map(str, arguments)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={"PATH": "/usr/bin", **(env or {})},
+        )
+        assert done.returncode == status, done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def snapshot(run):
+    run("snapshot", "create", "v1", "--panel", "panel.parquet", "--dtype", "both")
+    return "v1"
+
+
+def test_version_and_help(run):
+    assert run("--version").stdout.startswith("fractile 0.")
+    assert "snapshot" in run("--help").stdout
+    help_text = run("run", "--help").stdout
+    for flag in ("--byvar-list", "--from-open", "--no-from-open", "--tc-level", "--universe", "--threads"):
+        assert flag in help_text
+
+
+def test_snapshot_commands(run, snapshot):
+    assert "every hash fits" in run("snapshot", "verify", "v1").stdout
+    assert "v1" in run("snapshot", "list").stdout
+    assert json.loads(run("snapshot", "show", "v1").stdout)["id"] == "v1"
+    run("snapshot", "create", "v0", "--panel", "panel.csv", "--root", "other")
+    assert "removed" in run("snapshot", "remove", "v0", "--root", "other").stdout
+    assert "No snapshots found in other/" in run("snapshot", "list", "--root", "other", status=1).stderr
+    assert "SNAPSHOT_EXISTS" in run("snapshot", "create", "v1", "--panel", "panel.csv", status=1).stderr
+    assert "SNAPSHOT_NOT_FOUND" in run("snapshot", "verify", "v9", status=1).stderr
+    assert "nothing.parquet" in run("snapshot", "create", "v2", "--panel", "nothing.parquet", status=1).stderr
+
+
+def test_run_gives_the_bits_of_python(run, snapshot, folder):
+    options = {
+        "byvar_list": ["overall", "month", "cap"],
+        "fractile": (20, 80),
+        "weight": "value",
+        "mincos": 2,
+        "tc_level": {"big": 1, "median": 3, "small": 7},
+        "universe": {"cap": [1, 2, 3]},
+        "analysis": ["ic"],
+    }
+    service = fractile.BacktestService.get("v1", root=folder / "snapshots", compact=False)
+    want = service.run(folder / "alpha.csv", sigvar="alpha", **options)
+    arguments = [
+        "run",
+        "alpha.csv",
+        "--sigvar",
+        "alpha",
+        "--no-compact",
+        "--byvar-list",
+        "overall,month,cap",
+        "--fractile",
+        "20,80",
+    ]
+    arguments += ["--weight", "value", "--mincos", "2", "--tc-level", "big=1,median=3,small=7", "--analysis", "ic"]
+    arguments += ["--universe", '{"cap": [1, 2, 3]}']
+    body = json.loads(run(*arguments, "--format", "json").stdout)
+    assert body["run_id"] == want.run_id
+    assert [row["ret"] for row in body["daily"]] == list(want.daily["ret"])
+    assert body["summary"][0]["sharpe_ret"] == want.sharpe
+    run(*arguments, "--out", "tables")
+    for extension, read in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
+        daily = read(folder / "tables" / f"daily.{extension}")
+        assert list(daily["ret"]) == list(want.daily["ret"])
+        summary = read(folder / "tables" / f"summary.{extension}")
+        assert list(summary.columns) == list(want.summary.columns)
+    assert json.loads((folder / "tables" / "manifest.json").read_text())["run_id"] == want.run_id
+    assert (folder / "tables" / "ic.csv").exists()
+    assert run(*arguments, "--format", "csv").stdout.splitlines()[0] == ",".join(want.summary.columns)
+    table = run(*arguments)
+    assert "sharpe_ret" in table.stdout
+    assert want.run_id in table.stderr
+
+
+def test_suite_and_batch(run, snapshot, folder):
+    suite = run("suite", "signal.parquet", "--lags", "0,1", "--resid-modes", "off,industry", "--mincos", "2").stdout
+    assert [line for line in suite.splitlines() if line.startswith("lag")] == [
+        "lag0_residoff",
+        "lag0_residindustry",
+        "lag1_residoff",
+        "lag1_residindustry",
+    ]
+    (folder / "many").mkdir()
+    for name in ("a", "b"):
+        pd.read_parquet(folder / "signal.parquet").to_csv(folder / "many" / f"{name}.csv", index=False)
+    assert "a\n" in run("batch", "many", "--mincos", "2").stdout
+    (folder / "many" / "c.csv").write_text("nothing\n1\n")
+    assert "c.csv: UNKNOWN_COLUMN" in run("batch", "many", "--mincos", "2", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "SIGNAL"),
+        (["run", "signal.parquet", "--wieght", "value"], "wieght"),
+        (["run", "signal.parquet", "--weight", "vlaue"], 'Did you mean "value"'),
+        (["run", "signal.parquet", "--lag", "x"], "whole number"),
+        (["run", "signal.parquet", "--universe", "cap"], "universe"),
+        (["run", "signal.parquet", "--start-date", "soon"], "start_date"),
+        (["nothing"], "nothing"),
+        ([], "subcommand"),
+    ],
+)
+def test_wrong_usage_is_status_2(run, snapshot, arguments, words):
+    assert words in run(*arguments, status=2).stderr
+
+
+def test_configuration_precedence(run, snapshot, folder):
+    path = folder / "config.yaml"
+    path.write_text("snapshot: v1\ndefaults:\n  mincos: 2\n  lag: 1\n  resid: off\n  byvar_list: [overall, year]\n")
+
+    def config(*arguments: str, env: dict | None = None) -> dict:
+        return json.loads(run("run", "signal.parquet", "--format", "json", *arguments, env=env).stdout)["config"]
+
+    assert config("--config", path)["lag"] == 1
+    assert config("--config", path)["byvar_list"] == ["overall", "year"]
+    assert config(env={"FRACTILE_CONFIG": str(path), "FRACTILE_DEFAULTS_LAG": "2"})["lag"] == 2
+    assert config("--lag", "3", env={"FRACTILE_CONFIG": str(path), "FRACTILE_DEFAULTS_LAG": "2"})["lag"] == 3
+    path.write_text("snapshot: v1\ndefaults:\n  mincoss: 2\n")
+    error = run("run", "signal.parquet", "--config", path, status=2).stderr
+    assert "line 3" in error
+    assert 'did you mean "mincos"' in error
+    assert "nowhere.yaml" in run("run", "signal.parquet", "--config", "nowhere.yaml", status=2).stderr
+
+
+def test_demo_ends_with_a_summary(executable, demo_folder):
+    done = subprocess.run([executable, "demo"], cwd=demo_folder, capture_output=True, text=True, check=True)
+    assert "overall" in done.stdout
+    assert "sharpe_ret" in done.stdout
+    assert "Load " in done.stdout
+    assert "run " in done.stdout
+    assert done.stderr == ""  # nothing is made twice

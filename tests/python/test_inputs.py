@@ -1,0 +1,132 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Every form of a signal gives the same run; wrong types are refused naming column, type and remedy."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+
+import fractile
+import numpy as np
+import pandas as pd
+import pytest
+from oracle.markets import add_avail, make_panel, make_signal
+
+pa = pytest.importorskip("pyarrow")
+pl = pytest.importorskip("polars")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    root = tmp_path_factory.mktemp("inputs")
+    fractile.create_snapshot("v1", make_panel(5), root=root)
+    return fractile.BacktestService.get("v1", root=root)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    frame = add_avail(make_signal(make_panel(5), 5, messy=False), 5, times=True)
+    frame.loc[frame.index[::50], "signal"] = np.nan
+    return frame
+
+
+def ipc(table: pa.Table, kind: str, compression: str | None = None) -> bytes:
+    sink = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    new = pa.ipc.new_stream if kind == "stream" else pa.ipc.new_file
+    with new(sink, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=500)
+    return sink.getvalue()
+
+
+FORMS = {
+    "pandas_ns": lambda f, d: f.astype({"date_sig": "datetime64[ns]", "date_avail": "datetime64[ns]"}),
+    "pandas_s": lambda f, d: f.astype({"date_sig": "datetime64[s]"}),
+    "pandas_int32": lambda f, d: f.astype({"security_id": "int32"}),
+    "pandas_int16": lambda f, d: f.astype({"security_id": "int16"}),
+    "pandas_nullable": lambda f, d: f.astype({"security_id": "Int64", "signal": "Float64"}),
+    "pandas_arrow": lambda f, d: f.convert_dtypes(dtype_backend="pyarrow").astype({"date_sig": "timestamp[us][pyarrow]"}),
+    "pandas_index": lambda f, d: f.set_index(["date_sig", "security_id"]),
+    "pandas_text_dates": lambda f, d: f.assign(date_sig=f["date_sig"].dt.strftime("%Y-%m-%d")),
+    "pandas_object_dates": lambda f, d: f.assign(date_sig=pd.Series(f["date_sig"].dt.date, dtype=object)),
+    "pandas_zone": lambda f, d: f.assign(
+        date_sig=f["date_sig"].dt.tz_localize("America/New_York"), date_avail=f["date_avail"].dt.tz_localize("America/New_York")
+    ),
+    "pandas_categorical": lambda f, d: f.assign(security_id=f["security_id"].astype("category")),
+    "pandas_more_columns": lambda f, d: f.assign(other="x"),
+    "pandas_strided": lambda f, d: pd.concat([f, f]).iloc[::1].head(len(f)),
+    "polars": lambda f, d: pl.from_pandas(f),
+    "polars_date": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_sig").cast(pl.Date)),
+    "polars_text": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_sig").dt.strftime("%Y-%m-%d")),
+    "polars_zone": lambda f, d: pl.from_pandas(f).with_columns(
+        pl.col("date_sig").dt.replace_time_zone("Asia/Tokyo"), pl.col("date_avail").dt.replace_time_zone("Asia/Tokyo")
+    ),
+    "table": lambda f, d: pa.Table.from_pandas(f, preserve_index=False),
+    "table_chunks": lambda f, d: pa.concat_tables(
+        [pa.Table.from_pandas(f.iloc[:700], preserve_index=False), pa.Table.from_pandas(f.iloc[700:], preserve_index=False)]
+    ),
+    "table_slice": lambda f, d: pa.Table.from_pandas(pd.concat([f.head(3), f]), preserve_index=False).slice(3),
+    "table_date32": lambda f, d: pa.Table.from_pandas(f, preserve_index=False).set_column(
+        1, "date_sig", pa.array(f["date_sig"].dt.date, pa.date32())
+    ),
+    "table_date64": lambda f, d: pa.Table.from_pandas(f, preserve_index=False).set_column(
+        1, "date_sig", pa.array(f["date_sig"].dt.date, pa.date64())
+    ),
+    "table_dictionary": lambda f, d: pa.Table.from_pandas(
+        f.assign(date_sig=f["date_sig"].dt.strftime("%Y-%m-%d").astype("category")), preserve_index=False
+    ),
+    "record_batch": lambda f, d: pa.RecordBatch.from_pandas(f, preserve_index=False),
+    "reader": lambda f, d: pa.Table.from_pandas(f, preserve_index=False).to_reader(max_chunksize=300),
+    "numpy": lambda f, d: {c: f[c].to_numpy() for c in f},
+    "ipc_stream": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "stream"),
+    "ipc_file": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "file"),
+    "ipc_zstd": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "stream", "zstd"),
+    "ipc_lz4": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "file", "lz4"),
+    "parquet": lambda f, d: (f.to_parquet(d / "s.parquet"), d / "s.parquet")[1],
+    "csv": lambda f, d: (f.to_csv(d / "s.csv", index=False), str(d / "s.csv"))[1],
+    "feather": lambda f, d: (f.reset_index(drop=True).to_feather(d / "s.feather"), d / "s.feather")[1],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_the_same_run(service, rows, tmp_path, form):
+    want = service.run(rows, mincos=2)
+    got = service.run(FORMS[form](rows, tmp_path), mincos=2)
+    assert got.run_id == want.run_id
+    pd.testing.assert_frame_equal(got.daily, want.daily, check_exact=True)
+    pd.testing.assert_frame_equal(got.summary, want.summary, check_exact=True)
+
+
+def test_duckdb_relation(service, rows):
+    duckdb = pytest.importorskip("duckdb")
+    relation = duckdb.sql("select * from rows")
+    assert service.run(relation, mincos=2).run_id == service.run(rows, mincos=2).run_id
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda f: f.rename(columns={"signal": "sig"}), "UNKNOWN_COLUMN", 'sigvar="sig"'),
+        (lambda f: f.drop(columns="security_id"), "UNKNOWN_COLUMN", '"security_id"'),
+        (lambda f: f.astype({"security_id": "float64"}), "COLUMN_TYPE", "Int64"),
+        (lambda f: f.assign(security_id="AAPL"), "COLUMN_TYPE", "security_id"),
+        (lambda f: f.assign(signal="high"), "COLUMN_TYPE", "signal"),
+        (lambda f: f.assign(signal=True), "COLUMN_TYPE", "bool"),
+        (lambda f: f.assign(date_sig=20200102), "COLUMN_TYPE", "to_datetime"),
+        (lambda f: f.assign(date_sig="01/02/2020x"), "COLUMN_TYPE", "ISO"),
+        (lambda f: f.head(0), "EMPTY_SIGNAL", "found 0"),
+        (lambda f: pl.from_pandas(f).lazy(), "COLUMN_TYPE", "collect()"),
+        (lambda f: pl.from_pandas(f).with_columns(pl.col("signal").cast(pl.Decimal(10, 2))), "COLUMN_TYPE", "signal"),
+        (lambda f: pl.from_pandas(f).with_columns(pl.lit(dt.time(9)).alias("date_sig")), "COLUMN_TYPE", "date_sig"),
+        (lambda f: 7, "COLUMN_TYPE", "int"),
+        (lambda f: b"no arrow at all", "UNREADABLE_SIGNAL", "arrow"),
+        (lambda f: "no/such/file.parquet", "UNREADABLE_SIGNAL", "no/such/file.parquet"),
+        (lambda f: "signal.xls", "UNREADABLE_SIGNAL", ".parquet"),
+        (lambda f: f.assign(security_id=np.uint64(2**63 + 5)), "COLUMN_TYPE", "9223372036854775813"),
+    ],
+)
+def test_wrong_input_is_refused(service, rows, change, code, words):
+    with pytest.raises(fractile.SignalError) as error:
+        service.run(change(rows), mincos=2)
+    assert error.value.code == code
+    assert words in str(error.value)

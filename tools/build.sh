@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#
+# Builds the preset "release" and installs it into .venv, so that `import fractile`, `from api import
+# BacktestService` and .venv/bin/fractile work. Needs tools/setup.sh before it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -f build/release/build.ninja -a -f build/release/CMakeCache.txt ] || cmake --preset release >build.configure.log 2>&1 || { cat build.configure.log; exit 1; }
+rm -f build.configure.log
+cmake --build build/release
+site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+# Files that are no longer in the tree must not stay importable.
+find "$site/fractile" "$site/api" -name '*.py' -delete 2>/dev/null || true
+cmake --install build/release --component python --prefix "$site" >/dev/null
+ln -sfn "$site/fractile/_bin/fractile" .venv/bin/fractile

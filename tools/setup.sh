@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#
+# Sets a machine up to build and test fractile: Debian packages (with apt, as root or through sudo)
+# and the Python environment .venv. Does nothing, quickly, where all is in place.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '== %s\n' "$*"; }
+
+missing_packages() {
+  local package
+  while read -r package; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || printf '%s ' "$package"
+  done < tools/apt-packages.txt
+  python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3-venv '
+  python3 -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' 2>/dev/null ||
+    printf 'python3-dev '
+}
+
+install_packages() {
+  local wanted=$1 as_root=""
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null; then
+      as_root=sudo
+    else
+      say "These Debian packages are missing, and neither root nor sudo is at hand to install them: $wanted"
+      exit 1
+    fi
+  fi
+  say "Installing Debian packages: $wanted"
+  $as_root apt-get -o DPkg::Lock::Timeout=200 update -q >/dev/null
+  # shellcheck disable=SC2086
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=200 install -q -y --no-install-recommends $wanted >/dev/null
+}
+
+make_environment() {
+  local stamp=.venv/.requirements
+  if [ -x .venv/bin/python ] && cmp -s tools/requirements-dev.txt "$stamp"; then return; fi
+  say "Making the Python environment .venv"
+  local uv
+  uv=$(command -v uv || true)
+  if [ -z "$uv" ]; then
+    [ -x .bootstrap/bin/uv ] || { python3 -m venv .bootstrap && .bootstrap/bin/pip install -q uv; }
+    uv=.bootstrap/bin/uv
+  fi
+  export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_LINK_MODE=copy
+  [ -x .venv/bin/python ] || "$uv" venv -q --python "$(python3 -c 'import sys; print(sys.executable)')" .venv
+  "$uv" pip install -q --python .venv/bin/python -r tools/requirements-dev.txt
+  cp tools/requirements-dev.txt "$stamp"
+}
+
+missing=$(missing_packages)
+[ -z "$missing" ] || install_packages "$missing"
+make_environment
