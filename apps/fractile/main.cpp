@@ -2,12 +2,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string_view>
+#include <vector>
 
 #include "commands.hpp"
+#include "config/options.hpp"
 #include "engine/kernels.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
@@ -25,6 +29,17 @@ void on_interrupt(int) {
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kInterrupted = 130;
 
+/// The parser itself would only say that a command is missing.
+void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string_view> names;
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  for (const CLI::App* command : commands) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    throw Error(ErrorCode::UNKNOWN_OPTION,
+                fmt::format("expected a command, found \"{}\". Did you mean \"{}\"?", argv[1], nearest_name(argv[1], names)));
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"fractile: cross-sectional equity signal backtests at the speed of memory"};
   app.set_version_flag("--version", fmt::format("fractile {} ({}, running {})", kVersion, kBuild, kernel_target()));
@@ -36,6 +51,7 @@ int run(int argc, char** argv) {
   add_suite(app);
   add_batch(app);
   try {
+    refuse_unknown_command(app, argc, argv);
     app.parse(argc, argv);
     return kDone;
   } catch (const CLI::ParseError& error) {

@@ -96,7 +96,9 @@ void Session::add_options(CLI::App& command) {
   command.add_option("--root", root_, "Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots");
   command.add_option("--start-date", start_date_, "First return day, inclusive");
   command.add_option("--end-date", end_date_, "Last return day, inclusive");
-  command.add_flag("--compact,!--no-compact", compact_, "Read float32 where it is stored (default); else float64");
+  command.add_flag_function(
+      "--compact,!--no-compact", [this](std::int64_t count) { compact_ = count > 0; },
+      "Read float32 where it is stored (default); else float64");
   command.add_option("--config", config_path_, "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml");
   command.add_option("--format", format_, "table, json or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))

@@ -56,7 +56,7 @@ def test_python_snippets_run_as_printed(page, demo_folder, monkeypatch, capsys):
             exec(code, scope)
             for name in ("service", "result", "summary", "daily"):
                 if name in scope:
-                    names[name] = scope[name]
+                    names.setdefault(name, scope[name])
         ran += 1
     assert ran >= (3 if page.name == "README.md" else 8)
     assert re.search(r"Sharpe: -?\d+\.\d\d", capsys.readouterr().out)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -257,3 +259,9 @@ def test_compact_reads_float32(root, rows):
 
 def test_dates_may_be_dates(root):
     assert BacktestService.get("v1", pd.Timestamp("2020-01-20"), root=root) is BacktestService.get("v1", "2020-01-20", root=root)
+
+
+def test_the_page_of_errors_lists_the_table():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "errors.md").read_text()
+    for name, number, _, status in _core.ERROR_TABLE:
+        assert re.search(rf"\| `{name}` \| {number} \| \w+ \| {status} \|", page), name
