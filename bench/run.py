@@ -27,17 +27,19 @@ import os, sys
 import numpy, pandas
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+signal = pandas.read_parquet(sys.argv[3])
+signal["date_sig"] = pandas.to_datetime(signal["date_sig"]).astype("datetime64[ns]")
 imports = resident()
 from fractile import BacktestService
 service = BacktestService.get(sys.argv[1], root=sys.argv[2])
 loaded = resident() - imports
-service.run(sys.argv[3])
+service.run(signal)
 print(loaded, resident() - imports)
 """
 
 
 def service_memory(root: pathlib.Path) -> list[float]:
-    """Resident memory of a new process beyond numpy and pandas: after get, and after a run from a file (MB)."""
+    """Resident memory of a new process beyond imports and the signal: after get, and after a run (MB)."""
     command = [sys.executable, "-c", SERVICE_MEMORY, SNAPSHOT, str(root), str(root / f"{SNAPSHOT}-signal.parquet")]
     return [float(x) for x in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
 
@@ -111,7 +113,7 @@ def main() -> None:
             )
     loaded, ran = service_memory(root)
     figures["resident beyond imports, after get (MB)"] = loaded
-    figures["resident beyond imports, after a run from a file, mapped pages included (MB)"] = ran
+    figures["resident beyond imports and signal, after a run, mapped pages included (MB)"] = ran
     figures["signal rows"] = len(signal)
     for name, value in figures.items():
         print(f"{value:12.1f}  {name}")

@@ -12,6 +12,7 @@ namespace fractile {
 void Book::clear() noexcept {
   security.clear();
   row.clear();
+  previous.clear();
   weight.clear();
   n_long = n_short = 0;
 }
@@ -68,7 +69,7 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     sum_short = -book.n_short;
   }
   for (double& w : book.weight) w = w > 0.0 ? w / sum_long : -(w / sum_short);
-  find_securities(book);
+  look_up_rows(book);
   return without_size;
 }
 
@@ -88,13 +89,16 @@ void Weigher::build_equal_book(std::span<const double> slots, RowIndex first, co
   book.weight.resize(n);
   for (std::size_t i = 0; i < n; ++i)
     book.weight[i] = slots[static_cast<std::size_t>(book.row[i] - first)] >= cuts.high ? long_weight : short_weight;
-  find_securities(book);
+  look_up_rows(book);
 }
 
-void Weigher::find_securities(Book& book) const {
+void Weigher::look_up_rows(Book& book) const {
   const SecurityIndex* const security_of_row = market_.security_of_row();
+  const RowIndex* const previous_row = market_.previous_row();
   book.security.resize(book.row.size());
+  book.previous.resize(book.row.size());
   for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = security_of_row[book.row[i]];
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = previous_row[book.row[i]];
 }
 
 void Weigher::clip_side(bool is_long, Book& book) {

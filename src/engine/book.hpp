@@ -15,8 +15,9 @@ namespace fractile {
 /// What one portfolio holds on one day, securities ascending. Empty where it is flat.
 struct Book {
   std::vector<SecurityIndex> security;
-  std::vector<RowIndex> row;   ///< of the return day
-  std::vector<double> weight;  ///< > 0 long, < 0 short
+  std::vector<RowIndex> row;       ///< of the return day
+  std::vector<RowIndex> previous;  ///< the security's row before that, however old; kNoRow where there is none
+  std::vector<double> weight;      ///< > 0 long, < 0 short
   int n_long = 0;
   int n_short = 0;
   bool is_flat() const noexcept { return row.empty(); }
@@ -41,7 +42,7 @@ class Weigher {
 
  private:
   bool has_enough(const Book& book) const noexcept;
-  void find_securities(Book& book) const;
+  void look_up_rows(Book& book) const;
   void clip_side(bool is_long, Book& book);
 
   const Market& market_;

@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/kernels.hpp"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels.cpp"
 #include <hwy/foreach_target.h>
@@ -17,7 +19,7 @@ using Rows = hn::Rebind<std::uint32_t, Doubles>;
 
 // The last few slots of a day go through the same code, from a copy padded with NaN.
 template <class Visit>
-void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
+HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
   const Doubles d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t i = 0;
@@ -30,7 +32,7 @@ void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
 }
 
 template <class Mask>
-std::size_t store_rows(Mask mask, std::size_t i, RowIndex first, RowIndex* out) {
+HWY_INLINE std::size_t store_rows(Mask mask, std::size_t i, RowIndex first, RowIndex* out) {
   const Doubles d;
   const Places dp;
   const Rows dr;
@@ -86,6 +88,24 @@ std::size_t PackOuterRows(const double* slots, std::size_t n, double low, double
   return count;
 }
 
+void SumExposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) {
+  constexpr std::size_t kStride = 8;
+  // Rows lie some cache lines apart, too irregularly for the hardware to foresee.
+  constexpr std::size_t kAhead = 24;
+  const hn::CappedTag<double, kStride> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t k = 0; k < kStride; k += lanes) {
+    auto sum = hn::LoadU(d, sums + k);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (k == 0) __builtin_prefetch(x + static_cast<std::size_t>(rows[std::min(i + kAhead, n - 1)]) * kStride);
+      const auto value = hn::PromoteTo(d, hn::LoadU(df, x + static_cast<std::size_t>(rows[i]) * kStride + k));
+      sum = hn::Add(sum, hn::IfThenElseZero(hn::Eq(value, value), hn::Mul(hn::Set(d, weights[i]), value)));
+    }
+    hn::StoreU(sum, d, sums + k);
+  }
+}
+
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE
@@ -99,6 +119,7 @@ HWY_EXPORT(PackNumbers);
 HWY_EXPORT(PackNumbersAndRows);
 HWY_EXPORT(CountBrackets);
 HWY_EXPORT(PackOuterRows);
+HWY_EXPORT(SumExposures);
 HWY_EXPORT(TargetName);
 
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
@@ -114,6 +135,9 @@ BracketCount count_brackets(const double* slots, std::size_t n, const Brackets& 
 std::size_t pack_outer_rows(const double* slots, std::size_t n, double low, double high, RowIndex first,
                             RowIndex* rows) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackOuterRows)(slots, n, low, high, first, rows);
+}
+void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumExposures)(x, rows, weights, n, sums);
 }
 const char* kernel_target() noexcept { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 

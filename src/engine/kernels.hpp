@@ -35,6 +35,9 @@ BracketCount count_brackets(const double* slots, std::size_t n, const Brackets& 
 /// Places, from `first` on, of slots <= low or >= high; returns how many.
 std::size_t pack_outer_rows(const double* slots, std::size_t n, double low, double high, RowIndex first, RowIndex* rows) noexcept;
 
+/// sums[k] += weights[i] * x[rows[i] * 8 + k] for k = 0 ... 7, i ascending; a missing x adds nothing.
+void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept;
+
 /// The instruction set chosen on this machine, e.g. "AVX3".
 const char* kernel_target() noexcept;
 

@@ -32,13 +32,15 @@ class Performer {
   bool has_exposure(int k) const noexcept { return static_cast<bool>(exposures_[static_cast<std::size_t>(k)]); }
   /// The return that trades earn: ret, or openret with from_open.
   const Reals& ret() const noexcept { return ret_; }
-  DayOutcome perform(const Book& book, DateIndex n) const;
+  DayOutcome perform(const Book& book, DateIndex n);
   /// How many held names have their last row on n while the calendar goes on.
   int count_leavers(const Book& book, DateIndex n) const;
   /// Adds w * exposures of the asof row, missing as 0.
   void add_exposures(RowIndex asof, double w, double* sums) const noexcept;
 
  private:
+  void sum_block(const Book& book, DateIndex n, double* out);
+
   const Market& market_;
   Reals ret_;
   Reals resret_;
@@ -46,6 +48,8 @@ class Performer {
   const float* block_ = nullptr;  // all exposures side by side, float32
   bool has_exposures_ = false;
   bool on_return_day_;
+  std::vector<RowIndex> asof_rows_;
+  std::vector<double> asof_weights_;
 };
 
 }  // namespace fractile

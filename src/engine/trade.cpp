@@ -57,7 +57,7 @@ Trades Trader::trade(const Book& before, const Book& now, DateIndex n) {
     w = 0.0;
     if (change == 0.0) continue;
     const RowIndex row = now.row[i];
-    add_trade(change, on_return_day_ ? row : market_.previous_row()[row], trades);
+    add_trade(change, on_return_day_ ? row : now.previous[i], trades);
   }
   for (std::size_t i = 0; i < before.row.size(); ++i) {
     double& w = weight_before_[static_cast<std::size_t>(before.security[i])];
