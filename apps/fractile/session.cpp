@@ -130,6 +130,18 @@ void Session::read_config_file() {
   if (!compact_) compact_ = file.compact;
 }
 
+/// A group that a default names is left out where the snapshot lacks it; one that was asked for is refused.
+void Session::drop_absent_default_groups() {
+  const auto found = options_.find("byvar_list");
+  if (found == options_.end() || given_.contains("byvar_list")) return;
+  Json kept = Json::array();
+  for (const Json& byvar : Json::parse(found->second)) {
+    const bool is_calendar = byvar == "overall" || byvar == "year" || byvar == "quarter" || byvar == "month";
+    if (is_calendar || backtester_->view().snapshot->find_column(byvar.get<std::string>())) kept.push_back(byvar);
+  }
+  found->second = kept.dump();
+}
+
 void Session::open() {
   read_config_file();
   for (const auto& [name, text] : given_) options_[name] = to_json(*find_option(name), text);
@@ -141,6 +153,7 @@ void Session::open() {
   backtester_ = std::make_unique<Backtester>(make_view(Snapshot::open(root, id), to_day(start_date_, "start_date"),
                                                        to_day(end_date_, "end_date"), compact_.value_or(true)));
   load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  drop_absent_default_groups();
 }
 
 RunConfig Session::config(const std::map<std::string, std::string>& replaced) const {

@@ -30,6 +30,7 @@ class Session {
 
  private:
   void read_config_file();
+  void drop_absent_default_groups();
 
   std::map<std::string, std::string> given_;    ///< run options as typed, by name
   std::map<std::string, std::string> options_;  ///< run options as JSON, by name

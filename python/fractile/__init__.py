@@ -2,6 +2,8 @@
 """Cross-sectional equity signal backtests at the speed of memory."""
 
 from fractile._core import VERSION as __version__
+from fractile.client import BacktestClient, quick_backtest
+from fractile.config import ServiceConfig
 from fractile.errors import (
     ConfigError,
     FractileError,
@@ -15,11 +17,13 @@ from fractile.service import BacktestService, get_service
 from fractile.snapshots import create_snapshot, list_snapshots, open_snapshot, remove_snapshot, verify_snapshot
 
 __all__ = [
+    "BacktestClient",
     "BacktestResult",
     "BacktestService",
     "ConfigError",
     "FractileError",
     "ServerError",
+    "ServiceConfig",
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",
@@ -28,6 +32,7 @@ __all__ = [
     "get_service",
     "list_snapshots",
     "open_snapshot",
+    "quick_backtest",
     "remove_snapshot",
     "verify_snapshot",
 ]

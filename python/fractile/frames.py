@@ -185,7 +185,7 @@ def _extension_dates(name: str, series: Any, remedy: str) -> np.ndarray:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return np.asarray(series.dt.tz_localize(None).to_numpy())
     if pd.api.types.is_string_dtype(dtype):
-        return _text_dates(name, np.asarray(series.to_numpy(dtype=object, na_value=None)), remedy)
+        return _text_dates(name, series, remedy)
     if str(dtype).startswith(("timestamp", "date")):
         series = pd.to_datetime(series.astype("object"), errors="coerce")
         if getattr(series.dt, "tz", None) is not None:
@@ -194,12 +194,20 @@ def _extension_dates(name: str, series: Any, remedy: str) -> np.ndarray:
     raise _refuse(name, "dates", dtype, remedy)
 
 
-def _text_dates(name: str, array: np.ndarray, remedy: str) -> np.ndarray:
-    """ISO texts, or Python dates and datetimes in an object array."""
+def _text_dates(name: str, column: Any, remedy: str) -> np.ndarray:
+    """ISO texts, or Python dates and datetimes; missing ones become NaT."""
+    if pd.api.types.infer_dtype(column, skipna=True) in ("string", "date"):
+        # A signal has few days and many rows: each day is read once.
+        codes, days = pd.factorize(column)
+        return np.append(_parse_dates(name, np.asarray(days, dtype=object), remedy), np.datetime64("NaT"))[codes]
+    return _parse_dates(name, column, remedy)
+
+
+def _parse_dates(name: str, array: np.ndarray, remedy: str) -> np.ndarray:
     values = pd.Series(array, dtype=object)
     present = values.dropna()
     first = present.iloc[0] if len(present) else None
-    if first is not None and (isinstance(first, (int, float, np.number)) or not hasattr(first, "__class__")):
+    if isinstance(first, (int, float, np.number)):
         raise _refuse(name, "dates", type(first).__name__, remedy)
     try:
         parsed = pd.to_datetime(values, format="ISO8601") if isinstance(first, str) else pd.to_datetime(values)

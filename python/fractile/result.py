@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fractile import _core
+from fractile.wire import WireResult
 
 _TUPLE = ("summary", "daily", "turnover", "tc")
 _ALL_TABLES = (*_TUPLE, "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights")
@@ -27,6 +28,10 @@ def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
+def _from_json(text: str) -> BacktestResult:
+    return BacktestResult(WireResult(json.loads(text)))
+
+
 class BacktestResult:
     """Tables and numbers of one run; unpacks as ``summary, daily, turnover, tc``.
 
@@ -34,7 +39,7 @@ class BacktestResult:
     ``keep_weights`` are None where they were not asked for.
     """
 
-    def __init__(self, raw: _core.RawResult) -> None:
+    def __init__(self, raw: _core.RawResult | WireResult) -> None:
         self._raw = raw
         self._frames: dict[str, pd.DataFrame] = {}
 
@@ -85,7 +90,7 @@ class BacktestResult:
 
     @property
     def ic(self) -> pd.DataFrame | None:
-        """Rank correlation of signal and return a day (analysis "ic"); `.attrs["summary"]` is `ic_summary`."""
+        """Rank correlation of signal and return a day (analysis "ic")."""
         return self._optional("ic")
 
     @property
@@ -180,6 +185,9 @@ class BacktestResult:
         from fractile.plot import plot_result
 
         return plot_result(self, path)
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _from_json, (self._raw.to_json("split"),)
 
     def __repr__(self) -> str:
         return (

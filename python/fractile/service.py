@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from fractile import _core
-from fractile.errors import FractileError, SnapshotError
+from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal
 from fractile.progress import track
 from fractile.result import BacktestResult
@@ -73,6 +73,7 @@ class BacktestService:
         self._root = root
         self._snapshot_id = snapshot
         mapped = _core.open_snapshot(root, snapshot)
+        self._groups = frozenset(("overall", "year", "quarter", "month", *mapped.column_names))
         self._engine: _core.Backtester | None = _core.Backtester(mapped, start_date, end_date, compact)
         self._load_seconds = time.perf_counter() - began
         self._started = time.time()
@@ -137,6 +138,10 @@ class BacktestService:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def has_group(self, byvar: str) -> bool:
+        """True where byvar is a slice of the calendar or a column of the snapshot."""
+        return byvar in self._groups
+
     def _require_engine(self) -> _core.Backtester:
         if self._engine is None:
             raise SnapshotError(
@@ -165,9 +170,30 @@ class BacktestService:
         from_open: bool = False,
         mincos: int = 10,
         calc_turnover: bool = True,
-        **config: Any,
+        *,
+        lag: int = 0,
+        method: str = "long_short",
+        input_type: str = "value",
+        sort_method: str = "single",
+        double_var: str | None = None,
+        double_frac: int = 3,
+        upper_pct: float = 95,
+        tc_model: str = "naive",
+        tc_level: Mapping[str, float] | None = None,
+        tc_value: tuple[float, float] = (0.35, 0.4),
+        gmv_musd: float = 10,
+        drift: bool = False,
+        lookahead: str = "warn",
+        characteristics_asof: str = "previous_day",
+        universe: Mapping[str, Any] | None = None,
+        hold_days: int = 1,
+        analysis: Sequence[str] = (),
+        n_fractile: int = 10,
+        keep_weights: bool = False,
+        threads: int | None = None,
+        **unknown: Any,
     ) -> BacktestResult:
-        """Runs one backtest.
+        """Runs one backtest; docs/methodology.md says what each option means.
 
         Args:
             signal: security_id, date_sig, a value column and optional dates, in any form that
@@ -181,25 +207,35 @@ class BacktestService:
             from_open: Trade at the open and earn openret.
             mincos: Least names a side.
             calc_turnover: False leaves turnover and costs out (NaN).
-            **config: lag, method, input_type, sort_method, double_var, double_frac, upper_pct, tc_model, tc_level,
-                tc_value, gmv_musd, drift, lookahead, characteristics_asof, universe, hold_days, analysis, n_fractile,
-                keep_weights, threads; docs/methodology.md says what each means.
+            lag: Trading days added to the return day.
+            method: "long_short" or "long_only".
+            input_type: What the signal's numbers are: "value", "fractile", "position" or "weight".
+            sort_method: "single", or "double": within bins of double_var.
+            double_var: Panel column of a double sort's first sort.
+            double_frac: Its bins.
+            upper_pct: Percent at which mcap or adv is clipped within a side, 50 to 100.
+            tc_model: "naive" or "power_law".
+            tc_level: Naive cost in basis points by "big", "median" and "small"; None is 2, 5 and 10.
+            tc_value: beta and alpha of the power law.
+            gmv_musd: Book size of the power law, million dollars.
+            drift: Weights drift with returns before they are traded.
+            lookahead: "warn" or "error" about rows that trade before date_avail.
+            characteristics_asof: "previous_day" or "return_day".
+            universe: Names to keep, such as {"cap": [1, 2], "adv": {"min": 1e6}}.
+            hold_days: Trading days that a row stands for.
+            analysis: Further tables, of "ic", "fractile" and "coverage".
+            n_fractile: Bins of analysis "fractile".
+            keep_weights: Keep the weights of the overall book.
+            threads: None takes all that the machine has. Changes no number.
+            **unknown: Refused, naming the nearest option.
 
         Raises:
             ConfigError: An unknown option or value.
             SignalError: The signal cannot be read, or no row of it can be used.
         """
-        options = {
-            "byvar_list": byvar_list,
-            "fractile": fractile,
-            "weight": weight,
-            "resid": resid,
-            "resid_style": resid_style,
-            "from_open": from_open,
-            "mincos": mincos,
-            "calc_turnover": calc_turnover,
-            **config,
-        }
+        options = {**locals(), **unknown}
+        for name in ("self", "signal", "sigvar", "unknown"):
+            del options[name]
         return self._run(read_signal(signal, [sigvar]), 0, parse_config(options))
 
     def run_suite(
@@ -212,6 +248,13 @@ class BacktestService:
         **config: Any,
     ) -> dict[str, BacktestResult]:
         """Runs every pair of lag and resid mode; keys such as "lag0_residoff"."""
+        for name, plural in (("lag", "lags"), ("resid", "resid_modes")):
+            if name in config:
+                raise ConfigError(
+                    f"REFUSED_COMBINATION: expected {plural} in a suite, found {name}={config[name]!r}. "
+                    f"Pass {plural}=[{config[name]!r}].",
+                    "REFUSED_COMBINATION",
+                )
         rows = read_signal(signal, [sigvar])
         cells = [(lag, mode) for lag in lags for mode in resid_modes]
         configs = {f"lag{lag}_resid{mode}": parse_config({**config, "lag": lag, "resid": mode}) for lag, mode in cells}
@@ -282,8 +325,6 @@ class BacktestService:
 
 def parse_error(option: str, expected: str, found: Any) -> FractileError:
     """The error of an option that Python itself reads."""
-    from fractile.errors import ConfigError
-
     return ConfigError(f"INVALID_VALUE: expected {option}={expected}, found {found!r}.", "INVALID_VALUE")
 
 

@@ -48,6 +48,11 @@ FORMS = {
     "pandas_arrow": lambda f, d: f.convert_dtypes(dtype_backend="pyarrow").astype({"date_sig": "timestamp[us][pyarrow]"}),
     "pandas_index": lambda f, d: f.set_index(["date_sig", "security_id"]),
     "pandas_text_dates": lambda f, d: f.assign(date_sig=f["date_sig"].dt.strftime("%Y-%m-%d")),
+    "pandas_text_objects": lambda f, d: f.assign(date_sig=f["date_sig"].dt.strftime("%Y-%m-%d").astype(object)),
+    "pandas_text_category": lambda f, d: f.assign(date_sig=f["date_sig"].dt.strftime("%Y-%m-%d").astype("category")),
+    "pandas_text_times": lambda f, d: f.assign(
+        date_avail=f["date_avail"].dt.strftime("%Y-%m-%dT%H:%M:%S").where(f["date_avail"].notna())
+    ),
     "pandas_object_dates": lambda f, d: f.assign(date_sig=pd.Series(f["date_sig"].dt.date, dtype=object)),
     "pandas_zone": lambda f, d: f.assign(
         date_sig=f["date_sig"].dt.tz_localize("America/New_York"), date_avail=f["date_avail"].dt.tz_localize("America/New_York")
@@ -101,6 +106,19 @@ def test_duckdb_relation(service, rows):
     duckdb = pytest.importorskip("duckdb")
     relation = duckdb.sql("select * from rows")
     assert service.run(relation, mincos=2).run_id == service.run(rows, mincos=2).run_id
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, ""])
+@pytest.mark.parametrize("kind", ["text", "date"])
+def test_a_missing_date_is_a_null_key(service, rows, kind, missing):
+    dates = rows["date_sig"].dt.strftime("%Y-%m-%d") if kind == "text" else rows["date_sig"].dt.date
+    dates = dates.astype(object)
+    if kind == "date" and missing == "":
+        missing = np.datetime64("NaT")
+    dates.iloc[[0, 5]] = missing
+    result = service.run(rows.assign(date_sig=dates), mincos=2)
+    assert result.diagnostics["null_key"] == 2
+    assert [example["row"] for example in result.diagnostics["examples"]["null_key"]] == [0, 5]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ SUPPORTED = [
     "signal_df = pd.DataFrame({",
     "Worker function - uses shared service",
     "Fast screening pass",
+    "client = BacktestClient('2026-02-10-v1')",
 ]
 
 
@@ -58,7 +59,7 @@ def test_python_snippets_run_as_printed(page, demo_folder, monkeypatch, capsys):
                 if name in scope:
                     names.setdefault(name, scope[name])
         ran += 1
-    assert ran >= (3 if page.name == "README.md" else 8)
+    assert ran >= (4 if page.name == "README.md" else 8)
     assert re.search(r"Sharpe: -?\d+\.\d\d", capsys.readouterr().out)
     result = names["result"]
     for column in ("sharpe_ret", "ret_ann", "ret_std", "maxdd", "turnover"):

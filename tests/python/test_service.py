@@ -224,8 +224,8 @@ def test_ctrl_c_ends_a_long_run(tmp_path):
         fractile.create_snapshot("v1", panel, root=sys.argv[2])
         service = fractile.BacktestService.get("v1", root=sys.argv[2])
         rows = make_signal(panel, 3, messy=False)
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             while True:
                 service.run(rows, mincos=2)
         except KeyboardInterrupt:

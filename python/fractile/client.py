@@ -1,0 +1,139 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""One face for backtests in this process and on a server."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fractile.config import ServiceConfig, read_configuration
+from fractile.errors import ConfigError
+from fractile.remote import RemoteService
+from fractile.result import BacktestResult
+from fractile.service import BacktestService
+
+_DEFAULT_GROUPS = ("overall", "year", "cap")
+
+
+class BacktestClient:
+    """Backtests in this process, or on a server where `server_url` is given.
+
+    In process, what is not given comes from the environment and the configuration file; `byvar_list` is overall,
+    year and cap by default, and a default group that the snapshot lacks is left out. A server has defaults of its own.
+
+    Args:
+        snapshot: Id; None is the newest. With `server_url`: the snapshot that the server must have.
+        server_url: Such as "http://localhost:8000".
+        start_date: First return day, inclusive.
+        end_date: Last return day, inclusive.
+        token: Of a server that asks for one.
+        timeout: Seconds for a request to a server.
+        **service_kwargs: Further arguments of `BacktestService.get`.
+
+    Raises:
+        SnapshotError: The snapshot is missing or damaged.
+        ConfigError: The configuration file or an argument is refused.
+        ServerError: No server at `server_url`, where `snapshot` is given.
+    """
+
+    def __init__(
+        self,
+        snapshot: str | None = None,
+        server_url: str | None = None,
+        start_date: Any = None,
+        end_date: Any = None,
+        token: str | None = None,
+        timeout: float = 120,
+        **service_kwargs: Any,
+    ) -> None:
+        self._backend: BacktestService | RemoteService
+        self._defaults: dict[str, Any] = {}
+        arguments = {"snapshot": snapshot, "start_date": start_date, "end_date": end_date, **service_kwargs}
+        if server_url is None:
+            configuration = read_configuration()
+            self._defaults = {"byvar_list": _DEFAULT_GROUPS, **configuration.defaults}
+            self._backend = BacktestService.get(**configuration.service(arguments).arguments())
+            return
+        for name, value in arguments.items():
+            if name != "snapshot" and value is not None:
+                raise ConfigError(
+                    f"REFUSED_COMBINATION: expected {name} without server_url, found both: a server loads its data itself. "
+                    f"Leave {name} out, or start the server with it.",
+                    "REFUSED_COMBINATION",
+                )
+        self._backend = RemoteService(server_url, token, timeout)
+        if snapshot is not None:
+            found = self._backend.stats().get("snapshot")
+            if found != snapshot:
+                raise ConfigError(
+                    f'REFUSED_COMBINATION: expected snapshot "{snapshot}" on {server_url}, found "{found}". '
+                    "Leave snapshot out, or start the server with it.",
+                    "REFUSED_COMBINATION",
+                )
+
+    def _complete(self, given: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Options as given, above the defaults."""
+        options = {name: value for name, value in self._defaults.items() if name not in without}
+        groups = options.get("byvar_list")
+        if isinstance(self._backend, BacktestService) and isinstance(groups, (list, tuple)):
+            options["byvar_list"] = [group for group in groups if self._backend.has_group(group)]
+        return {**options, **given}
+
+    def run(self, signal: Any, **config: Any) -> BacktestResult:
+        """One backtest: signal and options as in `BacktestService.run`."""
+        return self._backend.run(signal, **self._complete(config))
+
+    def run_suite(
+        self, signal: Any, lags: Iterable[int] = (0,), resid_modes: Iterable[str] = ("off",), **config: Any
+    ) -> dict[str, BacktestResult]:
+        """Every pair of lag and resid mode; keys such as "lag0_residoff"."""
+        return self._backend.run_suite(signal, lags, resid_modes, **self._complete(config, ("lag", "resid", "resid_style")))
+
+    def batch(self, signals: Any, sigvars: Sequence[str] | None = None, **config: Any) -> Any:
+        """Many signals with the same options; see `BacktestService.run_batch`."""
+        return self._backend.run_batch(signals, sigvars, **self._complete(config))
+
+    def compare(self, signals: Mapping[str, Any], **config: Any) -> pd.DataFrame:
+        """One row a signal: signal, sharpe, annual_return, max_drawdown, turnover. The first error is raised.
+
+        sharpe and annual_return are a year's, max_drawdown and turnover (a day's mean) fractions; before costs.
+        """
+        results = self.batch(signals, on_error="raise", **config)
+        columns = ["signal", "sharpe", "annual_return", "max_drawdown", "turnover"]
+        rows = [(name, r.sharpe, r.annual_return, r.max_drawdown, r.turnover_mean) for name, r in results.items()]
+        return pd.DataFrame(rows, columns=columns)
+
+    def stats(self) -> dict[str, Any]:
+        """What is loaded and how much it was used."""
+        return self._backend.stats()
+
+    @property
+    def is_ready(self) -> bool:
+        """True where a run would be answered."""
+        return self._backend.is_ready
+
+    def close(self) -> None:
+        """Ends a server's connection. The service of this process is shared, and stays."""
+        if isinstance(self._backend, RemoteService):
+            self._backend.close()
+
+    def __enter__(self) -> BacktestClient:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def quick_backtest(signal: Any, **config: Any) -> BacktestResult:
+    """One backtest with the defaults of `BacktestClient`.
+
+    Args:
+        signal: As in `BacktestService.run`.
+        **config: Run options, and arguments of `BacktestService.get` such as snapshot or start_date.
+    """
+    names = {field.name for field in dataclasses.fields(ServiceConfig)}
+    service = {name: value for name, value in config.items() if name in names}
+    return BacktestClient(**service).run(signal, **{name: value for name, value in config.items() if name not in names})

@@ -1,0 +1,226 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The server's side of a client: requests in Arrow, answers in JSON, errors as exceptions."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fractile import _core, errors
+from fractile.errors import FractileError, ServerError, SignalError
+from fractile.frames import DATE_COLUMNS
+from fractile.result import BacktestResult
+from fractile.wire import WireResult
+
+_STREAM, _FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
+_FILE_TYPES = {".csv": "text/csv", ".arrow": _FILE, ".feather": _FILE, ".ipc": _FILE}
+_BUSY = (429, 503)
+
+
+class RemoteService:
+    """Runs backtests on a server, with the methods of `BacktestService`.
+
+    Args:
+        url: Such as "http://localhost:8000".
+        token: Sent as a bearer token.
+        timeout: Seconds for a request, waiting for a full server included.
+    """
+
+    def __init__(self, url: str, token: str | None = None, timeout: float = 120) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise errors.ConfigError(
+                f'INVALID_VALUE: expected server_url as "http://localhost:8000", found {url!r}.', "INVALID_VALUE"
+            )
+        self._url, self._parts, self._timeout = url, parts, timeout
+        self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    def run(self, signal: Any, sigvar: str = "signal", **config: Any) -> BacktestResult:
+        """One backtest; options not given are the server's defaults."""
+        query = {"config": {**config, "sigvar": sigvar}}
+        return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)))
+
+    def run_suite(
+        self,
+        signal: Any,
+        lags: Iterable[int] = (0,),
+        resid_modes: Iterable[str] = ("off",),
+        sigvar: str = "signal",
+        progress: bool = False,
+        **config: Any,
+    ) -> dict[str, BacktestResult]:
+        """Every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
+        query = {"config": {**config, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
+        answer = self._answer("/suite", *_encode(signal, [sigvar]), query)
+        return {name: BacktestResult(WireResult(body)) for name, body in answer.items()}
+
+    def run_batch(
+        self,
+        signals: Any,
+        sigvars: Sequence[str] | None = None,
+        sigvar: str = "signal",
+        progress: bool = False,
+        on_error: str = "return",
+        **config: Any,
+    ) -> Any:
+        """Many signals, one request each; see `BacktestService.run_batch`."""
+        from fractile.progress import track
+        from fractile.service import parse_error
+
+        if on_error not in ("return", "raise"):
+            raise parse_error("on_error", '"return" or "raise"', on_error)
+        items: dict[Any, tuple[Any, str]]
+        if sigvars is not None:
+            items = {name: (signals, name) for name in sigvars}
+        else:
+            items = {k: (v, sigvar) for k, v in (signals.items() if isinstance(signals, Mapping) else enumerate(signals))}
+        out: dict[Any, Any] = {}
+        for name, (signal, column) in track(items.items(), len(items), "batch", progress):
+            try:
+                out[name] = self.run(signal, sigvar=column, **config)
+            except FractileError as error:
+                # Without a server, no other signal will fare better.
+                if on_error == "raise" or error.code == "SERVER_UNREACHABLE":
+                    raise
+                out[name] = error
+        return list(out.values()) if sigvars is None and not isinstance(signals, Mapping) else out
+
+    def stats(self) -> dict[str, Any]:
+        """What ``GET /stats`` answers."""
+        return dict(self._ask("GET", "/stats"))
+
+    @property
+    def is_ready(self) -> bool:
+        """True where the server answers and has its snapshot loaded."""
+        try:
+            status, _, text = self._request("GET", "/health", None, {}, min(self._timeout, 5))
+            return status == 200 and bool(json.loads(text).get("is_ready"))
+        except (ServerError, ValueError):
+            return False
+
+    def close(self) -> None:
+        """Nothing is kept open between requests."""
+
+    def _answer(self, path: str, body: bytes, kind: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        texts = {name: json.dumps(value, default=str) for name, value in query.items()}
+        target = f"{path}?{urllib.parse.urlencode({'orient': 'split', **texts})}"
+        return dict(self._ask("POST", target, body, {"Content-Type": kind}))
+
+    def _ask(self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            left = max(deadline - time.monotonic(), 0.001)
+            status, retry_after, text = self._request(method, target, body, headers or {}, left)
+            if status == 200:
+                try:
+                    return json.loads(text)
+                except ValueError:
+                    raise self._unexpected(status, text) from None
+            if status in _BUSY and retry_after is not None and time.monotonic() + retry_after < deadline:
+                time.sleep(retry_after)
+                continue
+            raise self._error_of(status, text)
+
+    def _request(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    ) -> tuple[int, float | None, bytes]:
+        https = self._parts.scheme == "https"
+        make = http.client.HTTPSConnection if https else http.client.HTTPConnection
+        connection = make(str(self._parts.hostname), self._parts.port, timeout=timeout)
+        try:
+            connection.request(method, self._parts.path.rstrip("/") + target, body, {**self._headers, **headers})
+            response = connection.getresponse()
+            wait = response.getheader("Retry-After", "")
+            return response.status, float(wait) if wait.isdigit() else None, response.read()
+        except TimeoutError:
+            raise ServerError(
+                f"SERVER_TIMEOUT: expected an answer of {self._url} within {self._timeout:g} s, found none. "
+                "Pass a longer timeout, or look at the server's log.",
+                "SERVER_TIMEOUT",
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerError(
+                f"SERVER_UNREACHABLE: expected a server at {self._url}, found none ({error}). "
+                "Is it running? Start one with: fractile serve",
+                "SERVER_UNREACHABLE",
+            ) from None
+        finally:
+            connection.close()
+
+    def _error_of(self, status: int, text: bytes) -> FractileError:
+        try:
+            error = json.loads(text)["error"]
+            code, message = str(error["code"]), str(error["message"])
+        except (ValueError, TypeError, KeyError):
+            return self._unexpected(status, text)
+        kinds = {"config": errors.ConfigError, "signal": errors.SignalError, "snapshot": errors.SnapshotError}
+        category = next((entry[2] for entry in _core.ERROR_TABLE if entry[0] == code), "server")
+        if category in ("run", "internal"):
+            return FractileError(message, code)
+        return kinds.get(category, ServerError)(message, code)
+
+    def _unexpected(self, status: int, text: bytes) -> ServerError:
+        shown = text[:200].decode("utf-8", "replace")
+        return ServerError(
+            f"SERVER_ANSWER: expected an answer of a fractile server at {self._url}, found status {status}: {shown!r}. "
+            "Check the address.",
+            "SERVER_ANSWER",
+        )
+
+
+def _encode(signal: Any, sigvars: Sequence[str]) -> tuple[bytes, str]:
+    """A signal as the body of a request, and its content type."""
+    if isinstance(signal, (bytes, bytearray, memoryview)):
+        data = bytes(signal)
+        return data, _FILE if data.startswith(b"ARROW1") else _STREAM
+    if isinstance(signal, (str, os.PathLike)):
+        path = os.fspath(signal)
+        kind = _FILE_TYPES.get(os.path.splitext(path)[1].lower())
+        if kind is None:
+            return _encode(pd.read_parquet(path), sigvars)
+        try:
+            with open(path, "rb") as file:
+                return file.read(), kind
+        except OSError as error:
+            raise SignalError(
+                f'UNREADABLE_SIGNAL: expected a file at "{path}", found: {error.strerror}. Check the path.', "UNREADABLE_SIGNAL"
+            ) from None
+    return _to_stream(signal, sigvars), _STREAM
+
+
+def _to_stream(signal: Any, sigvars: Sequence[str]) -> bytes:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise ServerError(
+            "FORMATS_NOT_AVAILABLE: expected pyarrow to send a signal to a server, found none. "
+            "Install it (pip install pyarrow), or pass Arrow IPC bytes or a path.",
+            "FORMATS_NOT_AVAILABLE",
+        ) from None
+    if isinstance(signal, Mapping):
+        signal = pd.DataFrame(signal)
+    wanted = ["security_id", *DATE_COLUMNS, *sigvars]
+    if isinstance(signal, pd.DataFrame):
+        levels = [name for name in signal.index.names if name in wanted and name not in signal.columns]
+        frame = signal.reset_index(level=levels) if levels else signal
+        table = pa.Table.from_pandas(frame[[name for name in wanted if name in frame.columns]], preserve_index=False)
+    elif type(signal).__name__ == "LazyFrame" or not hasattr(signal, "__arrow_c_stream__"):
+        if not hasattr(signal, "__arrow_c_array__"):
+            from fractile.frames import read_signal
+
+            read_signal(signal, sigvars)  # says what is wrong with it
+        table = pa.Table.from_batches([pa.record_batch(signal)])
+    else:
+        table = pa.table(signal)
+        table = table.select([name for name in wanted if name in table.column_names])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

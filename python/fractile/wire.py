@@ -1,0 +1,84 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""A result out of its JSON text, as a server or a pickle brings it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+# JSON does not tell 10.0 from 10. Every other number of a table is real.
+_WHOLE = {
+    "summary": ("num_date",),
+    "daily": ("numcos_l", "numcos_s"),
+    "daily_by_group": ("numcos_l", "numcos_s"),
+    "ic": ("names",),
+    "coverage": ("names",),
+    "coverage_unique": ("names",),
+    "weights": ("security_id",),
+}
+_TEXT = ("byvar", "group", "bin")
+
+
+class WireResult:
+    """The answer of ``POST /run?orient=split``, with the members of the engine's own result."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self._body = body
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A table as a dict of arrays, days as int32 under "name:days"; empty where it was not asked for."""
+        columns: dict[str, Any] = {}
+        found = self._body.get(name)
+        if found is None:
+            return columns
+        for column, values in zip(found["columns"], found["data"], strict=True):
+            if column == "date":
+                columns["date:days"] = np.array(values, dtype="datetime64[D]").astype(np.int32)
+            elif column in _TEXT:
+                columns[column] = list(values)
+            elif column in _WHOLE.get(name, ()):
+                columns[column] = np.array(values, dtype=np.int64)
+            else:
+                columns[column] = np.array(values, dtype=np.float64)
+        return columns
+
+    @property
+    def diagnostics(self) -> dict[str, Any]:
+        return dict(self._body["diagnostics"])
+
+    @property
+    def config_json(self) -> str:
+        return json.dumps(self._body["config"])
+
+    @property
+    def snapshot(self) -> str:
+        return str(self._body["snapshot"])
+
+    @property
+    def run_id(self) -> str:
+        return str(self._body["run_id"])
+
+    @property
+    def elapsed_seconds(self) -> float:
+        return float(self._body["elapsed_seconds"])
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return dict(self._body["timings"])
+
+    def to_json(self, orient: str = "records") -> str:
+        """The same text that the engine writes, up to the form of numbers."""
+        if orient == "split":
+            return json.dumps(self._body)
+        body = {name: _to_records(value) if _is_table(value) else value for name, value in self._body.items()}
+        return json.dumps(body)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"columns", "data"}
+
+
+def _to_records(table: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(table["columns"], row, strict=True)) for row in zip(*table["data"], strict=True)]

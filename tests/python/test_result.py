@@ -1,0 +1,105 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""What a result holds, and that it survives JSON and pickle to the bit."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import fractile
+import numpy as np
+import pandas as pd
+import pytest
+from fractile.result import BacktestResult
+from fractile.wire import WireResult
+from oracle.markets import make_panel, make_signal
+
+TABLES = ["summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    root = tmp_path_factory.mktemp("result")
+    fractile.create_snapshot("v1", make_panel(6), root=root)
+    return fractile.BacktestService.get("v1", root=root)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_signal(make_panel(6), 6, messy=False)
+
+
+@pytest.fixture(scope="module")
+def full(service, rows) -> BacktestResult:
+    options = {"byvar_list": ["overall", "month", "cap", "country"], "analysis": ["ic", "fractile", "coverage"]}
+    return service.run(rows, mincos=2, keep_weights=True, **options)
+
+
+def equal(one: BacktestResult, other: BacktestResult) -> None:
+    for name in TABLES:
+        left, right = getattr(one, name), getattr(other, name)
+        if left is None:
+            assert right is None, name
+        else:
+            pd.testing.assert_frame_equal(left, right, check_exact=True, obj=name)
+    assert one.coverage_unique == other.coverage_unique
+    for name in ("diagnostics", "config", "run_id", "snapshot", "elapsed_seconds", "timings"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_pickle_keeps_every_bit(full):
+    equal(full, pickle.loads(pickle.dumps(full)))
+
+
+def test_split_json_reads_back_to_the_bit(full):
+    equal(full, BacktestResult(WireResult(json.loads(full.to_json("split")))))
+
+
+def test_a_result_without_days_reads_back(service):
+    one_row = pd.DataFrame({"security_id": make_panel(6)["security_id"].head(1), "date_sig": "2020-01-08", "signal": 1.0})
+    empty = service.run(one_row)
+    assert len(empty.daily) == 0
+    again = pickle.loads(pickle.dumps(empty))
+    equal(empty, again)
+    assert "nan" in repr(again)
+    assert "Sharpe" in again._repr_html_()
+
+
+def test_records_and_split_hold_the_same(full):
+    records, split = json.loads(full.to_json()), json.loads(full.to_json("split"))
+    assert records == full.to_dict()
+    assert records == json.loads(pickle.loads(pickle.dumps(full)).to_json())
+    for name in ("summary", "daily", "weights"):
+        assert list(records[name][0]) == split[name]["columns"]
+        assert [list(row.values()) for row in records[name]] == [list(row) for row in zip(*split[name]["data"])]
+
+
+def test_numbers_of_overall_and_tables_agree(full):
+    summary, daily, turnover, tc = full
+    assert (full.sharpe, full.annual_return, full.max_drawdown, full.turnover_mean) == tuple(
+        summary.loc[0, ["sharpe_ret", "ret_ann", "maxdd", "turnover"]]
+    )
+    pd.testing.assert_series_equal(daily["turnover"], turnover["turnover"])
+    np.testing.assert_array_equal(daily["ret"] - tc["tc"], daily["ret_net"])
+    held = full.weights.groupby("date")["weight"]
+    np.testing.assert_allclose(held.sum(), 0, atol=1e-12)
+    np.testing.assert_allclose(held.apply(lambda w: w.abs().sum()), 2, atol=1e-12)
+    counts = full.diagnostics
+    assert counts["rows_given"] >= counts["rows_used"] > 0
+
+
+def test_tables_are_the_users_to_change(full):
+    daily = full.daily
+    assert full.daily is daily
+    copy = pickle.loads(pickle.dumps(full))
+    copy.daily.loc[0, "ret"] = 5.0
+    assert copy.daily["ret"].iloc[0] == 5.0
+    assert daily["ret"].iloc[0] != 5.0
+
+
+def test_reprs_are_short_and_plain(full):
+    assert len(repr(full)) < 200
+    assert full.run_id[:12] in repr(full)
+    page = full._repr_html_()
+    assert page.count("<tr") == 1 + len(full.summary)
+    assert full.snapshot in page
