@@ -73,10 +73,12 @@ class BuildFolder {
       errno = failed.value();
       throw_io_failure("create the folder", path_);
     }
+    lock_ = lock_build(path_);
   }
   ~BuildFolder() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
+    if (lock_ >= 0) ::close(lock_);
   }
   BuildFolder(const BuildFolder&) = delete;
   BuildFolder& operator=(const BuildFolder&) = delete;
@@ -98,6 +100,7 @@ class BuildFolder {
 
  private:
   fs::path path_;
+  int lock_ = -1;
 };
 
 /// Our column names and the source's.
@@ -114,11 +117,14 @@ Names match_names(const std::vector<std::string>& source, const std::map<std::st
                                                                theirs, ours, all));
   Names names;
   for (const std::string& name : source) {
-    const auto mapped = std::find_if(map.begin(), map.end(), [&](const auto& entry) { return entry.second == name; });
-    if (mapped != map.end())
-      names.emplace_back(mapped->first, name);
-    else if (!map.contains(name))
-      names.emplace_back(name, name);
+    bool is_mapped = false;
+    // One source column may serve under several of our names.
+    for (const auto& [ours, theirs] : map)
+      if (theirs == name) {
+        names.emplace_back(ours, name);
+        is_mapped = true;
+      }
+    if (!is_mapped && !map.contains(name)) names.emplace_back(name, name);
   }
   for (const char* needed : {"security_id", "date", "ret"})
     if (std::none_of(names.begin(), names.end(), [&](const auto& entry) { return entry.first == needed; }))
@@ -132,6 +138,12 @@ Names match_names(const std::vector<std::string>& source, const std::map<std::st
       throw Error(ErrorCode::PANEL_COLUMN_TYPE,
                   fmt::format("expected column names of 1 to 200 characters without \"/\", found \"{}\". Rename it.",
                               name.substr(0, 200)));
+    // Its file would have the name of the exposures' block.
+    if (name == kExposuresFile)
+      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                  fmt::format("expected column names other than \"{0}\", which snapshots reserve, found \"{0}\" among {1}. "
+                              "Rename or drop it.",
+                              kExposuresFile, all));
     ours.push_back(name);
   }
   std::sort(ours.begin(), ours.end());
@@ -241,6 +253,8 @@ SourceColumn read_column(PanelSource& panel, const std::string& name, const std:
                 fmt::format("expected numbers{} in column \"{}\", found {}. Convert or drop the column.",
                             must_be_number(name) ? "" : " or text", name, type.name));
   out.numbers.assign(static_cast<std::size_t>(index.row_capacity()), std::numeric_limits<double>::quiet_NaN());
+  // Integers from here on are no longer told apart once they are doubles.
+  const double limit = type.kind == ArrowKind::integer ? 9007199254740992.0 : std::numeric_limits<double>::infinity();
   std::vector<double> values;
   std::size_t at = 0;
   for (const auto& chunk : batches->chunks(0)) {
@@ -252,6 +266,11 @@ SourceColumn read_column(PanelSource& panel, const std::string& name, const std:
         throw Error(ErrorCode::PANEL_INFINITE_VALUE,
                     fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing, or "
                                 "correct it.",
+                                name, value, at - 1));
+      if (std::fabs(value) >= limit)
+        throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                    fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Store "
+                                "them as text, number them anew, or drop the column.",
                                 name, value, at - 1));
       // One NaN for all, so that equal data has equal bytes.
       if (value == value) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
@@ -265,10 +284,7 @@ std::string now_utc() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
 }
 
-}  // namespace
-
-SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
-  check_snapshot_id(id);
+SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
   if (fs::exists(root / id)) BuildFolder::refuse_existing(root, id);
   const auto progress = [&](const std::string& stage, double fraction) {
     if (options.progress) options.progress(stage, fraction);
@@ -323,6 +339,18 @@ SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelS
   progress("publishing", 1.0);
   folder.publish(root, id);
   return read_snapshot_info(root, id);
+}
+
+}  // namespace
+
+SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
+  check_snapshot_id(id);
+  try {
+    return create_checked(root, id, panel, options);
+  } catch (const fs::filesystem_error& failed) {
+    errno = failed.code().value();
+    throw_io_failure("use", failed.path1().empty() ? root : failed.path1());
+  }
 }
 
 }  // namespace fractile

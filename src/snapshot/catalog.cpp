@@ -1,8 +1,10 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "snapshot/catalog.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,6 +122,13 @@ void remove_snapshot(const fs::path& root, const std::string& id) {
   remove_all_quietly(aside);
 }
 
+int lock_build(const fs::path& folder) noexcept {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
 void remove_stale_builds(const fs::path& root) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(root, ignored)) {
@@ -132,7 +141,11 @@ void remove_stale_builds(const fs::path& root) {
     if (pid_at == std::string::npos) continue;
     const long pid = std::strtol(name.c_str() + pid_at + 1, nullptr, 10);
     const bool is_alive = pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
-    if (!is_alive) remove_all_quietly(entry.path());
+    if (is_alive) continue;
+    const int lock = lock_build(entry.path());
+    if (lock < 0) continue;
+    remove_all_quietly(entry.path());
+    ::close(lock);
   }
 }
 

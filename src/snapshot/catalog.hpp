@@ -8,7 +8,10 @@ namespace fractile {
 
 /// The folder of a snapshot. Throws NO_SNAPSHOTS, SNAPSHOT_NOT_FOUND (naming what is there).
 std::filesystem::path find_snapshot(const std::filesystem::path& root, const std::string& id);
-/// Folders that a build ended halfway has left behind are removed; running builds are left alone.
+/// Marks a build's folder as in use until the descriptor is closed; -1 where the file system has no locks.
+int lock_build(const std::filesystem::path& folder) noexcept;
+/// Folders that a build ended halfway has left behind are removed. Running builds are left alone, those of
+/// other containers on the same file system too, whose process ids mean nothing here.
 void remove_stale_builds(const std::filesystem::path& root);
 
 }  // namespace fractile

@@ -88,7 +88,7 @@ void ColumnWriter::write_numbers(ColumnInfo column, std::vector<double> numbers,
       continue;
     }
     column.whole &= x == std::floor(x);
-    fits_integer &= std::fabs(x) < 2147483647.0;
+    fits_integer &= std::fabs(x) <= 2147483647.0;  // the lowest int32 is kMissingCode
   }
   if (!always_real && column.whole && fits_integer) {
     column.kind = ColumnKind::integer;

@@ -157,6 +157,11 @@ Manifest read_manifest(const std::filesystem::path& directory) {
     Manifest manifest = manifest_from_json(json);
     // Text between tokens is covered too: a changed byte anywhere is a changed manifest.
     if (manifest_to_json(manifest) != text.str()) throw refuse("text that differs from what was written");
+    // A copy or a renamed folder would answer to one name and list itself under another.
+    if (const std::string folder = directory.filename().string(); manifest.info.id != folder)
+      throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+                  fmt::format("expected the id of its folder, \"{}\", found \"{}\" at \"{}\". Give the folder its id as name.",
+                              folder, manifest.info.id, path.string()));
     return manifest;
   } catch (const Error&) {
     throw;

@@ -57,10 +57,21 @@ void Snapshot::Impl::open_index() {
   }
 }
 
+namespace {
+
+layout::ValueType type_of_file(std::string_view name) {
+  if (name.ends_with(".f32")) return layout::ValueType::float32;
+  if (name.ends_with(".f64")) return layout::ValueType::float64;
+  return name.ends_with(".i32") ? layout::ValueType::int32 : layout::ValueType::none;
+}
+
+}  // namespace
+
 void Snapshot::Impl::open_segments() {
   std::int64_t capacity = 0, days = 0;
   for (const SegmentInfo& segment : manifest.segments) {
     if (segment.rows_padded % layout::kRowQuantum != 0 || segment.rows > segment.rows_padded || segment.rows < 0 ||
+        segment.rows_padded > layout::kMaxRows || segment.days <= 0 || segment.days > layout::kSegmentDays ||
         segment.first_day != days)
       refuse("segments of whole pages, one after the other", "others");
     capacity += segment.rows_padded;
@@ -80,7 +91,14 @@ void Snapshot::Impl::open_segments() {
       if (found == segment.files.end()) refuse("file \"" + name + "\" in every segment", fmt::format("none in {}", s));
       const SnapshotFile file(path / segment_directory(s) / name, layout::FileKind::column, found->second.bytes);
       const FileHeader& column = file.header();
-      const std::size_t row_bytes = column.stride * layout::value_bytes(column.value_type);
+      // Readers go by the name alone: whatever it stands for must be in the file.
+      const layout::ValueType type = type_of_file(name);
+      const bool is_block = std::string_view(name).substr(0, name.rfind('.')) == kExposuresFile;
+      const std::uint32_t stride = is_block ? kExposureStride : 1;
+      if (column.value_type != type || column.stride != stride)
+        refuse(fmt::format("type {} and stride {} in \"{}\"", static_cast<int>(type), stride, name),
+               fmt::format("{} and {}", static_cast<int>(column.value_type), column.stride));
+      const std::size_t row_bytes = stride * layout::value_bytes(type);
       if (column.rows != static_cast<std::uint64_t>(segment.rows) ||
           column.rows_padded != static_cast<std::uint64_t>(segment.rows_padded) ||
           column.data_bytes != column.rows_padded * row_bytes)
