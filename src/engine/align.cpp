@@ -32,7 +32,8 @@ struct BlockBuffers {
   std::vector<std::int64_t> avail;
   std::vector<double> values;
   std::vector<DateIndex> r;
-  std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
+  std::vector<std::int32_t> at;         ///< index into row_of, or -1 - cause
+  std::vector<SecurityIndex> security;  ///< residualized runs only
 };
 
 class Aligner {
@@ -110,6 +111,7 @@ class Aligner {
     block.sig.resize(n);
     block.r.resize(n);
     block.at.resize(n);
+    if (exposures_.is_needed()) block.security.resize(n);
     read_signal_days(keys_.date_sig, begin, count, block.sig.data());
     if (has_avail_) {
       block.avail.resize(n);
@@ -176,14 +178,17 @@ class Aligner {
     std::int32_t* const at = block.at.data();
     std::int64_t id_now = kMissingId;
     SecurityRange range{0, 0, 0, 0};
+    SecurityIndex security = -1;
     bool is_known = false;
+    const bool with_exposures = exposures_.is_needed();
     for (std::int64_t i = 0; i < count; ++i) {
       if (ids[i] != id_now) {
         id_now = ids[i];
-        const SecurityIndex security = market_.find_security(id_now);
+        security = market_.find_security(id_now);
         is_known = security >= 0;
         if (is_known) range = ranges[security];
       }
+      if (with_exposures) block.security[static_cast<std::size_t>(i)] = security;
       const double value = values[i];
       const auto offset = static_cast<std::uint32_t>(r[i] - range.first);
       // One test for the rows that have a place; the causes are told apart behind it.
@@ -212,7 +217,7 @@ class Aligner {
     double* const slot = slots_.value.data();
     const std::int32_t* const at = block.at.data();
     const bool check_positions = config_.input_type == InputType::position;
-    RowIndex rows[kBatch];
+    RowIndex rows[kBatch], exposure_rows[kBatch] = {};
     for (std::int64_t from = 0; from < count; from += kBatch) {
       const int n = static_cast<int>(std::min<std::int64_t>(kBatch, count - from));
       for (int j = 0; j < n; ++j) {
@@ -220,6 +225,7 @@ class Aligner {
         rows[j] = place >= 0 ? row_of[place] : kNoRow - 1;
         __builtin_prefetch(slot + std::max(rows[j], 0), 1);
       }
+      if (exposures_.is_needed()) find_exposures(from, n, block, rows, exposure_rows);
       for (std::int64_t j = from + kBatch; j < std::min(count, from + 2 * kBatch); ++j)
         __builtin_prefetch(row_of + std::max(at[j], 0));
       for (int j = 0; j < n; ++j) {
@@ -233,21 +239,27 @@ class Aligner {
           const std::lock_guard lock(mutex_);
           bad_position_.add(begin + i);
         }
-        write(begin + i, rows[j], value, block.sig[static_cast<std::size_t>(i)], counts);
+        write(begin + i, rows[j], value, exposure_rows[j], counts);
       }
     }
   }
 
-  void write(std::int64_t i, RowIndex row, double value, Day sig, AlignCounts& counts) {
+  /// Rows of exposures for a batch; what they hold is asked for before it is looked at.
+  void find_exposures(std::int64_t from, int n, const BlockBuffers& block, const RowIndex* rows, RowIndex* exposure_rows) const {
+    for (int j = 0; j < n; ++j) {
+      const auto i = static_cast<std::size_t>(from + j);
+      exposure_rows[j] = rows[j] < 0 ? kNoRow : exposures_.find_row(block.security[i], block.sig[i]);
+      if (exposure_rows[j] != kNoRow) exposures_.prefetch(exposure_rows[j]);
+    }
+  }
+
+  void write(std::int64_t i, RowIndex row, double value, RowIndex exposure_row, AlignCounts& counts) {
     const std::atomic_ref<double> slot(slots_.value[static_cast<std::size_t>(row)]);
     const double before = slot.load(std::memory_order_relaxed);
     const SlotState state = slot_state(before);
     if (state == SlotState::outside) return drop(Cause::outside_universe, i, counts);
-    RowIndex exposure_row = kNoRow;
-    if (exposures_.is_needed()) {
-      exposure_row = exposures_.find_row(market_.security_of_row()[row], sig);
-      if (exposure_row == kNoRow) return drop(Cause::no_exposure, i, counts);
-    }
+    if (exposures_.is_needed() && (exposure_row == kNoRow || !exposures_.is_complete(exposure_row)))
+      return drop(Cause::no_exposure, i, counts);
     if (state == SlotState::bad_open) {
       // The last of several rows here is a bad print, those before it are duplicates.
       double expected = before;

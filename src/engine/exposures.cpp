@@ -24,14 +24,23 @@ RowIndex ExposureRows::find_row(SecurityIndex security, Day sig) const noexcept 
   const DateIndex newest = market_.on_or_after(sig + 1) - 1;
   for (DateIndex n = newest; n >= 0 && sig - market_.date(n) <= kMaxAgeDays; --n) {
     const RowIndex row = market_.find_row(security, n);
-    if (row == kNoRow) continue;
-    if (with_industry_ && industry(row) < 0) return kNoRow;
-    if (with_factors_ &&
-        std::any_of(factors_.begin(), factors_.end(), [row](const Reals& factor) { return factor[row] != factor[row]; }))
-      return kNoRow;
-    return row;
+    if (row != kNoRow) return row;
   }
   return kNoRow;
+}
+
+bool ExposureRows::is_complete(RowIndex row) const noexcept {
+  if (with_industry_ && industry(row) < 0) return false;
+  return !with_factors_ ||
+         std::none_of(factors_.begin(), factors_.end(), [row](const Reals& factor) { return factor[row] != factor[row]; });
+}
+
+void ExposureRows::prefetch(RowIndex row) const noexcept {
+  if (with_factors_) {
+    const std::size_t at = static_cast<std::size_t>(row) * factors_[0].stride;
+    __builtin_prefetch(static_cast<const char*>(factors_[0].data) + at * (factors_[0].wide ? sizeof(double) : sizeof(float)));
+  }
+  if (industry_group_) industry_group_->prefetch(row);
 }
 
 }  // namespace fractile

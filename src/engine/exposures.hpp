@@ -16,9 +16,12 @@ class ExposureRows {
   bool is_needed() const noexcept { return with_industry_ || with_factors_; }
   bool with_industry() const noexcept { return with_industry_; }
   bool with_factors() const noexcept { return with_factors_; }
-  /// The security's newest row on or before `sig`, at most kMaxAgeDays older; kNoRow where there is
-  /// none or a regressor is missing in it.
+  /// The security's newest row on or before `sig`, at most kMaxAgeDays older; kNoRow where there is none.
   RowIndex find_row(SecurityIndex security, Day sig) const noexcept;
+  /// True where no regressor is missing in a row.
+  bool is_complete(RowIndex row) const noexcept;
+  /// Asks for what is_complete() will read.
+  void prefetch(RowIndex row) const noexcept;
   double factor(int k, RowIndex row) const noexcept { return factors_[static_cast<std::size_t>(k)][row]; }
   std::int32_t industry(RowIndex row) const noexcept { return industry_group_->group_of(row); }
   int n_industries() const noexcept { return industry_group_ ? industry_group_->n_groups() : 0; }

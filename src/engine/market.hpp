@@ -52,6 +52,9 @@ class Category {
     const double value = reals_[row];
     return value == value ? find(value) : -1;
   }
+  void prefetch(RowIndex row) const noexcept {
+    if (codes_) __builtin_prefetch(codes_ + row);
+  }
 
  private:
   int find(double value) const noexcept;
