@@ -98,7 +98,6 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
     counts.update(rows_given=len(signal), return_day_rolled=0, trade_before_avail=0, impossible=0, rows_carried=0)
     given_column = "date_openret" if cfg["from_open"] else "date_ret"
     used: dict[tuple[int, int], tuple] = {}
-    bad_open: dict[tuple[int, int], bool] = {}
 
     def stamp(record, column):
         x = record.get(column)
@@ -153,7 +152,6 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
     counts["rows_used"] = len(used)
     if not used:
         raise Refused("NO_USABLE_ROWS")
-    del bad_open
 
     if cfg["hold_days"] > 1:
         by_security: dict[int, list[int]] = {}
