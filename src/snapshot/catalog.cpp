@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <tuple>
 #include <utility>
 
@@ -59,6 +60,13 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
     }
   }
   return row.back();
+}
+
+/// The process of ".<id>.<pid>.<8 hexadecimal digits or removed>.tmp"; 0 for every other name, which is none of ours.
+long builder_of(const std::string& name) {
+  static const std::regex kPattern(R"(\.[A-Za-z0-9][A-Za-z0-9._-]*\.([0-9]{1,9})\.([0-9a-f]{8}|removed)\.tmp)");
+  std::smatch parts;
+  return std::regex_match(name, parts, kPattern) ? std::stol(parts[1]) : 0;
 }
 
 void remove_all_quietly(const fs::path& path) {
@@ -132,15 +140,9 @@ int lock_build(const fs::path& folder) noexcept {
 void remove_stale_builds(const fs::path& root) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(root, ignored)) {
-    // ".<id>.<pid>.<random>.tmp"
-    std::string name = entry.path().filename().string();
-    if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
-    name.resize(name.size() - 4);
-    const auto random = name.rfind('.');
-    const auto pid_at = random == std::string::npos ? random : name.rfind('.', random - 1);
-    if (pid_at == std::string::npos) continue;
-    const long pid = std::strtol(name.c_str() + pid_at + 1, nullptr, 10);
-    const bool is_alive = pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+    const long pid = builder_of(entry.path().filename().string());
+    if (pid <= 0) continue;
+    const bool is_alive = ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
     if (is_alive) continue;
     const int lock = lock_build(entry.path());
     if (lock < 0) continue;
