@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
+
+#include "types/nearest.hpp"
 
 namespace fractile {
 
@@ -25,8 +26,5 @@ struct OptionInfo {
 /// Every option of a run, in the order of the documentation.
 std::span<const OptionInfo> run_options();
 const OptionInfo* find_option(std::string_view name);
-
-/// The nearest of `names` by edit distance; "" where there is none.
-std::string nearest_name(std::string_view name, const std::vector<std::string_view>& names);
 
 }  // namespace fractile

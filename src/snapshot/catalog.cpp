@@ -20,6 +20,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/layout.hpp"
 #include "snapshot/manifest.hpp"
+#include "types/nearest.hpp"
 
 namespace fractile {
 namespace {
@@ -47,21 +48,6 @@ std::vector<std::string> snapshot_names(const fs::path& root) {
   return names;
 }
 
-/// Levenshtein's distance.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t kept = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = kept;
-    }
-  }
-  return row.back();
-}
-
 /// The process of ".<id>.<pid>.<8 hexadecimal digits or removed>.tmp"; 0 for every other name, which is none of ours.
 long builder_of(const std::string& name) {
   static const std::regex kPattern(R"(\.[A-Za-z0-9][A-Za-z0-9._-]*\.([0-9]{1,9})\.([0-9a-f]{8}|removed)\.tmp)");
@@ -86,15 +72,13 @@ fs::path find_snapshot(const fs::path& root, const std::string& id) {
   const std::vector<std::string> names = snapshot_names(root);
   if (std::find(names.begin(), names.end(), id) != names.end()) return root / id;
   if (names.empty()) throw_no_snapshots(root);
-  const auto nearest = std::min_element(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(a, id) < edit_distance(b, id);
-  });
+  const std::string nearest = nearest_name(id, {names.begin(), names.end()});
   std::string found;
   constexpr std::size_t kMaxShown = 20;
   for (std::size_t i = 0; i < std::min(names.size(), kMaxShown); ++i) found += (i ? ", " : "") + names[i];
   throw Error(ErrorCode::SNAPSHOT_NOT_FOUND,
               fmt::format("expected a snapshot in \"{}\", found no \"{}\" but {}. Did you mean \"{}\"?", root.string(), id, found,
-                          *nearest));
+                          nearest));
 }
 
 std::vector<SnapshotInfo> list_snapshots(const fs::path& root, std::vector<std::string>* damaged) {

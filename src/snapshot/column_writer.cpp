@@ -44,27 +44,33 @@ ColumnWriter::ColumnWriter(std::filesystem::path folder, StoreAs dtype, Manifest
 }
 
 template <class T>
+std::string ColumnWriter::write_segment(std::size_t s, const std::string& name, std::span<const T> values, layout::ValueType type,
+                                        std::uint32_t stride) {
+  const std::string file_name = name + suffix_of(type);
+  SegmentInfo& segment = manifest_.segments[s];
+  const auto bytes = std::as_bytes(values);
+  layout::FileHeader header = layout::make_header(layout::FileKind::column);
+  header.value_type = type;
+  header.stride = stride;
+  header.rows = static_cast<std::uint64_t>(segment.rows);
+  header.rows_padded = static_cast<std::uint64_t>(segment.rows_padded);
+  header.data_bytes = bytes.size();
+  seal_header(header);
+  const std::array parts{std::as_bytes(std::span(&header, 1)), bytes};
+  write_durably(folder_ / segment_directory(s) / file_name, parts);
+  std::string hash = hash_bytes(bytes.data(), bytes.size());
+  segment.files[file_name] = {sizeof header + bytes.size(), hash};
+  return hash;
+}
+
+template <class T>
 std::string ColumnWriter::write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type,
                                        std::uint32_t stride) {
-  const std::string file_name = name + suffix_of(type);
   std::string hashes;
   std::size_t at = 0;
   for (std::size_t s = 0; s < manifest_.segments.size(); ++s) {
-    SegmentInfo& segment = manifest_.segments[s];
-    const std::size_t count = static_cast<std::size_t>(segment.rows_padded) * stride;
-    const auto bytes = std::as_bytes(std::span(values).subspan(at, count));
-    layout::FileHeader header = layout::make_header(layout::FileKind::column);
-    header.value_type = type;
-    header.stride = stride;
-    header.rows = static_cast<std::uint64_t>(segment.rows);
-    header.rows_padded = static_cast<std::uint64_t>(segment.rows_padded);
-    header.data_bytes = bytes.size();
-    seal_header(header);
-    const std::array parts{std::as_bytes(std::span(&header, 1)), bytes};
-    write_durably(folder_ / segment_directory(s) / file_name, parts);
-    const std::string hash = hash_bytes(bytes.data(), bytes.size());
-    segment.files[file_name] = {sizeof header + bytes.size(), hash};
-    hashes += hash;
+    const std::size_t count = static_cast<std::size_t>(manifest_.segments[s].rows_padded) * stride;
+    hashes += write_segment(s, name, std::span(values).subspan(at, count), type, stride);
     at += count;
   }
   return hash_text(hashes);
@@ -105,7 +111,7 @@ void ColumnWriter::write_numbers(ColumnInfo column, std::vector<double> numbers,
     if (column.float32) {
       const std::vector<float> values = narrow(column.name, numbers);
       if (is_exposure) {
-        add_exposure(column.name, values, exposures32_);
+        if (!column.float64) add_exposure(column.name, values, exposures32_);
         column.hash = hash_bytes(values.data(), values.size() * sizeof(float));
       } else {
         column.hash = write_values(column.name, values, layout::ValueType::float32, 1);
@@ -134,7 +140,17 @@ void ColumnWriter::write_texts(ColumnInfo column, const std::vector<std::int32_t
 
 void ColumnWriter::finish() {
   if (!exposures32_.empty()) write_values(kExposuresFile, exposures32_, layout::ValueType::float32, kExposureStride);
-  if (!exposures64_.empty()) write_values(kExposuresFile, exposures64_, layout::ValueType::float64, kExposureStride);
+  if (exposures64_.empty()) return;
+  write_values(kExposuresFile, exposures64_, layout::ValueType::float64, kExposureStride);
+  if (dtype_ != StoreAs::both) return;
+  std::size_t at = 0;
+  for (std::size_t s = 0; s < manifest_.segments.size(); ++s) {
+    const std::size_t count = static_cast<std::size_t>(manifest_.segments[s].rows_padded) * kExposureStride;
+    std::vector<float> narrowed(count);
+    for (std::size_t k = 0; k < count; ++k) narrowed[k] = static_cast<float>(exposures64_[at + k]);
+    write_segment(s, kExposuresFile, std::span<const float>(narrowed), layout::ValueType::float32, kExposureStride);
+    at += count;
+  }
 }
 
 }  // namespace fractile

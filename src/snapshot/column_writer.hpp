@@ -1,7 +1,9 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,12 +30,16 @@ class ColumnWriter {
   template <class T>
   std::string write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type, std::uint32_t stride);
   template <class T>
+  std::string write_segment(std::size_t s, const std::string& name, std::span<const T> values, layout::ValueType type,
+                            std::uint32_t stride);
+  template <class T>
   void add_exposure(const std::string& name, const std::vector<T>& values, std::vector<T>& block);
 
   std::filesystem::path folder_;
   StoreAs dtype_;
   Manifest& manifest_;
-  std::vector<float> exposures32_;  ///< by row * kExposureStride + k
+  /// By row * kExposureStride + k. One block is held, the widest that is asked for: it is the largest array of a build.
+  std::vector<float> exposures32_;
   std::vector<double> exposures64_;
 };
 
