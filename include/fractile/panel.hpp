@@ -47,7 +47,8 @@ struct BuildOptions {
 ///
 /// Columns of methodology section 1 must be numbers; another text column becomes a category; other
 /// types (dates, nested) are refused. Any number column that is not in section 1's list of reals and
-/// holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row and one column.
+/// holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row, one column, and the
+/// block of exposures where there are any (32 bytes a row, 64 in float64).
 /// Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID, UNREADABLE_PANEL, IO_FAILURE.
 SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::string& id, PanelSource& panel,
                              const BuildOptions& options);

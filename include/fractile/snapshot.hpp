@@ -58,7 +58,7 @@ inline constexpr int kExposureStride = 8;
 ///
 /// Rows are date-major; within a day securities ascend by id. Row numbers may skip a few places
 /// between segments (padding to whole pages): a day's rows are row_begin(n) <= row < row_end(n).
-/// Thread-safe: all members are const; columns are mapped on first use.
+/// Thread-safe: all members are const; all files are mapped when it is opened, read when touched.
 class Snapshot {
  public:
   /// Opens `root/id`. Cost: O(number of files), not of rows. Throws SNAPSHOT_NOT_FOUND,
