@@ -29,16 +29,22 @@ View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> star
 /// Called from the thread that runs, every few milliseconds; returns true to end the run (CANCELLED).
 using Interrupt = std::function<bool()>;
 
-/// Runs backtests on one view; keeps scratch memory and worker threads between runs.
+inline constexpr int kDefaultCacheSize = 10;
+
+/// Runs backtests on one view; keeps scratch memory, and the alignments of keys that signals share,
+/// between runs.
 ///
 /// Safe to call from many threads at once. Results do not depend on threads, calls before, or
 /// row order (no duplicates): the same input gives the same bits.
 class Backtester {
  public:
-  explicit Backtester(View view);
+  /// `cache_size`: how many alignments are kept (about 4 bytes a panel row and one a signal row each).
+  explicit Backtester(View view, int cache_size = kDefaultCacheSize);
   ~Backtester();
-  /// `values`: keys.n_rows reals. Throws Error.
-  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {}) const;
+  /// `values`: keys.n_rows reals. `keys_come_again`: keep the alignment at once, for the next columns,
+  /// lags or resid modes on the same keys; without it keys are kept from their second run on. Throws Error.
+  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {},
+             bool keys_come_again = false) const;
   const View& view() const noexcept;
 
  private:

@@ -150,8 +150,10 @@ class BacktestService:
             )
         return self._engine
 
-    def _run(self, signal: _core.Signal, column: int, config: _core.RunConfig) -> BacktestResult:
-        result = BacktestResult(self._require_engine().run(signal, column, config))
+    def _run(
+        self, signal: _core.Signal, column: int, config: _core.RunConfig, keys_come_again: bool = False
+    ) -> BacktestResult:
+        result = BacktestResult(self._require_engine().run(signal, column, config, keys_come_again))
         with self._count_lock:
             self._run_count += 1
         for text in result.diagnostics["warnings"]:
@@ -258,7 +260,8 @@ class BacktestService:
         rows = read_signal(signal, [sigvar])
         cells = [(lag, mode) for lag in lags for mode in resid_modes]
         configs = {f"lag{lag}_resid{mode}": parse_config({**config, "lag": lag, "resid": mode}) for lag, mode in cells}
-        return {name: self._run(rows, 0, cell) for name, cell in track(configs.items(), len(configs), "suite", progress)}
+        shared = len(configs) > 1
+        return {name: self._run(rows, 0, cell, shared) for name, cell in track(configs.items(), len(configs), "suite", progress)}
 
     def run_batch(
         self,
@@ -296,7 +299,7 @@ class BacktestService:
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
                 rows, column = read(item)
-                out[name] = self._run(rows, column, config)
+                out[name] = self._run(rows, column, config, len(rows.names) > 1)
             except FractileError as error:
                 if on_error == "raise":
                     raise

@@ -49,15 +49,16 @@ void bind_backtest(nb::module_& module) {
           "Type in which reals are read.")
       .def(
           "run",
-          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config) {
+          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config, bool keys_come_again) {
             if (column < 0 || column >= static_cast<int>(signal.values.size())) throw nb::index_error("no such value column");
             auto result = std::make_shared<Result>();
             run_released([&](const Interrupt& interrupt) {
-              *result = self.run(signal.keys, signal.values[static_cast<std::size_t>(column)], config, interrupt);
+              *result = self.run(signal.keys, signal.values[static_cast<std::size_t>(column)], config, interrupt,
+                                 keys_come_again);
             });
             return RawResult{std::move(result)};
           },
-          nb::arg("signal"), nb::arg("column"), nb::arg("config"), "One backtest. Raises FractileError.");
+          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("keys_come_again") = false, "One backtest. Raises FractileError.");
 }
 
 }  // namespace fractile::python

@@ -30,15 +30,17 @@ void DayCounts::merge(const DayCounts& other) {
   for (std::size_t i = 0; i < missing_group.size(); ++i) missing_group[i] += other.missing_group[i];
   has_names.resize(other.has_names.size());
   for (std::size_t i = 0; i < has_names.size(); ++i) has_names[i] |= other.has_names[i];
+  has_security.resize(other.has_security.size());
+  for (std::size_t i = 0; i < has_security.size(); ++i) has_security[i] |= other.has_security[i];
 }
 
 DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const Slots& slots)
+                     const SignalSource& signal)
     : market_(market),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
-      slots_(slots),
+      values_(market, signal),
       weigher_(market, config),
       performer_(market, config),
       trader_(market, config, performer_.ret()),
@@ -53,6 +55,7 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
   }
   counts_.missing_group.resize(portfolios.groupings.size());
   counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
+  if (config.coverage) counts_.has_security.resize(market.ranges().size());
 }
 
 /// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
@@ -62,26 +65,23 @@ bool DayRunner::is_plain() const noexcept {
 }
 
 void DayRunner::build_plain_book(DateIndex n) {
-  const RowIndex begin = market_.row_begin(n);
-  const std::span<const double> slots(slots_.value.data() + begin, static_cast<std::size_t>(market_.row_end(n) - begin));
-  const Cuts cuts = find_cuts(slots, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
+  const Cuts cuts = find_cuts(slots_, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
   n_names_ = cuts.n_names;
-  weigher_.build_equal_book(slots, begin, cuts, now_[0]);
+  weigher_.build_equal_book(slots_, market_.row_begin(n), cuts, now_[0]);
   if (!now_[0].is_flat()) held_now_.push_back(0);
 }
 
 void DayRunner::collect_names(DateIndex n) {
   const RowIndex begin = market_.row_begin(n);
-  const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - begin);
-  rows_.resize(n_rows + kKernelPadding);
-  s_.resize(n_rows + kKernelPadding);
-  const std::size_t m = pack_numbers_and_rows(slots_.value.data() + begin, n_rows, begin, s_.data(), rows_.data());
+  rows_.resize(slots_.size() + kKernelPadding);
+  s_.resize(slots_.size() + kKernelPadding);
+  const std::size_t m = pack_numbers_and_rows(slots_.data(), slots_.size(), begin, s_.data(), rows_.data());
   n_names_ = m;
   rows_.resize(m);
   s_.resize(m);
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
-    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
+    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = values_.exposure_row(rows_[i]);
     residualize(exposures_, exposure_rows_, s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
@@ -149,6 +149,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
   if (n < market_.first()) return;
+  slots_ = values_.load(n);
   if (is_plain_) return build_plain_book(n);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
@@ -167,6 +168,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   build_books(n, true);
   counts_.names += static_cast<std::int64_t>(n_names_);
   counts_.missing_return += count_missing_returns(n);
+  if (config_.coverage) mark_securities(n);
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
   const auto at = static_cast<std::size_t>(n - market_.first());
@@ -184,14 +186,20 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
   const RowIndex begin = market_.row_begin(n), end = market_.row_end(n);
-  const double* const slot = slots_.value.data();
+  const double* const slot = slots_.data();
   const auto count = [&](const auto* ret) {
     std::int64_t missing = 0;
-    for (RowIndex row = begin; row < end; ++row) missing += (slot[row] == slot[row]) & (ret[row] != ret[row]);
+    for (RowIndex row = begin; row < end; ++row) missing += (slot[row - begin] == slot[row - begin]) & (ret[row] != ret[row]);
     return missing;
   };
   const Reals& ret = performer_.ret();
   return ret.wide ? count(static_cast<const double*>(ret.data)) : count(static_cast<const float*>(ret.data));
+}
+
+void DayRunner::mark_securities(DateIndex n) {
+  const SecurityIndex* const security = market_.security_of_row() + market_.row_begin(n);
+  for (std::size_t j = 0; j < slots_.size(); ++j)
+    if (slots_[j] == slots_[j]) counts_.has_security[static_cast<std::size_t>(security[j])] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

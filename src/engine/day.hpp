@@ -9,6 +9,7 @@
 #include "engine/align.hpp"
 #include "engine/analyse.hpp"
 #include "engine/book.hpp"
+#include "engine/day_values.hpp"
 #include "engine/exposures.hpp"
 #include "engine/market.hpp"
 #include "engine/perform.hpp"
@@ -54,6 +55,7 @@ struct DayCounts {
   std::int64_t missing_double_var = 0;
   std::vector<std::int64_t> missing_group;  ///< by grouping
   std::vector<std::uint8_t> has_names;      ///< by portfolio
+  std::vector<std::uint8_t> has_security;   ///< by security, where coverage is asked for
   void merge(const DayCounts& other);
 };
 
@@ -61,7 +63,7 @@ struct DayCounts {
 class DayRunner {
  public:
   DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const Slots& slots);
+            const SignalSource& signal);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
@@ -80,13 +82,14 @@ class DayRunner {
   void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
                        std::span<const double> double_values, DateIndex n, bool is_counted);
   std::int64_t count_missing_returns(DateIndex n) const;
+  void mark_securities(DateIndex n);
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
 
   const Market& market_;
   const RunConfig& config_;
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
-  const Slots& slots_;
+  DayValues values_;
   Weigher weigher_;
   Performer performer_;
   Trader trader_;
@@ -95,7 +98,8 @@ class DayRunner {
   DayCounts counts_;
 
   bool is_plain_;
-  std::size_t n_names_ = 0;  // used rows and copies of the day
+  std::span<const double> slots_;  // the signal of the day by row
+  std::size_t n_names_ = 0;        // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
   std::vector<double> s_, double_values_;

@@ -36,6 +36,8 @@ class HugeArray {
     madvise(data_, bytes - kPage, MADV_HUGEPAGE);
     count_ = count;
   }
+  /// Gives the memory back.
+  void clear() noexcept { release(); }
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
   T& operator[](std::size_t i) noexcept { return data_[i]; }

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <optional>
 
 #include "engine/align.hpp"
 #include "engine/day.hpp"
 #include "engine/market.hpp"
+#include "engine/plan_cache.hpp"
 #include "engine/run_id.hpp"
 #include "engine/workers.hpp"
 #include "fractile/backtest.hpp"
@@ -86,23 +88,18 @@ Table build_weights(const std::vector<std::vector<HeldWeight>>& chunks, const Ma
 }
 
 /// Unique names over all days: `.coverage_unique`.
-Table count_unique_names(const Market& market, const Slots& slots) {
-  std::vector<std::uint8_t> seen(market.ranges().size(), 0);
-  for (DateIndex n = market.first(); n <= market.last(); ++n)
-    for (RowIndex row = market.row_begin(n); row < market.row_end(n); ++row) {
-      const double value = slots.value.data()[static_cast<std::size_t>(row)];
-      if (value == value) seen[static_cast<std::size_t>(market.security_of_row()[row])] = 1;
-    }
-  const std::int64_t names = std::count(seen.begin(), seen.end(), std::uint8_t{1});
+Table count_unique_names(const DayCounts& counts) {
+  const std::int64_t names = std::count(counts.has_security.begin(), counts.has_security.end(), std::uint8_t{1});
   return {{{"names", std::vector<std::int64_t>{names}}}};
 }
 
 }  // namespace
 
 struct Backtester::Impl {
-  explicit Impl(View view) : market(std::move(view)) {}
+  Impl(View view, int cache_size) : market(std::move(view)), plans(cache_size) {}
 
   Market market;
+  mutable PlanCache plans;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<Slots>> idle_slots;  // guarded by mutex
 
@@ -132,11 +129,12 @@ struct Backtester::Impl {
     std::unique_ptr<Slots> slots_;
   };
 
-  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const;
+  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
+             bool keys_come_again) const;
 };
 
-Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const RunConfig& config,
-                             const Interrupt& interrupt) const {
+Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
+                             bool keys_come_again) const {
   Result result;
   Stopwatch watch(result);
   if (keys.n_rows == 0)
@@ -145,9 +143,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
   const Portfolios portfolios = Portfolios::make(market, config);
   const ExposureRows exposures(market, config.resid);
-  Lease lease(*this);
-  Slots& slots = lease.slots();
-  DayRunner prototype(market, config, portfolios, exposures, slots);  // refuses missing columns before any work
+  const DayRunner prototype(market, config, portfolios, exposures, {});  // refuses missing columns before any work
 
   DailyAnalysis analysis;
   DayResults days;
@@ -159,9 +155,21 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   // Enough chunks to even out threads; each chunk makes the books of the day before it once more.
   const int chunk_days = std::clamp(n_days / (threads * 12), 8, 64);
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
+  const Plans plan = plans.find_or_build(market, keys, config, exposures, threads, keys_come_again, poll);
+  const auto judged = plan.keys ? plan.keys->judge(values, plan.exposures.get(), threads, poll) : std::nullopt;
+  std::optional<Lease> lease;
   for (int align_threads = threads;; align_threads = 1) {
-    alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
-    if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
+    SignalSource signal;
+    if (judged) {
+      refuse_bad_rows(judged->counts, keys, config);
+      alignment = {judged->counts, judged->rows_hash};
+      signal = {nullptr, plan.keys.get(), plan.exposures.get(), values};
+    } else {
+      if (!lease) lease.emplace(*this);
+      alignment = align(market, {&keys, values, &config, align_threads, poll}, lease->slots());
+      if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), lease->slots());
+      signal.slots = &lease->slots();
+    }
     watch.mark("align");
 
     std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
@@ -172,7 +180,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
         threads, n_chunks,
         [&](int chunk, int slot) {
           auto& runner = runners[static_cast<std::size_t>(slot)];
-          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, slots);
+          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, signal);
           const DateIndex begin = market.first() + chunk * chunk_days;
           const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
           runner->prepare(begin - 1);
@@ -242,7 +250,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   if (config.fractile_table) result.fractile = build_fractile_table(analysis, shape);
   if (config.coverage) {
     result.coverage = build_coverage(analysis, market);
-    result.coverage_unique = count_unique_names(market, slots);
+    result.coverage_unique = count_unique_names(counts);
   }
   if (config.keep_weights) result.weights = build_weights(weights, market);
   result.snapshot = market.snapshot().id();
@@ -257,11 +265,12 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   return result;
 }
 
-Backtester::Backtester(View view) : impl_(std::make_unique<Impl>(std::move(view))) {}
+Backtester::Backtester(View view, int cache_size) : impl_(std::make_unique<Impl>(std::move(view), cache_size)) {}
 Backtester::~Backtester() = default;
 
-Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
-  return impl_->run(keys, values, config, interrupt);
+Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
+                       bool keys_come_again) const {
+  return impl_->run(keys, values, config, interrupt, keys_come_again);
 }
 
 const View& Backtester::view() const noexcept { return impl_->market.view(); }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/slot_state.hpp"
 #include "engine/workers.hpp"
 #include "fractile/error.hpp"
 
@@ -53,7 +52,8 @@ Filter make_filter(const Market& market, const UniverseRule& rule) {
 
 }  // namespace
 
-void mark_closed_slots(const Market& market, const RunConfig& config, int threads, double* slots,
+template <class T>
+void mark_closed_slots(const Market& market, const RunConfig& config, int threads, T* slots, T outside, T bad_open,
                        const std::function<void()>& between) {
   std::vector<Filter> filters;
   for (const UniverseRule& rule : config.universe) filters.push_back(make_filter(market, rule));
@@ -73,12 +73,16 @@ void mark_closed_slots(const Market& market, const RunConfig& config, int thread
                      });
           }
           if (!inside)
-            slots[row] = kOutsideSlot;
+            slots[row] = outside;
           else if (open_return && open_return[row] <= kBadOpenReturn)
-            slots[row] = kBadOpenSlot;
+            slots[row] = bad_open;
         }
       },
       between);
 }
+
+template void mark_closed_slots(const Market&, const RunConfig&, int, double*, double, double, const std::function<void()>&);
+template void mark_closed_slots(const Market&, const RunConfig&, int, std::int32_t*, std::int32_t, std::int32_t,
+                                const std::function<void()>&);
 
 }  // namespace fractile

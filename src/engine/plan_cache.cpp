@@ -1,0 +1,132 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/plan_cache.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/workers.hpp"
+
+namespace fractile {
+namespace {
+
+/// The key columns as bytes: what they hold and how wide it is.
+struct RawColumn {
+  const char* data;
+  std::int64_t width;
+};
+
+std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
+  std::vector<RawColumn> out{{reinterpret_cast<const char*>(keys.security_id), 8}};
+  for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
+    if (dates) out.push_back({static_cast<const char*>(dates.data), dates.unit == DateUnit::day ? 4 : 8});
+  return out;
+}
+
+/// Which columns there are, of which type, and how many rows.
+std::string describe_columns(const SignalKeys& keys) {
+  std::string out = fmt::format("{}", keys.n_rows);
+  for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
+    out += dates ? fmt::format(" {}", static_cast<int>(dates.unit)) : " -";
+  return out;
+}
+
+std::string to_text(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash[0], hash[1]); }
+
+/// A few hundred rows, evenly spread: tells at little cost that keys have not been seen.
+Hash128 hash_sample(const SignalKeys& keys) {
+  constexpr std::int64_t kSamples = 512;
+  std::string bytes = describe_columns(keys);
+  for (const RawColumn& column : raw_columns(keys))
+    for (std::int64_t k = 0; k < kSamples; ++k) {
+      const std::int64_t row = (keys.n_rows - 1) * k / (kSamples - 1);
+      bytes.append(column.data + row * column.width, static_cast<std::size_t>(column.width));
+    }
+  return hash_bytes(bytes.data(), bytes.size());
+}
+
+std::string hash_columns(const SignalKeys& keys, int threads, const std::function<void()>& between) {
+  const auto n_blocks = static_cast<std::size_t>(count_blocks(keys.n_rows));
+  const std::vector<RawColumn> columns = raw_columns(keys);
+  std::vector<Hash128> hashes(n_blocks * columns.size());
+  parallel_for(
+      threads, static_cast<int>(n_blocks),
+      [&](int task, int) {
+        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
+        for (std::size_t c = 0; c < columns.size(); ++c)
+          hashes[static_cast<std::size_t>(task) * columns.size() + c] =
+              hash_bytes(columns[c].data + begin * columns[c].width, static_cast<std::size_t>(count * columns[c].width));
+      },
+      between);
+  return to_text(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);
+}
+
+/// The options that decide where a key goes.
+std::string describe_alignment(const RunConfig& config) {
+  RunConfig alone;
+  alone.lag = config.lag;
+  alone.from_open = config.from_open;
+  alone.universe = config.universe;
+  if (!config.universe.empty()) alone.characteristics_asof = config.characteristics_asof;
+  return config_to_json(alone, true);
+}
+
+}  // namespace
+
+bool PlanCache::is_seen(const Hash128& sample) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find(seen_.begin(), seen_.end(), sample);
+  if (found != seen_.end()) return true;
+  seen_.push_front(sample);
+  if (seen_.size() > kMaxSeen) seen_.pop_back();
+  return false;
+}
+
+void PlanCache::shrink() {
+  std::size_t bytes = 0;
+  int count = 0;
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    bytes += entry->bytes;
+    ++count;
+    const bool is_kept = count == 1 || (count <= capacity_ && bytes <= kMaxBytes);
+    entry = is_kept ? std::next(entry) : entries_.erase(entry);
+  }
+}
+
+template <class Plan, class Make>
+std::shared_ptr<const Plan> PlanCache::find_or_make(const std::string& key, Make&& make) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
+    if (found != entries_.end()) {
+      entries_.splice(entries_.begin(), entries_, found);
+      return std::static_pointer_cast<const Plan>(found->plan);
+    }
+  }
+  // Two threads may make the same plan at once; either serves.
+  const std::shared_ptr<const Plan> plan = make();
+  const std::lock_guard lock(mutex_);
+  entries_.push_front({key, plan->bytes(), plan});
+  shrink();
+  return plan;
+}
+
+Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, const RunConfig& config,
+                               const ExposureRows& exposures, int threads, bool come_again,
+                               const std::function<void()>& between) {
+  if (capacity_ <= 0 || config.hold_days > 1 || config.input_type == InputType::position) return {};
+  if (!is_seen(hash_sample(keys)) && !come_again) return {};
+  const std::string identity = hash_columns(keys, threads, between);
+  Plans out;
+  out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config), [&] {
+    return std::make_shared<KeyPlan>(market, keys, config, threads, between);
+  });
+  if (!out.keys->is_usable()) return {};
+  if (exposures.is_needed())
+    out.exposures = find_or_make<ExposurePlan>(identity + " resid " + std::to_string(static_cast<int>(config.resid)), [&] {
+      return std::make_shared<ExposurePlan>(make_exposure_plan(market, keys, config, exposures, threads, between));
+    });
+  return out;
+}
+
+}  // namespace fractile

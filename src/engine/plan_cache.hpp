@@ -1,0 +1,49 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/key_plan.hpp"
+
+namespace fractile {
+
+/// A run's alignment of keys, where it is at hand. Null where the run has to align by itself.
+struct Plans {
+  std::shared_ptr<const KeyPlan> keys;
+  std::shared_ptr<const ExposurePlan> exposures;  ///< null where the run has no residuals
+};
+
+/// Keeps the alignments of the keys that signals share: the most recently used, up to a number and to
+/// kMaxBytes. Keys are known by a 128-bit hash of their columns' bytes. Thread-safe.
+class PlanCache {
+ public:
+  explicit PlanCache(int capacity) : capacity_(capacity) {}
+  /// The plans of these keys: found, or made where the keys have been seen before or `come_again`
+  /// says that they will be. Keys seen for the first time cost a hash of a few hundred rows.
+  Plans find_or_build(const Market& market, const SignalKeys& keys, const RunConfig& config, const ExposureRows& exposures,
+                      int threads, bool come_again, const std::function<void()>& between);
+
+ private:
+  struct Entry {
+    std::string key;
+    std::size_t bytes;
+    std::shared_ptr<const void> plan;
+  };
+  template <class Plan, class Make>
+  std::shared_ptr<const Plan> find_or_make(const std::string& key, Make&& make);
+  bool is_seen(const Hash128& sample);
+  void shrink();
+
+  static constexpr std::size_t kMaxBytes = std::size_t{512} << 20;
+  static constexpr std::size_t kMaxSeen = 64;
+  const int capacity_;
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // most recently used first; guarded by mutex_
+  std::list<Hash128> seen_;   // the same
+};
+
+}  // namespace fractile
