@@ -4,7 +4,11 @@ execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir OUTPUT_STRI
                 COMMAND_ERROR_IS_FATAL ANY)
 find_package(nanobind CONFIG REQUIRED)
 file(GLOB FRACTILE_BINDINGS CONFIGURE_DEPENDS python/src/*.cpp)
-nanobind_add_module(_core NB_STATIC STABLE_ABI ${FRACTILE_BINDINGS})
+# Profilers need the symbols (preset "bench").
+if(CMAKE_CXX_FLAGS MATCHES "-g")
+  set(FRACTILE_KEEP_SYMBOLS NOSTRIP)
+endif()
+nanobind_add_module(_core ${FRACTILE_KEEP_SYMBOLS} NB_STATIC STABLE_ABI ${FRACTILE_BINDINGS})
 target_include_directories(_core PRIVATE src)
 target_link_libraries(_core PRIVATE fractile_core fractile_flags fmt::fmt-header-only)
 target_compile_options(_core PRIVATE -Wall -Wextra $<$<BOOL:${FRACTILE_WERROR}>:-Werror>)

@@ -14,7 +14,6 @@ namespace {
 
 /// Slots lie a day's rows apart, so nearly each is a cache miss: they are asked for a batch ahead.
 constexpr int kBatch = 64;
-constexpr std::size_t kClearSlots = std::size_t{1} << 18;
 
 class Aligner {
  public:
@@ -29,8 +28,7 @@ class Aligner {
 
   Alignment run() {
     block_hashes_.resize(static_cast<std::size_t>(count_blocks(keys_.n_rows)));
-    slots_.value.reserve(static_cast<std::size_t>(market_.snapshot().row_capacity()) + kBatch);
-    if (exposures_.is_needed()) slots_.exposure_row.reserve(static_cast<std::size_t>(market_.snapshot().row_capacity()) + kBatch);
+    reserve_slots(market_, exposures_.is_needed(), slots_);
     scatter(request_.threads);
     // The last of several rows on one slot wins; which that is only one thread can tell.
     if (request_.threads > 1 && counts_.causes[static_cast<int>(Cause::duplicate)].count > 0) scatter(1);
@@ -40,7 +38,8 @@ class Aligner {
 
  private:
   void scatter(int threads) {
-    clear(threads);
+    clear_slots(market_, threads, slots_, request_.between);
+    mark_closed_slots(market_, config_, threads, slots_.value.data(), request_.between);
     const auto n_slots = static_cast<std::size_t>(std::max(1, threads));
     std::vector<AlignCounts> counts(n_slots);
     std::vector<KeyBlock> blocks(n_slots);
@@ -54,21 +53,6 @@ class Aligner {
         request_.between);
     counts_ = {};
     for (const AlignCounts& part : counts) counts_.merge(part);
-  }
-
-  void clear(int threads) {
-    const auto begin = static_cast<std::size_t>(market_.row_begin(market_.first()));
-    const auto end = static_cast<std::size_t>(market_.row_end(market_.last()));
-    double* const slot = slots_.value.data();
-    const auto n_tasks = static_cast<int>((end - begin + kClearSlots - 1) / kClearSlots);
-    parallel_for(
-        threads, n_tasks,
-        [&](int task, int) {
-          const std::size_t from = begin + static_cast<std::size_t>(task) * kClearSlots;
-          std::fill(slot + from, slot + std::min(end, from + kClearSlots), kEmptySlot);
-        },
-        request_.between);
-    mark_closed_slots(market_, config_, threads, slot, kOutsideSlot, kBadOpenSlot, request_.between);
   }
 
   void align_block(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) {
@@ -153,6 +137,26 @@ class Aligner {
 };
 
 }  // namespace
+
+void reserve_slots(const Market& market, bool with_exposures, Slots& slots) {
+  const auto n_slots = static_cast<std::size_t>(market.snapshot().row_capacity());
+  slots.value.reserve(n_slots);
+  if (with_exposures) slots.exposure_row.reserve(n_slots);
+}
+
+void clear_slots(const Market& market, int threads, Slots& slots, const std::function<void()>& between) {
+  constexpr std::size_t kSlotsPerTask = std::size_t{1} << 18;
+  const auto begin = static_cast<std::size_t>(market.row_begin(market.first()));
+  const auto end = static_cast<std::size_t>(market.row_end(market.last()));
+  double* const slot = slots.value.data();
+  parallel_for(
+      threads, static_cast<int>((end - begin + kSlotsPerTask - 1) / kSlotsPerTask),
+      [&](int task, int) {
+        const std::size_t from = begin + static_cast<std::size_t>(task) * kSlotsPerTask;
+        std::fill(slot + from, slot + std::min(end, from + kSlotsPerTask), kEmptySlot);
+      },
+      between);
+}
 
 Alignment align(const Market& market, const AlignRequest& request, Slots& slots) { return Aligner(market, request, slots).run(); }
 

@@ -21,6 +21,11 @@ struct Slots {
   HugeArray<RowIndex> exposure_row;
 };
 
+/// Memory for every panel row of the snapshot.
+void reserve_slots(const Market& market, bool with_exposures, Slots& slots);
+/// Empties the slots of the view's days.
+void clear_slots(const Market& market, int threads, Slots& slots, const std::function<void()>& between);
+
 struct AlignRequest {
   const SignalKeys* keys = nullptr;
   const double* values = nullptr;

@@ -3,9 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-
-#include "engine/kernels.hpp"
 
 namespace fractile {
 
@@ -31,6 +28,41 @@ bool Weigher::has_enough(const Book& book) const noexcept {
 
 int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
   book.clear();
+  int without_size = 0;
+  if (size_ || config_.input_type == InputType::weight)
+    without_size = take_weighted(names, n, book);
+  else
+    take_equal(names, book);
+  if (!has_enough(book)) {
+    book.clear();
+    return without_size;
+  }
+  set_weights(book);
+  look_up_rows(book);
+  return without_size;
+}
+
+/// Weights are the sides themselves for now.
+void Weigher::take_equal(const SidedNames& names, Book& book) const {
+  const int shortest = config_.method == Method::long_only ? kLong : kShort;
+  book.row.resize(names.rows.size());
+  book.weight.resize(names.rows.size());
+  std::size_t kept = 0;
+  int n_long = 0;
+  for (std::size_t i = 0; i < names.rows.size(); ++i) {
+    const int side = names.sides[i];
+    book.row[kept] = names.rows[i];
+    book.weight[kept] = side;
+    n_long += side == kLong;
+    kept += (side != kFlat) & (side >= shortest);
+  }
+  book.row.resize(kept);
+  book.weight.resize(kept);
+  book.n_long = n_long;
+  book.n_short = static_cast<int>(kept) - n_long;
+}
+
+int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) const {
   const bool long_only = config_.method == Method::long_only;
   const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
   int without_size = 0;
@@ -38,7 +70,7 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     const std::int8_t side = names.sides[i];
     if (side == kFlat || (long_only && side == kShort)) continue;
     const RowIndex row = names.rows[i];
-    double magnitude = 1.0;
+    double magnitude = std::fabs(names.s[i]);
     if (size_) {
       const RowIndex asof = on_return_day ? row : market_.asof_row(row, n);
       magnitude = asof == kNoRow ? __builtin_nan("") : size_[asof];
@@ -46,50 +78,26 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
         ++without_size;
         continue;
       }
-    } else if (config_.input_type == InputType::weight) {
-      magnitude = std::fabs(names.s[i]);
     }
     book.row.push_back(row);
     book.weight.push_back(side * magnitude);
     ++(side == kLong ? book.n_long : book.n_short);
   }
-  if (!has_enough(book)) {
-    book.clear();
-    return without_size;
-  }
+  return without_size;
+}
+
+/// Each side's weights sum to 1 or -1.
+void Weigher::set_weights(Book& book) {
   if (size_) {
     clip_side(true, book);
     clip_side(false, book);
   }
-  double sum_long = 0.0, sum_short = 0.0;
+  double sum_long = book.n_long, sum_short = book.n_short;
   if (size_ || config_.input_type == InputType::weight) {
-    for (const double w : book.weight) (w > 0.0 ? sum_long : sum_short) += w;
-  } else {
-    sum_long = book.n_long;
-    sum_short = -book.n_short;
+    sum_long = sum_short = 0.0;
+    for (const double w : book.weight) (w > 0.0 ? sum_long : sum_short) += std::fabs(w);
   }
-  for (double& w : book.weight) w = w > 0.0 ? w / sum_long : -(w / sum_short);
-  look_up_rows(book);
-  return without_size;
-}
-
-void Weigher::build_equal_book(std::span<const double> slots, RowIndex first, const Cuts& cuts, Book& book) {
-  book.clear();
-  const bool long_only = config_.method == Method::long_only;
-  const double low = long_only ? -std::numeric_limits<double>::infinity() : cuts.low;
-  book.row.resize(slots.size() + kKernelPadding);
-  const std::size_t n = pack_outer_rows(slots.data(), slots.size(), low, cuts.high, first, book.row.data());
-  book.row.resize(n);
-  int n_long = 0;
-  for (const RowIndex row : book.row) n_long += slots[static_cast<std::size_t>(row - first)] >= cuts.high;
-  book.n_long = n_long;
-  book.n_short = static_cast<int>(n) - n_long;
-  if (!has_enough(book)) return book.clear();
-  const double long_weight = 1.0 / n_long, short_weight = -(1.0 / book.n_short);
-  book.weight.resize(n);
-  for (std::size_t i = 0; i < n; ++i)
-    book.weight[i] = slots[static_cast<std::size_t>(book.row[i] - first)] >= cuts.high ? long_weight : short_weight;
-  look_up_rows(book);
+  for (double& w : book.weight) w /= w > 0.0 ? sum_long : sum_short;
 }
 
 void Weigher::look_up_rows(Book& book) const {

@@ -24,7 +24,7 @@ struct Book {
   void clear() noexcept;
 };
 
-/// One (group, R): its names with their values and sides, securities ascending.
+/// Names of one (group, R) with their values and sides, securities ascending; flat names may be left out.
 struct SidedNames {
   std::span<const RowIndex> rows;
   std::span<const double> s;
@@ -37,11 +37,12 @@ class Weigher {
   Weigher(const Market& market, const RunConfig& config);
   /// Builds the book of return day n. Returns how many names on a side had no usable mcap or adv.
   int build_book(const SidedNames& names, DateIndex n, Book& book);
-  /// The same for equal weights beyond two cuts, straight from the day's slots (`first`: row of slots[0]).
-  void build_equal_book(std::span<const double> slots, RowIndex first, const Cuts& cuts, Book& book);
 
  private:
   bool has_enough(const Book& book) const noexcept;
+  void take_equal(const SidedNames& names, Book& book) const;
+  int take_weighted(const SidedNames& names, DateIndex n, Book& book) const;
+  void set_weights(Book& book);
   void look_up_rows(Book& book) const;
   void clip_side(bool is_long, Book& book);
 

@@ -35,16 +35,18 @@ void DayCounts::merge(const DayCounts& other) {
 }
 
 DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const SignalSource& signal)
+                     const Slots& slots)
     : market_(market),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
-      values_(market, signal),
+      slots_(slots),
       weigher_(market, config),
       performer_(market, config),
       trader_(market, config, performer_.ret()),
       analyst_(market, config, performer_),
+      missing_returns_(market.missing_rows(config.from_open ? "openret" : "ret")),
+      is_single_sort_(is_single_sort()),
       is_plain_(is_plain()),
       guesses_(static_cast<std::size_t>(portfolios.count)),
       now_(static_cast<std::size_t>(portfolios.count)),
@@ -58,30 +60,49 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
   if (config.coverage) counts_.has_security.resize(market.ranges().size());
 }
 
-/// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
-bool DayRunner::is_plain() const noexcept {
-  return portfolios_.groupings.empty() && config_.sort_method == SortMethod::single && config_.input_type == InputType::value &&
-         config_.weight == Weight::equal && !exposures_.is_needed() && !analyst_.is_needed();
+bool DayRunner::is_single_sort() const noexcept {
+  return config_.sort_method == SortMethod::single && config_.input_type == InputType::value;
 }
 
-void DayRunner::build_plain_book(DateIndex n) {
-  const Cuts cuts = find_cuts(slots_, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
-  n_names_ = cuts.n_names;
-  weigher_.build_equal_book(slots_, market_.row_begin(n), cuts, now_[0]);
-  if (!now_[0].is_flat()) held_now_.push_back(0);
+/// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
+bool DayRunner::is_plain() const noexcept {
+  return is_single_sort_ && portfolios_.groupings.empty() && !exposures_.is_needed() && !analyst_.is_needed();
+}
+
+void DayRunner::build_plain_book(DateIndex n, bool is_counted) {
+  const Tails tails = find_tails(day_, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
+  n_names_ = tails.n_names;
+  build_tails_book(0, tails, {}, n, is_counted);
+}
+
+/// `rows`: those of the values that were sorted; none where they are the day's slots.
+void DayRunner::build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n,
+                                 bool is_counted) {
+  tail_rows_.resize(tails.at.size());
+  const RowIndex begin = market_.row_begin(n);
+  for (std::size_t i = 0; i < tails.at.size(); ++i)
+    tail_rows_[i] = rows.empty() ? begin + tails.at[i] : rows[static_cast<std::size_t>(tails.at[i])];
+  take_book(portfolio, {tail_rows_, tails.s, tails.side}, n, is_counted);
+}
+
+void DayRunner::take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted) {
+  Book& book = now_[static_cast<std::size_t>(portfolio)];
+  const int without_size = weigher_.build_book(names, n, book);
+  if (is_counted && portfolio == 0) counts_.missing_weight += without_size;
+  if (!book.is_flat()) held_now_.push_back(portfolio);
 }
 
 void DayRunner::collect_names(DateIndex n) {
   const RowIndex begin = market_.row_begin(n);
-  rows_.resize(slots_.size() + kKernelPadding);
-  s_.resize(slots_.size() + kKernelPadding);
-  const std::size_t m = pack_numbers_and_rows(slots_.data(), slots_.size(), begin, s_.data(), rows_.data());
+  rows_.resize(day_.size() + kKernelPadding);
+  s_.resize(day_.size() + kKernelPadding);
+  const std::size_t m = pack_numbers_and_rows(day_.data(), day_.size(), begin, s_.data(), rows_.data());
   n_names_ = m;
   rows_.resize(m);
   s_.resize(m);
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
-    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = values_.exposure_row(rows_[i]);
+    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
     residualize(exposures_, exposure_rows_, s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
@@ -96,13 +117,14 @@ void DayRunner::collect_names(DateIndex n) {
 
 void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
                                 std::span<const double> double_values, DateIndex n, bool is_counted) {
-  sides_.resize(s.size());
-  assign_sides(s, double_values, config_, guesses_[static_cast<std::size_t>(portfolio)], rank_scratch_, sides_.data());
-  Book& book = now_[static_cast<std::size_t>(portfolio)];
-  const int without_size = weigher_.build_book({rows, s, sides_}, n, book);
-  if (is_counted && portfolio == 0) counts_.missing_weight += without_size;
   if (is_counted && !rows.empty()) counts_.has_names[static_cast<std::size_t>(portfolio)] = 1;
-  if (!book.is_flat()) held_now_.push_back(portfolio);
+  CutGuess& guess = guesses_[static_cast<std::size_t>(portfolio)];
+  if (is_single_sort_)
+    return build_tails_book(portfolio, find_tails(s, config_.fractile[0], config_.fractile[1], guess, rank_scratch_), rows, n,
+                            is_counted);
+  sides_.resize(s.size());
+  assign_sides(s, double_values, config_, guess, rank_scratch_, sides_.data());
+  take_book(portfolio, {rows, s, sides_}, n, is_counted);
 }
 
 void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted) {
@@ -149,8 +171,9 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
   if (n < market_.first()) return;
-  slots_ = values_.load(n);
-  if (is_plain_) return build_plain_book(n);
+  const auto begin = static_cast<std::size_t>(market_.row_begin(n)), end = static_cast<std::size_t>(market_.row_end(n));
+  day_ = {slots_.value.data() + begin, end - begin};
+  if (is_plain_) return build_plain_book(n, is_counted);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
   for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i) build_group_books(portfolios_.groupings[i], i, n, is_counted);
@@ -185,21 +208,20 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
 }
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
-  const RowIndex begin = market_.row_begin(n), end = market_.row_end(n);
-  const double* const slot = slots_.data();
-  const auto count = [&](const auto* ret) {
-    std::int64_t missing = 0;
-    for (RowIndex row = begin; row < end; ++row) missing += (slot[row - begin] == slot[row - begin]) & (ret[row] != ret[row]);
-    return missing;
-  };
-  const Reals& ret = performer_.ret();
-  return ret.wide ? count(static_cast<const double*>(ret.data)) : count(static_cast<const float*>(ret.data));
+  const auto day = static_cast<std::size_t>(n - market_.first());
+  const RowIndex begin = market_.row_begin(n);
+  return std::count_if(missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day]),
+                       missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day + 1]),
+                       [&](RowIndex row) {
+                         const double value = day_[static_cast<std::size_t>(row - begin)];
+                         return value == value;
+                       });
 }
 
 void DayRunner::mark_securities(DateIndex n) {
   const SecurityIndex* const security = market_.security_of_row() + market_.row_begin(n);
-  for (std::size_t j = 0; j < slots_.size(); ++j)
-    if (slots_[j] == slots_[j]) counts_.has_security[static_cast<std::size_t>(security[j])] = 1;
+  for (std::size_t j = 0; j < day_.size(); ++j)
+    if (day_[j] == day_[j]) counts_.has_security[static_cast<std::size_t>(security[j])] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

@@ -9,7 +9,6 @@
 #include "engine/align.hpp"
 #include "engine/analyse.hpp"
 #include "engine/book.hpp"
-#include "engine/day_values.hpp"
 #include "engine/exposures.hpp"
 #include "engine/market.hpp"
 #include "engine/perform.hpp"
@@ -63,7 +62,7 @@ struct DayCounts {
 class DayRunner {
  public:
   DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const SignalSource& signal);
+            const Slots& slots);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
@@ -74,8 +73,11 @@ class DayRunner {
   const Performer& performer() const noexcept { return performer_; }
 
  private:
+  bool is_single_sort() const noexcept;
   bool is_plain() const noexcept;
-  void build_plain_book(DateIndex n);
+  void build_plain_book(DateIndex n, bool is_counted);
+  void take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted);
+  void build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n, bool is_counted);
   void collect_names(DateIndex n);
   void build_books(DateIndex n, bool is_counted);
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
@@ -89,16 +91,18 @@ class DayRunner {
   const RunConfig& config_;
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
-  DayValues values_;
+  const Slots& slots_;
   Weigher weigher_;
   Performer performer_;
   Trader trader_;
   Analyst analyst_;
+  std::shared_ptr<const MissingRows> missing_returns_;
   Characteristic double_var_;
   DayCounts counts_;
 
+  bool is_single_sort_;
   bool is_plain_;
-  std::span<const double> slots_;  // the signal of the day by row
+  std::span<const double> day_;  // the slots of the day
   std::size_t n_names_ = 0;        // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
@@ -109,6 +113,7 @@ class DayRunner {
   std::vector<double> grouped_s_, grouped_double_;
 
   std::vector<std::int8_t> sides_;
+  std::vector<RowIndex> tail_rows_;
   RankScratch rank_scratch_;
   ResidualScratch residual_scratch_;
   std::vector<CutGuess> guesses_;            // by portfolio

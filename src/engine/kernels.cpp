@@ -14,7 +14,6 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Doubles = hn::ScalableTag<double>;
-using Places = hn::Rebind<std::uint64_t, Doubles>;
 using Rows = hn::Rebind<std::uint32_t, Doubles>;
 
 // The last few slots of a day go through the same code, from a copy padded with NaN.
@@ -31,61 +30,71 @@ HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit)
   }
 }
 
-template <class Mask>
-HWY_INLINE std::size_t store_rows(Mask mask, std::size_t i, RowIndex first, RowIndex* out) {
+// Lanes whose mask is set go to the front. Highway's own Compress of 64-bit lanes goes through a table, and its
+// CompressStore through memory, which some AVX-512 machines do slowly; the register form is fast on all of them.
+template <class V, class Mask>
+HWY_INLINE V CompressDoubles(V v, Mask mask) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  return V{_mm512_maskz_compress_pd(mask.raw, v.raw)};
+#else
+  return hn::Compress(v, mask);
+#endif
+}
+
+template <class V, class Mask>
+HWY_INLINE V CompressPlaces(V places, Mask mask) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  return V{_mm256_maskz_compress_epi32(mask.raw, places.raw)};
+#else
+  HWY_ALIGN std::uint8_t bits[8] = {};
+  hn::StoreMaskBits(Doubles(), mask, bits);
+  return hn::Compress(places, hn::LoadMaskBits(Rows(), bits));
+#endif
+}
+
+template <class V, class Mask>
+HWY_INLINE std::size_t store_numbers_and_places(V v, Mask mask, hn::Vec<Rows> at, double* out, std::int32_t* places) {
   const Doubles d;
-  const Places dp;
-  const Rows dr;
-  const auto places = hn::Iota(dp, i + static_cast<std::size_t>(first));
-  const auto packed = hn::Compress(places, hn::RebindMask(dp, mask));
-  hn::StoreU(hn::TruncateTo(dr, packed), dr, reinterpret_cast<std::uint32_t*>(out));
+  hn::StoreU(CompressDoubles(v, mask), d, out);
+  hn::StoreU(CompressPlaces(at, mask), Rows(), reinterpret_cast<std::uint32_t*>(places));
   return hn::CountTrue(d, mask);
 }
 
 std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   const Doubles d;
   std::size_t count = 0;
-  visit_vectors(slots, n, [&](std::size_t, auto v) { count += hn::CompressStore(v, hn::Eq(v, v), d, out + count); });
+  visit_vectors(slots, n, [&](std::size_t, auto v) {
+    const auto is_number = hn::Eq(v, v);
+    hn::StoreU(CompressDoubles(v, is_number), d, out + count);
+    count += hn::CountTrue(d, is_number);
+  });
   return count;
 }
 
 std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) {
-  const Doubles d;
+  const Rows dr;
+  const auto first_places = hn::Iota(dr, static_cast<std::uint32_t>(first));
   std::size_t count = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    const auto is_number = hn::Eq(v, v);
-    store_rows(is_number, i, first, rows + count);
-    count += hn::CompressStore(v, is_number, d, out + count);
+    const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
+    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, rows + count);
   });
   return count;
 }
 
-BracketCount CountBrackets(const double* slots, std::size_t n, const Brackets& brackets, double* low_out, double* high_out) {
-  const Doubles d;
-  const auto low_from = hn::Set(d, brackets.low_from), low_to = hn::Set(d, brackets.low_to);
-  const auto high_from = hn::Set(d, brackets.high_from), high_to = hn::Set(d, brackets.high_to);
-  BracketCount out{};
-  visit_vectors(slots, n, [&](std::size_t, auto v) {
-    out.numbers += hn::CountTrue(d, hn::Eq(v, v));
-    out.below_low += hn::CountTrue(d, hn::Lt(v, low_from));
-    out.below_high += hn::CountTrue(d, hn::Lt(v, high_from));
-    const auto in_low = hn::And(hn::Ge(v, low_from), hn::Le(v, low_to));
-    const auto in_high = hn::And(hn::Ge(v, high_from), hn::Le(v, high_to));
-    if (!hn::AllFalse(d, in_low)) out.in_low += hn::CompressStore(v, in_low, d, low_out + out.in_low);
-    if (!hn::AllFalse(d, in_high)) out.in_high += hn::CompressStore(v, in_high, d, high_out + out.in_high);
-  });
-  return out;
-}
-
-std::size_t PackOuterRows(const double* slots, std::size_t n, double low, double high, RowIndex first, RowIndex* rows) {
+TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
   const Doubles d;
   const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
-  std::size_t count = 0;
+  const Rows dr;
+  const auto first_places = hn::Iota(dr, 0);
+  std::size_t numbers = 0, tails = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    const auto is_outer = hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
-    if (!hn::AllFalse(d, is_outer)) count += store_rows(is_outer, i, first, rows + count);
+    const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
+    numbers += hn::CountTrue(d, hn::Eq(v, v));
+    const auto is_tail = hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
+    tails += store_numbers_and_places(v, is_tail, at, out + tails, places + tails);
   });
-  return count;
+  return {numbers, tails};
 }
 
 void SumExposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) {
@@ -106,6 +115,111 @@ void SumExposures(const float* x, const RowIndex* rows, const double* weights, s
   }
 }
 
+// Eight interleaved lanes whatever the vector width, added in a fixed order: the same bits on every CPU.
+constexpr std::size_t kLanes = 8;
+
+template <class Term, class ScalarTerm>
+HWY_INLINE double sum_lanes(std::size_t n, Term&& term, ScalarTerm&& scalar_term) {
+  const hn::CappedTag<double, kLanes> d;
+  const std::size_t width = hn::Lanes(d);
+  HWY_ALIGN double lanes[kLanes] = {};
+  hn::Vec<decltype(d)> sums[kLanes];
+  for (std::size_t k = 0; k < kLanes / width; ++k) sums[k] = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::size_t k = 0; k < kLanes / width; ++k) sums[k] = hn::Add(sums[k], term(d, i + k * width));
+  for (std::size_t k = 0; k < kLanes / width; ++k) hn::Store(sums[k], d, lanes + k * width);
+  for (std::size_t l = 0; i + l < n; ++l) lanes[l] += scalar_term(i + l);
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+double Sum(const double* a, std::size_t n) {
+  return sum_lanes(n, [=](auto d, std::size_t i) { return hn::LoadU(d, a + i); }, [=](std::size_t i) { return a[i]; });
+}
+
+double SumProducts(const double* a, const double* b, std::size_t n) {
+  return sum_lanes(n, [=](auto d, std::size_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
+                   [=](std::size_t i) { return a[i] * b[i]; });
+}
+
+double SumLongProducts(const double* weights, const double* b, std::size_t n) {
+  return sum_lanes(n,
+                   [=](auto d, std::size_t i) {
+                     const auto w = hn::LoadU(d, weights + i);
+                     return hn::IfThenElseZero(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+                   },
+                   [=](std::size_t i) { return weights[i] > 0.0 ? weights[i] * b[i] : 0.0; });
+}
+
+double SumShortProducts(const double* weights, const double* b, std::size_t n) {
+  return sum_lanes(n,
+                   [=](auto d, std::size_t i) {
+                     const auto w = hn::LoadU(d, weights + i);
+                     return hn::IfThenZeroElse(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+                   },
+                   [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
+}
+
+constexpr std::size_t kWidth = kGramWidth;
+
+void SumByGroup(const double* x, const std::int32_t* group, std::size_t n, double* sums) {
+  const hn::CappedTag<double, kWidth> d;
+  for (std::size_t i = 0; i < n; ++i) {
+    double* const sum = sums + static_cast<std::size_t>(group[i]) * kWidth;
+    for (std::size_t k = 0; k < kWidth; k += hn::Lanes(d))
+      hn::StoreU(hn::Add(hn::LoadU(d, sum + k), hn::LoadU(d, x + i * kWidth + k)), d, sum + k);
+  }
+}
+
+void SubtractByGroup(double* x, const std::int32_t* group, std::size_t n, const double* means) {
+  const hn::CappedTag<double, kWidth> d;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double* const mean = means + static_cast<std::size_t>(group[i]) * kWidth;
+    for (std::size_t k = 0; k < kWidth; k += hn::Lanes(d))
+      hn::StoreU(hn::Sub(hn::LoadU(d, x + i * kWidth + k), hn::LoadU(d, mean + k)), d, x + i * kWidth + k);
+  }
+}
+
+void SumCrossProducts(const double* x, std::size_t n, double* gram) {
+  const hn::CappedTag<double, kWidth> d;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t part = 0; part < kWidth; part += lanes) {
+    hn::Vec<decltype(d)> sums[kWidth];
+    for (auto& sum : sums) sum = hn::Zero(d);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double* const row = x + i * kWidth;
+      const auto columns = hn::LoadU(d, row + part);
+      for (std::size_t k = 0; k < kWidth; ++k) sums[k] = hn::Add(sums[k], hn::Mul(hn::Set(d, row[k]), columns));
+    }
+    for (std::size_t k = 0; k < kWidth; ++k) hn::StoreU(sums[k], d, gram + k * kWidth + part);
+  }
+}
+
+void SubtractFit(double* x, std::size_t n, const double* beta, double* products) {
+  const hn::CappedTag<double, kWidth> d;
+  const std::size_t lanes = hn::Lanes(d);
+  hn::Vec<decltype(d)> sums[kWidth];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  for (std::size_t i = 0; i < n; ++i) {
+    double* const row = x + i * kWidth;
+    // Read before y is written: a vector load just behind a narrower store has to wait for it.
+    hn::Vec<decltype(d)> columns[kWidth];
+    for (std::size_t k = 0; k < kWidth / lanes; ++k) columns[k] = hn::LoadU(d, row + k * lanes);
+    double y = row[kWidth - 1];
+    double even = row[0] * beta[0], odd = row[1] * beta[1];
+    even += row[2] * beta[2];
+    odd += row[3] * beta[3];
+    even += row[4] * beta[4];
+    odd += row[5] * beta[5];
+    even += row[6] * beta[6];
+    y -= even + odd;
+    row[kWidth - 1] = y;
+    for (std::size_t k = 0; k < kWidth / lanes; ++k)
+      sums[k] = hn::Add(sums[k], hn::Mul(columns[k], hn::Set(d, y)));
+  }
+  for (std::size_t k = 0; k < kWidth / lanes; ++k) hn::StoreU(sums[k], d, products + k * lanes);
+}
+
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE
@@ -117,9 +231,16 @@ namespace fractile {
 
 HWY_EXPORT(PackNumbers);
 HWY_EXPORT(PackNumbersAndRows);
-HWY_EXPORT(CountBrackets);
-HWY_EXPORT(PackOuterRows);
+HWY_EXPORT(PackTails);
 HWY_EXPORT(SumExposures);
+HWY_EXPORT(Sum);
+HWY_EXPORT(SumProducts);
+HWY_EXPORT(SumLongProducts);
+HWY_EXPORT(SumShortProducts);
+HWY_EXPORT(SumByGroup);
+HWY_EXPORT(SubtractByGroup);
+HWY_EXPORT(SumCrossProducts);
+HWY_EXPORT(SubtractFit);
 HWY_EXPORT(TargetName);
 
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
@@ -128,16 +249,33 @@ std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexce
 std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackNumbersAndRows)(slots, n, first, out, rows);
 }
-BracketCount count_brackets(const double* slots, std::size_t n, const Brackets& brackets, double* low_out,
-                            double* high_out) noexcept {
-  return HWY_DYNAMIC_DISPATCH(CountBrackets)(slots, n, brackets, low_out, high_out);
-}
-std::size_t pack_outer_rows(const double* slots, std::size_t n, double low, double high, RowIndex first,
-                            RowIndex* rows) noexcept {
-  return HWY_DYNAMIC_DISPATCH(PackOuterRows)(slots, n, low, high, first, rows);
+TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackTails)(slots, n, low, high, out, places);
 }
 void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, rows, weights, n, sums);
+}
+double sum(const double* a, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(Sum)(a, n); }
+double sum_products(const double* a, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumProducts)(a, b, n);
+}
+double sum_long_products(const double* weights, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumLongProducts)(weights, b, n);
+}
+double sum_short_products(const double* weights, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumShortProducts)(weights, b, n);
+}
+void sum_by_group(const double* x, const std::int32_t* group, std::size_t n, double* sums) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumByGroup)(x, group, n, sums);
+}
+void subtract_by_group(double* x, const std::int32_t* group, std::size_t n, const double* means) noexcept {
+  HWY_DYNAMIC_DISPATCH(SubtractByGroup)(x, group, n, means);
+}
+void sum_cross_products(const double* x, std::size_t n, double* gram) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumCrossProducts)(x, n, gram);
+}
+void subtract_fit(double* x, std::size_t n, const double* beta, double* products) noexcept {
+  HWY_DYNAMIC_DISPATCH(SubtractFit)(x, n, beta, products);
 }
 const char* kernel_target() noexcept { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 

@@ -3,59 +3,45 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <limits>
 
+#include "engine/signal_dates.hpp"
+#include "engine/slot_state.hpp"
 #include "engine/universe.hpp"
 #include "engine/workers.hpp"
 
 namespace fractile {
 namespace {
 
-constexpr std::uint8_t kUsedRow = 255;
-// What source holds where no signal row belongs.
-constexpr std::int32_t kNoSource = -1;
-constexpr std::int32_t kOutsideSource = -2;
-constexpr std::int32_t kBadOpenSource = -3;
-constexpr std::int32_t kBadOpenTakenSource = -4;
 constexpr int kBatch = 64;
 
-/// The cause of a row of a run, given its keys' cause, its value and its exposures.
-std::uint8_t cause_of(std::uint8_t cause, bool is_nan, bool has_exposure) noexcept {
-  constexpr auto kNullKey = static_cast<std::uint8_t>(Cause::null_key);
-  if (is_nan && cause != kNullKey) return static_cast<std::uint8_t>(Cause::null_signal);
-  const bool has_place = cause == kUsedRow || cause == static_cast<std::uint8_t>(Cause::bad_open_print);
-  return has_place && !has_exposure ? static_cast<std::uint8_t>(Cause::no_exposure) : cause;
+constexpr std::int32_t target_of(Cause cause) noexcept { return -1 - static_cast<std::int32_t>(cause); }
+
+/// A row's panel row or cause, given those of its keys, its value and its exposures.
+std::int32_t final_target(std::int32_t target, bool is_nan, bool has_exposure) noexcept {
+  if (is_nan && target != target_of(Cause::null_key)) return target_of(Cause::null_signal);
+  const bool has_place = target >= 0 || target == target_of(Cause::bad_open_print);
+  return has_place && !has_exposure ? target_of(Cause::no_exposure) : target;
 }
 
 }  // namespace
 
-KeyPlan::KeyPlan(const Market& market, const SignalKeys& keys, const RunConfig& config, int threads,
+KeyPlan::KeyPlan(const Market& market, const SignalKeys& keys, const RunConfig& config, int threads, Slots& slots,
                  const std::function<void()>& between)
-    : n_rows_(keys.n_rows) {
-  build(market, KeyResolver(market, keys, config, false), config, threads, between);
-  if (!is_usable_) {
-    source_.clear();
-    bytes_ = 0;
-    cause_ = {};
-    hashes_ = {};
+    : n_rows_(keys.n_rows), target_(static_cast<std::size_t>(keys.n_rows)) {
+  const bool has_closed = config.from_open || !config.universe.empty();
+  if (has_closed) {
+    reserve_slots(market, false, slots);
+    clear_slots(market, threads, slots, between);
+    mark_closed_slots(market, config, threads, slots.value.data(), between);
   }
-}
-
-void KeyPlan::build(const Market& market, const KeyResolver& resolver, const RunConfig& config, int threads,
-                    const std::function<void()>& between) {
-  const auto begin_row = static_cast<std::size_t>(market.row_begin(market.first()));
-  const auto end_row = static_cast<std::size_t>(market.row_end(market.last()));
-  source_.reserve(static_cast<std::size_t>(market.snapshot().row_capacity()) + kBatch);
-  cause_.resize(static_cast<std::size_t>(n_rows_));
+  const KeyResolver resolver(market, keys, config, false);
   shape_ = resolver.shape();
   hashes_.resize(static_cast<std::size_t>(count_blocks(n_rows_)));
-  bytes_ = end_row * sizeof(std::int32_t) + cause_.size();
-  std::fill(source_.data() + begin_row, source_.data() + end_row, kNoSource);
-  mark_closed_slots(market, config, threads, source_.data(), kOutsideSource, kBadOpenSource, between);
-
   const std::vector<double> zeros(static_cast<std::size_t>(kBlockRows), 0.0);
   std::vector<AlignCounts> counts(static_cast<std::size_t>(threads));
   std::vector<KeyBlock> blocks(static_cast<std::size_t>(threads));
-  std::atomic<bool> is_unique{true};
   parallel_for(
       threads, count_blocks(n_rows_),
       [&](int task, int slot) {
@@ -64,82 +50,114 @@ void KeyPlan::build(const Market& market, const KeyResolver& resolver, const Run
         resolver.read(begin, count, block);
         hashes_[static_cast<std::size_t>(task)] = resolver.hash(begin, count, block);
         resolver.resolve(begin, count, zeros.data(), block, counts[static_cast<std::size_t>(slot)]);
-        if (!place(begin, count, block, market.row_of())) is_unique = false;
+        find_targets(market, begin, count, block, has_closed ? slots.value.data() : nullptr);
       },
       between);
-  AlignCounts total;
-  for (const AlignCounts& part : counts) total.merge(part);
-  date_counts_.impossible = total.impossible;
-  date_counts_.trade_before_avail = total.trade_before_avail;
-  date_counts_.return_day_rolled = total.return_day_rolled;
-  // Of two rows that share a slot one is overwritten: then fewer slots are taken than rows placed.
-  const auto placed = std::count(cause_.begin(), cause_.end(), kUsedRow);
-  const auto taken = std::count_if(source_.data() + begin_row, source_.data() + end_row, [](std::int32_t i) { return i >= 0; });
-  is_usable_ = is_unique && placed == taken;
-}
-
-bool KeyPlan::place(std::int64_t begin, std::int64_t count, const KeyBlock& block, const RowIndex* row_of) {
-  std::int32_t* const source = source_.data();
-  const std::int32_t* const at = block.at.data();
-  bool is_unique = true;
-  RowIndex rows[kBatch];
-  for (std::int64_t from = 0; from < count; from += kBatch) {
-    const int n = static_cast<int>(std::min<std::int64_t>(kBatch, count - from));
-    for (int j = 0; j < n; ++j) {
-      const std::int32_t place = at[from + j];
-      rows[j] = place >= 0 ? row_of[place] : kNoRow;
-      __builtin_prefetch(source + std::max(rows[j], 0), 1);
-    }
-    for (std::int64_t j = from + kBatch; j < std::min(count, from + 2 * kBatch); ++j)
-      __builtin_prefetch(row_of + std::max(at[j], 0));
-    for (int j = 0; j < n; ++j) {
-      const std::int64_t i = begin + from + j;
-      std::uint8_t& cause = cause_[static_cast<std::size_t>(i)];
-      if (rows[j] < 0) {
-        const std::int32_t place = at[from + j];
-        cause = place >= 0 ? static_cast<std::uint8_t>(Cause::no_return) : static_cast<std::uint8_t>(-1 - place);
-        continue;
-      }
-      const std::atomic_ref<std::int32_t> slot(source[rows[j]]);
-      const std::int32_t before = slot.load(std::memory_order_relaxed);
-      if (before == kOutsideSource) {
-        cause = static_cast<std::uint8_t>(Cause::outside_universe);
-      } else if (before == kBadOpenSource || before == kBadOpenTakenSource) {
-        cause = static_cast<std::uint8_t>(Cause::bad_open_print);
-        is_unique &= slot.exchange(kBadOpenTakenSource) == kBadOpenSource;
-      } else {
-        cause = kUsedRow;
-        slot.store(static_cast<std::int32_t>(i), std::memory_order_relaxed);
-      }
-    }
+  for (const AlignCounts& part : counts) {
+    date_counts_.impossible.merge(part.impossible);
+    date_counts_.trade_before_avail.merge(part.trade_before_avail);
+    date_counts_.return_day_rolled += part.return_day_rolled;
   }
-  return is_unique;
+  // Of several rows on one bad print all but the last are duplicates, which a plan does not know.
+  if (config.from_open && std::count(target_.begin(), target_.end(), target_of(Cause::bad_open_print)) > 1) is_unique_ = false;
 }
 
-std::optional<KeyPlan::Judged> KeyPlan::judge(const double* values, const ExposurePlan* exposures, int threads,
-                                              const std::function<void()>& between) const {
+void KeyPlan::find_targets(const Market& market, std::int64_t begin, std::int64_t count, const KeyBlock& block,
+                           const double* closed_slots) {
+  const RowIndex* const row_of = market.row_of();
+  const std::int32_t* const at = block.at.data();
+  std::int32_t* const target = target_.data() + begin;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const RowIndex row = at[i] >= 0 ? row_of[at[i]] : 0;
+    target[i] = at[i] < 0 ? at[i] : row < 0 ? target_of(Cause::no_return) : row;
+  }
+  if (!closed_slots) return;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (target[i] < 0) continue;
+    const SlotState state = slot_state(closed_slots[target[i]]);
+    if (state == SlotState::outside) target[i] = target_of(Cause::outside_universe);
+    if (state == SlotState::bad_open) target[i] = target_of(Cause::bad_open_print);
+  }
+}
+
+std::optional<Alignment> KeyPlan::scatter(const Market& market, const double* values, const ExposurePlan* exposures, int threads,
+                                          Slots& slots, const std::function<void()>& between) const {
+  reserve_slots(market, exposures != nullptr, slots);
+  clear_slots(market, threads, slots, between);
   std::vector<Hash128> hashes(hashes_.size());
   std::vector<std::vector<double>> scratch(static_cast<std::size_t>(threads));
-  std::atomic<bool> has_nan{false}, has_infinite{false};
+  std::vector<NanCounts> nans(static_cast<std::size_t>(threads));
+  std::atomic<bool> has_infinite{false};
   parallel_for(
       threads, count_blocks(n_rows_),
       [&](int task, int slot) {
         const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, n_rows_ - begin);
         const double* const block = values + begin;
-        double not_finite = 0.0;  // x - x is 0 for every number, NaN for the rest
-        for (std::int64_t i = 0; i < count; ++i) not_finite += block[i] - block[i];
-        if (not_finite != not_finite) {
-          has_nan = true;
-          if (std::any_of(block, block + count, [](double x) { return x - x != x - x && x == x; })) has_infinite = true;
+        bool is_nan_here = false, is_infinite_here = false;
+        for (std::int64_t i = 0; i < count; ++i) {
+          is_nan_here |= block[i] != block[i];
+          is_infinite_here |= std::fabs(block[i]) > std::numeric_limits<double>::max();
         }
+        if (is_infinite_here) has_infinite = true;
+        if (is_nan_here) count_nans(values, begin, begin + count, exposures, nans[static_cast<std::size_t>(slot)]);
         const Hash128 hash = hash_values(block, static_cast<std::size_t>(count), scratch[static_cast<std::size_t>(slot)]);
         hashes[static_cast<std::size_t>(task)] = hash_rows(hashes_[static_cast<std::size_t>(task)], hash);
+        scatter_block(values, begin, begin + count, exposures, slots);
       },
       between);
   if (has_infinite) return std::nullopt;
-  Judged out{has_nan ? count_rows(values, exposures, threads) : count_without_nan(exposures, threads),
-             combine_hashes(shape_, hashes)};
-  return out;
+  NanCounts missing;
+  for (const NanCounts& part : nans) {
+    for (std::size_t c = 0; c < missing.by_cause.size(); ++c) missing.by_cause[c] += part.by_cause[c];
+    missing.rows.merge(part.rows);
+  }
+  return Alignment{count_with_nan(values, missing, exposures, threads), combine_hashes(shape_, hashes)};
+}
+
+void KeyPlan::scatter_block(const double* values, std::int64_t begin, std::int64_t end, const ExposurePlan* exposures,
+                            Slots& slots) const {
+  double* const slot = slots.value.data();
+  RowIndex* const slot_exposure = slots.exposure_row.data();
+  const std::int32_t* const target = target_.data();
+  const RowIndex* const exposure = exposures ? exposures->row.data() : nullptr;
+  for (std::int64_t i = begin; i < end; ++i) {
+    __builtin_prefetch(slot + std::max(target[std::min(i + kBatch, end - 1)], 0), 1);
+    const std::int32_t row = target[i];
+    if (row < 0) continue;
+    if (exposure) {
+      // A NaN may be written: the slot then stays empty, whatever its exposures.
+      if (exposure[i] == kNoRow) continue;
+      std::atomic_ref(slot_exposure[row]).store(exposure[i], std::memory_order_relaxed);
+    }
+    std::atomic_ref(slot[row]).store(values[i] == values[i] ? values[i] + 0.0 : kEmptySlot, std::memory_order_relaxed);
+  }
+}
+
+void KeyPlan::count_nans(const double* values, std::int64_t begin, std::int64_t end, const ExposurePlan* exposures,
+                         NanCounts& out) const {
+  for (std::int64_t i = begin; i < end; ++i) {
+    if (values[i] == values[i]) continue;
+    const auto at = static_cast<std::size_t>(i);
+    const std::int32_t target = final_target(target_[at], false, !exposures || exposures->row[at] != kNoRow);
+    if (target == target_of(Cause::null_key)) continue;
+    ++out.by_cause[target >= 0 ? kNCauses : static_cast<std::size_t>(-1 - target)];
+    out.rows.add(i);
+  }
+}
+
+/// Every NaN goes from its cause to null_signal; only where it was an example are all rows gone through again.
+AlignCounts KeyPlan::count_with_nan(const double* values, const NanCounts& missing, const ExposurePlan* exposures,
+                                    int threads) const {
+  AlignCounts counts = count_without_nan(exposures, threads);
+  for (std::size_t c = 0; c < kNCauses; ++c) {
+    CauseCount& cause = counts.causes[c];
+    cause.count -= missing.by_cause[c];
+    for (const std::int64_t row : cause.rows)
+      if (missing.by_cause[c] > 0 && row >= 0 && values[row] != values[row]) return count_rows(values, exposures, threads);
+  }
+  counts.rows_used -= missing.by_cause[kNCauses];
+  counts.causes[static_cast<std::size_t>(Cause::null_signal)].merge(missing.rows);
+  return counts;
 }
 
 AlignCounts KeyPlan::count_without_nan(const ExposurePlan* exposures, int threads) const {
@@ -159,11 +177,11 @@ AlignCounts KeyPlan::count_rows(const double* values, const ExposurePlan* exposu
     const auto end = static_cast<std::size_t>(std::min(n_rows_, (task + 1) * kBlockRows));
     for (std::size_t i = begin; i < end; ++i) {
       const bool is_nan = values && values[i] != values[i];
-      const std::uint8_t cause = cause_of(cause_[i], is_nan, !exposures || exposures->row[i] != kNoRow);
-      if (cause == kUsedRow)
+      const std::int32_t target = final_target(target_[i], is_nan, !exposures || exposures->row[i] != kNoRow);
+      if (target >= 0)
         ++part.rows_used;
       else
-        part.drop(static_cast<Cause>(cause), static_cast<std::int64_t>(i));
+        part.drop(static_cast<Cause>(-1 - target), static_cast<std::int64_t>(i));
     }
   });
   AlignCounts total = date_counts_;

@@ -177,6 +177,56 @@ std::shared_ptr<const Category> Market::category(const std::string& name) const 
   return kept;
 }
 
+std::shared_ptr<const CapClasses> Market::cap_classes() const {
+  const std::lock_guard lock(mutex_);
+  if (!cap_classes_) {
+    const bool has_cap = snapshot().find_column("cap") != nullptr;
+    cap_classes_ = std::make_shared<const CapClasses>(snapshot(), has_cap ? characteristic("cap") : Characteristic{});
+  }
+  return cap_classes_;
+}
+
+std::shared_ptr<const std::vector<std::uint64_t>> Market::complete_rows(
+    Resid resid, const std::function<std::vector<std::uint64_t>()>& find) const {
+  const std::lock_guard lock(mutex_);
+  auto& kept = complete_[resid];
+  if (!kept) kept = std::make_shared<const std::vector<std::uint64_t>>(find());
+  return kept;
+}
+
+std::shared_ptr<const MissingRows> Market::missing_rows(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  auto& kept = missing_[name];
+  if (kept) return kept;
+  const auto found = std::make_shared<MissingRows>();
+  const auto collect = [&](const auto* values) {
+    for (DateIndex n = first(); n <= last(); ++n) {
+      found->begin.push_back(found->rows.size());
+      for (RowIndex row = row_begin(n); row < row_end(n); ++row)
+        if (values[row] != values[row]) found->rows.push_back(row);
+    }
+    found->begin.push_back(found->rows.size());
+  };
+  const Reals column = reals(name);
+  if (column.wide)
+    collect(static_cast<const double*>(column.data));
+  else
+    collect(static_cast<const float*>(column.data));
+  return kept = found;
+}
+
+CapClasses::CapClasses(const Snapshot& snapshot, const Characteristic& cap)
+    : by_row_(static_cast<std::size_t>(snapshot.row_capacity()) + 1, std::uint8_t{2}) {
+  if (!cap) return;
+  const RowIndex* const previous = snapshot.previous_row().data();
+  std::uint8_t* const out = by_row_.data() + 1;
+  for (DateIndex n = 0; n < static_cast<DateIndex>(snapshot.dates().size()); ++n)
+    for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) {
+      const double value = cap[row];
+      out[row] = value == 1.0 ? 0 : value == 2.0 ? 1 : value == value ? 2 : out[previous[row]];
+    }
+}
+
 const ColumnInfo& Market::require(std::string_view name, std::string_view why) const {
   if (const ColumnInfo* column = snapshot().find_column(name)) return *column;
   std::string found;

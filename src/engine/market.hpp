@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "fractile/backtest.hpp"
+#include "fractile/config.hpp"
 
 namespace fractile {
 
@@ -32,6 +34,7 @@ struct Characteristic {
     const std::int32_t code = codes[row];
     return code == kMissingCode ? __builtin_nan("") : code;
   }
+  explicit operator bool() const noexcept { return reals || codes; }
 };
 
 /// The values of a category, ascending, and the place of each row's value among them.
@@ -64,6 +67,24 @@ class Category {
   std::vector<std::int32_t> table_;  // by code - lowest_; empty where codes are far apart
   std::vector<double> values_;       // ascending, where there is no table
   std::vector<std::string> labels_;
+};
+
+/// The size class that naive costs are read from: 0 big (cap 1), 1 median (2), 2 small (any other, or never
+/// known), of the newest known cap at or before each row.
+class CapClasses {
+ public:
+  CapClasses(const Snapshot& snapshot, const Characteristic& cap);
+  std::uint8_t of(RowIndex row) const noexcept { return by_row_[static_cast<std::size_t>(row + 1)]; }
+
+ private:
+  std::vector<std::uint8_t> by_row_;  // of row -1 (no row: small), 0, 1, ...
+};
+inline constexpr int kNCapClasses = 3;
+
+/// The rows of a column's missing values among the loaded days.
+struct MissingRows {
+  std::vector<RowIndex> rows;      ///< ascending
+  std::vector<std::size_t> begin;  ///< by day from the first loaded, and one past the last
 };
 
 /// Where a security's rows stand in row_of: one cache line fetch gives all that alignment needs.
@@ -124,6 +145,12 @@ class Market {
   Characteristic characteristic(std::string_view name) const;
   /// Made on first use and kept.
   std::shared_ptr<const Category> category(const std::string& name) const;
+  std::shared_ptr<const CapClasses> cap_classes() const;
+  /// Bits by row: what `find` makes on first use for a mode of residuals.
+  std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(
+      Resid resid, const std::function<std::vector<std::uint64_t>()>& find) const;
+  /// `name`: ret or openret.
+  std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN: `why` names the option that needs it.
   const ColumnInfo& require(std::string_view name, std::string_view why) const;
 
@@ -141,7 +168,11 @@ class Market {
   const RowIndex* previous_row_ = nullptr;
   const SecurityIndex* security_of_row_ = nullptr;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::shared_ptr<const Category>> categories_;  // guarded by mutex_
+  // Made on first use and kept; guarded by mutex_.
+  mutable std::map<std::string, std::shared_ptr<const Category>> categories_;
+  mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
+  mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
+  mutable std::shared_ptr<const CapClasses> cap_classes_;
 };
 
 /// A characteristic older than this before the trade is missing (methodology section 1).

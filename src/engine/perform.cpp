@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/exposures.hpp"
 #include "engine/kernels.hpp"
 
 namespace fractile {
@@ -12,14 +13,11 @@ Performer::Performer(const Market& market, const RunConfig& config)
   if (config.from_open) market.require("openret", "from_open");
   ret_ = market.reals(config.from_open ? "openret" : "ret");
   resret_ = market.reals(config.from_open ? "resopenret" : "resret");
-  bool is_block = true;
   for (std::size_t k = 0; k < exposures_.size(); ++k) {
     exposures_[k] = market.reals(kExposures[k]);
     has_exposures_ |= static_cast<bool>(exposures_[k]);
-    is_block &= exposures_[k] && !exposures_[k].wide && exposures_[k].stride == kExposureStride &&
-                static_cast<const float*>(exposures_[k].data) == static_cast<const float*>(exposures_[0].data) + k;
   }
-  if (is_block) block_ = static_cast<const float*>(exposures_[0].data);
+  block_ = find_exposure_block(exposures_);
 }
 
 void Performer::add_exposures(RowIndex asof, double w, double* sums) const noexcept {
@@ -58,27 +56,34 @@ void Performer::sum_block(const Book& book, DateIndex n, double* out) {
   std::copy(sums, sums + kNExposures, out);
 }
 
+/// By name of the book; a missing return earns 0.
+const double* Performer::read_returns(const Reals& returns, const Book& book) {
+  const auto read = [&](const auto* values) {
+    for (std::size_t i = 0; i < book.row.size(); ++i) {
+      const double value = values[book.row[i]];
+      returns_[i] = value == value ? value : 0.0;
+    }
+  };
+  returns_.resize(book.row.size());
+  if (returns.wide)
+    read(static_cast<const double*>(returns.data));
+  else
+    read(static_cast<const float*>(returns.data));
+  return returns_.data();
+}
+
 DayOutcome Performer::perform(const Book& book, DateIndex n) {
   DayOutcome out;
   if (book.is_flat()) return out;
   out.is_held = true;
   out.n_long = book.n_long;
   out.n_short = book.n_short;
-  double ret_l = 0.0, ret_s = 0.0, resret = 0.0;
-  for (std::size_t i = 0; i < book.row.size(); ++i) {
-    const double w = book.weight[i], r = ret_[book.row[i]];
-    const double earned = r == r ? w * r : 0.0;
-    ret_l += w > 0.0 ? earned : 0.0;
-    ret_s += w > 0.0 ? 0.0 : earned;
-  }
-  if (resret_)
-    for (std::size_t i = 0; i < book.row.size(); ++i) {
-      const double residual = resret_[book.row[i]];
-      resret += residual == residual ? book.weight[i] * residual : 0.0;
-    }
-  out.ret_l = ret_l;
-  out.ret_s = ret_s;
-  out.resret = resret;
+  const double* const weight = book.weight.data();
+  const double* const earned = read_returns(ret_, book);
+  const std::size_t n_names = book.row.size();
+  out.ret_l = sum_long_products(weight, earned, n_names);
+  out.ret_s = sum_short_products(weight, earned, n_names);
+  if (resret_) out.resret = sum_products(weight, read_returns(resret_, book), n_names);
   if (block_) {
     sum_block(book, n, out.exposure.data());
   } else if (has_exposures_) {

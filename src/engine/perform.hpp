@@ -40,6 +40,7 @@ class Performer {
 
  private:
   void sum_block(const Book& book, DateIndex n, double* out);
+  const double* read_returns(const Reals& returns, const Book& book);
 
   const Market& market_;
   Reals ret_;
@@ -48,6 +49,7 @@ class Performer {
   const float* block_ = nullptr;  // all exposures side by side, float32
   bool has_exposures_ = false;
   bool on_return_day_;
+  std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;
   std::vector<double> asof_weights_;
 };

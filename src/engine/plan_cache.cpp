@@ -112,16 +112,16 @@ std::shared_ptr<const Plan> PlanCache::find_or_make(const std::string& key, Make
 }
 
 Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, const RunConfig& config,
-                               const ExposureRows& exposures, int threads, bool come_again,
+                               const ExposureRows& exposures, int threads, bool come_again, Slots& slots,
                                const std::function<void()>& between) {
   if (capacity_ <= 0 || config.hold_days > 1 || config.input_type == InputType::position) return {};
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
   const std::string identity = hash_columns(keys, threads, between);
   Plans out;
   out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config), [&] {
-    return std::make_shared<KeyPlan>(market, keys, config, threads, between);
+    return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between);
   });
-  if (!out.keys->is_usable()) return {};
+  if (!out.keys->is_unique()) return {};
   if (exposures.is_needed())
     out.exposures = find_or_make<ExposurePlan>(identity + " resid " + std::to_string(static_cast<int>(config.resid)), [&] {
       return std::make_shared<ExposurePlan>(make_exposure_plan(market, keys, config, exposures, threads, between));

@@ -25,7 +25,7 @@ class PlanCache {
   /// The plans of these keys: found, or made where the keys have been seen before or `come_again`
   /// says that they will be. Keys seen for the first time cost a hash of a few hundred rows.
   Plans find_or_build(const Market& market, const SignalKeys& keys, const RunConfig& config, const ExposureRows& exposures,
-                      int threads, bool come_again, const std::function<void()>& between);
+                      int threads, bool come_again, Slots& slots, const std::function<void()>& between);
 
  private:
   struct Entry {

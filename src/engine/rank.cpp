@@ -48,18 +48,63 @@ OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below
   return out;
 }
 
-Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, std::size_t m, CutGuess& guess) {
+/// Short where s <= low, long where s >= high.
+struct Cuts {
+  double low = -kInfinity;
+  double high = kInfinity;
+};
+
+Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, CutGuess& guess) {
   guess = {low ? low->value : high.value, high.value, low != nullptr};
-  Cuts cuts{-kInfinity, kInfinity, m};
+  Cuts cuts;
   if (low) cuts.low = 100.0 * low->mean_rank() <= limits.am ? low->value : std::nextafter(low->value, -kInfinity);
   cuts.high = 100.0 * high.mean_rank() > limits.bm ? high.value : std::nextafter(high.value, kInfinity);
   return cuts;
 }
 
+/// Values near the two cuts, among tails that hold all values <= low_to or >= high_from.
+struct Bracket {
+  std::size_t below_low = 0, in_low = 0, at_least_high = 0, in_high = 0;
+};
+
+Bracket collect_near(std::span<const double> tails, double low_from, double low_to, double high_from, double high_to,
+                     RankScratch& scratch) {
+  scratch.near_low.resize(tails.size() + 1);
+  scratch.near_high.resize(tails.size() + 1);
+  Bracket found;
+  for (const double s : tails) {
+    scratch.near_low[found.in_low] = s;
+    scratch.near_high[found.in_high] = s;
+    found.below_low += s < low_from;
+    found.in_low += (s >= low_from) & (s <= low_to);
+    found.at_least_high += s >= high_from;
+    found.in_high += (s >= high_from) & (s <= high_to);
+  }
+  return found;
+}
+
+/// Of the first n names in the scratch's tails those beyond the cuts stay, and get their sides.
+Tails keep_tails(const Cuts& cuts, std::size_t n, std::size_t n_names, RankScratch& scratch) {
+  scratch.tail_side.resize(scratch.tail_s.size());
+  double* const s = scratch.tail_s.data();
+  std::int32_t* const at = scratch.tail_at.data();
+  std::int8_t* const side = scratch.tail_side.data();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double value = s[i];
+    const auto its = static_cast<std::int8_t>((value >= cuts.high) - (value <= cuts.low));
+    s[kept] = value;
+    at[kept] = at[i];
+    side[kept] = its;
+    kept += its != kFlat;
+  }
+  return {n_names, {s, kept}, {at, kept}, {side, kept}};
+}
+
 void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
-  if (s.empty()) return;
-  const Cuts cuts = find_cuts(s, config.fractile[0], config.fractile[1], guess, scratch);
-  for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] >= cuts.high) - (s[i] <= cuts.low));
+  const Tails tails = find_tails(s, config.fractile[0], config.fractile[1], guess, scratch);
+  std::fill(out, out + s.size(), static_cast<std::int8_t>(kFlat));
+  for (std::size_t i = 0; i < tails.at.size(); ++i) out[tails.at[i]] = tails.side[i];
 }
 
 void assign_double(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
@@ -80,46 +125,56 @@ void assign_double(std::span<const double> s, std::span<const double> double_val
     scratch.part.clear();
     for (std::size_t j = 0; j < m; ++j)
       if (scratch.bins[j] == bin) scratch.part.push_back(s[static_cast<std::size_t>(scratch.members[j])]);
-    scratch.part_sides.resize(scratch.part.size());
     CutGuess guess;
-    assign_single(scratch.part, config, guess, scratch, scratch.part_sides.data());
-    std::size_t next = 0;
-    for (std::size_t j = 0; j < m; ++j)
-      if (scratch.bins[j] == bin) out[scratch.members[j]] = scratch.part_sides[next++];
+    const Tails tails = find_tails(scratch.part, config.fractile[0], config.fractile[1], guess, scratch);
+    std::size_t next = 0, place = 0;
+    for (std::size_t j = 0; j < m && next < tails.at.size(); ++j) {
+      if (scratch.bins[j] != bin) continue;
+      if (static_cast<std::size_t>(tails.at[next]) == place++) out[scratch.members[j]] = tails.side[next++];
+    }
   }
 }
 
 }  // namespace
 
-Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
+Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
   // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from.
   constexpr double kBracket = 0.03;
   constexpr std::size_t kWorthwhile = 128;
+  scratch.tail_s.resize(values.size() + kKernelPadding);
+  scratch.tail_at.resize(values.size() + kKernelPadding);
+  const auto pack = [&](double low, double high) {
+    return pack_tails(values.data(), values.size(), low, high, scratch.tail_s.data(), scratch.tail_at.data());
+  };
   if (guess.is_set && values.size() >= kWorthwhile) {
-    scratch.near_low.resize(values.size() + kKernelPadding);
-    scratch.near_high.resize(values.size() + kKernelPadding);
     const double half = kBracket * (guess.high - guess.low);
-    const Brackets brackets{guess.low - half, guess.low + half, guess.high - half, guess.high + half};
-    const BracketCount found =
-        count_brackets(values.data(), values.size(), brackets, scratch.near_low.data(), scratch.near_high.data());
-    const RankLimits limits(found.numbers, a, b);
+    const TailCount packed = pack(guess.low + half, guess.high - half);
+    const Bracket found = collect_near({scratch.tail_s.data(), packed.tails}, guess.low - half, guess.low + half,
+                                       guess.high - half, guess.high + half, scratch);
+    const RankLimits limits(packed.numbers, a, b);
+    const std::size_t below_high = packed.numbers - found.at_least_high;
     const auto is_inside = [](std::size_t k, std::size_t below, std::size_t in) { return below < k && k <= below + in; };
-    if (found.numbers > 0 && is_inside(limits.low, found.below_low, found.in_low) &&
-        is_inside(limits.high, found.below_high, found.in_high)) {
+    if (packed.numbers > 0 && is_inside(limits.low, found.below_low, found.in_low) &&
+        is_inside(limits.high, below_high, found.in_high)) {
       const OrderStatistic low = select({scratch.near_low.data(), found.in_low}, limits.low, found.below_low);
-      const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, found.below_high);
-      return make_cuts(limits, &low, high, found.numbers, guess);
+      const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, below_high);
+      return keep_tails(make_cuts(limits, &low, high, guess), packed.tails, packed.numbers, scratch);
     }
   }
   scratch.values.resize(values.size() + kKernelPadding);
   const std::size_t m = pack_numbers(values.data(), values.size(), scratch.values.data());
-  if (m == 0) return {-kInfinity, kInfinity, 0};
+  if (m == 0) return {};
   const std::span<double> numbers(scratch.values.data(), m);
   const RankLimits limits(m, a, b);
   const OrderStatistic high = select(numbers, limits.high, 0);
-  if (limits.low == 0) return make_cuts(limits, nullptr, high, m, guess);
-  const OrderStatistic low = select(numbers, limits.low, 0);
-  return make_cuts(limits, &low, high, m, guess);
+  Cuts cuts;
+  if (limits.low == 0) {
+    cuts = make_cuts(limits, nullptr, high, guess);
+  } else {
+    const OrderStatistic low = select(numbers, limits.low, 0);
+    cuts = make_cuts(limits, &low, high, guess);
+  }
+  return keep_tails(cuts, pack(cuts.low, cuts.high).tails, m, scratch);
 }
 
 void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,

@@ -12,11 +12,12 @@ namespace fractile {
 
 enum Side : std::int8_t { kShort = -1, kFlat = 0, kLong = 1 };
 
-/// Short where s <= low, long where s >= high: ties never straddle a cut.
-struct Cuts {
-  double low;
-  double high;
-  std::size_t n_names;  ///< numbers among the values looked at
+/// The names beyond the cuts of a single sort, in the order given.
+struct Tails {
+  std::size_t n_names = 0;            ///< numbers among the values looked at
+  std::span<const double> s;          ///< their values
+  std::span<const std::int32_t> at;   ///< their places among the values looked at
+  std::span<const std::int8_t> side;  ///< kShort or kLong
 };
 
 /// Where the cuts of a portfolio were the day before: a guess that saves time, never changes an answer.
@@ -30,18 +31,20 @@ struct CutGuess {
 struct RankScratch {
   std::vector<double> values;
   std::vector<double> near_low, near_high;
+  std::vector<double> tail_s;
+  std::vector<std::int32_t> tail_at;
+  std::vector<std::int8_t> tail_side;
   std::vector<double> part;
   std::vector<std::pair<double, std::int32_t>> order;
   std::vector<double> ranks;
   std::vector<std::int32_t> bins;
   std::vector<std::int32_t> members;
-  std::vector<std::int8_t> part_sides;
 };
 
-/// The cuts of a single sort at percent a and b; NaN among the values is passed over. Exact: only two
-/// order statistics and their ties are needed. O(n), and two passes over the values where the guess
-/// holds.
-Cuts find_cuts(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch);
+/// A single sort at percent a and b; NaN among the values is passed over. Exact: only two order
+/// statistics and their ties are needed, so ties never straddle a cut. O(n), and one pass over the values
+/// where the guess holds. Valid until the scratch is used again.
+Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch);
 
 /// The sides of one (group, R): out[i] for s[i]. s holds no NaN. O(n) for a single sort.
 /// `double_values`: the double_var of each name (NaN: flat), read for sort_method double only.

@@ -143,7 +143,9 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
   const Portfolios portfolios = Portfolios::make(market, config);
   const ExposureRows exposures(market, config.resid);
-  const DayRunner prototype(market, config, portfolios, exposures, {});  // refuses missing columns before any work
+  Lease lease(*this);
+  Slots& slots = lease.slots();
+  const DayRunner prototype(market, config, portfolios, exposures, slots);  // refuses missing columns before any work
 
   DailyAnalysis analysis;
   DayResults days;
@@ -155,21 +157,17 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   // Enough chunks to even out threads; each chunk makes the books of the day before it once more.
   const int chunk_days = std::clamp(n_days / (threads * 12), 8, 64);
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
-  const Plans plan = plans.find_or_build(market, keys, config, exposures, threads, keys_come_again, poll);
-  const auto judged = plan.keys ? plan.keys->judge(values, plan.exposures.get(), threads, poll) : std::nullopt;
-  std::optional<Lease> lease;
-  for (int align_threads = threads;; align_threads = 1) {
-    SignalSource signal;
-    if (judged) {
-      refuse_bad_rows(judged->counts, keys, config);
-      alignment = {judged->counts, judged->rows_hash};
-      signal = {nullptr, plan.keys.get(), plan.exposures.get(), values};
+  Plans plan = plans.find_or_build(market, keys, config, exposures, threads, keys_come_again, slots, poll);
+  for (int align_threads = threads;;) {
+    std::optional<Alignment> planned;
+    if (plan.keys) planned = plan.keys->scatter(market, values, plan.exposures.get(), threads, slots, poll);
+    if (planned) {
+      alignment = *planned;
+      refuse_bad_rows(alignment.counts, keys, config);
     } else {
-      if (!lease) lease.emplace(*this);
-      alignment = align(market, {&keys, values, &config, align_threads, poll}, lease->slots());
-      if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), lease->slots());
-      signal.slots = &lease->slots();
+      alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
     }
+    if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
     watch.mark("align");
 
     std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
@@ -180,7 +178,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
         threads, n_chunks,
         [&](int chunk, int slot) {
           auto& runner = runners[static_cast<std::size_t>(slot)];
-          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, signal);
+          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, slots);
           const DateIndex begin = market.first() + chunk * chunk_days;
           const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
           runner->prepare(begin - 1);
@@ -193,10 +191,17 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
     for (const auto& runner : runners)
       if (runner) counts.merge(runner->counts());
     watch.mark("days");
-    // Two threads that wrote one slot at the same moment have left fewer names than rows.
-    if (counts.names != alignment.counts.rows_used + carried && align_threads > 1) continue;
-    days = sort_by_portfolio(chunks, portfolios.count);
-    break;
+    if (counts.names == alignment.counts.rows_used + carried || (!planned && align_threads == 1)) {
+      days = sort_by_portfolio(chunks, portfolios.count);
+      break;
+    }
+    // Fewer names than rows: rows that share a slot, which a plan does not tell apart, and which two threads
+    // may have written at the same moment.
+    if (planned)
+      plan.keys->found_duplicates();
+    else
+      align_threads = 1;
+    plan = {};
   }
 
   SeriesShape shape;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/kernels.hpp"
+
 namespace fractile {
 
 Trader::Trader(const Market& market, const RunConfig& config, const Reals& ret)
@@ -17,9 +19,8 @@ Trader::Trader(const Market& market, const RunConfig& config, const Reals& ret)
     vol_ = market.reals("vol");
     adv_ = market.reals("adv");
     close_ = market.reals("close_adj");
-  } else if (market.snapshot().find_column("cap")) {
-    cap_ = market.characteristic("cap");
-    has_cap_ = true;
+  } else if (config.calc_turnover) {
+    cap_classes_ = market.cap_classes();
   }
 }
 
@@ -46,64 +47,67 @@ void Trader::spread_before(const Book& before) {
   for (std::size_t i = 0; i < weights.size(); ++i) weight_before_[static_cast<std::size_t>(before.security[i])] = weights[i];
 }
 
-Trades Trader::trade(const Book& before, const Book& now, DateIndex n) {
-  Trades trades;
-  unknown_.clear();
-  largest_rate_ = 0.0;
+/// Names held now, securities ascending, then those that were held before only.
+void Trader::collect_changes(const Book& before, const Book& now, DateIndex n) {
   spread_before(before);
+  change_.resize(now.row.size() + before.row.size());
+  newest_.resize(change_.size());
   for (std::size_t i = 0; i < now.row.size(); ++i) {
     double& w = weight_before_[static_cast<std::size_t>(now.security[i])];
-    const double change = std::fabs(now.weight[i] - w);
+    change_[i] = std::fabs(now.weight[i] - w);
     w = 0.0;
-    if (change == 0.0) continue;
-    const RowIndex row = now.row[i];
-    add_trade(change, on_return_day_ ? row : now.previous[i], trades);
+    newest_[i] = on_return_day_ ? now.row[i] : now.previous[i];
   }
+  std::size_t count = now.row.size();
   for (std::size_t i = 0; i < before.row.size(); ++i) {
     double& w = weight_before_[static_cast<std::size_t>(before.security[i])];
-    const double change = std::fabs(w);
-    w = 0.0;
-    if (change == 0.0) continue;
+    change_[count] = std::fabs(w);
     // The newest row before n is that of n-1, on which the name was held.
-    RowIndex newest = before.row[i];
-    if (on_return_day_) {
-      const RowIndex row = market_.find_row(before.security[i], n);
-      if (row != kNoRow) newest = row;
-    }
-    add_trade(change, newest, trades);
+    newest_[count] = before.row[i];
+    count += w != 0.0;
+    w = 0.0;
   }
-  for (const double change : unknown_) trades.tc += largest_rate_ * change;
-  trades.unknown_cost = static_cast<int>(unknown_.size());
+  if (on_return_day_)
+    for (std::size_t i = now.row.size(); i < count; ++i) {
+      const RowIndex row = market_.find_row(market_.security_of_row()[newest_[i]], n);
+      if (row != kNoRow) newest_[i] = row;
+    }
+  change_.resize(count);
+  newest_.resize(count);
+}
+
+Trades Trader::trade(const Book& before, const Book& now, DateIndex n) {
+  Trades trades;
+  collect_changes(before, now, n);
+  trades.traded = sum(change_.data(), change_.size());
+  if (config_.tc_model == TcModel::power_law) {
+    price_by_power_law(trades);
+    return trades;
+  }
+  constexpr double kBps = 1e-4;
+  const auto& level = config_.tc_level_bps;
+  const double rates[kNCapClasses] = {level[0] * kBps, level[1] * kBps, level[2] * kBps};
+  rate_.resize(change_.size());
+  for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = rates[cap_classes_->of(newest_[i])];
+  trades.tc = sum_products(change_.data(), rate_.data(), rate_.size());
   return trades;
 }
 
-void Trader::add_trade(double change, RowIndex newest, Trades& trades) {
-  trades.traded += change;
-  if (config_.tc_model == TcModel::naive) {
-    trades.tc += naive_rate(newest) * change;
-    return;
-  }
-  const double rate = power_law_rate(change, newest);
-  if (rate == rate) {
-    largest_rate_ = std::max(largest_rate_, rate);
-    trades.tc += rate * change;
-  } else {
-    unknown_.push_back(change);
-  }
-}
-
-double Trader::naive_rate(RowIndex newest) const noexcept {
-  constexpr double kBps = 1e-4;
-  double cap = 3.0;
-  if (has_cap_)
-    for (RowIndex row = newest; row >= 0; row = market_.previous_row()[row]) {
-      const double value = cap_[row];
-      if (value == value) {
-        cap = value;
-        break;
-      }
+/// A trade of unknown cost takes the day's largest rate.
+void Trader::price_by_power_law(Trades& trades) {
+  double largest = 0.0, unknown = 0.0;
+  for (std::size_t i = 0; i < change_.size(); ++i) {
+    if (change_[i] == 0.0) continue;
+    const double rate = power_law_rate(change_[i], newest_[i]);
+    if (rate == rate) {
+      largest = std::max(largest, rate);
+      trades.tc += rate * change_[i];
+    } else {
+      unknown += change_[i];
+      ++trades.unknown_cost;
     }
-  return (cap == 1.0 ? config_.tc_level_bps[0] : cap == 2.0 ? config_.tc_level_bps[1] : config_.tc_level_bps[2]) * kBps;
+  }
+  trades.tc += largest * unknown;
 }
 
 double Trader::last_known(const Reals& column, RowIndex newest, bool positive) const noexcept {

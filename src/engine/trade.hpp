@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/book.hpp"
@@ -28,8 +29,8 @@ class Trader {
  private:
   void spread_before(const Book& before);
   void drift_weights(const Book& before);
-  void add_trade(double change, RowIndex newest, Trades& trades);
-  double naive_rate(RowIndex newest) const noexcept;
+  void collect_changes(const Book& before, const Book& now, DateIndex n);
+  void price_by_power_law(Trades& trades);
   /// The newest known positive value of a column at or before a row; NaN where there is none.
   double last_known(const Reals& column, RowIndex newest, bool positive) const noexcept;
   double power_law_rate(double change, RowIndex newest) const noexcept;
@@ -38,13 +39,14 @@ class Trader {
   const RunConfig& config_;
   Reals ret_;
   bool on_return_day_;
-  Characteristic cap_;
-  bool has_cap_ = false;
+  std::shared_ptr<const CapClasses> cap_classes_;  // naive only
   Reals vol_, adv_, close_;
   std::vector<double> weight_before_;  // by security; all 0 between calls
   std::vector<double> drifted_;
-  std::vector<double> unknown_;
-  double largest_rate_ = 0.0;
+  // What is traded: how much, and the row that its cost is read from.
+  std::vector<double> change_;
+  std::vector<RowIndex> newest_;
+  std::vector<double> rate_;
 };
 
 }  // namespace fractile

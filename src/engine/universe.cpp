@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/slot_state.hpp"
 #include "engine/workers.hpp"
 #include "fractile/error.hpp"
 
@@ -52,8 +53,7 @@ Filter make_filter(const Market& market, const UniverseRule& rule) {
 
 }  // namespace
 
-template <class T>
-void mark_closed_slots(const Market& market, const RunConfig& config, int threads, T* slots, T outside, T bad_open,
+void mark_closed_slots(const Market& market, const RunConfig& config, int threads, double* slots,
                        const std::function<void()>& between) {
   std::vector<Filter> filters;
   for (const UniverseRule& rule : config.universe) filters.push_back(make_filter(market, rule));
@@ -73,16 +73,12 @@ void mark_closed_slots(const Market& market, const RunConfig& config, int thread
                      });
           }
           if (!inside)
-            slots[row] = outside;
+            slots[row] = kOutsideSlot;
           else if (open_return && open_return[row] <= kBadOpenReturn)
-            slots[row] = bad_open;
+            slots[row] = kBadOpenSlot;
         }
       },
       between);
 }
-
-template void mark_closed_slots(const Market&, const RunConfig&, int, double*, double, double, const std::function<void()>&);
-template void mark_closed_slots(const Market&, const RunConfig&, int, std::int32_t*, std::int32_t, std::int32_t,
-                                const std::function<void()>&);
 
 }  // namespace fractile

@@ -39,40 +39,25 @@ RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ())
   RC_ASSERT(rows == expected_rows);
 }
 
-RC_GTEST_PROP(Kernels, BracketsCountAndCollect, ())
+RC_GTEST_PROP(Kernels, TailsAreTheNumbersBeyondTheCuts, ())
 {
   const auto slots = make_slots();
-  const double a = *rc::gen::inRange(-21, 21), b = *rc::gen::inRange(-21, 21);
-  const Brackets brackets{a, a + 3, b, b + 5};
-  std::vector<double> low(slots.size() + kKernelPadding), high(low.size()), expected_low, expected_high;
-  BracketCount expected{};
-  for (const double x : slots) {
-    if (x != x) continue;
-    ++expected.numbers;
-    expected.below_low += x < a;
-    expected.below_high += x < b;
-    if (x >= a && x <= a + 3) expected_low.push_back(x);
-    if (x >= b && x <= b + 5) expected_high.push_back(x);
+  const double low = *rc::gen::inRange(-21, 21), high = *rc::gen::inRange(-21, 21);
+  std::vector<double> expected, out(slots.size() + kKernelPadding);
+  std::vector<std::int32_t> expected_places, places(out.size());
+  std::size_t numbers = 0;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    numbers += slots[i] == slots[i];
+    if (!(slots[i] <= low || slots[i] >= high)) continue;
+    expected.push_back(slots[i]);
+    expected_places.push_back(static_cast<std::int32_t>(i));
   }
-  const BracketCount found = count_brackets(slots.data(), slots.size(), brackets, low.data(), high.data());
-  low.resize(found.in_low);
-  high.resize(found.in_high);
-  RC_ASSERT(found.numbers == expected.numbers);
-  RC_ASSERT(found.below_low == expected.below_low);
-  RC_ASSERT(found.below_high == expected.below_high);
-  RC_ASSERT(low == expected_low);
-  RC_ASSERT(high == expected_high);
-}
-
-RC_GTEST_PROP(Kernels, OuterRowsAreThoseBeyondTheCuts, ())
-{
-  const auto slots = make_slots();
-  const double low = *rc::gen::inRange(-21, 0), high = *rc::gen::inRange(0, 21);
-  std::vector<RowIndex> expected, rows(slots.size() + kKernelPadding);
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    if (slots[i] <= low || slots[i] >= high) expected.push_back(static_cast<RowIndex>(i) + 7);
-  rows.resize(pack_outer_rows(slots.data(), slots.size(), low, high, 7, rows.data()));
-  RC_ASSERT(rows == expected);
+  const TailCount found = pack_tails(slots.data(), slots.size(), low, high, out.data(), places.data());
+  out.resize(found.tails);
+  places.resize(found.tails);
+  RC_ASSERT(found.numbers == numbers);
+  RC_ASSERT(out == expected);
+  RC_ASSERT(places == expected_places);
 }
 
 }  // namespace

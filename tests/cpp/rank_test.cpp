@@ -65,10 +65,12 @@ RC_GTEST_PROP(Rank, AGuessNeverChangesTheAnswer, ())
   RankScratch scratch;
   const double low = *rc::gen::inRange(-100, 100);
   CutGuess guess{low, low + *rc::gen::inRange(-10, 160), true}, none;
-  const Cuts guessed = find_cuts(s, 10, 90, guess, scratch), exact = find_cuts(s, 10, 90, none, scratch);
-  RC_ASSERT(guessed.low == exact.low);
-  RC_ASSERT(guessed.high == exact.high);
+  RankScratch other;
+  const Tails guessed = find_tails(s, 10, 90, guess, scratch), exact = find_tails(s, 10, 90, none, other);
   RC_ASSERT(guessed.n_names == exact.n_names);
+  RC_ASSERT(std::ranges::equal(guessed.s, exact.s));
+  RC_ASSERT(std::ranges::equal(guessed.at, exact.at));
+  RC_ASSERT(std::ranges::equal(guessed.side, exact.side));
 }
 
 RC_GTEST_PROP(Rank, IncreasingTransformKeepsTheBook, ())
