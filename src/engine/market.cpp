@@ -99,7 +99,7 @@ int Category::find(double value) const noexcept {
 Market::Market(View view) : view_(std::move(view)) {
   const Snapshot& snap = *view_.snapshot;
   dates_ = snap.dates();
-  const auto n_calendar = static_cast<std::size_t>(dates_.back() - dates_.front() + 1);
+  const auto n_calendar = static_cast<std::size_t>(dates_.back() - dates_.front()) + 1;
   on_or_after_.resize(n_calendar);
   DateIndex n = 0;
   for (std::size_t c = 0; c < n_calendar; ++c) {

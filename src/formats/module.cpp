@@ -101,7 +101,8 @@ class LimitedPool final : public arrow::MemoryPool {
 
  private:
   arrow::Status take(int64_t size) {
-    if ((bytes_ += size) <= limit_) return arrow::Status::OK();
+    const int64_t now = bytes_ += size;
+    if (now <= limit_) return arrow::Status::OK();
     bytes_ -= size;
     return arrow::Status::OutOfMemory("more than ", limit_, " bytes of decoded data");
   }
@@ -328,7 +329,7 @@ int write_file(const char* path, const char* format, ArrowArrayStream* in, char*
       ARROW_RETURN_NOT_OK(write_table(format, table, sink));
       return sink->Close();
     };
-    const arrow::Status status = write();
+    arrow::Status status = write();
     if (status.ok()) return status;
     return arrow::Status::Invalid("expected to write \"", path, "\", found: ", status.message(),
                                   ". Check space and permissions.");
