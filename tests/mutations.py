@@ -1,9 +1,9 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Shows that the tests of the laws can fail: breaks one line at a time in a copy, and sees the named test fail.
 
-    make mutations                     all of them (about ten minutes)
-    python tests/mutations.py NAME ... only those
-    python tests/mutations.py --table  the table of tests/README.md
+make mutations                     all of them (about ten minutes)
+python tests/mutations.py NAME ... only those
+python tests/mutations.py --table  the table of tests/README.md
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ MUTATIONS = [
         "src/engine/residualize.cpp",
         "s[i] = std::nearbyint(y[i] / unit) * unit + 0.0;",
         "s[i] = y[i] + 0.0 * unit;",
-        "test_oracle.py::test_option[industry-1]",
+        "test_laws.py::test_a_signal_of_factors_alone_holds_nothing",
     ),
     Mutation(
         "neighbouring industries are one",
@@ -154,7 +154,7 @@ MUTATIONS = [
         "src/engine/book.cpp",
         "book.n_long < config_.mincos",
         "book.n_long + 1 < config_.mincos",
-        "test_golden.py::test_case[flat_day]",
+        "test_oracle.py::test_option[mincos_uneven-1]",
     ),
     Mutation(
         "cost is taken twice",
@@ -305,11 +305,13 @@ class Copy:
             raise SystemExit(f"expected the extension of the copy {self.folder}, found {found}. Check PYTHONPATH.")
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess:
-        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
 
 
 def try_mutation(copy: Copy, mutation: Mutation) -> str:
-    """"" where the test noticed, else what went otherwise."""
+    """What went otherwise than it should; nothing where the test noticed."""
     path = copy.folder / mutation.file
     text = path.read_text()
     if (count := text.count(mutation.old)) != 1:
@@ -322,7 +324,7 @@ def try_mutation(copy: Copy, mutation: Mutation) -> str:
         code = copy.run_tests([mutation.test]).returncode
         if code == 1:
             return ""
-        return "expected the test to fail, found that it passes" if code == 0 else f"expected a failing test, found exit status {code}"
+        return "expected the test to fail, found that it passes" if code == 0 else f"expected a failing test, found status {code}"
     finally:
         path.write_text(text)
 

@@ -27,6 +27,7 @@ CASES: dict[str, dict] = {
     "value_clipped": {"weight": "value", "upper_pct": 70, "fractile": (30, 70)},
     "value_unclipped": {"weight": "value", "upper_pct": 100},
     "mincos": {"mincos": 4, "fractile": (8, 92)},
+    "mincos_uneven": {"mincos": 5, "fractile": (40, 90)},
     "mincos_never": {"mincos": 1000},
     "long_only": {"method": "long_only"},
     "long_only_value": {"method": "long_only", "weight": "value", "drift": True},
