@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "fractile/error.hpp"
+#include "types/nearest.hpp"
 
 namespace fractile {
 namespace {
@@ -180,10 +181,18 @@ std::shared_ptr<const Category> Market::category(const std::string& name) const 
 const ColumnInfo& Market::require(std::string_view name, std::string_view why) const {
   if (const ColumnInfo* column = snapshot().find_column(name)) return *column;
   std::string found;
-  for (const ColumnInfo& column : snapshot().columns()) found += (found.empty() ? "" : ", ") + column.name;
+  std::vector<std::string_view> names;
+  for (const ColumnInfo& column : snapshot().columns()) {
+    found += (found.empty() ? "" : ", ") + column.name;
+    names.push_back(column.name);
+  }
+  // A column that the user named may be misspelt; one that an option needs by itself is not.
+  const bool is_named = why == "byvar_list" || why == "double_var" || why == "universe";
+  const std::string hint = is_named && !names.empty() ? " Did you mean \"" + nearest_name(name, names) + "\"?" : "";
   throw Error(ErrorCode::MISSING_PANEL_COLUMN, "expected a panel column \"" + std::string(name) + "\" (needed for " +
                                                    std::string(why) + "), found " + found + " in snapshot \"" + snapshot().id() +
-                                                   "\". Add the column to the panel, or leave " + std::string(why) + " out.");
+                                                   "\"." + hint + " Add the column to the panel, or leave " + std::string(why) +
+                                                   " out.");
 }
 
 View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end, bool compact) {
