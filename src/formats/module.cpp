@@ -51,14 +51,18 @@ arrow::Status explain(const arrow::Status& status, const std::string& format, co
 
 Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
 
-/// Refuses what does not hold together before anything looks at it.
+/// Refuses what does not hold together before anything looks at it. No exception of a decoder gets past it, into the C stream.
 class ValidatingReader : public arrow::RecordBatchReader {
  public:
   explicit ValidatingReader(Reader inner) : inner_(std::move(inner)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return inner_->schema(); }
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
-    return *batch ? (*batch)->ValidateFull() : arrow::Status::OK();
+    try {
+      ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
+      return *batch ? (*batch)->ValidateFull() : arrow::Status::OK();
+    } catch (const std::exception& failure) {
+      return arrow::Status::Invalid(failure.what());
+    }
   }
 
  private:
@@ -154,8 +158,10 @@ arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(
   parquet::ArrowReaderProperties properties(use_threads);
   properties.set_batch_size(int64_t{1} << 18);
   properties.set_pre_buffer(false);
+  parquet::ReaderProperties file_properties(pool);
+  file_properties.set_page_checksum_verification(true);
   parquet::arrow::FileReaderBuilder builder;
-  ARROW_RETURN_NOT_OK(builder.Open(file));
+  ARROW_RETURN_NOT_OK(builder.Open(file, file_properties));
   return builder.memory_pool(pool)->properties(properties)->Build();
 }
 
@@ -229,7 +235,9 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.memory_pool = pool;
   options.use_threads = use_threads;
+  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   ARROW_ASSIGN_OR_RAISE(const auto head, file->ReadAt(0, 8));
+  ARROW_RETURN_NOT_OK(file->Seek(0));
   Reader reader;
   if (is_ipc_file(head)) {
     ARROW_ASSIGN_OR_RAISE(auto opened, arrow::ipc::RecordBatchFileReader::Open(file, options));
@@ -242,15 +250,21 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   } else {
     ARROW_ASSIGN_OR_RAISE(reader, arrow::ipc::RecordBatchStreamReader::Open(file, options));
   }
-  return project(std::make_shared<ValidatingReader>(std::move(reader)), names);
+  return project(std::move(reader), names);
 }
 
-arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
-                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
+arrow::Result<Reader> read_unchecked(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
+                                     const Names& names, arrow::MemoryPool* pool, bool use_threads) {
   if (format == "parquet") return read_parquet(file, names, pool, use_threads);
   if (format == "csv") return read_csv(file, names, pool, use_threads);
   if (format == "arrow") return read_ipc(file, names, pool, use_threads);
   return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", format, ".");
+}
+
+arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
+                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
+  ARROW_ASSIGN_OR_RAISE(auto reader, read_unchecked(file, format, names, pool, use_threads));
+  return std::make_shared<ValidatingReader>(std::move(reader));
 }
 
 int column_names(const char* path, const char* format, char** names, char* error, size_t error_size) {
