@@ -309,6 +309,15 @@ int open_file(const char* path, const char* format, const char* const* columns, 
   });
 }
 
+arrow::Status refuse_larger(int64_t limit) { return arrow::Status::OutOfMemory("more than ", limit, " bytes of decoded data"); }
+
+/// The CSV parser aborts the process where a pool refuses it memory, so text is judged before: a cell becomes at most 8 bytes,
+/// texts no more than they were.
+arrow::Status check_csv_size(const uint8_t* data, size_t size, int64_t limit) {
+  const int64_t cells = std::count(data, data + size, ',') + std::count(data, data + size, '\n');
+  return cells <= limit / 8 ? arrow::Status::OK() : refuse_larger(limit);
+}
+
 int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
                int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
@@ -316,7 +325,12 @@ int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_
         max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
     const std::shared_ptr<LimitedPool> pool(new LimitedPool(limit), [](LimitedPool* kept) { kept->let_go(); });
     auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
-    auto reader = read(file, format, to_names(columns, n_columns), pool.get(), false);
+    const auto open = [&]() -> arrow::Result<Reader> {
+      const bool is_csv = std::strcmp(format, "csv") == 0;
+      if (is_csv) ARROW_RETURN_NOT_OK(check_csv_size(data, size, limit));
+      return read(file, format, to_names(columns, n_columns), is_csv ? arrow::default_memory_pool() : pool.get(), false);
+    };
+    auto reader = open();
     if (!reader.ok()) return explain(reader.status(), format, "the bytes given");
     return arrow::ExportRecordBatchReader(std::make_shared<OwningReader>(pool, *reader), out);
   });

@@ -209,7 +209,8 @@ TEST_F(Formats, CutFilesAreRefusedByName) {
     const fs::path cut = write_text("cut" + path.extension().string(), whole.substr(0, whole.size() / 2));
     const std::string signal = message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_file(cut.string(), {"signal"}); });
     EXPECT_NE(signal.find(cut.string()), std::string::npos) << signal;
-    EXPECT_NE(message_of(ErrorCode::UNREADABLE_PANEL, [&] { open_panel_file(cut)->column_names(); }).find(cut.string()), std::string::npos);
+    EXPECT_NE(message_of(ErrorCode::UNREADABLE_PANEL, [&] { open_panel_file(cut)->column_names(); }).find(cut.string()),
+              std::string::npos);
   }
 }
 
@@ -234,6 +235,14 @@ TEST_F(Formats, MoreThanTheLimitIsRefused) {
     if (path.stem() == "ours" && format == "arrow") continue;
     SCOPED_TRACE(path);
     message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_bytes(whole.data(), whole.size(), format, {"signal"}, 100); });
+    for (std::size_t limit = 1; limit < 100000; limit += limit / 4 + 1) {
+      try {
+        expect_whole(read_signal_bytes(whole.data(), whole.size(), format, {"signal"}, limit), std::to_string(limit));
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::UNREADABLE_SIGNAL) << error.what();
+        EXPECT_NE(std::string(error.what()).find("bytes of decoded data"), std::string::npos) << error.what();
+      }
+    }
   }
 }
 
