@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench sanitize clean
+.PHONY: help setup build demo test lint tidy mutations format bench sanitize clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -18,7 +18,9 @@ demo: build ## Make the synthetic market, backtest its signal and show the resul
 	@.venv/bin/fractile demo
 
 test: build ## Run all tests, C++ and Python
-	@ctest --test-dir build/release --output-on-failure -j2 | tail -n 15
+	@ctest --test-dir build/release --output-on-failure -j2 --quiet --output-log build/release/ctest.log || \
+	  { grep -vE ' Passed |^ +Start ' build/release/ctest.log; exit 1; }
+	@grep 'tests passed' build/release/ctest.log
 	@$(PYTHON) -m pytest -q
 
 lint: setup ## Check formats, types and the rules of the house
@@ -27,6 +29,12 @@ lint: setup ## Check formats, types and the rules of the house
 	@.venv/bin/clang-format --dry-run -Werror $(SOURCES)
 	@$(PYTHON) -m mypy
 	@tools/check_engine_includes.sh
+
+tidy: build ## Read the C++ sources with clang-tidy, where it is installed
+	@tools/tidy.sh
+
+mutations: build ## Break one line at a time and see the test of its law fail (ten minutes)
+	@$(PYTHON) tests/mutations.py
 
 format: setup ## Format all sources
 	@$(PYTHON) -m ruff check --fix .

@@ -12,4 +12,7 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purel
 # Files that are no longer in the tree must not stay importable.
 find "$site/fractile" "$site/api" -name '*.py' -delete 2>/dev/null || true
 cmake --install build/release --component python --prefix "$site" >/dev/null
-ln -sfn "$site/fractile/_bin/fractile" .venv/bin/fractile
+# What pip makes of the entry point in pyproject.toml, without starting Python: it says which Python draws for --plot.
+rm -f .venv/bin/fractile
+printf '#!/bin/sh\nFRACTILE_PYTHON="%s" exec "%s" "$@"\n' "$PWD/.venv/bin/python" "$site/fractile/_bin/fractile" >.venv/bin/fractile
+chmod +x .venv/bin/fractile

@@ -19,6 +19,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kFile = "api/backtest_config.yaml";
+
 /// Every key of the file; those of the server are read by the server.
 const std::map<std::string, std::vector<std::string_view>>& sections() {
   static const std::map<std::string, std::vector<std::string_view>> kSections{
@@ -129,18 +131,26 @@ void read_environment(ConfigFile& out) {
     }
 }
 
+/// Installed by the Python package as <site>/api/, the program as <site>/fractile/_bin/fractile.
+std::filesystem::path packaged_file() {
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? std::filesystem::path{} : program.parent_path().parent_path().parent_path() / kFile;
+}
+
 }  // namespace
 
 ConfigFile read_config(const std::optional<std::string>& path) {
   ConfigFile out;
-  constexpr const char* kLocal = "api/backtest_config.yaml";
   const char* named = std::getenv("FRACTILE_CONFIG");
   if (path)
     read_file(*path, out);
   else if (named && *named)
     read_file(named, out);
-  else if (std::filesystem::exists(kLocal))
-    read_file(kLocal, out);
+  else if (std::filesystem::exists(kFile))
+    read_file(kFile, out);
+  else if (const auto packaged = packaged_file(); std::filesystem::exists(packaged))
+    read_file(packaged.string(), out);
   read_environment(out);
   return out;
 }

@@ -14,7 +14,7 @@ struct ConfigFile {
   std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
 };
 
-/// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml where it is there, else nothing.
+/// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one, where it is there.
 /// Variables FRACTILE_SECTION_KEY win over the file. Throws INVALID_CONFIG_FILE naming file and line.
 ConfigFile read_config(const std::optional<std::string>& path);
 

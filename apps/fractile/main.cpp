@@ -80,6 +80,8 @@ void show_progress(std::string_view stage, double fraction) {
 
 }  // namespace fractile::cli
 
+// What run does not catch is a failure to allocate before a command is known.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   std::signal(SIGINT, fractile::cli::on_interrupt);
   std::signal(SIGPIPE, SIG_IGN);

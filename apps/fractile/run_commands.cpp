@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "fractile/error.hpp"
+#include "plot.hpp"
 #include "session.hpp"
 
 namespace fractile::cli {
@@ -36,11 +37,16 @@ void add_run(CLI::App& app) {
   auto session = std::make_shared<Session>();
   auto signal = std::make_shared<std::string>();
   command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();
+  auto plot = std::make_shared<std::string>();
+  command->add_option("--plot", *plot, "File to draw to (.png, .pdf, .svg), by the Python package and matplotlib");
   session->add_options(*command);
-  command->callback([session, signal] {
+  command->callback([session, signal, plot] {
+    if (!plot->empty()) require_plotting(*plot);
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()});
-    present(*session, session->run(rows, 0, session->config()), "");
+    const Result result = session->run(rows, 0, session->config());
+    present(*session, result, "");
+    if (!plot->empty()) draw_plot(result, *plot);
   });
 }
 

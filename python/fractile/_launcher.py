@@ -7,6 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Replaces this process by the executable."""
+    """Replaces this process by the executable, which calls this Python back to draw."""
+    os.environ["FRACTILE_PYTHON"] = sys.executable
     path = pathlib.Path(__file__).parent / "_bin" / "fractile"
     os.execv(path, ["fractile", *sys.argv[1:]])

@@ -1,81 +1,222 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A result as one picture."""
+"""A result as one picture; `python -m fractile.plot FILE` draws the JSON of a result that comes on stdin."""
 
 from __future__ import annotations
 
+import json
+import pathlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fractile.errors import ConfigError, FractileError
+
 if TYPE_CHECKING:
     from fractile.result import BacktestResult
 
-_GROSS, _NET, _LOSS, _GREY = "#1f5fa8", "#d9822b", "#b03a48", "#8a8f98"
+_GROSS, _NET, _LOSS, _GREY, _INK, _RULE = "#1f5fa8", "#d9822b", "#b03a48", "#8a8f98", "#2b2f36", "#e3e5e8"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MEAN_DAYS = 21
+_ENDINGS = (".png", ".pdf", ".svg")
 
 
 def plot_result(result: BacktestResult, path: str | None = None) -> Any:
-    """Cumulative return gross and net, drawdown, turnover and a monthly heat map.
+    """Cumulative return gross and net, drawdown, turnover and a heat map of months.
 
     Args:
-        result: A result with at least one day.
+        result: A result; one without days gives empty panels.
         path: File to save to (.png, .pdf, .svg); None only returns the figure.
 
     Returns:
-        The matplotlib figure.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
+        The matplotlib figure; its axes are labelled "return", "drawdown", "turnover" and "months".
 
-    daily = result.daily
-    dates = daily["date"].to_numpy()
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
-    top, middle, bottom, heat = figure.subplots(4, 1, height_ratios=[3, 1.2, 1.2, 1.6])
-    figure.suptitle(
-        f"Sharpe {result.sharpe:.2f}, return {result.annual_return:.1%} a year, "
-        f"max drawdown {result.max_drawdown:.1%}, turnover {result.turnover_mean:.2f} a day",
-        fontsize=12,
-    )
-    top.plot(dates, daily["cumret"], color=_GROSS, lw=1.6, label="gross")
-    if daily["cumret_net"].notna().any():
-        top.plot(dates, daily["cumret_net"], color=_NET, lw=1.6, label="net of costs")
-    top.legend(frameon=False, loc="upper left")
-    top.set_ylabel("cumulative return")
-    middle.fill_between(dates, daily["drawdown"], 0, color=_LOSS, alpha=0.6, lw=0)
-    middle.set_ylabel("drawdown")
-    if daily["turnover"].notna().any():
-        bottom.plot(dates, daily["turnover"], color=_GREY, lw=0.8)
-    bottom.set_ylabel("turnover")
-    for axes in (top, middle, bottom):
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.grid(axis="y", color="#e3e5e8", lw=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-        if len(dates):
-            axes.set_xlim(dates[0], dates[-1])
-    _draw_months(heat, result)
+    Raises:
+        ConfigError: matplotlib is not installed, or the file's ending is another one.
+    """
+    check_path(path)
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    except ImportError:
+        raise ConfigError(
+            "INVALID_VALUE: expected matplotlib to draw with, found none. Install it: pip install matplotlib.", "INVALID_VALUE"
+        ) from None
+    months = _sum_months(result)
+    height = 0.32 * len(months) + 0.7
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1, hspace=0.03)
+    figure = Figure(figsize=(11, 7.2 + height), layout=layout, facecolor="white")
+    top, middle, bottom, heat = figure.subplots(4, 1, height_ratios=[3.4, 1.2, 1.2, height])
+    figure.suptitle(_describe(result), fontsize=11, color=_INK, x=0.012, ha="left", linespacing=1.6)
+    _draw_return(top, result)
+    _draw_drawdown(middle, result)
+    _draw_turnover(bottom, result)
+    _share_dates((top, middle, bottom), result)
+    _draw_months(heat, months)
     if path is not None:
         figure.savefig(path, dpi=130)
     return figure
 
 
-def _draw_months(axes: Any, result: BacktestResult) -> None:
-    """Returns by year and month, as colours and numbers."""
+def check_path(path: str | None) -> None:
+    """Refuses a file that cannot be drawn to, before any work."""
+    if path is not None and pathlib.Path(path).suffix.lower() not in _ENDINGS:
+        raise ConfigError(
+            f'INVALID_VALUE: expected a file to draw to that ends in {", ".join(_ENDINGS)}, found "{path}". '
+            f'Write "{pathlib.Path(path).stem or "result"}.png".',
+            "INVALID_VALUE",
+        )
+
+
+def _describe(result: BacktestResult) -> str:
+    if len(result.daily) == 0:
+        return f"No position on any day\n{result.snapshot}"
+    summary = result.summary.iloc[0]
+    net = ""
+    if np.isfinite(summary["sharpe_ret_net"]):
+        net = f" ({summary['sharpe_ret_net']:.2f} net of costs)"
+    numbers = [
+        f"Sharpe {result.sharpe:.2f}{net}",
+        f"return {result.annual_return:.1%} a year",
+        f"max drawdown {result.max_drawdown:.1%}",
+    ]
+    if np.isfinite(result.turnover_mean):
+        numbers.append(f"turnover {result.turnover_mean:.1%} a day")
+    dates = result.daily["date"]
+    span = f"{dates.iloc[0]:%Y-%m-%d} to {dates.iloc[-1]:%Y-%m-%d}"
+    names = f"{summary['numcos_l']:.0f} long and {summary['numcos_s']:.0f} short names"
+    return f"{'   ·   '.join(numbers)}\n{result.snapshot}, {span}, {names}"
+
+
+def _style(axes: Any, label: str) -> None:
+    axes.set_label(label)
+    axes.set_title(label, loc="left", fontsize=9.5, color=_GREY, pad=4)
+    axes.tick_params(labelsize=8.5, colors=_INK, length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_return(axes: Any, result: BacktestResult) -> None:
     daily = result.daily
-    year, month = daily["date"].dt.year.to_numpy(), daily["date"].dt.month.to_numpy()
-    years = np.unique(year)
-    grid = np.full((max(len(years), 1), 12), np.nan)
-    for row, y in enumerate(years):
-        for m in np.unique(month[year == y]):
-            grid[row, m - 1] = daily["ret"].to_numpy()[(year == y) & (month == m)].sum()
-    bound = float(np.nanmax(np.abs(grid))) if len(years) else 1.0
-    axes.imshow(grid, aspect="auto", cmap="RdBu", vmin=-bound, vmax=bound)
-    for y in range(len(years)):
-        for x in range(12):
-            if np.isfinite(grid[y, x]):
-                dark = abs(grid[y, x]) > 0.6 * bound
-                axes.text(x, y, f"{grid[y, x]:.1%}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    axes.set_xticks(range(12), ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
-    axes.set_yticks(range(len(years)), years)
-    axes.set_ylabel("month")
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    _style(axes, "return")
+    axes.set_title("cumulative return", loc="left", fontsize=9.5, color=_GREY, pad=4)
+    axes.axhline(0, color=_GREY, lw=0.8)
+    for column, colour, label in (("cumret_net", _NET, "net of costs"), ("cumret", _GROSS, "gross")):
+        if daily[column].notna().any():
+            axes.plot(daily["date"].to_numpy(), daily[column].to_numpy(), color=colour, lw=1.7, label=label)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(*(part[::-1] for part in axes.get_legend_handles_labels()), frameon=False, loc="best", fontsize=9)
+
+
+def _draw_drawdown(axes: Any, result: BacktestResult) -> None:
+    daily = result.daily
+    _style(axes, "drawdown")
+    axes.fill_between(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), 0, color=_LOSS, alpha=0.45, lw=0)
+    axes.plot(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), color=_LOSS, lw=0.9)
+    axes.set_ylim(top=0)
+
+
+def _draw_turnover(axes: Any, result: BacktestResult) -> None:
+    daily = result.daily
+    _style(axes, "turnover")
+    turnover = daily["turnover"]
+    if not turnover.notna().any():
+        if len(turnover):
+            axes.text(0.5, 0.5, "not computed", transform=axes.transAxes, ha="center", va="center", color=_GREY)
+        return
+    axes.plot(daily["date"].to_numpy(), turnover.to_numpy(), color=_GREY, lw=0.7, alpha=0.7, label="daily")
+    if len(turnover) > 2 * _MEAN_DAYS:
+        mean = turnover.rolling(_MEAN_DAYS).mean().to_numpy()
+        axes.plot(daily["date"].to_numpy(), mean, color=_INK, lw=1.4, label=f"mean of {_MEAN_DAYS} days")
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), borderaxespad=0, fontsize=8.5, ncols=2)
+    axes.set_ylim(bottom=0)
+
+
+def _share_dates(all_axes: tuple[Any, ...], result: BacktestResult) -> None:
+    """One axis of dates for all panels, written below the last."""
+    import matplotlib.dates
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    days: Any = matplotlib.dates  # its types are not written down
+    dates = result.daily["date"].to_numpy()
+    for axes in all_axes:
+        if len(dates) and axes.has_data():
+            axes.yaxis.set_major_locator(MaxNLocator(6 if axes is all_axes[0] else 3, steps=[1, 2, 2.5, 5, 10]))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y + 0.0:g}%"))
+        else:
+            axes.set_yticks([])
+        axes.set_axisbelow(True)
+        axes.grid(color=_RULE, lw=0.8)
+        axes.sharex(all_axes[0])
+        axes.tick_params(labelbottom=axes is all_axes[-1])
+    if len(dates) == 0:
+        for axes in all_axes:
+            axes.set_xticks([])
+        return
+    locator = days.AutoDateLocator(minticks=4, maxticks=12)
+    all_axes[0].xaxis.set_major_locator(locator)
+    all_axes[0].xaxis.set_major_formatter(days.ConciseDateFormatter(locator, show_offset=False))
+    day = np.timedelta64(1, "D")
+    all_axes[0].set_xlim(dates[0] - day, dates[-1] + day)
+
+
+def _sum_months(result: BacktestResult) -> dict[int, np.ndarray]:
+    """Gross return by year: twelve months, NaN where there is no day, and the year's sum."""
+    year, month = result.daily["date"].dt.year.to_numpy(), result.daily["date"].dt.month.to_numpy()
+    ret = result.daily["ret"].to_numpy()
+    out: dict[int, np.ndarray] = {}
+    for y in np.unique(year):
+        months = [ret[(year == y) & (month == m)] for m in range(1, 13)]
+        out[int(y)] = np.array([part.sum() if len(part) else np.nan for part in months] + [ret[year == y].sum()])
+    return out
+
+
+def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
+    _style(axes, "months")
+    axes.set_title("return by month, percent", loc="left", fontsize=9.5, color=_GREY, pad=4)
+    axes.grid(False)
+    if not months:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    grid = np.array(list(months.values()))
+    bound = max(float(np.nanmax(np.abs(grid[:, :12]))), 1e-12)
+    # The year's sum stands apart, on a scale of its own: without colour.
+    axes.imshow(grid[:, :12], aspect="auto", cmap="RdBu", vmin=-bound, vmax=bound, extent=(-0.5, 11.5, len(grid) - 0.5, -0.5))
+    axes.set_xlim(-0.5, 12.6)
+    for (row, column), value in np.ndenumerate(grid):
+        if not np.isfinite(value):
+            continue
+        is_year = column == 12
+        is_dark = not is_year and abs(value) > 0.6 * bound
+        size = 9.5 if is_year else 8.5
+        axes.text(
+            column + 0.05 * is_year,
+            row,
+            f"{100 * value + 0.0:.1f}",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="white" if is_dark else _INK,
+        )
+    axes.set_xticks(range(13), [*_MONTHS, "year"])
+    axes.set_yticks(range(len(grid)), list(map(str, months)))
+
+
+def main(arguments: list[str]) -> int:
+    """Draws the JSON of a result on stdin (``orient=split``) to the file named."""
+    from fractile.result import BacktestResult
+    from fractile.wire import WireResult
+
+    if len(arguments) != 1:
+        print("usage: python -m fractile.plot FILE < result.json", file=sys.stderr)
+        return 2
+    try:
+        plot_result(BacktestResult(WireResult(json.load(sys.stdin))), arguments[0])
+    except (FractileError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -26,13 +26,16 @@ void bind_config(nb::module_& module) {
           nb::dict entry;
           entry["name"] = option.name;
           entry["default"] = option.default_text;
+          entry["type"] = option_type_name(option.type);
           entry["choices"] = option.choices;
+          entry["min"] = option.min;
+          entry["max"] = option.max;
           entry["doc"] = option.doc;
           out.append(entry);
         }
         return out;
       },
-      "Every option of a run: name, default (JSON), choices, doc.");
+      "Every option of a run: name, type, default (JSON), choices, min and max (equal: unbounded), doc.");
   module.def(
       "nearest_name",
       [](const std::string& name, const std::vector<std::string>& names) {

@@ -52,7 +52,7 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
     throw Error(ErrorCode::INVALID_VALUE,
                 "expected dtype=\"float32\", \"float64\" or \"both\", found \"" + dtype + "\". The default is \"float32\".");
   options.dtype = dtype == "float64" ? StoreAs::float64 : dtype == "both" ? StoreAs::both : StoreAs::float32;
-  options.progress = [progress](std::string_view stage, double fraction) {
+  options.progress = [progress = std::move(progress)](std::string_view stage, double fraction) {
     const nb::gil_scoped_acquire lock;
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
     if (!progress.is_none()) progress(nb::str(stage.data(), stage.size()), fraction);

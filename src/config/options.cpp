@@ -70,6 +70,22 @@ const std::vector<OptionInfo>& table() {
 
 }  // namespace
 
+std::string_view option_type_name(OptionType type) noexcept {
+  switch (type) {
+    case OptionType::boolean: return "boolean";
+    case OptionType::whole: return "whole";
+    case OptionType::real: return "real";
+    case OptionType::choice: return "choice";
+    case OptionType::text: return "text";
+    case OptionType::texts: return "texts";
+    case OptionType::two_reals: return "two_reals";
+    case OptionType::bps_map: return "bps_map";
+    case OptionType::universe: return "universe";
+    case OptionType::resid: return "resid";
+  }
+  return "";
+}
+
 std::span<const OptionInfo> run_options() { return table(); }
 
 const OptionInfo* find_option(std::string_view name) {

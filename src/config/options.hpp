@@ -11,6 +11,7 @@
 namespace fractile {
 
 enum class OptionType : std::uint8_t { boolean, whole, real, choice, text, texts, two_reals, bps_map, universe, resid };
+std::string_view option_type_name(OptionType type) noexcept;
 
 /// One option of a run, as every surface spells it.
 struct OptionInfo {

@@ -140,7 +140,8 @@ std::vector<UniverseRule> read_universe(const OptionInfo& option, const Json& va
     } else if (condition.is_object()) {
       for (const auto& [key, bound] : condition.items()) {
         if (key != "min" && key != "max")
-          refuse(option, "min and max for \"" + column + "\"", fmt::format("\"{}\"", key), kExample);
+          refuse(option, "min and max for \"" + column + "\"", fmt::format("\"{}\"", key),
+                 fmt::format("Did you mean \"{}\"?", nearest_name(key, {"min", "max"})));
         if (bound.is_null()) continue;
         (key == "min" ? rule.min : rule.max) = read_real(option, bound) + 0.0;
       }
@@ -215,6 +216,8 @@ void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::
   } else if (name == "fractile") {
     config.fractile = read_two(option, value);
     const auto [a, b] = config.fractile;
+    if (b > 0 && b < a && a < 100)
+      refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), fmt::format("The nearest is [{}, {}].", b, a));
     if (!(a > 0 && a <= b && b < 100))
       refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), "The default is [10, 90].");
   } else if (name == "weight") {
@@ -245,8 +248,9 @@ void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::
     config.tc_level_bps = read_levels(option, value, config.tc_level_bps);
   } else if (name == "tc_value") {
     config.tc_value = read_two(option, value);
-    if (config.tc_value[0] < 0 || config.tc_value[1] < 0)
-      refuse(option, "beta and alpha of 0 or more", shown(value), "The default is [0.35, 0.4].");
+    if (const auto [beta, alpha] = config.tc_value; beta < 0 || alpha < 0)
+      refuse(option, "beta and alpha of 0 or more", shown(value),
+             fmt::format("The nearest is [{}, {}].", std::max(beta, 0.0), std::max(alpha, 0.0)));
   } else if (name == "gmv_musd") {
     config.gmv_musd = read_real(option, value);
   } else if (name == "drift") {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "fractile/error.hpp"
+#include "types/nearest.hpp"
 
 namespace fractile {
 namespace {
@@ -99,7 +100,7 @@ int Category::find(double value) const noexcept {
 Market::Market(View view) : view_(std::move(view)) {
   const Snapshot& snap = *view_.snapshot;
   dates_ = snap.dates();
-  const auto n_calendar = static_cast<std::size_t>(dates_.back() - dates_.front() + 1);
+  const auto n_calendar = static_cast<std::size_t>(dates_.back() - dates_.front()) + 1;
   on_or_after_.resize(n_calendar);
   DateIndex n = 0;
   for (std::size_t c = 0; c < n_calendar; ++c) {
@@ -230,10 +231,18 @@ CapClasses::CapClasses(const Snapshot& snapshot, const Characteristic& cap)
 const ColumnInfo& Market::require(std::string_view name, std::string_view why) const {
   if (const ColumnInfo* column = snapshot().find_column(name)) return *column;
   std::string found;
-  for (const ColumnInfo& column : snapshot().columns()) found += (found.empty() ? "" : ", ") + column.name;
+  std::vector<std::string_view> names;
+  for (const ColumnInfo& column : snapshot().columns()) {
+    found += (found.empty() ? "" : ", ") + column.name;
+    names.push_back(column.name);
+  }
+  // A column that the user named may be misspelt; one that an option needs by itself is not.
+  const bool is_named = why == "byvar_list" || why == "double_var" || why == "universe";
+  const std::string hint = is_named && !names.empty() ? " Did you mean \"" + nearest_name(name, names) + "\"?" : "";
   throw Error(ErrorCode::MISSING_PANEL_COLUMN, "expected a panel column \"" + std::string(name) + "\" (needed for " +
                                                    std::string(why) + "), found " + found + " in snapshot \"" + snapshot().id() +
-                                                   "\". Add the column to the panel, or leave " + std::string(why) + " out.");
+                                                   "\"." + hint + " Add the column to the panel, or leave " + std::string(why) +
+                                                   " out.");
 }
 
 View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end, bool compact) {

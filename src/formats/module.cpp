@@ -51,14 +51,18 @@ arrow::Status explain(const arrow::Status& status, const std::string& format, co
 
 Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
 
-/// Refuses what does not hold together before anything looks at it.
+/// Refuses what does not hold together before anything looks at it. No exception of a decoder gets past it, into the C stream.
 class ValidatingReader : public arrow::RecordBatchReader {
  public:
   explicit ValidatingReader(Reader inner) : inner_(std::move(inner)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return inner_->schema(); }
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
-    return *batch ? (*batch)->ValidateFull() : arrow::Status::OK();
+    try {
+      ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
+      return *batch ? (*batch)->ValidateFull() : arrow::Status::OK();
+    } catch (const std::exception& failure) {
+      return arrow::Status::Invalid(failure.what());
+    }
   }
 
  private:
@@ -101,7 +105,8 @@ class LimitedPool final : public arrow::MemoryPool {
 
  private:
   arrow::Status take(int64_t size) {
-    if ((bytes_ += size) <= limit_) return arrow::Status::OK();
+    const int64_t now = bytes_ += size;
+    if (now <= limit_) return arrow::Status::OK();
     bytes_ -= size;
     return arrow::Status::OutOfMemory("more than ", limit_, " bytes of decoded data");
   }
@@ -153,8 +158,10 @@ arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(
   parquet::ArrowReaderProperties properties(use_threads);
   properties.set_batch_size(int64_t{1} << 18);
   properties.set_pre_buffer(false);
+  parquet::ReaderProperties file_properties(pool);
+  file_properties.set_page_checksum_verification(true);
   parquet::arrow::FileReaderBuilder builder;
-  ARROW_RETURN_NOT_OK(builder.Open(file));
+  ARROW_RETURN_NOT_OK(builder.Open(file, file_properties));
   return builder.memory_pool(pool)->properties(properties)->Build();
 }
 
@@ -228,7 +235,9 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.memory_pool = pool;
   options.use_threads = use_threads;
+  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   ARROW_ASSIGN_OR_RAISE(const auto head, file->ReadAt(0, 8));
+  ARROW_RETURN_NOT_OK(file->Seek(0));
   Reader reader;
   if (is_ipc_file(head)) {
     ARROW_ASSIGN_OR_RAISE(auto opened, arrow::ipc::RecordBatchFileReader::Open(file, options));
@@ -241,15 +250,21 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   } else {
     ARROW_ASSIGN_OR_RAISE(reader, arrow::ipc::RecordBatchStreamReader::Open(file, options));
   }
-  return project(std::make_shared<ValidatingReader>(std::move(reader)), names);
+  return project(std::move(reader), names);
 }
 
-arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
-                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
+arrow::Result<Reader> read_unchecked(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
+                                     const Names& names, arrow::MemoryPool* pool, bool use_threads) {
   if (format == "parquet") return read_parquet(file, names, pool, use_threads);
   if (format == "csv") return read_csv(file, names, pool, use_threads);
   if (format == "arrow") return read_ipc(file, names, pool, use_threads);
   return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", format, ".");
+}
+
+arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
+                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
+  ARROW_ASSIGN_OR_RAISE(auto reader, read_unchecked(file, format, names, pool, use_threads));
+  return std::make_shared<ValidatingReader>(std::move(reader));
 }
 
 int column_names(const char* path, const char* format, char** names, char* error, size_t error_size) {
@@ -294,6 +309,15 @@ int open_file(const char* path, const char* format, const char* const* columns, 
   });
 }
 
+arrow::Status refuse_larger(int64_t limit) { return arrow::Status::OutOfMemory("more than ", limit, " bytes of decoded data"); }
+
+/// The CSV parser aborts the process where a pool refuses it memory, so text is judged before: a cell becomes at most 8 bytes,
+/// texts no more than they were.
+arrow::Status check_csv_size(const uint8_t* data, size_t size, int64_t limit) {
+  const int64_t cells = std::count(data, data + size, ',') + std::count(data, data + size, '\n');
+  return cells <= limit / 8 ? arrow::Status::OK() : refuse_larger(limit);
+}
+
 int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
                int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
@@ -301,7 +325,12 @@ int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_
         max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
     const std::shared_ptr<LimitedPool> pool(new LimitedPool(limit), [](LimitedPool* kept) { kept->let_go(); });
     auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
-    auto reader = read(file, format, to_names(columns, n_columns), pool.get(), false);
+    const auto open = [&]() -> arrow::Result<Reader> {
+      const bool is_csv = std::strcmp(format, "csv") == 0;
+      if (is_csv) ARROW_RETURN_NOT_OK(check_csv_size(data, size, limit));
+      return read(file, format, to_names(columns, n_columns), is_csv ? arrow::default_memory_pool() : pool.get(), false);
+    };
+    auto reader = open();
     if (!reader.ok()) return explain(reader.status(), format, "the bytes given");
     return arrow::ExportRecordBatchReader(std::make_shared<OwningReader>(pool, *reader), out);
   });
@@ -328,7 +357,7 @@ int write_file(const char* path, const char* format, ArrowArrayStream* in, char*
       ARROW_RETURN_NOT_OK(write_table(format, table, sink));
       return sink->Close();
     };
-    const arrow::Status status = write();
+    arrow::Status status = write();
     if (status.ok()) return status;
     return arrow::Status::Invalid("expected to write \"", path, "\", found: ", status.message(),
                                   ". Check space and permissions.");

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import subprocess
 
 import fractile
 import pandas as pd
 import pytest
+import yaml
 from oracle.markets import make_panel, make_signal
 
 
@@ -158,6 +160,35 @@ def test_configuration_precedence(run, snapshot, folder):
     assert "line 3" in error
     assert 'did you mean "mincos"' in error
     assert "nowhere.yaml" in run("run", "signal.parquet", "--config", "nowhere.yaml", status=2).stderr
+
+
+def test_the_packaged_file_is_the_last_resort(executable, run, snapshot, folder):
+    def config(**environment: str) -> dict:
+        return json.loads(run("run", "signal.parquet", "--format", "json", env=environment).stdout)["config"]
+
+    packaged = pathlib.Path(executable).parents[2] / "api" / "backtest_config.yaml"
+    defaults = yaml.safe_load(packaged.read_text())["defaults"]
+    assert config()["byvar_list"] == defaults["byvar_list"] == ["overall", "year", "cap"]
+    local = folder / "api" / "backtest_config.yaml"
+    local.parent.mkdir()
+    try:
+        local.write_text("defaults:\n  lag: 3\n")
+        assert (config()["lag"], config()["byvar_list"]) == (3, ["overall"])
+        other = folder / "other.yaml"
+        other.write_text("defaults:\n  lag: 4\n")
+        assert config(FRACTILE_CONFIG=str(other))["lag"] == 4
+    finally:
+        local.unlink()
+        local.parent.rmdir()
+
+
+def test_a_default_group_that_the_snapshot_lacks_is_left_out(run, snapshot, folder):
+    make_panel(4).drop(columns="cap").to_parquet(folder / "no_cap.parquet", index=False)
+    run("snapshot", "create", "no_cap", "--panel", "no_cap.parquet")
+    body = run("run", "signal.parquet", "--snapshot", "no_cap", "--format", "json").stdout
+    assert json.loads(body)["config"]["byvar_list"] == ["overall", "year"]
+    assert "cap" in run("run", "signal.parquet", "--snapshot", "no_cap", "--byvar-list", "cap", status=2).stderr
+    run("snapshot", "remove", "no_cap")
 
 
 def test_demo_ends_with_a_summary(executable, demo_folder):

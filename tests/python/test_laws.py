@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.markets import add_avail, make_panel, make_signal
+from oracle.panel import EXPOSURES
 
 OPTIONS = st.fixed_dictionaries(
     {},
@@ -236,3 +237,15 @@ def test_a_factor_in_the_signal_changes_no_position(root, mode):
     loaded = signal.assign(signal=signal["signal"] + 100 * (what - what.mean()) / what.std())
     books = [service.run(s, mincos=2, resid=mode, keep_weights=True).weights for s in (signal, loaded)]
     pd.testing.assert_frame_equal(books[0], books[1], check_exact=True)
+
+
+def test_a_signal_of_factors_alone_holds_nothing(root):
+    panel = make_panel(22, n_days=20, n_names=150).dropna(subset=[*EXPOSURES, "industry_id"])
+    fractile.create_snapshot("factors_alone", panel, root=root, dtype="float64")
+    service = fractile.BacktestService.get("factors_alone", root=root, compact=False)
+    signal = panel[["security_id", "date"]].rename(columns={"date": "date_sig"})
+    signal["signal"] = 0.3 * panel["momentum"] - 0.7 * panel["size"] + panel["industry_id"] / 7
+    assert service.run(signal, mincos=2).summary["num_date"].iloc[0] > 5
+    result = service.run(signal, mincos=2, resid="all")
+    assert result.diagnostics["rows_used"] > 500
+    assert result.summary["num_date"].iloc[0] == 0

@@ -12,6 +12,7 @@ from oracle.markets import add_avail, add_given, make_panel, make_signal
 from oracle.panel import Panel
 
 SEEDS = (1, 2)
+INPUT_TYPES = ("fractile", "position", "weight")
 UNIVERSE = {"cap": [1, 2, 3], "adv": {"min": 1000.0}, "close_adj": {"min": 2, "max": None}}
 CASES: dict[str, dict] = {
     "plain": {},
@@ -27,6 +28,7 @@ CASES: dict[str, dict] = {
     "value_clipped": {"weight": "value", "upper_pct": 70, "fractile": (30, 70)},
     "value_unclipped": {"weight": "value", "upper_pct": 100},
     "mincos": {"mincos": 4, "fractile": (8, 92)},
+    "mincos_uneven": {"mincos": 5, "fractile": (40, 90)},
     "mincos_never": {"mincos": 1000},
     "long_only": {"method": "long_only"},
     "long_only_value": {"method": "long_only", "weight": "value", "drift": True},
@@ -53,6 +55,16 @@ CASES: dict[str, dict] = {
     "resid_hold": {"resid": "all", "hold_days": 4, "fractile": (20, 80)},
     "analysis": {"analysis": ["ic", "fractile", "coverage"]},
     "analysis_more": {"analysis": ["ic", "fractile", "coverage"], "n_fractile": 5, "resid": "industry", "hold_days": 2, "from_open": True},
+    "resid_true": {"resid": True},
+    "resid_false": {"resid": False},
+    "resid_style": {"resid": True, "resid_style": "industry"},
+    "resid_style_factor": {"resid": True, "resid_style": "factor"},
+    "resid_style_all": {"resid": True, "resid_style": "all"},
+    "resid_style_unused": {"resid_style": "factor"},
+    "sigvar": {"sigvar": "other"},
+    "threads": {"threads": 3, "resid": "all"},
+    "lookahead": {"lookahead": "error"},
+    "lookahead_warn": {"lookahead": "warn", "lag": 1},
     "weights": {"keep_weights": True, "weight": "value"},
 }  # fmt: skip
 
@@ -74,7 +86,9 @@ def compare(market, signal, start_date=None, end_date=None, **config):
     if start_date or end_date:
         service = fractile.BacktestService.get(service.stats()["snapshot"], start_date, end_date, compact=False, root=root)
     options = {"mincos": 3, **config}
-    oracle_options = {k: v for k, v in options.items() if k not in ("keep_weights", "threads")}
+    oracle_options = {k: v for k, v in options.items() if k not in ("keep_weights", "threads", "resid_style")}
+    if isinstance(options.get("resid"), bool):
+        oracle_options["resid"] = options.get("resid_style", "all") if options["resid"] else "off"
     want = run(frame, signal, start_date=start_date, end_date=end_date, panel=panel, **oracle_options)
     got = service.run(signal, **options)
     assert_equal_results(got, want)
@@ -85,7 +99,8 @@ def compare(market, signal, start_date=None, end_date=None, **config):
 @pytest.mark.parametrize("case", CASES)
 def test_option(markets, case, seed):
     frame = markets[seed][0]
-    compare(markets[seed], make_signal(frame, seed, ties=seed % 2 == 1), **CASES[case])
+    signal = make_signal(frame, seed, ties=seed % 2 == 1).rename(columns={"signal": CASES[case].get("sigvar", "signal")})
+    compare(markets[seed], signal, **CASES[case])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -104,7 +119,7 @@ def test_dates(markets, seed, from_open, times):
     assert got.diagnostics["trade_before_avail"] > 0
 
 
-@pytest.mark.parametrize("kind", ["fractile", "position", "weight"])
+@pytest.mark.parametrize("kind", INPUT_TYPES)
 def test_input_type(markets, kind):
     signal = make_signal(markets[1][0], 1)
     if kind == "fractile":

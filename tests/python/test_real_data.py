@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import pathlib
 import subprocess
+import sys
 
 import fractile
 import pandas as pd
@@ -13,7 +17,19 @@ from comparison import assert_equal_results
 from oracle import run
 from oracle.panel import Panel
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLE = ROOT / "examples" / "real_data_table.py"
 SIGNALS = ["reversal_5d", "momentum_12_1", "value"]
+
+
+def table_runs() -> list:
+    """The runs of docs/real_data.md: signal and options."""
+    spec = importlib.util.spec_from_file_location("real_data_table", TABLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return [
+        pytest.param(name, options, id=f"{name}-{case}") for name, runs in module.RUNS.items() for case, options in runs.items()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -58,35 +74,47 @@ def test_surfaces_agree_to_the_bit(real_data, root, executable, name):
 
 @pytest.fixture(scope="module")
 def quarter(real_data, tmp_path_factory):
-    """One quarter, every fourth name: what the slow oracle manages in seconds."""
+    """One quarter, every eighth name: what the slow oracle manages in seconds."""
     frame = pd.read_parquet(real_data / "panel.parquet")
     frame["date"] = pd.to_datetime(frame["date"])
-    frame = frame[(frame["date"] >= "2016-01-04") & (frame["date"] <= "2016-03-31") & (frame["security_id"] % 4 == 0)]
+    frame = frame[(frame["date"] >= "2016-01-04") & (frame["date"] <= "2016-03-31") & (frame["security_id"] % 8 == 0)]
     folder = tmp_path_factory.mktemp("quarter")
     fractile.create_snapshot("quarter", frame, root=folder, dtype="float64")
     return Panel(frame), frame, fractile.BacktestService.get("quarter", root=folder, compact=False)
 
 
+def compare(real_data, quarter, name, options):
+    panel, frame, service = quarter
+    rows = pd.read_parquet(real_data / f"signal_{name}.parquet")
+    rows["date_sig"] = pd.to_datetime(rows["date_sig"])
+    rows = rows[(rows["date_sig"] >= "2016-01-04") & (rows["date_sig"] <= "2016-03-31") & (rows["security_id"] % 8 == 0)]
+    if "date_avail" in rows:
+        rows["date_avail"] = pd.to_datetime(rows["date_avail"])
+    want = run(frame, rows.astype({"signal": "float64"}), panel=panel, **options)
+    got = service.run(rows, **options)
+    assert_equal_results(got, want)
+    return got
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("reversal_5d", {}),
         ("momentum_12_1", {"weight": "value", "byvar_list": ["overall", "month", "cap", "sector_id"]}),
-        ("value", {"resid": "all", "universe": {"cap": [1, 2]}}),
-        ("momentum_12_1", {"resid": "industry", "from_open": True}),
         ("filings", {"hold_days": 20, "tc_model": "power_law", "drift": True}),
         ("reversal_5d", {"analysis": ["ic", "fractile", "coverage"], "method": "long_only", "weight": "volume"}),
     ],
 )
 def test_oracle_agrees(real_data, quarter, name, options):
-    panel, frame, service = quarter
-    rows = pd.read_parquet(real_data / f"signal_{name}.parquet")
-    rows["date_sig"] = pd.to_datetime(rows["date_sig"])
-    rows = rows[(rows["date_sig"] >= "2016-01-04") & (rows["date_sig"] <= "2016-03-31") & (rows["security_id"] % 4 == 0)]
-    if "date_avail" in rows:
-        rows["date_avail"] = pd.to_datetime(rows["date_avail"])
-    sigvar = next(c for c in rows.columns if c not in ("security_id", "date_sig", "date_avail"))
-    want = run(frame, rows.astype({sigvar: "float64"}), sigvar=sigvar, panel=panel, **options)
-    got = service.run(rows, sigvar=sigvar, **options)
-    assert_equal_results(got, want)
-    assert len(got.daily) > 30
+    assert len(compare(real_data, quarter, name, options).daily) > 20
+
+
+@pytest.mark.parametrize(("name", "options"), table_runs())
+def test_oracle_agrees_on_every_run_of_the_table(real_data, quarter, name, options):
+    got = compare(real_data, quarter, name, {"mincos": 1, "analysis": ["ic"], **options})
+    assert len(got.daily) > 20
+
+
+def test_the_table_is_current(real_data):
+    environment = {**os.environ, "FRACTILE_REAL_DATA": str(real_data)}
+    done = subprocess.run([sys.executable, TABLE], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == (ROOT / "docs" / "real_data.md").read_text(), "run examples/real_data_table.py > docs/real_data.md"

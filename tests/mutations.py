@@ -1,0 +1,375 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Shows that the tests of the laws can fail: breaks one line at a time in a copy, and sees the named test fail.
+
+make mutations                     all of them (about ten minutes)
+python tests/mutations.py NAME ... only those
+python tests/mutations.py --table  the table of tests/README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """One wrong line.
+
+    Attributes:
+        name: What is done wrong, in a few words.
+        law: What should hold.
+        file: The source that is changed.
+        old: Text that occurs once in it.
+        new: What stands there instead.
+        test: The test that notices: a pytest id below tests/python, or `cpp:` and a GoogleTest name.
+    """
+
+    name: str
+    law: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+ASOF = "on_return_day ? row : market_.asof_row(row, n)"
+MUTATIONS = [
+    Mutation(
+        "exposures of three days later",
+        "nothing dated after t changes a result up to t",
+        "src/engine/exposures.cpp",
+        "market_.on_or_after(sig + 1) - 1;",
+        "std::min(market_.n_dates() - 1, market_.on_or_after(sig + 1) + 2);",
+        "test_laws.py::test_the_future_changes_nothing_before_it",
+    ),
+    Mutation(
+        "weights by the size of the return day",
+        "what decides a weight was known at the trade",
+        "src/engine/book.cpp",
+        ASOF,
+        "row",
+        "test_oracle.py::test_option[value-1]",
+    ),
+    Mutation(
+        "universe of the return day",
+        "what decides who takes part was known at the trade",
+        "src/engine/universe.cpp",
+        "on_return_day ? row : market.asof_row(row, n)",
+        "on_return_day ? row : row",
+        "test_oracle.py::test_option[universe-1]",
+    ),
+    Mutation(
+        "trade one day too early",
+        "a signal that knows the return of its own return day earns a huge Sharpe at lag 0 and none at lag 1",
+        "src/engine/return_day.cpp",
+        "+ (from_open ? 0 : 1) + lag;",
+        "+ lag;",
+        "test_laws.py::test_perfect_foresight_pays_at_its_lag_only[False]",
+    ),
+    Mutation(
+        "the open is at ten",
+        "a time of day after the open is too late for it",
+        "src/engine/return_day.cpp",
+        "kOpenTime = 9 * kMicrosPerHour",
+        "kOpenTime = 10 * kMicrosPerHour",
+        "test_oracle.py::test_dates[True-True-1]",
+    ),
+    Mutation(
+        "a chunk forgets the day before it",
+        "threads and chunks change no bit",
+        "src/engine/day.cpp",
+        "  build_books(n, false);\n",
+        "  (void)n;\n",
+        "test_oracle.py::test_option[plain-1]",
+    ),
+    Mutation(
+        "tied names keep their highest rank",
+        "tied names share their mean rank",
+        "src/engine/rank.cpp",
+        "static_cast<double>(equal + 1) / 2.0; }",
+        "static_cast<double>(equal); }",
+        "test_golden.py::test_case[ranks_and_ties]",
+    ),
+    Mutation(
+        "cuts a little below the rank",
+        "an increasing transform of the signal keeps the book",
+        "src/engine/rank.cpp",
+        "> limits.bm ? high.value :",
+        "> limits.bm ? high.value - 0.1 :",
+        "cpp:Rank.IncreasingTransformKeepsTheBook",
+    ),
+    Mutation(
+        "half a projection",
+        "residuals are orthogonal to every regressor",
+        "src/engine/residualize.cpp",
+        "subtract_multiple(y, column, dot(y, column, padded), padded);",
+        "subtract_multiple(y, column, 0.5 * dot(y, column, padded), padded);",
+        "test_laws.py::test_a_factor_in_the_signal_changes_no_position[factor]",
+    ),
+    Mutation(
+        "residuals are not rounded",
+        "names that are equal in exact arithmetic tie",
+        "src/engine/residualize.cpp",
+        "s[i] = std::nearbyint(y[i] / unit) * unit + 0.0;",
+        "s[i] = y[i] + 0.0 * unit;",
+        "test_laws.py::test_a_signal_of_factors_alone_holds_nothing",
+    ),
+    Mutation(
+        "neighbouring industries are one",
+        "renaming industries changes no bit",
+        "src/engine/residualize.cpp",
+        "scratch.industry[i] = exposures.industry(rows[i]);",
+        "scratch.industry[i] = exposures.industry(rows[i]) / 2;",
+        "test_laws.py::test_renaming_industries_changes_no_bit",
+    ),
+    Mutation(
+        "ids are read to sixteen bits",
+        "renaming securities in order changes no bit",
+        "src/engine/market.hpp",
+        "static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(lowest_id_);",
+        "(static_cast<std::uint64_t>(id) & 0xFFFF) - (static_cast<std::uint64_t>(lowest_id_) & 0xFFFF);",
+        "test_laws.py::test_renaming_securities_in_order_changes_no_bit",
+    ),
+    Mutation(
+        "both sides over one sum",
+        "each side sums to one",
+        "src/engine/book.cpp",
+        "w > 0.0 ? w / sum_long : -(w / sum_short);",
+        "2.0 * w / (sum_long - sum_short);",
+        "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
+    ),
+    Mutation(
+        "one name too few is a side",
+        "a side with fewer names than mincos is flat",
+        "src/engine/book.cpp",
+        "book.n_long < config_.mincos",
+        "book.n_long + 1 < config_.mincos",
+        "test_oracle.py::test_option[mincos_uneven-1]",
+    ),
+    Mutation(
+        "cost is taken twice",
+        "net is gross less cost, to the last bit",
+        "src/stats/series.cpp",
+        "out.ret_net[t] = out.ret[t] - out.tc[t];",
+        "out.ret_net[t] = out.ret[t] - 2.0 * out.tc[t];",
+        "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
+    ),
+    Mutation(
+        "every trade costs at least something",
+        "without costs net is gross",
+        "src/engine/trade.cpp",
+        ": config_.tc_level_bps[2]) * kBps;",
+        ": config_.tc_level_bps[2]) * kBps + 1e-9;",
+        "test_laws.py::test_zero_cost_leaves_gross",
+    ),
+    Mutation(
+        "a name in both books is traded twice",
+        "trades are the change of the weights",
+        "src/engine/trade.cpp",
+        "std::fabs(now.weight[i] - w);\n    w = 0.0;",
+        "std::fabs(now.weight[i] - w);",
+        "test_worked_example.py",
+    ),
+    Mutation(
+        "the first day pays for its trades",
+        "a group's first day is not charged",
+        "src/stats/series.cpp",
+        "!shape.calc_turnover || day == first",
+        "!shape.calc_turnover",
+        "test_worked_example.py",
+    ),
+    Mutation(
+        "months lose their first day",
+        "slices by date concatenate to overall",
+        "src/stats/series.cpp",
+        "    first = last;\n",
+        "    first = last + 1;\n",
+        "test_laws.py::test_years_concatenate_to_overall",
+    ),
+    Mutation(
+        "a missing return is no number",
+        "a held name without a return adds nothing",
+        "src/engine/perform.cpp",
+        "r == r ? w * r : 0.0;",
+        "w * r;",
+        "test_oracle.py::test_option[plain-1]",
+    ),
+    Mutation(
+        "copies are counted as rows",
+        "rows given are rows used and rows dropped by cause",
+        "src/stats/diagnostics.cpp",
+        'add("rows_used", align.rows_used);',
+        'add("rows_used", align.rows_used + carried);',
+        "test_laws.py::test_rows_given_are_used_or_dropped",
+    ),
+    Mutation(
+        "the first of several rows wins",
+        "of rows for one name and day the last wins, whatever the threads",
+        "src/engine/align.cpp",
+        "slot.store(value, std::memory_order_relaxed);",
+        "if (state != SlotState::used) slot.store(value, std::memory_order_relaxed);",
+        "test_laws.py::test_duplicates_take_the_last_row_whatever_the_threads",
+    ),
+    Mutation(
+        "a row is held a day too long",
+        "a row stands for hold_days days",
+        "src/engine/align.cpp",
+        "std::int64_t{n} + hold_days - 1;",
+        "std::int64_t{n} + hold_days;",
+        "test_golden.py::test_case[hold_days]",
+    ),
+    Mutation(
+        "a column without dates counts as given",
+        "an optional column of missing dates changes nothing",
+        "src/engine/signal_dates.cpp",
+        "ticks + n_rows, [](std::int64_t t) { return t == kMissingTime; });",
+        "ticks + n_rows, [](std::int64_t) { return false; });",
+        "test_laws.py::test_an_optional_column_of_missing_dates_changes_nothing",
+    ),
+    Mutation(
+        "seconds are read as milliseconds",
+        "every form of a signal gives the same bits and the same run_id",
+        "src/engine/signal_dates.cpp",
+        "days_of_ticks<ticks_per_day(DateUnit::second)>",
+        "days_of_ticks<ticks_per_day(DateUnit::millisecond)>",
+        "test_inputs.py::test_every_form_is_the_same_run[pandas_s]",
+    ),
+]  # fmt: skip
+
+
+def render_table() -> str:
+    lines = ["| law | what is done wrong | where | test that fails |", "|---|---|---|---|"]
+    for m in sorted(MUTATIONS, key=lambda m: m.law):
+        lines.append(f"| {m.law} | {m.name} | `{m.file.removeprefix('src/')}` | `{m.test}` |")
+    return "\n".join(lines) + "\n"
+
+
+class Copy:
+    """The sources in a folder of their own, with a build of the extension and the C++ tests."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.build_folder = folder / "build"
+        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for name in filter(None, names.split("\0")):
+            if (ROOT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        # Paths relative to the copy: what the compiler saw before is found again, wherever the copy lies.
+        self.environment = {
+            **os.environ,
+            "CCACHE_BASEDIR": str(folder),
+            "CCACHE_NOHASHDIR": "1",
+            "PYTHONPATH": f"{folder / 'python'}{os.pathsep}{folder}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def configure(self) -> None:
+        options = ["FRACTILE_TESTS=ON", "FRACTILE_PYTHON=ON", "FRACTILE_FORMATS=OFF", "CMAKE_BUILD_TYPE=Release"]
+        options += [f"Python_EXECUTABLE={sys.executable}", "CMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG"]
+        command = ["cmake", "-G", "Ninja", "-S", str(self.folder), "-B", str(self.build_folder), *(f"-D{o}" for o in options)]
+        self._run(command).check_returncode()
+
+    def build(self, test: str) -> subprocess.CompletedProcess:
+        """Builds what a test needs."""
+        target = "fractile_tests" if test.startswith("cpp:") else "_core"
+        done = self._run(["cmake", "--build", str(self.build_folder), "--target", target])
+        for library in self.build_folder.glob("_core*.so"):
+            link = self.folder / "python" / "fractile" / library.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(library)
+        return done
+
+    def run_tests(self, tests: list[str]) -> subprocess.CompletedProcess:
+        """Runs tests of one kind."""
+        if tests[0].startswith("cpp:"):
+            names = ":".join(test.removeprefix("cpp:") for test in tests)
+            return self._run([str(self.build_folder / "tests" / "cpp" / "fractile_tests"), f"--gtest_filter={names}"])
+        ids = [f"tests/python/{test}" for test in tests]
+        return self._run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", *ids])
+
+    def check_own(self) -> None:
+        """The extension under test is that of the copy."""
+        found = self._run([sys.executable, "-c", "import fractile; print(fractile._core.__file__)"]).stdout.strip()
+        if not found.startswith(str(self.folder)):
+            raise SystemExit(f"expected the extension of the copy {self.folder}, found {found}. Check PYTHONPATH.")
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+
+def try_mutation(copy: Copy, mutation: Mutation) -> str:
+    """What went otherwise than it should; nothing where the test noticed."""
+    path = copy.folder / mutation.file
+    text = path.read_text()
+    if (count := text.count(mutation.old)) != 1:
+        return f"expected the text once in {mutation.file}, found it {count} times: {mutation.old!r}. Correct `old` in tests/mutations.py."
+    path.write_text(text.replace(mutation.old, mutation.new))
+    try:
+        built = copy.build(mutation.test)
+        if built.returncode != 0:
+            return f"expected the mutation to compile, found:\n{built.stdout[-2000:]}"
+        code = copy.run_tests([mutation.test]).returncode
+        if code == 1:
+            return ""
+        return "expected the test to fail, found that it passes" if code == 0 else f"expected a failing test, found status {code}"
+    finally:
+        path.write_text(text)
+
+
+def check_unmutated(copy: Copy, mutations: list[Mutation]) -> None:
+    for is_cpp in (False, True):
+        tests = sorted({m.test for m in mutations if m.test.startswith("cpp:") == is_cpp})
+        if not tests:
+            continue
+        if (built := copy.build(tests[0])).returncode != 0:
+            raise SystemExit(f"expected the copy to build, found:\n{built.stdout[-3000:]}")
+        if not is_cpp:
+            copy.check_own()
+        if (done := copy.run_tests(tests)).returncode != 0:
+            raise SystemExit(f"expected the tests to pass without a mutation, found:\n{done.stdout[-3000:]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="parts of names of mutations; none: all")
+    parser.add_argument("--table", action="store_true", help="print the table of tests/README.md")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(render_table(), end="")
+        return
+    chosen = [m for m in MUTATIONS if not arguments.names or any(part in m.name for part in arguments.names)]
+    if not chosen:
+        raise SystemExit("expected the name of a mutation, found none of: " + "; ".join(m.name for m in MUTATIONS))
+    missed = []
+    with tempfile.TemporaryDirectory(prefix="fractile-mutations-") as folder:
+        copy = Copy(pathlib.Path(folder))
+        started = time.monotonic()
+        copy.configure()
+        check_unmutated(copy, chosen)
+        print(f"without a mutation all named tests pass ({time.monotonic() - started:.0f} s)", flush=True)
+        for mutation in chosen:
+            started = time.monotonic()
+            problem = try_mutation(copy, mutation)
+            verdict = f"MISSED: {problem}" if problem else f"caught by {mutation.test}"
+            print(f"{mutation.name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+            if problem:
+                missed.append(mutation.name)
+    print(f"{len(chosen) - len(missed)} of {len(chosen)} mutations caught")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
