@@ -15,6 +15,8 @@ void add_snapshot(CLI::App& app);
 void add_run(CLI::App& app);
 void add_suite(CLI::App& app);
 void add_batch(CLI::App& app);
+void add_serve(CLI::App& app);
+void add_health(CLI::App& app);
 
 /// True once Ctrl-C was pressed.
 bool is_interrupted() noexcept;

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kFile = "api/backtest_config.yaml";
 
-/// Every key of the file; those of the server are read by the server.
+/// Every key of the file.
 const std::map<std::string, std::vector<std::string_view>>& sections() {
   static const std::map<std::string, std::vector<std::string_view>> kSections{
       {"server",
@@ -83,6 +83,13 @@ void read_section(const std::string& path, const std::string& section, const YAM
       bool compact = true;
       if (!YAML::convert<bool>::decode(value, compact)) refuse(path, value.Mark(), "true or false for compact", value.Scalar());
       out.compact = compact;
+    } else if (section == "memory" && key == "cache_size" && !value.IsNull()) {
+      int size = 0;
+      if (!YAML::convert<int>::decode(value, size) || size < 0)
+        refuse(path, value.Mark(), "a whole number from 0 for cache_size", value.Scalar());
+      out.cache_size = size;
+    } else if (section == "server") {
+      out.server[key] = to_json(value).dump();
     }
   }
 }
@@ -124,6 +131,12 @@ void read_environment(ConfigFile& out) {
   if (auto value = environment("date_range_start")) out.start_date = value;
   if (auto value = environment("date_range_end")) out.end_date = value;
   if (auto value = environment("memory_compact")) out.compact = *value != "false" && *value != "0";
+  if (auto value = environment("memory_cache_size")) out.cache_size = std::max(0, std::atoi(value->c_str()));
+  for (const std::string_view key : sections().at("server"))
+    if (auto value = environment("server_" + std::string(key))) {
+      const Json parsed = Json::parse(*value, nullptr, false);
+      out.server[std::string(key)] = parsed.is_discarded() ? Json(*value).dump() : *value;
+    }
   for (const OptionInfo& option : run_options())
     if (auto value = environment("defaults_" + std::string(option.name))) {
       const Json parsed = Json::parse(*value, nullptr, false);

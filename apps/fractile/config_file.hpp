@@ -7,10 +7,12 @@
 
 namespace fractile::cli {
 
-/// backtest_config.yaml and the environment above it, as far as the command line reads them.
+/// backtest_config.yaml and the environment above it, as far as the program reads them.
 struct ConfigFile {
   std::optional<std::string> snapshot, start_date, end_date;
   std::optional<bool> compact;
+  std::optional<int> cache_size;
+  std::map<std::string, std::string> server;    ///< keys of the section "server" as JSON
   std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
 };
 

@@ -50,6 +50,8 @@ int run(int argc, char** argv) {
   add_run(app);
   add_suite(app);
   add_batch(app);
+  add_serve(app);
+  add_health(app);
   try {
     refuse_unknown_command(app, argc, argv);
     app.parse(argc, argv);

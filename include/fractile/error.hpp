@@ -45,6 +45,19 @@
   X(PANEL_NULL_KEY, 316, snapshot, 422)        \
   X(CANCELLED, 401, run, 499)                  \
   X(FORMATS_NOT_AVAILABLE, 402, run, 501)      \
+  X(BAD_REQUEST, 501, server, 400)             \
+  X(UNAUTHORIZED, 502, server, 401)            \
+  X(NOT_FOUND, 503, server, 404)               \
+  X(METHOD_NOT_ALLOWED, 504, server, 405)      \
+  X(REQUEST_TIMEOUT, 505, server, 408)         \
+  X(BODY_TOO_LARGE, 506, server, 413)          \
+  X(UNSUPPORTED_MEDIA_TYPE, 507, server, 415)  \
+  X(INVALID_SIGNAL_PATH, 508, server, 422)     \
+  X(HEADER_TOO_LARGE, 509, server, 431)        \
+  X(SERVER_BUSY, 510, server, 503)             \
+  X(RUN_TIMEOUT, 511, server, 503)             \
+  X(SERVER_NOT_READY, 512, server, 503)        \
+  X(CANNOT_LISTEN, 513, server, 500)           \
   X(INTERNAL, 901, internal, 500)
 
 namespace fractile {

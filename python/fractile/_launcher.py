@@ -6,8 +6,13 @@ import pathlib
 import sys
 
 
-def main() -> None:
+def launch(arguments: list[str]) -> None:
     """Replaces this process by the executable, which calls this Python back to draw."""
     os.environ["FRACTILE_PYTHON"] = sys.executable
     path = pathlib.Path(__file__).parent / "_bin" / "fractile"
-    os.execv(path, ["fractile", *sys.argv[1:]])
+    os.execv(path, ["fractile", *arguments])
+
+
+def main() -> None:
+    """The command as it was typed."""
+    launch(sys.argv[1:])

@@ -1,0 +1,26 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "server/body_buffer.hpp"
+
+namespace fractile::server {
+
+/// Takes a content encoding off a body while it arrives.
+class ContentDecoder {
+ public:
+  virtual ~ContentDecoder() = default;
+  /// Appends what the bytes decode to. Throws BODY_TOO_LARGE beyond `limit` decoded bytes, BAD_REQUEST on bytes
+  /// that are not of the encoding.
+  virtual void decode(const char* data, std::size_t size, std::size_t limit, BodyBuffer& out) = 0;
+  /// Throws BAD_REQUEST where the body ended too soon.
+  virtual void finish() const = 0;
+};
+
+/// "" and "identity": null; "gzip" and "zstd": a decoder. Throws UNSUPPORTED_MEDIA_TYPE on any other.
+std::unique_ptr<ContentDecoder> make_decoder(const std::string& encoding);
+
+}  // namespace fractile::server

@@ -1,0 +1,572 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// Sockets, deadlines and limits; the one file that knows Boost.
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <boost/asio.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <csignal>
+#include <set>
+#include <thread>
+
+#include "server/content_decoder.hpp"
+#include "server/log.hpp"
+#include "server/router.hpp"
+#include "server/server.hpp"
+
+namespace fractile::server {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace net = boost::asio;
+using tcp = net::ip::tcp;
+using std::chrono::seconds;
+
+constexpr seconds kIdleTime{60};    // between requests
+constexpr seconds kHeaderTime{10};  // for a whole head
+constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
+constexpr std::size_t kBodyStep = std::size_t{64} << 10;
+constexpr seconds kWriteTime{60};
+constexpr seconds kLingerTime{2};
+constexpr std::uint32_t kMaxHeader = 16 << 10;
+constexpr std::int64_t kMaxConnections = 1024;
+constexpr int kNetworkThreads = 2;
+
+class Session;
+
+/// What all connections share.
+class Hub {
+ public:
+  Hub(const ServerOptions& options, Router& router) : options_(options), router_(router) {}
+  const ServerOptions& options() const noexcept { return options_; }
+  Router& router() noexcept { return router_; }
+  void add(const std::shared_ptr<Session>& session);
+  void remove(Session* session);
+  /// No more requests on any connection; idle ones are closed.
+  void drain();
+  bool is_draining() const noexcept { return is_draining_; }
+  bool is_empty();
+  std::string next_id() { return fmt::format("{:08x}-{:06x}", start_, next_id_++ & 0xffffff); }
+
+ private:
+  const ServerOptions& options_;
+  Router& router_;
+  std::mutex mutex_;
+  std::map<Session*, std::weak_ptr<Session>> sessions_;  // guarded by mutex_
+  std::atomic<bool> is_draining_{false};
+  std::atomic<std::uint32_t> next_id_{0};
+  const std::uint32_t start_ = static_cast<std::uint32_t>(std::chrono::system_clock::now().time_since_epoch().count() >> 16);
+};
+
+/// Bytes of bodies held by all connections; each gives its share back when its answer is made.
+class BodyShare {
+ public:
+  explicit BodyShare(Metrics& metrics) : metrics_(metrics) {}
+  ~BodyShare() { release(); }
+  BodyShare(const BodyShare&) = delete;
+  BodyShare& operator=(const BodyShare&) = delete;
+  bool take(std::size_t bytes, std::size_t budget) {
+    const auto more = static_cast<std::int64_t>(bytes);
+    const std::int64_t before = metrics_.body_bytes.fetch_add(more);
+    bytes_ += more;
+    // One body always fits, however small the budget.
+    return before == bytes_ - more || before + more <= static_cast<std::int64_t>(budget);
+  }
+  void release() {
+    metrics_.body_bytes -= bytes_;
+    bytes_ = 0;
+  }
+
+ private:
+  Metrics& metrics_;
+  std::int64_t bytes_ = 0;
+};
+
+/// One connection: requests one after the other.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, Hub& hub) : stream_(std::move(socket)), hub_(hub), share_(hub.router().metrics()) {
+    ++hub_.router().metrics().connections;
+    buffer_.reserve(kBodyStep * 2);
+  }
+  ~Session() {
+    --hub_.router().metrics().connections;
+    hub_.remove(this);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void start() {
+    net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->wait_for_request(); });
+  }
+  /// Closes the connection where it is between requests.
+  void close_if_idle() {
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->is_idle_) self->stream_.close();
+    });
+  }
+
+ private:
+  void wait_for_request() {
+    request_ = {};
+    parser_.emplace();
+    parser_->header_limit(kMaxHeader);
+    parser_->body_limit(boost::none);
+    decoder_.reset();
+    if (hub_.is_draining() && buffer_.size() == 0) return stream_.close();
+    if (buffer_.size() > 0) return read_head();
+    is_idle_ = true;
+    stream_.expires_after(kIdleTime);
+    stream_.async_read_some(buffer_.prepare(kBodyStep), [self = shared_from_this()](beast::error_code error, std::size_t n) {
+      self->is_idle_ = false;
+      if (error) return;
+      self->buffer_.commit(n);
+      self->read_head();
+    });
+  }
+
+  void read_head() {
+    began_ = std::chrono::steady_clock::now();
+    stream_.expires_after(kHeaderTime);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_head(error); });
+  }
+
+  /// A whole number of bytes that no parser reads is no request: it is refused where that can still be said.
+  void refuse_unreadable(beast::error_code error) {
+    if (error == http::error::end_of_stream || error == net::error::eof || error == net::error::connection_reset) return;
+    request_.id = hub_.next_id();
+    if (error == beast::error::timeout)
+      return send_error(Error(ErrorCode::REQUEST_TIMEOUT, fmt::format("expected a whole request within {} s a step, found less. "
+                                                                      "Send it faster.",
+                                                                      kHeaderTime.count())));
+    if (error == http::error::header_limit)
+      return send_error(Error(ErrorCode::HEADER_TOO_LARGE,
+                              fmt::format("expected headers of at most {} bytes, found more. Shorten them; long options go into "
+                                          "a JSON body.",
+                                          kMaxHeader)));
+    if (error.category() == make_error_code(http::error::bad_method).category())
+      return send_error(Error(ErrorCode::BAD_REQUEST, "expected an HTTP/1.1 request, found " + error.message() + ". Correct it."));
+  }
+
+  void on_head(beast::error_code error) {
+    keep_alive_ = false;
+    if (error) return refuse_unreadable(error);
+    const auto& head = parser_->get();
+    keep_alive_ = head.keep_alive();
+    request_.method = std::string(head.method_string());
+    const auto text = [&](http::field name) { return std::string(head[name]); };
+    request_.id = std::string(head["X-Request-Id"]).substr(0, 64);
+    if (request_.id.empty() || !std::all_of(request_.id.begin(), request_.id.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
+      request_.id = hub_.next_id();
+    request_.accept = text(http::field::accept);
+    request_.authorization = text(http::field::authorization);
+    request_.origin = text(http::field::origin);
+    std::string type = text(http::field::content_type);
+    type = type.substr(0, type.find(';'));
+    while (!type.empty() && type.back() == ' ') type.pop_back();
+    std::transform(type.begin(), type.end(), type.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+    request_.content_type = type;
+    const std::size_t limit = hub_.options().max_body_bytes;
+    const auto length = parser_->content_length();
+    try {
+      parse_target(std::string_view(head.target()), request_);
+      if (auto refused = hub_.router().refuse(request_)) return send_refusal(std::move(*refused));
+      decoder_ = make_decoder(text(http::field::content_encoding));
+      if (length && *length > limit)
+        throw Error(ErrorCode::BODY_TOO_LARGE, fmt::format("expected a body of at most {} bytes, found {}. Send fewer rows, or raise "
+                                                           "server.max_body_mb.",
+                                                           limit, *length));
+      if (!hub_.router().is_run(request_) && (length.value_or(0) > 0 || parser_->chunked()))
+        throw Error(ErrorCode::BODY_TOO_LARGE, "expected no body here, found one. Leave it out.");
+      if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit)) throw make_busy("bodies in flight");
+      if (length && !decoder_) request_.body.prepare(static_cast<std::size_t>(*length));
+    } catch (const Error& bad) {
+      return send_error(bad);
+    } catch (const std::bad_alloc&) {
+      return send_error(make_busy("no memory left"));
+    }
+    if (parser_->is_done()) return dispatch();
+    if (text(http::field::expect) == "100-continue") return send_continue();
+    stream_.expires_after(kBodyTime);
+    read_body();
+  }
+
+  static Error make_busy(const char* found) {
+    return {ErrorCode::SERVER_BUSY, std::string("expected room for the request, found ") + found + ". Try again."};
+  }
+
+  void send_continue() {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    stream_.expires_after(kBodyTime);
+    net::async_write(stream_, net::buffer(kContinue), [self = shared_from_this()](beast::error_code error, std::size_t) {
+      if (!error) self->read_body();
+    });
+  }
+
+  /// Straight into the body where its length is known and it is not encoded; else through a step's buffer.
+  void read_body() {
+    auto& target = parser_->get().body();
+    is_direct_ = !decoder_ && parser_->content_length().has_value();
+    if (is_direct_) {
+      room_ = static_cast<std::size_t>(*parser_->content_length()) - request_.body.size();
+      target.data = request_.body.prepare(room_);
+    } else {
+      step_.resize(kBodyStep);
+      room_ = step_.size();
+      target.data = step_.data();
+    }
+    target.size = room_;
+    http::async_read_some(stream_, buffer_, *parser_,
+                          [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_body(error); });
+  }
+
+  void on_body(beast::error_code error) {
+    if (error == http::error::need_buffer) error = {};
+    if (error) {
+      keep_alive_ = false;
+      share_.release();
+      return refuse_unreadable(error);
+    }
+    const std::size_t n = room_ - parser_->get().body().size;
+    try {
+      take_body(n);
+    } catch (const Error& bad) {
+      keep_alive_ = false;
+      return send_error(bad);
+    } catch (const std::bad_alloc&) {
+      keep_alive_ = false;
+      return send_error(make_busy("no memory left"));
+    }
+    received_ += n;
+    if (received_ >= kBodyStep) {
+      received_ = 0;
+      stream_.expires_after(kBodyTime);
+    }
+    if (parser_->is_done()) return dispatch();
+    read_body();
+  }
+
+  void take_body(std::size_t n) {
+    const std::size_t limit = hub_.options().max_body_bytes;
+    const std::size_t before = request_.body.size();
+    if (is_direct_) {
+      request_.body.commit(n);
+    } else if (decoder_) {
+      decoder_->decode(step_.data(), n, limit, request_.body);
+      if (parser_->is_done()) decoder_->finish();
+    } else {
+      request_.body.append(step_.data(), n);
+    }
+    if (request_.body.size() > limit)
+      throw Error(ErrorCode::BODY_TOO_LARGE,
+                  fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
+    if (!is_direct_ && !share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight");
+  }
+
+  void dispatch() {
+    received_ = 0;
+    stream_.expires_never();
+    Router& router = hub_.router();
+    if (!router.is_run(request_)) return send(std::make_shared<const Answer>(router.answer_now(request_)));
+    // The request goes to the run; what the answer and the log need of it stays.
+    Request run = std::move(request_);
+    request_ = {};
+    request_.id = run.id;
+    request_.method = run.method;
+    request_.path = run.path;
+    request_.origin = run.origin;
+    bytes_in_ = run.body.size();
+    is_running_ = true;
+    const RunQueue::Ticket ticket = router.submit(std::move(run), [self = shared_from_this()](const std::shared_ptr<const Answer>& answer) {
+      net::post(self->stream_.get_executor(), [self, answer] {
+        self->is_running_ = false;
+        beast::error_code ignored;
+        self->stream_.socket().cancel(ignored);  // the watch for a client that has gone
+        self->share_.release();
+        self->hub_.router().metrics().count_latency(self->seconds_since_start());
+        self->send(answer);
+      });
+    });
+    if (!ticket.job) {
+      is_running_ = false;
+      share_.release();
+      return send_error(make_busy("a full queue"));
+    }
+    watch(ticket);
+  }
+
+  /// Gives the run up when the client closes the connection meanwhile.
+  void watch(const RunQueue::Ticket& ticket) {
+    stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this(), ticket](beast::error_code error) {
+      if (error || !self->is_running_) return;
+      char byte = 0;
+      const ssize_t n = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) ticket.give_up();
+    });
+  }
+
+  void send_error(const Error& error) { send_refusal(make_error(error, request_.id)); }
+
+  /// An answer before the request was read: what is left of it cannot be told from the next, so the
+  /// connection ends.
+  void send_refusal(Answer answer) {
+    if (!parser_->is_done()) keep_alive_ = false;
+    share_.release();
+    send(std::make_shared<const Answer>(std::move(answer)));
+  }
+
+  void send(const std::shared_ptr<const Answer>& answer) {
+    if (hub_.is_draining()) keep_alive_ = false;
+    answer_ = answer;
+    Answer cors;
+    hub_.router().add_cors(request_, cors);
+    head_ = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nX-Request-Id: {}\r\nConnection: {}\r\n",
+                        answer->status, std::string_view(http::obsolete_reason(static_cast<http::status>(answer->status))),
+                        answer->content_type, answer->body.size(), request_.id, keep_alive_ ? "keep-alive" : "close");
+    for (const Answer* one : {answer.get(), static_cast<const Answer*>(&cors)})
+      for (const auto& [name, value] : one->headers) head_ += fmt::format("{}: {}\r\n", name, value);
+    head_ += "X-Content-Type-Options: nosniff\r\n\r\n";
+    const bool has_body = request_.method != "HEAD" && answer->status != 204;
+    const std::array<net::const_buffer, 2> buffers{net::buffer(head_), has_body ? net::buffer(answer->body) : net::const_buffer()};
+    log(*answer);
+    stream_.expires_after(kWriteTime);
+    net::async_write(stream_, buffers, [self = shared_from_this()](beast::error_code error, std::size_t) {
+      self->answer_.reset();
+      if (error) return;
+      if (self->keep_alive_) return self->wait_for_request();
+      beast::error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      self->stream_.expires_after(kLingerTime);
+      self->linger();
+    });
+  }
+
+  /// Reads what the client still sends, for a while: closing on it at once could take the answer from it.
+  void linger() {
+    step_.resize(kBodyStep);
+    stream_.async_read_some(net::buffer(step_), [self = shared_from_this()](beast::error_code error, std::size_t) {
+      if (!error) self->linger();
+    });
+  }
+
+  double seconds_since_start() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
+
+  void log(const Answer& answer) {
+    hub_.router().metrics().count_request(answer.status);
+    // Health checks come every few seconds and say nothing new.
+    if (request_.path == "/health") return;
+    log_event(answer.status >= 500 ? "warning" : "info", "request",
+              {{"request_id", request_.id},
+               {"method", request_.method.substr(0, 20)},
+               {"path", request_.path.substr(0, 200)},
+               {"status", std::to_string(answer.status)},
+               {"body_bytes", std::to_string(bytes_in_)},
+               {"answer_bytes", std::to_string(answer.body.size())},
+               {"seconds", fmt::format("{:.6f}", seconds_since_start())},
+               {"run_id", answer.run_id}});
+    bytes_in_ = 0;
+  }
+
+  beast::tcp_stream stream_;
+  Hub& hub_;
+  BodyShare share_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::buffer_body>> parser_;
+  std::unique_ptr<ContentDecoder> decoder_;
+  Request request_;
+  std::vector<char> step_;
+  std::size_t room_ = 0, received_ = 0, bytes_in_ = 0;
+  bool is_direct_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
+  std::shared_ptr<const Answer> answer_;
+  std::string head_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+void Hub::add(const std::shared_ptr<Session>& session) {
+  const std::lock_guard lock(mutex_);
+  sessions_[session.get()] = session;
+}
+
+void Hub::remove(Session* session) {
+  const std::lock_guard lock(mutex_);
+  sessions_.erase(session);
+}
+
+bool Hub::is_empty() {
+  const std::lock_guard lock(mutex_);
+  return sessions_.empty();
+}
+
+void Hub::drain() {
+  is_draining_ = true;
+  router_.set_draining();
+  std::vector<std::shared_ptr<Session>> open;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [unused, session] : sessions_)
+      if (auto one = session.lock()) open.push_back(std::move(one));
+  }
+  for (const auto& session : open) session->close_if_idle();
+}
+
+/// Takes connections in until it is stopped.
+class Listener {
+ public:
+  Listener(net::io_context& context, const ServerOptions& options, Hub& hub) : context_(context), acceptor_(context), pause_(context), hub_(hub) {
+    try {
+      const tcp::endpoint endpoint(net::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host),
+                                   static_cast<unsigned short>(options.port));
+      acceptor_.open(endpoint.protocol());
+      acceptor_.set_option(net::socket_base::reuse_address(true));
+      acceptor_.bind(endpoint);
+      acceptor_.listen(net::socket_base::max_listen_connections);
+    } catch (const boost::system::system_error& error) {
+      throw Error(ErrorCode::CANNOT_LISTEN, fmt::format("expected to listen on {}:{}, found: {}. Choose another --port or --host, or stop "
+                                                        "what listens there.",
+                                                        options.host, options.port, error.code().message()));
+    }
+  }
+  int port() const { return acceptor_.local_endpoint().port(); }
+
+  void accept() {
+    acceptor_.async_accept(net::make_strand(context_), [this](beast::error_code error, tcp::socket socket) {
+      if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
+      if (error) {
+        // Out of file descriptors, say: others will be closed in a moment.
+        pause_.expires_after(std::chrono::milliseconds(50));
+        return pause_.async_wait([this](beast::error_code stopped) {
+          if (!stopped) accept();
+        });
+      }
+      if (hub_.router().metrics().connections < kMaxConnections) {
+        beast::error_code ignored;
+        socket.set_option(tcp::no_delay(true), ignored);
+        const auto session = std::make_shared<Session>(std::move(socket), hub_);
+        hub_.add(session);
+        session->start();
+      }
+      accept();
+    });
+  }
+  void stop() {
+    beast::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  }
+
+ private:
+  net::io_context& context_;
+  tcp::acceptor acceptor_;
+  net::steady_timer pause_;
+  Hub& hub_;
+};
+
+/// The life of a server, from its signals' point of view.
+class Life {
+ public:
+  Life(net::io_context& context, Listener& listener, Hub& hub)
+      : listener_(listener), hub_(hub), signals_(context, SIGTERM, SIGINT, SIGHUP), poll_(context) {}
+  ~Life() {
+    if (loader_.joinable()) loader_.join();
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+
+  void start() {
+    wait_for_signal();
+    load("snapshot loaded");
+  }
+  /// What kept the first load from working.
+  std::exception_ptr failure() const { return failure_; }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](beast::error_code error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        load("snapshot reloaded");
+        return wait_for_signal();
+      }
+      log_event("info", "stopping");
+      stop();
+    });
+  }
+
+  /// On a thread of its own, so that the server goes on answering.
+  void load(const char* event) {
+    if (is_loading_.exchange(true)) return;
+    if (loader_.joinable()) loader_.join();
+    loader_ = std::thread([this, event] {
+      SnapshotHolder& snapshots = hub_.router().snapshots();
+      try {
+        snapshots.load();
+        const auto loaded = snapshots.get();
+        log_event("info", event, {{"snapshot", loaded->id}, {"seconds", fmt::format("{:.6f}", loaded->load_seconds)}});
+      } catch (const std::exception& error) {
+        log_event("error", "snapshot not loaded", {{"message", error.what()}});
+        if (!snapshots.get()) {
+          failure_ = std::current_exception();
+          net::post(signals_.get_executor(), [this] { stop(); });
+        }
+      }
+      is_loading_ = false;
+    });
+  }
+
+  void stop() {
+    listener_.stop();
+    hub_.drain();
+    signals_.cancel();
+    wait_for_sessions();
+  }
+
+  void wait_for_sessions() {
+    if (hub_.is_empty()) return;
+    poll_.expires_after(std::chrono::milliseconds(5));
+    poll_.async_wait([this](beast::error_code error) {
+      if (error) return;
+      hub_.drain();
+      wait_for_sessions();
+    });
+  }
+
+  Listener& listener_;
+  Hub& hub_;
+  net::signal_set signals_;
+  net::steady_timer poll_;
+  std::thread loader_;
+  std::atomic<bool> is_loading_{false};
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+void serve(const ServerOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  net::io_context context(kNetworkThreads);
+  std::exception_ptr failure;
+  {
+    Router router(options);
+    Hub hub(options, router);
+    Listener listener(context, options, hub);
+    Life life(context, listener, hub);
+    log_event("info", "listening", {{"host", options.host}, {"port", std::to_string(listener.port())}});
+    listener.accept();
+    life.start();
+    std::vector<std::thread> threads;
+    for (int i = 1; i < kNetworkThreads; ++i) threads.emplace_back([&context] { context.run(); });
+    context.run();
+    for (std::thread& thread : threads) thread.join();
+    failure = life.failure();
+  }
+  if (failure) std::rethrow_exception(failure);
+  log_event("info", "stopped");
+}
+
+}  // namespace fractile::server

@@ -1,0 +1,292 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "server/json_body.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "fractile/error.hpp"
+#include "ingest/arrow_export.hpp"
+#include "types/nearest.hpp"
+
+namespace fractile::server {
+namespace {
+
+namespace od = simdjson::ondemand;
+
+constexpr std::string_view kDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
+constexpr std::size_t kNDates = std::size(kDates);
+
+[[noreturn]] void refuse_json(const std::string& found) {
+  throw Error(ErrorCode::BAD_REQUEST, "expected a JSON object {\"signal\": ..., \"config\": {...}}, found " + found + ". Correct the body.");
+}
+
+/// Runs `read`, turning what the parser throws into our error.
+template <class Read>
+auto reading(Read&& read) {
+  try {
+    return read();
+  } catch (const simdjson::simdjson_error& error) {
+    refuse_json(std::string("a fault: ") + simdjson::error_message(error.error()));
+  }
+}
+
+/// Text with missing entries, as Arrow holds it.
+struct TextColumn {
+  std::string characters;
+  std::vector<std::int64_t> offsets{0};
+  std::vector<std::uint8_t> valid;
+  bool is_present = false;
+  bool has_value = false;
+
+  void add(std::optional<std::string_view> text) {
+    const std::size_t i = offsets.size() - 1;
+    if (i % 8 == 0) valid.push_back(0);
+    if (text) {
+      valid.back() = static_cast<std::uint8_t>(valid.back() | (1U << (i % 8)));
+      characters.append(*text);
+      has_value = true;
+    }
+    offsets.push_back(static_cast<std::int64_t>(characters.size()));
+  }
+};
+
+/// The columns of a signal while they are read; kept alive by the Signal made of them.
+struct Columns {
+  std::vector<std::int64_t> ids;
+  std::vector<double> values;
+  std::array<TextColumn, kNDates> dates;
+  bool has_ids = false, has_values = false;
+};
+
+[[noreturn]] void refuse_type(std::string_view column, const char* expected, std::size_t row) {
+  throw Error(ErrorCode::COLUMN_TYPE, "expected " + std::string(expected) + " in column \"" + std::string(column) +
+                                          "\", found something else at row " + std::to_string(row) + ". Convert the column.");
+}
+
+std::int64_t read_id(od::value value, std::size_t row) {
+  if (value.type() == od::json_type::null) return kMissingId;
+  std::int64_t id = 0;
+  if (value.type() != od::json_type::number || value.get_int64().get(id) != simdjson::SUCCESS)
+    refuse_type("security_id", "whole numbers (int64)", row);
+  return id;
+}
+
+double read_number(od::value value, std::string_view column, std::size_t row) {
+  if (value.type() == od::json_type::null) return std::numeric_limits<double>::quiet_NaN();
+  double number = 0.0;
+  if (value.type() != od::json_type::number || value.get_double().get(number) != simdjson::SUCCESS)
+    refuse_type(column, "numbers within the reach of float64, or null,", row);
+  return number;
+}
+
+void read_date(od::value value, std::string_view column, std::size_t row, TextColumn& out) {
+  const od::json_type type = value.type();
+  if (type == od::json_type::null) return out.add(std::nullopt);
+  if (type != od::json_type::string) refuse_type(column, "dates as text, such as \"2020-01-02\", or null,", row);
+  out.add(std::string_view(value.get_string()));
+}
+
+/// One record a row. A column that a record lacks is missing there.
+class RecordReader {
+ public:
+  RecordReader(const std::string& sigvar, Columns& out) : sigvar_(sigvar), out_(out) {}
+
+  void read(od::array records) {
+    for (od::object record : records) {
+      for (od::field field : record) read_field(field);
+      fill();
+      ++row_;
+    }
+  }
+
+ private:
+  enum Place : unsigned { kId = 0, kFirstDate = 1, kValue = kFirstDate + kNDates, kNone };
+
+  Place find_place(std::string_view key) const {
+    if (key == sigvar_) return kValue;
+    if (key == "security_id") return kId;
+    for (std::size_t k = 0; k < kNDates; ++k)
+      if (key == kDates[k]) return static_cast<Place>(kFirstDate + k);
+    return kNone;
+  }
+
+  void read_field(od::field field) {
+    const std::string_view key = field.unescaped_key();
+    const Place place = find_place(key);
+    if (place == kNone) return;
+    if ((seen_ >> place & 1) != 0)
+      refuse_json("the key \"" + std::string(key) + "\" twice in record " + std::to_string(row_));
+    seen_ |= 1U << place;
+    od::value value = field.value();
+    if (place == kId) {
+      out_.ids.push_back(read_id(value, row_));
+      out_.has_ids = true;
+    } else if (place == kValue) {
+      out_.values.push_back(read_number(value, sigvar_, row_));
+      out_.has_values = true;
+    } else {
+      TextColumn& column = out_.dates[place - kFirstDate];
+      while (column.offsets.size() <= row_) column.add(std::nullopt);  // a column may appear late
+      read_date(value, kDates[place - kFirstDate], row_, column);
+      column.is_present = true;
+    }
+  }
+
+  void fill() {
+    if ((seen_ >> kId & 1) == 0) out_.ids.push_back(kMissingId);
+    if ((seen_ >> kValue & 1) == 0) out_.values.push_back(std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t k = 0; k < kNDates; ++k)
+      if ((seen_ >> (kFirstDate + k) & 1) == 0 && out_.dates[k].is_present) out_.dates[k].add(std::nullopt);
+    seen_ = 0;
+  }
+
+  const std::string& sigvar_;
+  Columns& out_;
+  std::size_t row_ = 0;
+  unsigned seen_ = 0;
+};
+
+void read_columns(od::object columns, const std::string& sigvar, Columns& out) {
+  std::optional<std::size_t> n_rows;
+  const auto check_length = [&](std::string_view name, std::size_t length) {
+    if (n_rows.value_or(length) != length)
+      refuse_json("columns of " + std::to_string(*n_rows) + " and of " + std::to_string(length) + " entries (\"" +
+                  std::string(name) + "\")");
+    n_rows = length;
+  };
+  for (auto field : columns) {
+    const std::string key(std::string_view(field.unescaped_key()));
+    const auto* const date = std::find(std::begin(kDates), std::end(kDates), key);
+    if (key != sigvar && key != "security_id" && date == std::end(kDates)) continue;
+    od::value value = field.value();
+    if (value.type() != od::json_type::array) refuse_json("no array in column \"" + key + "\"");
+    const auto read_all = [&](bool& is_present, auto&& read) {
+      if (is_present) refuse_json("the column \"" + key + "\" twice");
+      is_present = true;
+      std::size_t row = 0;
+      for (od::value entry : value.get_array()) read(entry, row++);
+      check_length(key, row);
+    };
+    if (key == sigvar)
+      read_all(out.has_values, [&](od::value entry, std::size_t row) { out.values.push_back(read_number(entry, sigvar, row)); });
+    else if (key == "security_id")
+      read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.push_back(read_id(entry, row)); });
+    else {
+      TextColumn& column = out.dates[static_cast<std::size_t>(date - kDates)];
+      read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
+    }
+  }
+}
+
+/// Through the reader of every other surface, so that dates mean the same.
+Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) {
+  std::vector<ExportColumn> out;
+  if (columns->has_ids) out.push_back({"security_id", "l", {nullptr, columns->ids.data()}});
+  for (std::size_t k = 0; k < kNDates; ++k) {
+    const TextColumn& column = columns->dates[k];
+    const bool is_needed = k == 0 ? column.is_present : column.has_value;
+    if (is_needed)
+      out.push_back({std::string(kDates[k]), "U", {column.valid.data(), column.offsets.data(), column.characters.data()}});
+  }
+  if (columns->has_values) out.push_back({sigvar, "g", {nullptr, columns->values.data()}});
+  std::size_t n_rows = columns->ids.size();
+  if (!columns->has_ids) n_rows = columns->has_values ? columns->values.size() : columns->dates[0].offsets.size() - 1;
+  ArrowArrayStream stream{};
+  export_table(std::move(out), static_cast<std::int64_t>(n_rows), columns, &stream);
+  return fractile::read_signal(&stream, {sigvar});
+}
+
+std::string raw_text(od::value value) { return std::string(std::string_view(simdjson::to_json_string(value))); }
+
+}  // namespace
+
+struct JsonBody::Parser {
+  od::parser parser;
+  od::document document;
+};
+
+JsonBody::JsonBody(const BodyBuffer& body, bool is_suite) : parser_(std::make_unique<Parser>()) {
+  if (body.size() == 0) refuse_json("an empty body");
+  reading([&] {
+    parser_->document = parser_->parser.iterate(body.data(), body.size(), body.size() + BodyBuffer::kPadding);
+    if (parser_->document.type() != od::json_type::object) refuse_json("another value");
+    std::vector<std::string_view> known{"signal", "signal_path", "config"};
+    if (is_suite) known.insert(known.end(), {"lags", "resid_modes"});
+    std::vector<std::string> seen;
+    for (auto field : parser_->document.get_object()) {
+      const std::string key(std::string_view(field.unescaped_key()));
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        throw Error(ErrorCode::UNKNOWN_OPTION, "expected the keys signal, signal_path and config" +
+                                                   std::string(is_suite ? ", lags and resid_modes" : "") + ", found \"" +
+                                                   key.substr(0, 40) + "\". Did you mean \"" +
+                                                   std::string(nearest_name(key.substr(0, 40), known)) + "\"?");
+      if (std::find(seen.begin(), seen.end(), key) != seen.end()) refuse_json("the key \"" + key + "\" twice");
+      seen.push_back(key);
+      od::value value = field.value();
+      if (key == "signal") {
+        has_signal_ = true;
+      } else if (key == "signal_path") {
+        if (value.type() != od::json_type::string) refuse_json("a signal_path that is no text");
+        signal_path_ = std::string(std::string_view(value.get_string()));
+      } else {
+        const std::string text = raw_text(value);
+        check_depth(text);
+        (key == "config" ? config_ : key == "lags" ? lags_.emplace() : resid_modes_.emplace()) = text;
+      }
+    }
+    const char* rest = nullptr;
+    if (parser_->document.current_location().get(rest) == simdjson::SUCCESS) refuse_json("more text behind the object");
+    return 0;
+  });
+  if (has_signal_ == signal_path_.has_value())
+    refuse_json(has_signal_ ? "both signal and signal_path" : "neither signal nor signal_path");
+}
+
+JsonBody::~JsonBody() = default;
+
+Signal JsonBody::read_signal(const std::string& sigvar) {
+  const auto columns = std::make_shared<Columns>();
+  reading([&] {
+    parser_->document.rewind();
+    od::value signal = parser_->document.get_object().find_field_unordered("signal");
+    if (signal.type() == od::json_type::array)
+      RecordReader(sigvar, *columns).read(signal.get_array());
+    else if (signal.type() == od::json_type::object)
+      read_columns(signal.get_object(), sigvar, *columns);
+    else
+      refuse_json("a signal that is neither records nor columns");
+    return 0;
+  });
+  if (columns->ids.empty() && columns->values.empty())
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Send a signal with rows.");
+  return make_signal(columns, sigvar);
+}
+
+void check_depth(std::string_view json) {
+  constexpr int kMaxDepth = 16;
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_text) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_text = false;
+      continue;
+    }
+    if (c == '"') in_text = true;
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (depth > kMaxDepth) refuse_json("options nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  }
+  if (json.size() > kMaxBytes) refuse_json("options longer than " + std::to_string(kMaxBytes) + " bytes");
+}
+
+}  // namespace fractile::server

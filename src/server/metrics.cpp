@@ -1,0 +1,105 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "server/metrics.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+namespace fractile::server {
+
+void Metrics::count_request(int status) {
+  const std::lock_guard lock(mutex_);
+  ++by_status_[status];
+}
+
+void Metrics::count_run(const Result& result) {
+  ++runs_;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [stage, seconds] : result.timings) stage_seconds_[stage] += seconds;
+  for (const Diagnostics::Count& count : result.diagnostics.counts)
+    if (count.count > 0 && count.name != "rows_given") dropped_[count.name] += count.count;
+}
+
+void Metrics::count_latency(double seconds) {
+  const std::lock_guard lock(mutex_);
+  if (recent_.size() < kRecent)
+    recent_.push_back(seconds);
+  else
+    recent_[next_recent_++ % kRecent] = seconds;
+  const auto bucket = static_cast<std::size_t>(std::lower_bound(kBuckets.begin(), kBuckets.end(), seconds) - kBuckets.begin());
+  ++bucket_counts_[bucket];
+  latency_sum_ += seconds;
+}
+
+double Metrics::uptime_seconds() const noexcept {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+}
+
+std::array<double, 3> Metrics::latency_quantiles() const {
+  std::vector<double> sorted;
+  {
+    const std::lock_guard lock(mutex_);
+    sorted = recent_;
+  }
+  std::array<double, 3> out;
+  out.fill(std::numeric_limits<double>::quiet_NaN());
+  if (sorted.empty()) return out;
+  std::sort(sorted.begin(), sorted.end());
+  constexpr std::array kQuantiles{0.5, 0.9, 0.99};
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = sorted[static_cast<std::size_t>(kQuantiles[i] * static_cast<double>(sorted.size() - 1))];
+  return out;
+}
+
+std::string Metrics::to_prometheus() const {
+  std::string out;
+  const auto to = std::back_inserter(out);
+  const auto head = [&](const char* name, const char* type, const char* help) {
+    fmt::format_to(to, "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  };
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    head(name, "gauge", help);
+    fmt::format_to(to, "{} {}\n", name, value);
+  };
+  gauge("fractile_uptime_seconds", "Seconds since the server started.", uptime_seconds());
+  gauge("fractile_resident_memory_bytes", "Resident memory.", static_cast<double>(resident_bytes()));
+  gauge("fractile_body_bytes_in_flight", "Bytes of request bodies held.", static_cast<double>(body_bytes));
+  gauge("fractile_connections", "Open connections.", static_cast<double>(connections));
+  gauge("fractile_runs_running", "Requests being computed.", static_cast<double>(running));
+  gauge("fractile_runs_waiting", "Requests waiting for a worker.", static_cast<double>(waiting));
+  head("fractile_runs_total", "counter", "Backtests finished.");
+  fmt::format_to(to, "fractile_runs_total {}\n", runs_.load());
+  head("fractile_shared_requests_total", "counter", "Requests answered by the run of an identical one in flight.");
+  fmt::format_to(to, "fractile_shared_requests_total {}\n", shared.load());
+  const std::lock_guard lock(mutex_);
+  head("fractile_requests_total", "counter", "Answers by HTTP status.");
+  for (const auto& [status, count] : by_status_) fmt::format_to(to, "fractile_requests_total{{status=\"{}\"}} {}\n", status, count);
+  head("fractile_stage_seconds_total", "counter", "Seconds that runs spent, by stage.");
+  for (const auto& [stage, seconds] : stage_seconds_)
+    fmt::format_to(to, "fractile_stage_seconds_total{{stage=\"{}\"}} {}\n", stage, seconds);
+  head("fractile_rows_total", "counter", "Signal rows by what became of them.");
+  for (const auto& [cause, count] : dropped_) fmt::format_to(to, "fractile_rows_total{{cause=\"{}\"}} {}\n", cause, count);
+  head("fractile_run_seconds", "histogram", "Seconds from a whole request to its answer.");
+  std::int64_t below = 0;
+  for (std::size_t i = 0; i < kBuckets.size(); ++i) {
+    below += bucket_counts_[i];
+    fmt::format_to(to, "fractile_run_seconds_bucket{{le=\"{}\"}} {}\n", kBuckets[i], below);
+  }
+  below += bucket_counts_.back();
+  fmt::format_to(to, "fractile_run_seconds_bucket{{le=\"+Inf\"}} {}\nfractile_run_seconds_sum {}\nfractile_run_seconds_count {}\n",
+                 below, latency_sum_, below);
+  return out;
+}
+
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace fractile::server

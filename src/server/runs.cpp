@@ -1,0 +1,299 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "server/runs.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "config/options.hpp"
+#include "engine/day.hpp"
+#include "formats/formats.hpp"
+#include "output/output.hpp"
+#include "server/json_body.hpp"
+
+namespace fractile::server {
+namespace {
+
+using Json = nlohmann::json;
+
+bool is_suite(const Request& request) { return request.path == "/suite"; }
+
+const std::string* find_query(const Request& request, const char* name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? nullptr : &found->second;
+}
+
+Json parse_option(const std::string& text, const char* name) {
+  check_depth(text);
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded())
+    throw Error(ErrorCode::BAD_REQUEST, std::string("expected JSON in ") + name + ", found other text. Write " +
+                                            (std::string(name) == "config" ? "{\"lag\": 1}" : "a list, such as [0, 1]") + ".");
+  return json;
+}
+
+Orient read_orient(const Request& request) {
+  const std::string* text = find_query(request, "orient");
+  if (!text || *text == "records") return Orient::records;
+  if (*text == "split") return Orient::split;
+  throw Error(ErrorCode::INVALID_VALUE,
+              "expected orient records or split, found \"" + text->substr(0, 40) + "\". Use one of these.");
+}
+
+std::vector<int> read_lags(const Json& json) {
+  std::vector<int> out;
+  if (json.is_array())
+    for (const Json& lag : json)
+      if (lag.is_number_integer() && lag >= 0 && lag <= 100000) out.push_back(lag.get<int>());
+  if (out.empty() || out.size() != json.size())
+    throw Error(ErrorCode::INVALID_VALUE, "expected lags as a list of trading days, 0 to 100000, found something else. Write [0, 1].");
+  return out;
+}
+
+std::vector<std::string> read_modes(const Json& json) {
+  std::vector<std::string> out;
+  if (json.is_array())
+    for (const Json& mode : json)
+      if (mode.is_string()) out.push_back(mode.get<std::string>());
+  if (out.empty() || out.size() != json.size())
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected resid_modes as a list of texts, found something else. Write [\"off\", \"industry\"].");
+  return out;
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
+
+[[noreturn]] void refuse_path(const std::string& path, const char* why) {
+  throw Error(ErrorCode::INVALID_SIGNAL_PATH, "expected the path of a signal file below server.signal_dir, found \"" +
+                                                  path.substr(0, 200) + "\" (" + why + "). Send the rows, or correct the path.");
+}
+
+/// The tables of a result and the rest of it as JSON, for the framed answer.
+struct NamedTable {
+  std::string name;
+  const Table* table;
+};
+
+std::vector<NamedTable> list_tables(const Result& result) {
+  std::vector<NamedTable> out;
+  for (const auto& [name, table] : {std::pair{"summary", &result.summary},
+                                    {"daily", &result.daily},
+                                    {"turnover", &result.turnover},
+                                    {"tc", &result.tc},
+                                    {"daily_by_group", &result.daily_by_group},
+                                    {"ic", &result.ic},
+                                    {"ic_summary", &result.ic_summary},
+                                    {"fractile", &result.fractile},
+                                    {"coverage", &result.coverage},
+                                    {"coverage_unique", &result.coverage_unique},
+                                    {"weights", &result.weights}})
+    if (!table->columns.empty()) out.push_back({name, table});
+  return out;
+}
+
+}  // namespace
+
+struct Runs::Task {
+  Signal signal;
+  std::string config;  ///< JSON, defaults included
+  std::vector<int> lags;
+  std::vector<std::string> resid_modes;
+};
+
+void Runs::check_head(const Request& request) {
+  std::vector<std::string_view> known{"orient", "config"};
+  if (is_suite(request)) known.insert(known.end(), {"lags", "resid_modes"});
+  for (const auto& [name, value] : request.query)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw Error(ErrorCode::UNKNOWN_OPTION, "expected one of the query's parameters, found \"" + name.substr(0, 40) +
+                                                 "\". Did you mean \"" + std::string(nearest_name(name.substr(0, 40), known)) + "\"?");
+  read_orient(request);
+  const std::string& type = request.content_type;
+  const bool is_json = type == "application/json";
+  if (!is_json && type != kArrowStream && type != kArrowFile && type != "text/csv")
+    throw Error(ErrorCode::UNSUPPORTED_MEDIA_TYPE,
+                "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or "
+                "text/csv, found \"" +
+                    type.substr(0, 60) + "\". Set it to what the body is.");
+  for (const char* name : {"config", "lags", "resid_modes"})
+    if (is_json && find_query(request, name))
+      throw Error(ErrorCode::BAD_REQUEST, std::string("expected ") + name +
+                                              " in the JSON body, found it in the query. Move it, or send the rows as Arrow or CSV.");
+}
+
+std::string Runs::with_defaults(const std::string& config, const LoadedSnapshot& loaded) const {
+  Json given = parse_option(config, "config");
+  if (!given.is_object())
+    throw Error(ErrorCode::INVALID_VALUE, "expected config as an object of options, found another value. Write {\"lag\": 1}.");
+  for (const auto& [name, text] : options_.defaults) {
+    if (given.contains(name)) continue;
+    given[name] = Json::parse(text);
+    if (name != "byvar_list") continue;
+    // A group that a default names is left out where the snapshot lacks it.
+    Json kept = Json::array();
+    for (const Json& byvar : given[name])
+      if (byvar == "overall" || is_calendar_byvar(byvar.get<std::string>()) ||
+          loaded.backtester.view().snapshot->find_column(byvar.get<std::string>()))
+        kept.push_back(byvar);
+    given[name] = kept;
+  }
+  return given.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Signal Runs::read_path(const std::string& path, const std::string& sigvar) const {
+  if (options_.signal_dir.empty())
+    throw Error(ErrorCode::INVALID_SIGNAL_PATH,
+                "expected the rows of the signal, found a signal_path, which this server does not read. Send the rows, or start "
+                "the server with server.signal_dir.");
+  if (path.empty() || path.front() == '/' || path.find('\0') != std::string::npos) refuse_path(path, "not a path below it");
+  const Descriptor folder(open(options_.signal_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (folder.number() < 0) refuse_path(path, "server.signal_dir cannot be opened");
+  // The kernel itself keeps the way inside the folder: no "..", no link out of it, whatever changes meanwhile.
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+  const Descriptor file(static_cast<int>(syscall(SYS_openat2, folder.number(), path.c_str(), &how, sizeof how)));
+  if (file.number() < 0) refuse_path(path, errno == ENOENT ? "no such file" : "not a file below it");
+  struct stat status {};
+  if (fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) refuse_path(path, "no regular file");
+  if (static_cast<std::size_t>(status.st_size) > options_.max_body_bytes)
+    throw Error(ErrorCode::BODY_TOO_LARGE, "expected a signal file of at most " + std::to_string(options_.max_body_bytes) +
+                                               " bytes, found " + std::to_string(status.st_size) + ". Split it.");
+  const std::string format = formats::format_of_path(path, ErrorCode::INVALID_SIGNAL_PATH);
+  BodyBuffer bytes;
+  for (;;) {
+    constexpr std::size_t kStep = std::size_t{4} << 20;
+    const ssize_t count = read(file.number(), bytes.prepare(kStep), kStep);
+    if (count < 0 || bytes.size() > options_.max_body_bytes) refuse_path(path, "cannot be read");
+    if (count == 0) break;
+    bytes.commit(static_cast<std::size_t>(count));
+  }
+  const auto kept = std::make_shared<BodyBuffer>(std::move(bytes));
+  Signal signal = read_signal_bytes(kept->data(), kept->size(), format, {sigvar}, options_.max_body_bytes);
+  signal.owners.push_back(kept);
+  return signal;
+}
+
+Runs::Task Runs::read_task(const Request& request, const LoadedSnapshot& loaded) const {
+  Task task;
+  const auto set_cells = [&](const std::optional<std::string>& lags, const std::optional<std::string>& modes) {
+    task.lags = lags ? read_lags(parse_option(*lags, "lags")) : std::vector<int>{0};
+    task.resid_modes = modes ? read_modes(parse_option(*modes, "resid_modes")) : std::vector<std::string>{"off"};
+    if (task.lags.size() * task.resid_modes.size() > kMaxCells)
+      throw Error(ErrorCode::INVALID_VALUE, "expected at most " + std::to_string(kMaxCells) + " pairs of lag and resid mode, found " +
+                                                std::to_string(task.lags.size() * task.resid_modes.size()) + ". Ask for fewer.");
+  };
+  const auto read_config = [&](const std::string& text) {
+    task.config = with_defaults(text, loaded);
+    std::string sigvar = "signal";
+    parse_config(task.config, &sigvar);
+    return sigvar;
+  };
+  const auto from_query = [&](const char* name) {
+    const std::string* text = find_query(request, name);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+  };
+  if (request.content_type == "application/json") {
+    JsonBody body(request.body, is_suite(request));
+    const std::string sigvar = read_config(body.config());
+    set_cells(body.lags(), body.resid_modes());
+    task.signal = body.signal_path() ? read_path(*body.signal_path(), sigvar) : body.read_signal(sigvar);
+    return task;
+  }
+  const std::string sigvar = read_config(from_query("config").value_or("{}"));
+  set_cells(from_query("lags"), from_query("resid_modes"));
+  const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
+  task.signal = read_signal_bytes(request.body.data(), request.body.size(), format, {sigvar}, options_.max_body_bytes);
+  return task;
+}
+
+Result Runs::run(const Task& task, const RunConfig& config, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
+  const bool is_shared = task.lags.size() * task.resid_modes.size() > 1;
+  Result result = loaded.backtester.run(task.signal.keys, task.signal.values[0], config, interrupt, is_shared);
+  metrics_.count_run(result);
+  return result;
+}
+
+namespace {
+
+/// One JSON line, then the tables' Arrow streams one after the other: docs/server.md.
+std::string frame(const std::vector<std::pair<std::string, Result>>& cells, bool is_single) {
+  Json head = Json::object();
+  std::string streams;
+  for (const auto& [name, result] : cells) {
+    Json rest = Json::parse(result_to_json(result, Orient::split));
+    Json tables = Json::array();
+    for (const NamedTable& named : list_tables(result)) {
+      rest.erase(named.name);
+      ArrowArrayStream stream{};
+      table_to_arrow(*named.table, &stream);
+      const std::vector<std::uint8_t> bytes = formats::write_ipc_stream(&stream);
+      tables.push_back({{"name", named.name}, {"bytes", bytes.size()}});
+      streams.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    rest["tables"] = tables;
+    if (is_single)
+      head = rest;
+    else
+      head[name] = rest;
+  }
+  return head.dump() + "\n" + streams;
+}
+
+}  // namespace
+
+Answer Runs::answer(const Request& request, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
+  const Task task = read_task(request, loaded);
+  const Orient orient = read_orient(request);
+  const bool as_arrow = request.accept.find(kArrowStream) != std::string::npos;
+  Answer answer;
+  std::vector<std::pair<std::string, Result>> cells;
+  if (!is_suite(request)) {
+    cells.emplace_back("", run(task, parse_config(task.config), loaded, interrupt));
+    answer.run_id = cells[0].second.run_id;
+    answer.body = as_arrow ? frame(cells, true) : result_to_json(cells[0].second, orient);
+  } else {
+    Json config = Json::parse(task.config);
+    config.erase("resid_style");
+    // All cells are checked before the first is run.
+    std::vector<std::pair<std::string, RunConfig>> configs;
+    for (const int lag : task.lags)
+      for (const std::string& mode : task.resid_modes) {
+        config["lag"] = lag;
+        config["resid"] = mode;
+        configs.emplace_back("lag" + std::to_string(lag) + "_resid" + mode, parse_config(config.dump()));
+      }
+    answer.body = "{";
+    for (const auto& [name, one] : configs) {
+      Result result = run(task, one, loaded, interrupt);
+      if (as_arrow)
+        cells.emplace_back(name, std::move(result));
+      else
+        answer.body += (answer.body.size() > 1 ? "," : "") + quote(name) + ":" + result_to_json(result, orient);
+    }
+    answer.body = as_arrow ? frame(cells, false) : answer.body + "}";
+  }
+  if (as_arrow) answer.content_type = kFramedTables;
+  return answer;
+}
+
+}  // namespace fractile::server

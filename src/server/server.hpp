@@ -1,0 +1,38 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fractile/types.hpp"
+
+/// The HTTP server: docs/server.md says what it answers, ARCHITECTURE.md how it is built.
+namespace fractile::server {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 8000;  ///< 0: any free one, printed in the log
+  std::filesystem::path root;
+  std::optional<std::string> snapshot;  ///< none: the newest, also on reload
+  std::optional<Day> start, end;
+  bool compact = true;
+  int cache_size = 10;
+  int workers = 2;  ///< runs computed at once
+  int max_queue = 64;
+  std::size_t max_body_bytes = std::size_t{512} << 20;
+  double request_timeout_s = 120.0;  ///< from the whole request to its answer
+  std::string token;                 ///< "": none asked for
+  std::string signal_dir;            ///< "": signal_path is refused
+  std::vector<std::string> cors_origins;
+  std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
+};
+
+/// Serves until SIGTERM or SIGINT, then answers what was asked and returns. SIGHUP opens the snapshot anew.
+/// Throws CANNOT_LISTEN, and what opening the snapshot throws.
+void serve(const ServerOptions& options);
+
+}  // namespace fractile::server
