@@ -25,7 +25,8 @@ from fractile.errors import FractileError
 from fractile.pool_channel import Channel, Closed
 
 _TRIES = 2  # of a task whose worker dies
-_STARTS = 3  # of a replacement, one after the other, before the pool gives up
+_STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
+_LONGEST_PAUSE = 10.0  # seconds between failed starts
 
 
 @dataclass
@@ -84,7 +85,8 @@ class Dispatcher:
         self._workers: dict[int, Worker] = {}
         self._pending = 0  # submitted, not yet collected
         self._next_id = 0
-        self._failed_starts = 0
+        self._failed_starts = 0  # in a row
+        self._next_start = 0.0
         self._has_started = False
         self._is_closing = False
         self._failure: FractileError | None = None
@@ -201,7 +203,7 @@ class Dispatcher:
             while not self._is_closing and self._failure is None:
                 self._start_missing()
                 self._assign()
-                for key, _ in self._selector.select():
+                for key, _ in self._selector.select(self._until_next_start()):
                     if key.data is None:
                         os.eventfd_read(key.fd)
                     else:
@@ -212,6 +214,8 @@ class Dispatcher:
             self._end()
 
     def _start_missing(self) -> None:
+        if time.monotonic() < self._next_start:
+            return
         for number in range(self._n_workers):
             if self._sequential and any(not worker.is_ready for worker in self._workers.values()):
                 return
@@ -220,6 +224,11 @@ class Dispatcher:
                 with self._changed:
                     self._workers[number] = worker
                 self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+
+    def _until_next_start(self) -> float | None:
+        if len(self._workers) == self._n_workers or self._next_start == 0.0:
+            return None
+        return max(0.0, self._next_start - time.monotonic())
 
     def _assign(self) -> None:
         with self._changed:
@@ -246,7 +255,7 @@ class Dispatcher:
                 self._failure = rebuild(message["failed"])
             elif "ready" in message:
                 worker.is_ready = True
-                self._failed_starts = 0
+                self._failed_starts, self._next_start = 0, 0.0
                 self._has_started |= sum(w.is_ready for w in self._workers.values()) == self._n_workers
             else:
                 task, worker.task = worker.task, None
@@ -263,13 +272,7 @@ class Dispatcher:
         with self._changed:
             del self._workers[worker.id]
             if not worker.is_ready:
-                self._failed_starts += 1
-                if self._failed_starts >= _STARTS or not self._has_started:
-                    self._failure = FractileError(
-                        f"WORKER_DIED: expected worker {worker.id} to become ready, found that it {how}. Look at what it wrote to "
-                        "stderr, and for memory.",
-                        "WORKER_DIED",
-                    )
+                self._note_failed_start(worker, how)
             task = worker.task
             if task is not None:
                 task.deaths += 1
@@ -282,6 +285,17 @@ class Dispatcher:
                     )
                     self._finish(task, Answer(task.id, worker.id, error=FractileError(text, "WORKER_DIED")))
             self._changed.notify_all()
+
+    def _note_failed_start(self, worker: Worker, how: str) -> None:
+        self._failed_starts += 1
+        self._next_start = time.monotonic() + min(_LONGEST_PAUSE, 0.1 * 2**self._failed_starts)
+        is_alone = not any(other.is_ready for other in self._workers.values())
+        if not self._has_started or (is_alone and self._failed_starts >= _STARTS):
+            self._failure = FractileError(
+                f"WORKER_DIED: expected worker {worker.id} to become ready, found that it {how}. Look at what it wrote to "
+                "stderr, and for memory.",
+                "WORKER_DIED",
+            )
 
     def _finish(self, task: Task, answer: Answer) -> None:
         task.release()
