@@ -140,7 +140,7 @@ def test_collect_one_takes_results_as_they_finish(root, signals, wanted, fifo):
             task, _, sharpe, _, _ = pool.collect_one(timeout=PATIENCE)
             assert sharpe == tasks.pop(task)
         assert blocked not in tasks and pool.running.keys() == {blocked}
-        with pytest.raises(TimeoutError, match="within 0.01 s"):
+        with pytest.raises(TimeoutError, match=r"within 0\.01 s"):
             pool.collect_one(timeout=0.01)
 
 
@@ -179,11 +179,11 @@ def test_a_poisoned_signal_is_nan_in_its_place(root, signals, wanted, tmp_path):
 def test_warnings_of_a_run_reach_the_caller(root, signals):
     dates = signals[0]["date_sig"]
     early = signals[0].assign(date_avail=dates + pd.Timedelta(days=30), date_ret=dates + pd.offsets.BDay(1))
-    with pytest.warns(UserWarning) as direct:
+    with pytest.warns(UserWarning, match="trade_before_avail") as direct:
         want = fractile.BacktestService.get("v1", root=root).run(early, mincos=2).sharpe
     with make_pool(root, 1) as pool:
         pool.submit(early)
-        with pytest.warns(UserWarning) as caught:
+        with pytest.warns(UserWarning, match="trade_before_avail") as caught:
             assert pool.collect_one()[2] == want
     assert [str(w.message) for w in caught] == [str(w.message) for w in direct]
 
@@ -211,7 +211,8 @@ def test_a_task_that_kills_twice_is_an_error(root, signals, wanted, fifo):
         killed = set()
         for _ in range(2):
             pid = wait_until(
-                lambda: killer in pool.running and next((p for p in pool.worker_pids.values() if p not in killed), None), "the task"
+                lambda: killer in pool.running and next((p for p in pool.worker_pids.values() if p not in killed), None),
+                "the task",
             )
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
@@ -397,7 +398,7 @@ def test_a_pool_whose_workers_cannot_be_replaced_fails_its_tasks(root, signals, 
 
 
 def test_wrong_use_is_refused(root, signals):
-    with pytest.raises(fractile.ConfigError, match="did you mean|Did you mean"):
+    with pytest.raises(fractile.ConfigError, match="Did you mean"):
         make_pool(root, minco=3)
     for n_workers in (0, -1, 1.5, True):
         with pytest.raises(fractile.ConfigError, match="n_workers"):
@@ -438,7 +439,9 @@ def test_serialized_signals_keep_their_run_id(root, signals):
 
 def test_the_published_snippet_runs_from_the_root_of_the_repository(demo_folder):
     page = (ROOT / "docs" / "how_to_pool.md").read_text()
-    snippet = next(part for part in page.split("```python\n")[1:] if "from tests.test_server_parallel import" in part).split("```")[0]
+    snippet = next(part for part in page.split("```python\n")[1:] if "from tests.test_server_parallel import" in part).split(
+        "```"
+    )[0]
     before = """
         import pandas as pd
         demo = pd.read_parquet(sys.argv[1] + "/2026-02-10-v1-signal.parquet")

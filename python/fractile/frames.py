@@ -63,8 +63,8 @@ def is_bytes(source: Any) -> bool:
     )
 
 
-def view_bytes(source: Any) -> memoryview:
-    """The bytes as they lie in memory; a copy only where they do not lie side by side."""
+def view_bytes(source: Any) -> Any:
+    """A memoryview of the bytes as they lie in memory; a copy only where they do not lie side by side."""
     view = memoryview(source)
     return (view if view.contiguous else memoryview(bytes(view))).cast("B")
 

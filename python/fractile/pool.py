@@ -96,7 +96,7 @@ class BacktestWorkerPool:
         self._n_workers = n_workers
         self._use_arrow = use_arrow
         self._run = _plain({"sigvar": sigvar, **run_config})
-        self._service = {"snapshot": snapshot, "start_date": _as_date(start_date), "end_date": _as_date(end_date)}
+        self._service: dict[str, Any] = {"snapshot": snapshot, "start_date": _as_date(start_date), "end_date": _as_date(end_date)}
         self._service |= {"compact": compact, "root": None if root is None else os.fspath(root)}
         self._dispatcher: Dispatcher | None = None
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -24,10 +25,8 @@ def main(arguments: list[str]) -> None:
     file, parent = int(arguments[0]), int(arguments[1])
     end_with_parent(parent)
     channel = Channel(socket.socket(fileno=file))
-    try:
+    with contextlib.suppress(Closed):
         serve(channel)
-    except Closed:
-        pass
 
 
 def end_with_parent(parent: int) -> None:
