@@ -128,7 +128,7 @@ def test_arrow_bytes_are_viewed_not_copied(service, rows):
     with mmap.mmap(-1, len(sink.getvalue())) as memory:
         memory.write(sink.getvalue())
         values = table["signal"].to_numpy()
-        at = memory.find(values.tobytes())
+        at = memory.find(values.tobytes(), 0)
         signal = read_signal(memory, ["signal"])
         config = _core.parse_config('{"mincos": 2}')
         run = _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run
