@@ -437,21 +437,21 @@ def test_serialized_signals_keep_their_run_id(root, signals):
     assert service.run(serialize_signal_arrow(days), mincos=2).run_id == want.run_id
 
 
-def test_the_published_snippet_runs_from_the_root_of_the_repository(demo_folder):
+def test_the_snippets_of_the_how_to_page_run_from_the_root_of_the_repository(demo_folder):
     page = (ROOT / "docs" / "how_to_pool.md").read_text()
-    snippet = next(part for part in page.split("```python\n")[1:] if "from tests.test_server_parallel import" in part).split(
-        "```"
-    )[0]
+    snippets = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+    assert len(snippets) == 3 and "from tests.test_server_parallel import" in snippets[0]
     before = """
+        import sys
         import pandas as pd
         demo = pd.read_parquet(sys.argv[1] + "/2026-02-10-v1-signal.parquet")
         signals = [demo.assign(signal=demo["signal"] * k) for k in (1.0, -1.0)]
     """
     environment = {**os.environ, "FRACTILE_SNAPSHOTS": str(demo_folder / "snapshots")}
-    code = "import sys\n" + textwrap.dedent(before) + snippet
-    done = subprocess.run(
-        [sys.executable, "-c", code, demo_folder / "snapshots"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    code = "\n".join([textwrap.dedent(before), *snippets])
+    command = [sys.executable, "-c", code, demo_folder / "snapshots"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("Task 0: sharpe=") and lines[1].startswith("Task 1: sharpe=-")
+    first, second, last = done.stdout.splitlines()
+    assert first.startswith("Task 0: sharpe=") and second.startswith("Task 1: sharpe=-")
+    assert last == "0 UNREADABLE_SIGNAL"
