@@ -18,7 +18,6 @@ import pandas as pd
 from fractile import _core
 from fractile.errors import FractileError, SignalError
 from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, view_bytes
-from fractile.pool_channel import make_memory
 from fractile.pool_dispatch import Answer, Dispatcher
 from fractile.progress import track
 from fractile.service import _as_date, _plain, parse_config, parse_error
@@ -146,14 +145,14 @@ class BacktestWorkerPool:
             )
         if not is_bytes(signal):
             signal = serialize_signal_arrow(signal, [self._run["sigvar"]])
-        return dispatcher.submit(None, make_memory(view_bytes(signal)))
+        return dispatcher.submit(None, view_bytes(signal))
 
     def collect_one(self, timeout: float | None = None) -> Result:
         """The next result in order of finishing: (task_id, worker_id, sharpe, elapsed, mem_delta).
 
         elapsed is in seconds, of the worker. mem_delta is in MB (10^6 bytes): how much the worker's share of memory
         (its proportional set size: a page of the snapshot that n processes have touched counts as one nth) grew
-        over the task.
+        since its last task.
 
         Raises:
             TimeoutError: No result within `timeout` seconds. The task goes on.

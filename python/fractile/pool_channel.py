@@ -15,8 +15,6 @@ import socket
 from typing import Any
 
 _HEADER_BYTES = 4
-# No one may change or shorten a signal while a worker looks at it.
-_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
 class Closed(Exception):
@@ -70,14 +68,18 @@ class Channel:
             self._socket.close()
 
 
-def make_memory(data: memoryview) -> int:
-    """Shared memory with these bytes, without a name and sealed against changes; returns its descriptor."""
-    file = os.memfd_create("fractile-signal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+def write_memory(data: memoryview, file: int | None) -> int:
+    """Writes bytes into shared memory without a name, made where none is given; returns its descriptor.
+
+    Memory that is written again costs half of new memory, because its pages are there. It keeps its largest size.
+    """
+    if file is None:
+        file = os.memfd_create("fractile-signal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         at = 0
         while at < len(data):
-            at += os.write(file, data[at:])
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+            at += os.pwrite(file, data[at:], at)
     except BaseException:
         os.close(file)
         raise

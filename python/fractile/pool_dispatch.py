@@ -22,7 +22,7 @@ from typing import Any
 
 from fractile import errors
 from fractile.errors import FractileError
-from fractile.pool_channel import Channel, Closed
+from fractile.pool_channel import Channel, Closed, write_memory
 
 _TRIES = 2  # of a task whose worker dies
 _STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
@@ -36,13 +36,8 @@ class Task:
     id: int
     path: str | None
     file: int | None
+    size: int
     deaths: int = 0
-
-    def release(self) -> None:
-        """Lets the shared memory go."""
-        if self.file is not None:
-            os.close(self.file)
-            self.file = None
 
 
 @dataclass
@@ -82,6 +77,7 @@ class Dispatcher:
         self._changed = threading.Condition()
         self._waiting: collections.deque[Task] = collections.deque()
         self._finished: collections.deque[Answer] = collections.deque()
+        self._spare: list[int] = []  # shared memory to be written again
         self._workers: dict[int, Worker] = {}
         self._pending = 0  # submitted, not yet collected
         self._next_id = 0
@@ -105,10 +101,15 @@ class Dispatcher:
                 self._require_open()
                 self._changed.wait()
 
-    def submit(self, path: str | None, file: int | None) -> int:
-        """Queues a task and takes its file over; waits while the queue is full."""
-        task = Task(-1, path, file)
+    def submit(self, path: str | None, data: memoryview | None) -> int:
+        """Queues a task of a path or of bytes, which are copied into shared memory; waits while the queue is full."""
+        task = Task(-1, path, None, 0)
         try:
+            if data is not None:
+                with self._changed:
+                    self._require_open()
+                    spare = self._spare.pop() if self._spare else None
+                task.file, task.size = write_memory(data, spare), len(data)
             with self._changed:
                 self._require_open()
                 while len(self._waiting) >= self._max_waiting:
@@ -121,7 +122,7 @@ class Dispatcher:
                 return task.id
         except BaseException:
             if task.id < 0:
-                task.release()
+                self._release(task)
             raise
 
     def take_one(self, timeout: float | None) -> Answer:
@@ -238,7 +239,7 @@ class Dispatcher:
                 if worker.is_ready and worker.task is None:
                     task = self._waiting.popleft()
                     try:
-                        worker.channel.send({"task": task.id, "path": task.path}, task.file)
+                        worker.channel.send({"task": task.id, "path": task.path, "size": task.size}, task.file)
                         worker.task = task
                     except Closed:  # it died idle: the selector will say so
                         self._waiting.appendleft(task)
@@ -297,8 +298,19 @@ class Dispatcher:
                 "WORKER_DIED",
             )
 
+    def _release(self, task: Task) -> None:
+        """Keeps as much shared memory as workers read at a time; closes the rest."""
+        file, task.file = task.file, None
+        if file is None:
+            return
+        with self._changed:
+            if len(self._spare) < self._n_workers and not self._is_closing:
+                self._spare.append(file)
+                return
+        os.close(file)
+
     def _finish(self, task: Task, answer: Answer) -> None:
-        task.release()
+        self._release(task)
         self._finished.append(answer)
 
     def _end(self) -> None:
@@ -312,9 +324,11 @@ class Dispatcher:
             for task in [*held, *self._waiting]:
                 if self._failure is not None:
                     self._finish(task, Answer(task.id, -1, error=self._failure))
-                task.release()
+                self._release(task)
             self._workers.clear()
             self._waiting.clear()
+            while self._spare:
+                os.close(self._spare.pop())
             self._pending = len(self._finished)
             wake, self._wake = self._wake, None
             if wake is not None:

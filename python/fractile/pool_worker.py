@@ -47,35 +47,38 @@ def serve(channel: Channel) -> None:
         channel.send({"failed": describe(error)})
         return
     channel.send({"ready": True})
+    memory = proportional_mb()
     while True:
         task, file = channel.receive()
-        channel.send(run_task(service, task, file, order["run"]))
+        answer = run_task(service, task, file, order["run"])
+        # Measured once a task, because it takes some milliseconds.
+        before, memory = memory, proportional_mb()
+        channel.send({**answer, "mem_delta": memory - before})
 
 
 def run_task(service: BacktestService, task: dict[str, Any], file: int | None, options: dict[str, Any]) -> dict[str, Any]:
     """The answer to one task; whatever goes wrong is part of it."""
-    before, began = proportional_mb(), time.perf_counter()
+    began = time.perf_counter()
     answer: dict[str, Any] = {"task": task["task"], "sharpe": float("nan")}
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            answer["sharpe"] = run_signal(service, task["path"], file, options)
+            answer["sharpe"] = run_signal(service, task["path"], file, task["size"], options)
         answer["warnings"] = [str(warning.message) for warning in caught]
     except Exception as error:
         answer["error"] = describe(error)
     answer["elapsed"] = time.perf_counter() - began
-    answer["mem_delta"] = proportional_mb() - before
     return answer
 
 
-def run_signal(service: BacktestService, path: str | None, file: int | None, options: dict[str, Any]) -> float:
+def run_signal(service: BacktestService, path: str | None, file: int | None, size: int, options: dict[str, Any]) -> float:
     """Sharpe ratio of a file's signal, or of one in shared memory, which is looked at where it lies."""
     if path is not None:
         return service.run(path, **options).sharpe
     assert file is not None
     try:
         # The mapping ends with the last view of it, when the run is over.
-        memory = mmap.mmap(file, 0, prot=mmap.PROT_READ) if os.fstat(file).st_size else b""
+        memory = mmap.mmap(file, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ) if size else b""
     finally:
         os.close(file)
     return service.run(memory, **options).sharpe
