@@ -382,13 +382,13 @@ def test_a_bad_snapshot_is_raised_by_start(root, tmp_path, monkeypatch):
 
 
 def test_a_pool_whose_workers_cannot_be_replaced_fails_its_tasks(root, signals, fifo, monkeypatch):
-    from fractile import pool_dispatch
+    from fractile import pool_process
 
     with make_pool(root, 1) as pool:
         pool.submit(fifo)
         pool.submit(serialize_signal_arrow(signals[0]))
         wait_until(lambda: pool.running, "the task to be handed out")
-        monkeypatch.setattr(pool_dispatch, "worker_environment", lambda: {"PYTHONPATH": "", "PYTHONHOME": "/nowhere"})
+        monkeypatch.setattr(pool_process, "worker_environment", lambda: {"PYTHONPATH": "", "PYTHONHOME": "/nowhere"})
         os.kill(pool.worker_pids[0], signal.SIGKILL)
         results = pool.collect_all()
         assert [np.isnan(r[2]) for r in results] == [True, True]

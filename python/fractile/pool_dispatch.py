@@ -7,14 +7,8 @@ All workers are started by this thread, because the kernel ends them when the th
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import selectors
-import signal
-import socket
-import subprocess
-import sys
-import sysconfig
 import threading
 import time
 from dataclasses import dataclass, field
@@ -22,7 +16,8 @@ from typing import Any
 
 from fractile import errors
 from fractile.errors import FractileError
-from fractile.pool_channel import Channel, Closed, write_memory
+from fractile.pool_channel import Closed, write_memory
+from fractile.pool_process import Worker, start_worker, stop_worker
 
 _TRIES = 2  # of a task whose worker dies
 _STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
@@ -51,17 +46,6 @@ class Answer:
     mem_delta: float = float("nan")
     error: FractileError | None = None
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Worker:
-    """A process and the socket to it."""
-
-    id: int
-    process: subprocess.Popen
-    channel: Channel
-    is_ready: bool = False
-    task: Task | None = None
 
 
 class Dispatcher:
@@ -334,45 +318,6 @@ class Dispatcher:
             if wake is not None:
                 os.close(wake)
             self._changed.notify_all()
-
-
-def start_worker(number: int, order: dict[str, Any]) -> Worker:
-    """Starts a worker process and tells it what to map."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        # Its own process group: Ctrl-C at the terminal is for the parent alone. -P: no package of the working folder.
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fractile.pool", str(theirs.fileno()), str(os.getpid())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=worker_environment(),
-            process_group=0,
-        )
-    channel = Channel(ours)
-    with contextlib.suppress(Closed):  # dead already: the selector will say so
-        channel.send(order)
-    return Worker(number, process, channel)
-
-
-def stop_worker(worker: Worker) -> str:
-    """Ends a worker, dead or alive, and says how it ended. It has nothing to save."""
-    worker.channel.close()
-    ended = worker.process.poll()
-    if ended is None:
-        worker.process.kill()
-        ended = worker.process.wait()
-    if ended >= 0:
-        return f"ended with status {ended}"
-    return f"was ended by signal {-ended} ({signal.Signals(-ended).name if -ended in set(signal.Signals) else 'unknown'})"
-
-
-def worker_environment() -> dict[str, str]:
-    """Ours, with the folder of this package where the interpreter would not find it by itself."""
-    environment = dict(os.environ)
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, environment.get("PYTHONPATH"))))
-    return environment
 
 
 def rebuild(error: dict[str, str]) -> FractileError:
