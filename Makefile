@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench sanitize clean
+.PHONY: help setup build demo test lint tidy mutations format bench wheel package sanitize clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -43,6 +43,12 @@ format: setup ## Format all sources
 
 bench: build ## Measure runs on the demo market, answers checked
 	@$(PYTHON) bench/run.py
+
+wheel: setup ## Make the Python wheel in dist/
+	@tools/wheel.sh
+
+package: build ## Install wheel and C++ library into clean places and use them from there
+	@tests/package.sh
 
 sanitize: setup ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset asan >/dev/null && cmake --build build/asan && ctest --test-dir build/asan --output-on-failure

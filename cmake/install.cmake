@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
 # Two layouts. Component "python": a site-packages folder (fractile/ with everything inside it, api/).
-# Component "cpp": a prefix with library, headers and FractileConfig.cmake.
+# Component "cpp": a prefix with library, headers and fractile-config.cmake.
 include(CMakePackageConfigHelpers)
 
 if(FRACTILE_PYTHON)
@@ -21,7 +21,7 @@ if(FRACTILE_PYTHON)
 endif()
 
 if(NOT DEFINED SKBUILD)
-  install(TARGETS fractile_core EXPORT FractileTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
+  install(TARGETS fractile_core EXPORT fractile-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
   install(DIRECTORY include/fractile ${CMAKE_BINARY_DIR}/generated/fractile DESTINATION include COMPONENT cpp)
   if(TARGET fractile_app)
     install(TARGETS fractile_app RUNTIME DESTINATION bin COMPONENT cpp)
@@ -32,10 +32,10 @@ if(NOT DEFINED SKBUILD)
       install(FILES ${file} DESTINATION lib/fractile COMPONENT cpp)
     endforeach()
   endif()
-  install(EXPORT FractileTargets NAMESPACE fractile:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile COMPONENT cpp)
-  configure_package_config_file(cmake/FractileConfig.cmake.in ${CMAKE_BINARY_DIR}/FractileConfig.cmake
-    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile)
-  write_basic_package_version_file(${CMAKE_BINARY_DIR}/FractileConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-  install(FILES ${CMAKE_BINARY_DIR}/FractileConfig.cmake ${CMAKE_BINARY_DIR}/FractileConfigVersion.cmake
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Fractile COMPONENT cpp)
+  install(EXPORT fractile-targets NAMESPACE fractile:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/fractile COMPONENT cpp)
+  configure_package_config_file(cmake/fractile-config.cmake.in ${CMAKE_BINARY_DIR}/fractile-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/fractile)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/fractile-config-version.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/fractile-config.cmake ${CMAKE_BINARY_DIR}/fractile-config-version.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/fractile COMPONENT cpp)
 endif()

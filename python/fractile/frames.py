@@ -7,6 +7,7 @@ stream; other types are converted, or refused naming column, type and remedy.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +27,8 @@ def read_signal(source: Any, sigvars: Sequence[str]) -> _core.Signal:
 
     Args:
         source: A pandas or polars DataFrame, a pyarrow Table, RecordBatch or reader, a DuckDB relation or anything
-            else with ``__arrow_c_stream__``, a dict of numpy arrays, Arrow IPC bytes, or a path.
+            else with ``__arrow_c_stream__``, a dict of numpy arrays, Arrow IPC bytes (bytes, bytearray, memoryview,
+            mmap, pyarrow Buffer; viewed, not copied), or a path.
         sigvars: Names of the value columns.
 
     Raises:
@@ -37,8 +39,8 @@ def read_signal(source: Any, sigvars: Sequence[str]) -> _core.Signal:
         return _from_columns(_pandas_columns(source, names), names, list(map(str, source.columns)))
     if isinstance(source, Mapping):
         return _from_columns(dict(source), names, list(map(str, source)))
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _core.signal_from_bytes(bytes(source), "arrow", names)
+    if is_bytes(source):
+        return _core.signal_from_bytes(view_bytes(source), "arrow", names)
     if isinstance(source, (str, os.PathLike)):
         return _core.signal_from_file(os.fspath(source), names)
     if hasattr(source, "collect") and type(source).__name__ == "LazyFrame":
@@ -52,6 +54,19 @@ def read_signal(source: Any, sigvars: Sequence[str]) -> _core.Signal:
         f"path, found {type(source).__module__}.{type(source).__qualname__}. Convert it to a DataFrame.",
         "COLUMN_TYPE",
     )
+
+
+def is_bytes(source: Any) -> bool:
+    """True for what holds plain bytes: they are read as Arrow IPC."""
+    return isinstance(source, (bytes, bytearray, memoryview, mmap.mmap)) or (
+        type(source).__module__.startswith("pyarrow") and hasattr(source, "to_pybytes")
+    )
+
+
+def view_bytes(source: Any) -> Any:
+    """A memoryview of the bytes as they lie in memory; a copy only where they do not lie side by side."""
+    view = memoryview(source)
+    return (view if view.contiguous else memoryview(bytes(view))).cast("B")
 
 
 def _table_of(batch: Any) -> Any:

@@ -5,12 +5,16 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <limits>
 #include <map>
 
 #include "bind.hpp"
+#include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "fractile/signal.hpp"
 #include "gate.hpp"
+#include "ingest/arrow_export.hpp"
 
 namespace nb = nanobind;
 
@@ -18,6 +22,7 @@ namespace fractile::python {
 namespace {
 
 using Int64s = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 /// Gives an array's memory to a Signal. The array may be released by any thread.
@@ -67,6 +72,43 @@ Signal make_signal(const Int64s& security_id, const std::map<std::string, std::p
   return signal;
 }
 
+/// Arrow's bitmap of the values that are there; null where all are.
+template <class T>
+const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
+  constexpr T kMissing = std::numeric_limits<T>::min();
+  static_assert(kMissingId == std::numeric_limits<std::int64_t>::min() && kMissingTime == kMissingId);
+  static_assert(kMissingDay == std::numeric_limits<Day>::min());
+  const T* values = static_cast<const T*>(data);
+  if (std::find(values, values + n_rows, kMissing) == values + n_rows) return nullptr;
+  std::vector<std::uint8_t>& bits = kept.emplace_back(static_cast<std::size_t>(n_rows / 8 + 1));
+  for (std::int64_t i = 0; i < n_rows; ++i)
+    if (values[i] != kMissing) bits[static_cast<std::size_t>(i / 8)] |= static_cast<std::uint8_t>(1 << (i % 8));
+  return bits.data();
+}
+
+/// The bytes of an Arrow IPC stream with the signal's columns.
+std::vector<std::uint8_t> write_signal(const Signal& signal) {
+  const SignalKeys& keys = signal.keys;
+  std::vector<std::vector<std::uint8_t>> kept;
+  std::vector<ExportColumn> columns;
+  columns.push_back({"security_id", "l", {bits_present<std::int64_t>(keys.security_id, keys.n_rows, kept), keys.security_id}});
+  const auto add_dates = [&](const char* name, const DateColumn& dates) {
+    if (!dates) return;
+    constexpr const char* kFormats[] = {"tdD", "tss:", "tsm:", "tsu:", "tsn:"};
+    const void* present = dates.unit == DateUnit::day ? bits_present<Day>(dates.data, keys.n_rows, kept)
+                                                      : bits_present<std::int64_t>(dates.data, keys.n_rows, kept);
+    columns.push_back({name, kFormats[static_cast<std::size_t>(dates.unit)], {present, dates.data}});
+  };
+  add_dates("date_sig", keys.date_sig);
+  add_dates("date_avail", keys.date_avail);
+  add_dates("date_ret", keys.date_ret);
+  add_dates("date_openret", keys.date_openret);
+  for (std::size_t i = 0; i < signal.names.size(); ++i) columns.push_back({signal.names[i], "g", {nullptr, signal.values[i]}});
+  ArrowArrayStream stream{};
+  export_table(std::move(columns), keys.n_rows, nullptr, &stream);
+  return formats::write_ipc_stream(&stream);
+}
+
 }  // namespace
 
 ArrowArrayStream take_stream(nb::handle object) {
@@ -104,14 +146,23 @@ void bind_signal(nb::module_& module) {
       nb::arg("path"), nb::arg("sigvars"), "A signal from a .parquet, .csv, .arrow or .feather file.");
   module.def(
       "signal_from_bytes",
-      [](const nb::bytes& data, const std::string& format, const std::vector<std::string>& sigvars) {
+      [](const Bytes& data, const std::string& format, const std::vector<std::string>& sigvars) {
         Signal signal;
-        run_released([&](const Interrupt&) { signal = read_signal_bytes(data.c_str(), data.size(), format, sigvars); });
+        run_released([&](const Interrupt&) { signal = read_signal_bytes(data.data(), data.shape(0), format, sigvars); });
         // Numbers may be views into the bytes.
         signal.owners.push_back(keep(data));
         return signal;
       },
-      nb::arg("data"), nb::arg("format"), nb::arg("sigvars"), "A signal from Arrow IPC bytes.");
+      nb::arg("data"), nb::arg("format"), nb::arg("sigvars"),
+      "A signal from Arrow IPC bytes in any buffer, which it may keep and view.");
+  module.def(
+      "signal_to_bytes",
+      [](const Signal& signal) {
+        std::vector<std::uint8_t> bytes;
+        run_released([&](const Interrupt&) { bytes = write_signal(signal); });
+        return nb::bytes(bytes.data(), bytes.size());
+      },
+      nb::arg("signal"), "The bytes of an Arrow IPC stream with the signal's columns.");
 }
 
 }  // namespace fractile::python

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import mmap
 
 import fractile
 import numpy as np
 import pandas as pd
 import pytest
+from fractile import _core
+from fractile.frames import read_signal
 from oracle.markets import add_avail, make_panel, make_signal
 
 pa = pytest.importorskip("pyarrow")
@@ -100,6 +103,39 @@ def test_every_form_is_the_same_run(service, rows, tmp_path, form):
     assert got.run_id == want.run_id
     pd.testing.assert_frame_equal(got.daily, want.daily, check_exact=True)
     pd.testing.assert_frame_equal(got.summary, want.summary, check_exact=True)
+
+
+BUFFERS = {
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "wider_items": lambda data: memoryview(data + bytes(-len(data) % 8)).cast("q"),
+    "every_other": lambda data: memoryview(bytes(b for pair in zip(data, data) for b in pair))[::2],
+    "pyarrow": pa.py_buffer,
+}
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_arrow_bytes_in_any_buffer(service, rows, kind):
+    data = ipc(pa.Table.from_pandas(rows, preserve_index=False), "stream")
+    assert service.run(BUFFERS[kind](data), mincos=2).run_id == service.run(rows, mincos=2).run_id
+
+
+def test_arrow_bytes_are_viewed_not_copied(service, rows):
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(rows[["security_id", "date_sig", "signal"]].fillna(0.0), preserve_index=False)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with mmap.mmap(-1, len(sink.getvalue())) as memory:
+        memory.write(sink.getvalue())
+        values = table["signal"].to_numpy()
+        at = memory.find(values.tobytes(), 0)
+        signal = read_signal(memory, ["signal"])
+        config = _core.parse_config('{"mincos": 2}')
+        run = _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run
+        before = run(signal, 0, config).run_id
+        memory[at : at + values.nbytes] = (-values).tobytes()
+        assert run(signal, 0, config).run_id != before
+        del signal
 
 
 def test_duckdb_relation(service, rows):

@@ -24,6 +24,7 @@ SUPPORTED = [
     "summary, daily, turnover, tc = service.run(signal_df)",
     "signal_df = pd.DataFrame({",
     "Worker function - uses shared service",
+    "See tests/test_server_parallel.py for full implementation",
     "Fast screening pass",
     "client = BacktestClient('2026-02-10-v1')",
 ]
@@ -38,6 +39,7 @@ def test_python_snippets_run_as_printed(page, demo_folder, monkeypatch, capsys):
     if not page.exists():
         pytest.skip(f"{page.name} is not here")
     monkeypatch.chdir(demo_folder)
+    monkeypatch.syspath_prepend(ROOT)
     monkeypatch.delenv("FRACTILE_SNAPSHOTS", raising=False)
     demo = pd.read_parquet("snapshots/2026-02-10-v1-signal.parquet")
     demo["date_sig"] = pd.to_datetime(demo["date_sig"])

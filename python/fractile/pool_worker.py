@@ -1,0 +1,100 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""A worker of the pool: maps the snapshot, then answers one task after the other until its socket closes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import time
+import warnings
+from typing import Any
+
+from fractile.errors import FractileError
+from fractile.pool_channel import Channel, Closed
+from fractile.service import BacktestService
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    """Serves the pool whose socket and process id are given."""
+    file, parent = int(arguments[0]), int(arguments[1])
+    end_with_parent(parent)
+    channel = Channel(socket.socket(fileno=file))
+    with contextlib.suppress(Closed):
+        serve(channel)
+
+
+def end_with_parent(parent: int) -> None:
+    """Lets the kernel kill this process when the pool dies, even in the middle of a run."""
+    # Ctrl-C is for the parent to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        raise SystemExit(0)
+
+
+def serve(channel: Channel) -> None:
+    """Opens what the first message names, says so, and runs tasks."""
+    order, _ = channel.receive()
+    try:
+        service = BacktestService.get(**order["service"])
+    except Exception as error:
+        channel.send({"failed": describe(error)})
+        return
+    channel.send({"ready": True})
+    memory = proportional_mb()
+    while True:
+        task, file = channel.receive()
+        answer = run_task(service, task, file, order["run"])
+        # Measured once a task, because it takes some milliseconds.
+        before, memory = memory, proportional_mb()
+        channel.send({**answer, "mem_delta": memory - before})
+
+
+def run_task(service: BacktestService, task: dict[str, Any], file: int | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one task; whatever goes wrong is part of it."""
+    began = time.perf_counter()
+    answer: dict[str, Any] = {"task": task["task"], "sharpe": float("nan")}
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answer["sharpe"] = run_signal(service, task["path"], file, task["size"], options)
+        answer["warnings"] = [str(warning.message) for warning in caught]
+    except Exception as error:
+        answer["error"] = describe(error)
+    answer["elapsed"] = time.perf_counter() - began
+    return answer
+
+
+def run_signal(service: BacktestService, path: str | None, file: int | None, size: int, options: dict[str, Any]) -> float:
+    """Sharpe ratio of a file's signal, or of one in shared memory, which is looked at where it lies."""
+    if path is not None:
+        return service.run(path, **options).sharpe
+    assert file is not None
+    try:
+        # The mapping ends with the last view of it, when the run is over.
+        memory = mmap.mmap(file, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ) if size else b""
+    finally:
+        os.close(file)
+    return service.run(memory, **options).sharpe
+
+
+def describe(error: Exception) -> dict[str, str]:
+    """An exception as the pool rebuilds it."""
+    if isinstance(error, FractileError):
+        return {"class": type(error).__name__, "message": str(error), "code": error.code}
+    return {"class": "FractileError", "message": f"INTERNAL: {type(error).__name__}: {error}", "code": "INTERNAL"}
+
+
+def proportional_mb() -> float:
+    """This process's share of memory (Pss: shared pages divided by their users), in MB; NaN where the kernel hides it."""
+    try:
+        with open("/proc/self/smaps_rollup", encoding="ascii") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+    except (OSError, StopIteration):
+        return float("nan")
