@@ -200,7 +200,9 @@ def analyse(cfg, panel, r, names, s, asof, returns, ic_rows, bin_rows, coverage_
         a = pd.Series([s[k] for k in known])
         b = pd.Series([returns[k] for k in known], dtype=float)
         if len(known) >= 10 and a.min() < a.max() and b.min() < b.max():
-            x, y = (2 * ranked.rank().to_numpy() - len(known) - 1 for ranked in (a, b))  # whole numbers: a rank correlation of 0 is 0
+            x, y = (
+                2 * ranked.rank().to_numpy() - len(known) - 1 for ranked in (a, b)
+            )  # whole numbers: a rank correlation of 0 is 0
             ic_rows.append((date, (x @ y) / np.sqrt((x @ x) * (y @ y)), len(known)))
     if "fractile" in cfg["analysis"]:
         ranks = pd.Series(s).rank().to_numpy()

@@ -1,0 +1,437 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Bodies that lie, break or explode: each gets its 4xx, no run is made of them, and the server goes on."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import struct
+import time
+import urllib.parse
+import zlib
+
+import pyarrow as pa
+import pytest
+from raw_http import exchange, request
+from server_market import (
+    FILE,
+    STREAM,
+    assert_refusal,
+    json_body,
+    make_root,
+    make_rows,
+    to_columns,
+    to_ipc,
+    to_records,
+    to_table,
+    unharmed,
+)  # fmt: skip
+from server_process import serving
+
+ROWS = make_rows()
+RECORDS = to_records(ROWS)
+GOOD = json_body(RECORDS, mincos=2)
+CSV = ROWS.to_csv(index=False).encode()
+CONFIG = "/run?config=" + urllib.parse.quote(json.dumps({"mincos": 2}))
+LIMIT_MB = 64
+BAD = (400, 422)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("abuse_bodies")
+    signals = make_signal_folder(folder)
+    configuration = {"server": {"workers": 2, "max_body_mb": LIMIT_MB, "signal_dir": str(signals)}}
+    with serving(folder / "server", make_root(folder / "snapshots"), configuration) as running:
+        for body, kind in ((GOOD, "application/json"), (CSV, "text/csv"), (to_ipc(to_table(ROWS)), STREAM)):
+            assert exchange(running.port, request(target=CONFIG, body=body, content_type=kind)).status in (200, 400, 422)
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _unharmed(server):
+    with unharmed(server):
+        yield
+
+
+def make_signal_folder(folder):
+    signals = folder / "signals"
+    (signals / "sub").mkdir(parents=True)
+    for name in ("good.csv", "sub/good.csv"):
+        (signals / name).write_bytes(CSV)
+    (folder / "secret.csv").write_bytes(CSV)
+    (folder / "signals_more").mkdir()
+    (folder / "signals_more" / "secret.csv").write_bytes(CSV)
+    (signals / "link.csv").symlink_to(folder / "secret.csv")
+    (signals / "outside").symlink_to(folder)
+    (signals / "loop.csv").symlink_to("loop.csv")
+    (signals / "null.csv").symlink_to("/dev/zero")
+    os.mkfifo(signals / "fifo.csv")
+    (signals / "empty.csv").write_bytes(b"")
+    (signals / "folder.csv").mkdir()
+    (signals / "text.txt").write_bytes(CSV)
+    return signals
+
+
+def refused(
+    server, body: bytes, allowed=BAD, target: str = "/run", kind: str = "application/json", seconds=20, **headers
+) -> None:
+    began = time.monotonic()
+    answer = exchange(server.port, request(target=target, body=body, content_type=kind, headers=headers), timeout=60)
+    assert_refusal(answer, allowed, str(server.folder.parent))
+    assert time.monotonic() - began < seconds
+
+
+def record(**values: str) -> bytes:
+    """One record whose values are raw JSON."""
+    fields = {"security_id": "1", "date_sig": '"2020-01-06"', "signal": "0.5"} | values
+    return b'{"signal": [{' + ", ".join(f'"{k}": {v}' for k, v in fields.items()).encode() + b"}]}"
+
+
+NO_JSON = {
+    "nothing": b"",
+    "space": b"  \n ",
+    "half": GOOD[: len(GOOD) // 2],
+    "rest": GOOD + b"}",
+    "two": GOOD + GOOD,
+    "comment": b"/* x */" + GOOD,
+    "byte order mark only": b"\xef\xbb\xbf",
+    "UTF-16": GOOD.decode().encode("utf-16"),
+    "single quotes": GOOD.replace(b'"', b"'"),
+    "trailing comma": GOOD[:-1] + b",}",
+    "binary": bytes(range(256)) * 100,
+    "wrong UTF-8 in a value": record(date_sig='"2020-01-06').replace(b"-06", b'-06\xff"'),
+    "wrong UTF-8 in a key": GOOD.replace(b'"config"', b'"conf\xc3\x28"'),
+    "overlong UTF-8": GOOD.replace(b'"mincos"', b'"minc\xc0\xafs"'),
+    "lone surrogate": GOOD.replace(b'"mincos"', b'"\\ud800"'),
+    "control character in a text": GOOD.replace(b'"mincos"', b'"min\ncos"'),
+    "NaN": record(signal="NaN"),
+    "Infinity": record(signal="Infinity"),
+    "-Infinity": record(signal="-Infinity"),
+    "hex": record(signal="0x10"),
+    "leading zero": record(signal="01"),
+    "plus": record(signal="+1"),
+    "point only": record(signal="."),
+    "1e": record(signal="1e"),
+}
+
+
+@pytest.mark.parametrize("name", NO_JSON)
+def test_what_is_no_json(server, name):
+    refused(server, NO_JSON[name], (422,) if name == "lone surrogate" else (400,) if name != "nothing" else BAD)
+
+
+WRONG = {
+    "null": b"null",
+    "list": b"[]",
+    "number": b"1",
+    "text": b'"signal"',
+    "no signal": b'{"config": {}}',
+    "empty object": b"{}",
+    "unknown key": b'{"signal": [], "confg": {}}',
+    "signal is null": b'{"signal": null}',
+    "signal is a number": b'{"signal": 1}',
+    "signal is a text": b'{"signal": "x.csv"}',
+    "no rows": b'{"signal": []}',
+    "no columns": b'{"signal": {}}',
+    "rows of nothing": b'{"signal": [{}]}',
+    "rows are lists": b'{"signal": [[1, "2020-01-02", 0.5]]}',
+    "rows are null": b'{"signal": [null]}',
+    "rows of two kinds": b'{"signal": [{"security_id": 1, "date_sig": "2020-01-06", "signal": 1}, 3]}',
+    "columns are no lists": b'{"signal": {"security_id": 1, "date_sig": "2020-01-06", "signal": 0.5}}',
+    "columns of two lengths": b'{"signal": {"security_id": [1, 2], "date_sig": ["2020-01-06"], "signal": [0.5]}}',
+    "a missing column": b'{"signal": {"security_id": [1], "signal": [0.5]}}',
+    "config is null": b'{"signal": [], "config": null}',
+    "config is a list": GOOD.replace(b'{"mincos": 2}', b"[]"),
+    "config is a text": GOOD.replace(b'{"mincos": 2}', b'"mincos"'),
+    "unknown option": GOOD.replace(b'"mincos"', b'"mincoss"'),
+    "option of another type": GOOD.replace(b'{"mincos": 2}', b'{"mincos": "two"}'),
+    "option is null": GOOD.replace(b'{"mincos": 2}', b'{"weight": null}'),
+    "option is a list": GOOD.replace(b'{"mincos": 2}', b'{"lag": [1]}'),
+    "option out of range": GOOD.replace(b'{"mincos": 2}', b'{"lag": -1}'),
+    "option is huge": GOOD.replace(b'{"mincos": 2}', b'{"lag": 1e300}'),
+    "option of 1e999": GOOD.replace(b'{"mincos": 2}', b'{"gmv_musd": 1e999}'),
+    "huge lag": GOOD.replace(b'{"mincos": 2}', b'{"lag": 9223372036854775807}'),
+    "huge hold": GOOD.replace(b'{"mincos": 2}', b'{"hold_days": 2147483647}'),
+    "huge bins": GOOD.replace(b'{"mincos": 2}', b'{"n_fractile": 2000000000, "analysis": ["fractile"]}'),
+    "unknown group": GOOD.replace(b'{"mincos": 2}', b'{"byvar_list": ["moon"]}'),
+    "groups of numbers": GOOD.replace(b'{"mincos": 2}', b'{"byvar_list": [1]}'),
+    "threads": GOOD.replace(b'{"mincos": 2}', b'{"threads": -5}'),
+    "huge threads": GOOD.replace(b'{"mincos": 2}', b'{"threads": 1000000000}'),
+    "1e999": record(signal="1e999"),
+    "-1e999": record(signal="-1e999"),
+    "a number of 100,000 digits": record(signal="9" * 100_000),
+    "id of 2^64": record(security_id="18446744073709551616"),
+    "id of 2^63": record(security_id="9223372036854775808"),
+    "id of 1e30": record(security_id="1e30"),
+    "id of 1.5": record(security_id="1.5"),
+    "id is a text": record(security_id='"AAPL"'),
+    "id is true": record(security_id="true"),
+    "id is an object": record(security_id="{}"),
+    "signal is true": record(signal="true"),
+    "signal is text": record(signal='"high"'),
+    "signal is a list": record(signal="[0.5]"),
+    "date is a number": record(date_sig="20200106"),
+    "date is a word": record(date_sig='"soon"'),
+    "date with no such day": record(date_sig='"2020-02-30"'),
+    "date of year 10^9": record(date_sig='"1000000000-01-01"'),
+    "date with NUL": record(date_sig='"2020-01-06\\u0000"'),
+    "signal twice": b'{"signal": [], ' + GOOD[1:],
+    "config twice": GOOD[:-1] + b', "config": {"mincos": 1}}',
+    "option twice": GOOD.replace(b'"mincos": 2', b'"mincos": 2, "mincos": 1'),
+    "column twice": b'{"signal": {"security_id": [1], "date_sig": ["2020-01-06"], "signal": [1], "signal": [2]}}',
+    "signal and signal_path": GOOD[:-1] + b', "signal_path": "good.csv"}',
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_json_of_another_shape(server, name):
+    refused(server, WRONG[name], (400, 413, 422) if name in ("1e999", "-1e999") else BAD)
+
+
+DEEP = 10_000
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+@pytest.mark.parametrize("before", [b"", b'{"signal": ', b'{"config": {"universe": ', b'{"config": '])
+def test_nesting(server, opening, before):
+    refused(server, before + opening * DEEP)
+    refused(server, before + opening * (8 << 20))
+    closing = {b"[": b"]", b'{"a":': b"1}"}[opening]
+    inner = opening * DEEP + (b"" if opening == b"[" else b"") + closing[:1] + closing[1:] + closing[-1:] * (DEEP - 1)
+    refused(server, before + inner + b"}" * (before.count(b"{")))
+
+
+def test_nesting_in_the_query(server):
+    refused(server, CSV, (400, 414, 422, 431), "/run?config=" + "%5B" * 1500 + "%5D" * 1500, "text/csv")
+
+
+def test_many_columns(server):
+    """Other columns are ignored; a great many may be refused, within seconds."""
+    names = [f"c{k}" for k in range(20_000)]
+    columns = to_columns(ROWS.head(3)) | {name: [1.0, 2.0, 3.0] for name in names}
+    refused(server, json_body(columns), (200, 400, 413, 422))
+    table = pa.table(columns | {"date_sig": ROWS["date_sig"].head(3).to_numpy()})
+    refused(server, to_ipc(table), (200, 400, 413, 422), kind=STREAM)
+    refused(server, to_ipc(table, "file"), (200, 400, 413, 422), kind=FILE)
+    sink = io.BytesIO()
+    table.to_pandas().to_csv(sink, index=False)
+    refused(server, sink.getvalue(), (200, 400, 413, 422), kind="text/csv")
+
+
+def test_many_keys(server):
+    refused(server, b'{"signal": [{' + b",".join(b'"k%d":1' % k for k in range(500_000)) + b"}]}")
+    refused(server, b'{"signal": [], "config": {' + b",".join(b'"k%d":1' % k for k in range(100_000)) + b"}}")
+
+
+CSVS = {
+    "nothing": b"",
+    "header only": b"security_id,date_sig,signal\n",
+    "no columns we know": b"a,b\n1,2\n",
+    "ragged": b"security_id,date_sig,signal\n1,2020-01-06\n",
+    "too many cells": b"security_id,date_sig,signal\n1,2020-01-06,0.5,7\n",
+    "open quote": b'security_id,date_sig,signal\n1,2020-01-06,"0.5\n' + b"x" * 100_000,
+    "wrong UTF-8": b"security_id,date_sig,signal\n1,2020-01-06,\xff\xfe\n",
+    "wrong UTF-8 in the header": b"security_id,date_sig,sig\xffnal\n1,2020-01-06,1\n",
+    "NUL": b"security_id,date_sig,signal\n1,2020-01-06,\x00\n",
+    "text for a number": b"security_id,date_sig,signal\n1,2020-01-06,high\n",
+    "infinite": b"security_id,date_sig,signal\n1,2020-01-06,inf\n",
+    "UTF-16": CSV.decode().encode("utf-16"),
+    "same column twice": b"security_id,date_sig,signal,signal\n1,2020-01-06,1,2\n",
+    "JSON": GOOD,
+    "one line of 8 MB": b"security_id,date_sig,signal" + b"x" * (8 << 20),
+    "8 M commas": b"," * (8 << 20),
+    "8 M empty lines": b"\n" * (8 << 20),
+}
+
+
+@pytest.mark.parametrize("name", CSVS)
+def test_bad_csv(server, name):
+    refused(server, CSVS[name], target=CONFIG, kind="text/csv")
+
+
+STREAM_BODY = to_ipc(to_table(ROWS), chunk=997)
+FILE_BODY = to_ipc(to_table(ROWS), "file", chunk=997)
+PACKED_BODY = to_ipc(to_table(ROWS), "stream", "lz4", chunk=997)
+ARROW = {"stream": (STREAM_BODY, STREAM), "file": (FILE_BODY, FILE), "lz4": (PACKED_BODY, STREAM)}
+
+
+@pytest.mark.parametrize("form", ARROW)
+def test_flipped_bits(server, form):
+    """Any bit of an Arrow body may be wrong: a refusal, or a run of what it then says; never an end of the server."""
+    body, kind = ARROW[form]
+    chooser = random.Random(f"flip {form}")
+    for k in range(200):
+        broken = bytearray(body)
+        # Half of them in the first messages, where the lengths are.
+        for _ in range(chooser.choice([1, 1, 1, 8])):
+            place = chooser.randrange(1500 if k % 2 else len(body))
+            if form == "file" and k % 4 == 0:
+                place = len(body) - 1 - chooser.randrange(1200)
+            broken[place] ^= 1 << chooser.randrange(8)
+        answer = exchange(server.port, request(target=CONFIG, body=bytes(broken), content_type=kind), timeout=30)
+        assert_refusal(answer, (200, 400, 413, 422))
+
+
+@pytest.mark.parametrize("form", ARROW)
+def test_truncated_arrow(server, form):
+    body, kind = ARROW[form]
+    chooser = random.Random(f"cut {form}")
+    for size in [0, 1, 3, 4, 7, 8, 15, 16, 100, *(chooser.randrange(len(body)) for _ in range(40)), len(body) - 1, len(body) - 9]:
+        answer = exchange(server.port, request(target=CONFIG, body=body[:size], content_type=kind), timeout=30)
+        # A stream may end at a message: then it is a shorter one.
+        assert_refusal(answer, (200, 400, 422) if size > 1000 and kind == STREAM else BAD)
+
+
+LIES = [-1, 0, 1, 2**31 - 1, 2**31, -(2**31), 2**40, 2**62, 2**63 - 1, -(2**63)]
+
+
+def places_of(body: bytes, value: int, width: str) -> list[int]:
+    wanted, out = struct.pack(width, value), []
+    at = body.find(wanted)
+    while at >= 0 and len(out) < 12:
+        out.append(at)
+        at = body.find(wanted, at + 1)
+    return out
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_arrow_with_lying_lengths(server, lie):
+    """Counts of rows and bytes in the messages of a stream and a file, one at a time."""
+    for body, kind in ARROW.values():
+        for honest in (997, 997 * 8, 997 * 8 + 56 & ~63, len(ROWS) % 997, len(ROWS) % 997 * 8):
+            for at in places_of(body, honest, "<q"):
+                broken = body[:at] + struct.pack("<q", lie) + body[at + 8 :]
+                answer = exchange(server.port, request(target=CONFIG, body=broken, content_type=kind), timeout=30)
+                assert_refusal(answer, (200, 400, 413, 422))
+        if -(2**31) <= lie < 2**31:
+            broken = body.replace(b"\xff\xff\xff\xff", b"\xff\xff\xff\xff" + struct.pack("<i", lie), 1)
+            refused(server, broken, (200, 400, 413, 422), CONFIG, kind)
+            refused(server, struct.pack("<i", -1) + struct.pack("<i", lie) + body[8:], (200, 400, 413, 422), CONFIG, kind)
+
+
+def test_arrow_that_says_another_kind(server):
+    refused(server, STREAM_BODY, BAD, CONFIG, FILE)
+    refused(server, FILE_BODY, (200, *BAD), CONFIG, STREAM)
+    refused(server, GOOD, BAD, CONFIG, STREAM)
+    refused(server, b"ARROW1\0\0" * 4, BAD, CONFIG, FILE)
+    refused(server, b"ARROW1\0\0" + struct.pack("<i", 2**31 - 1) + b"ARROW1", BAD, CONFIG, FILE)
+    refused(server, to_ipc(to_table(ROWS).select([])), BAD, CONFIG, STREAM)
+    refused(server, to_ipc(to_table(ROWS.head(0))), BAD, CONFIG, STREAM)
+    refused(server, to_ipc(pa.table({"security_id": [[1]], "date_sig": [{"a": 1}], "signal": [b"x"]})), BAD, CONFIG, STREAM)
+
+
+def deflated(size: int) -> bytes:
+    """`size` MB of spaces, in gzip."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b" " * (1 << 20)) for _ in range(size)) + packer.flush()
+
+
+def zstandard(size: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        for _ in range(size):
+            stream.write(b" " * (1 << 20))
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_bombs(server, coding):
+    """1 GB out of a few KB: the limit counts what comes out, and stops there."""
+    bomb = {"gzip": deflated, "zstd": zstandard}[coding](1024)
+    assert len(bomb) < 2 << 20
+    for kind, target in (("application/json", "/run"), ("text/csv", CONFIG), (STREAM, CONFIG)):
+        with unharmed(server, peak_mb=3 * LIMIT_MB):
+            refused(server, bomb, (413,), target, kind, **{"Content-Encoding": coding})
+
+
+def test_zstd_frames_that_ask_for_much_memory(server):
+    """A frame that declares a window of 2 GB, or a content of 2^60 bytes."""
+    magic = bytes.fromhex("28b52ffd")
+    for head in (
+        bytes([0x00, 0xA8]),
+        bytes([0xC0, 0xA8]) + struct.pack("<Q", 1 << 60),
+        bytes([0xE0]) + struct.pack("<Q", 1 << 60),
+    ):
+        with unharmed(server, peak_mb=3 * LIMIT_MB):
+            refused(server, magic + head + bytes([0x01, 0x00, 0x00]), (400, 413, 422), **{"Content-Encoding": "zstd"})
+
+
+def test_bomb_within_arrow(server):
+    """Buffers of an Arrow message that are compressed bombs themselves."""
+    table = pa.table({name: pa.array([0] * 30_000_000, pa.int64()) for name in ("security_id", "signal")})
+    table = table.append_column("date_sig", pa.array([0] * 30_000_000, pa.date32()))
+    with unharmed(server, slack_mb=400):
+        refused(server, to_ipc(table, "stream", "zstd", chunk=30_000_000), (413, 422), CONFIG, STREAM, seconds=60)
+
+
+CODINGS = {
+    "truncated gzip": (gzip.compress(GOOD)[:-20], "gzip"),
+    "gzip without its end": (gzip.compress(GOOD)[:-8], "gzip"),
+    "gzip with a wrong sum": (gzip.compress(GOOD)[:-8] + b"\0" * 8, "gzip"),
+    "rubbish after gzip": (gzip.compress(GOOD) + b"rubbish", "gzip"),
+    "only a head of gzip": (gzip.compress(GOOD)[:10], "gzip"),
+    "truncated zstd": (pa.compress(GOOD, "zstd", asbytes=True)[:-5], "zstd"),
+    "rubbish after zstd": (pa.compress(GOOD, "zstd", asbytes=True) + b"rubbish", "zstd"),
+    "plain said to be gzip": (GOOD, "gzip"),
+    "plain said to be zstd": (GOOD, "zstd"),
+    "gzip said to be zstd": (gzip.compress(GOOD), "zstd"),
+    "gzip not said": (gzip.compress(GOOD), "identity"),
+    "nothing": (b"", "gzip"),
+}
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_broken_encodings(server, name):
+    body, coding = CODINGS[name]
+    refused(server, body, **{"Content-Encoding": coding})
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "compress", "gzip, gzip, gzip", "gzipp", "*", "\xff"])
+def test_unknown_encodings(server, coding):
+    refused(server, gzip.compress(GOOD), (400, 415), **{"Content-Encoding": coding})
+
+
+PATHS = [
+    "../secret.csv", "sub/../../secret.csv", "..", ".", "", "/", "/etc/passwd", "//etc/passwd", "../signals_more/secret.csv",
+    "link.csv", "outside/secret.csv", "loop.csv", "null.csv", "fifo.csv", "folder.csv", "sub", "sub/", "empty.csv", "missing.csv",
+    "good.csv\0", "good.csv\0.csv", "../signals/../secret.csv", "a" * 5000, "a/" * 3000, "/dev/zero", "/dev/stdin",
+    "/proc/self/environ", "/proc/self/fd/0", "~/secret.csv", "file:///etc/passwd", "%2e%2e/secret.csv", "..\\secret.csv",
+    "good.csv/", "good.csv/..", "./../secret.csv", "text.txt", "http://127.0.0.1/", "*.csv", "\ud83d\ude00.csv", "$HOME/x.csv",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_way_out_of_the_signal_folder(server, path):
+    with unharmed(server, peak_mb=50):
+        refused(server, json.dumps({"signal_path": path, "config": {"mincos": 2}}).encode(), (400, 403, 404, 422), seconds=5)
+
+
+@pytest.mark.parametrize("path", [1, None, ["good.csv"], {"a": "good.csv"}, True])
+def test_a_path_that_is_no_text(server, path):
+    refused(server, json.dumps({"signal_path": path}).encode())
+
+
+def test_paths_that_are_there(server):
+    want = exchange(server.port, request(body=GOOD)).json()["run_id"]
+    for path in ("good.csv", "sub/good.csv", "./good.csv", "sub/../good.csv"):
+        body = json.dumps({"signal_path": path, "config": {"mincos": 2}}).encode()
+        answer = exchange(server.port, request(body=body))
+        if path in ("good.csv", "sub/good.csv"):
+            assert answer.status == 200, answer.body[:500]
+        else:
+            assert answer.status in (200, *BAD)
+        if answer.status == 200:
+            assert answer.json()["run_id"] == want
+
+
+def test_suites_of_rubbish(server):
+    for more in (
+        '"lags": 1', '"lags": []', '"lags": ["a"]', '"lags": [0.5]', '"lags": [-1]', '"lags": [1e99]', '"lags": null',
+        '"resid_modes": "off"', '"resid_modes": ["sometimes"]', '"resid_modes": [1]', '"resid_modes": []', '"lagz": [0]',
+    ):  # fmt: skip
+        refused(server, GOOD[:-1] + b", " + more.encode() + b"}", target="/suite")
+    refused(server, GOOD[:-1] + b', "lags": [' + b",".join([b"0"] * 1_000_000) + b"]}", (400, 413, 422), target="/suite")
