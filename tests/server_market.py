@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ import fractile
 import pandas as pd
 import pyarrow as pa
 from oracle.markets import make_panel, make_signal
-from raw_http import Answer
+from raw_http import Answer, exchange, request
 from server_process import ServerProcess, eventually
 
 SNAPSHOT = "small"
@@ -87,6 +88,22 @@ def assert_refusal(answer: Answer | None, allowed: tuple[int, ...], *secrets: st
     for word in (*secrets, "terminate called", "what():", ".cpp", "std::", "0x7f", "nlohmann", "parse_error"):
         assert word not in text, f"expected no {word!r} in a refusal, found {shown!r}"
     assert len(answer.body) < 20_000, "expected a short refusal"
+
+
+def refused(
+    server: ServerProcess,
+    body: bytes,
+    allowed: tuple[int, ...] = (400, 422),
+    target: str = "/run",
+    kind: str = "application/json",
+    seconds: float = 20,
+    **headers: str,
+) -> None:
+    """A POST of `body` is refused with a status of `allowed` within `seconds`."""
+    began = time.monotonic()
+    answer = exchange(server.port, request(target=target, body=body, content_type=kind, headers=headers), timeout=60)
+    assert_refusal(answer, allowed, str(server.folder.parent))
+    assert time.monotonic() - began < seconds
 
 
 @contextlib.contextmanager
