@@ -120,6 +120,10 @@ class ServerProcess:
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
+    def maps(self) -> str:
+        """The files it has mapped, as the system lists them."""
+        return pathlib.Path(f"/proc/{self.pid}/maps").read_text()
+
     def cpu_seconds(self) -> float:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
