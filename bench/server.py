@@ -212,6 +212,7 @@ def main() -> None:
     subprocess.run([find_executable(), "demo", "--root", root], check=True, stdout=subprocess.DEVNULL)
 
     signal = pd.read_parquet(root / f"{SNAPSHOT}-signal.parquet")
+    signal["date_sig"] = pd.to_datetime(signal["date_sig"]).astype("datetime64[ns]")
     body = to_stream(signal)
     service = BacktestService.get(SNAPSHOT, root=root)
     run_ids = {gmv: service.run(signal, gmv_musd=gmv).run_id for gmv in GMVS}
