@@ -3,10 +3,10 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench wheel package sanitize clean
+.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz-http wheel package sanitize clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 setup: ## Install Debian packages (root or sudo) and the Python environment .venv
 	@tools/setup.sh
@@ -49,6 +49,12 @@ wheel: setup ## Make the Python wheel in dist/
 
 package: build ## Install wheel and C++ library into clean places and use them from there
 	@tests/package.sh
+
+bench-server: build ## Load on the HTTP server, answers checked
+	@$(PYTHON) bench/server.py
+
+fuzz-http: build ## Generated requests against the HTTP server and its schema
+	@tools/schemathesis.sh
 
 sanitize: setup ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset asan >/dev/null && cmake --build build/asan && ctest --test-dir build/asan --output-on-failure
