@@ -17,6 +17,7 @@ struct SchemaNode {
 };
 struct ExportedSchema {
   std::deque<SchemaNode> nodes;
+  std::string metadata;
   std::shared_ptr<void> owner;
 };
 struct ArrayNode {
@@ -157,8 +158,21 @@ class ColumnsProducer : public Producer {
 
 class TableProducer : public Producer {
  public:
-  TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner)
-      : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {}
+  TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, const ExportMetadata& metadata)
+      : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {
+    if (metadata.empty()) return;
+    // As the C data interface packs them: numbers of 32 bits, each text behind its length.
+    const auto append_number = [this](std::size_t number) {
+      const auto narrow = static_cast<std::int32_t>(number);
+      metadata_.append(reinterpret_cast<const char*>(&narrow), sizeof narrow);
+    };
+    append_number(metadata.size());
+    for (const auto& [name, value] : metadata)
+      for (const std::string* text : {&name, &value}) {
+        append_number(text->size());
+        metadata_ += *text;
+      }
+  }
   void make_schema(ArrowSchema* out) override {
     auto exported = std::make_shared<ExportedSchema>();
     exported->owner = owner_;
@@ -170,7 +184,9 @@ class TableProducer : public Producer {
       plain.flags = ARROW_FLAG_NULLABLE;
       children.push_back(copy_schema(plain, exported));
     }
+    exported->metadata = metadata_;
     finish_schema(exported, std::move(children), out);
+    if (!metadata_.empty()) out->metadata = exported->metadata.data();
   }
   bool make_next(ArrowArray* out) override {
     if (is_done_) return false;
@@ -194,6 +210,7 @@ class TableProducer : public Producer {
   std::vector<ExportColumn> columns_;
   std::int64_t n_rows_;
   std::shared_ptr<void> owner_;
+  std::string metadata_;
   bool is_done_ = false;
 };
 
@@ -225,8 +242,9 @@ void export_stream(std::unique_ptr<Producer> producer, ArrowArrayStream* out) {
 
 }  // namespace
 
-void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out) {
-  export_stream(std::make_unique<TableProducer>(std::move(columns), n_rows, std::move(owner)), out);
+void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out,
+                  const ExportMetadata& metadata) {
+  export_stream(std::make_unique<TableProducer>(std::move(columns), n_rows, std::move(owner), metadata), out);
 }
 
 void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns, ArrowArrayStream* out) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ingest/arrow_abi.h"
@@ -20,8 +21,12 @@ struct ExportColumn {
   std::vector<const void*> buffers;
 };
 
+/// Texts that go with a schema.
+using ExportMetadata = std::vector<std::pair<std::string, std::string>>;
+
 /// One batch of n_rows; `owner` lives until consumer has released stream and batch.
-void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out);
+void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out,
+                  const ExportMetadata& metadata = {});
 
 /// Some columns of batches, chunk by chunk, without a copy.
 void export_columns(const std::shared_ptr<ArrowBatches>& batches, const std::vector<int>& columns, ArrowArrayStream* out);

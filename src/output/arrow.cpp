@@ -13,7 +13,8 @@ struct PackedTexts {
 
 }  // namespace
 
-void table_to_arrow(const Table& table, ArrowArrayStream* out) {
+void table_to_arrow(const Table& table, ArrowArrayStream* out,
+                    const std::vector<std::pair<std::string, std::string>>& metadata) {
   auto packed = std::make_shared<std::vector<std::unique_ptr<PackedTexts>>>();
   std::vector<ExportColumn> columns;
   for (const Column& column : table.columns) {
@@ -40,7 +41,7 @@ void table_to_arrow(const Table& table, ArrowArrayStream* out) {
     }
     columns.push_back(std::move(exported));
   }
-  export_table(std::move(columns), static_cast<std::int64_t>(table.n_rows()), packed, out);
+  export_table(std::move(columns), static_cast<std::int64_t>(table.n_rows()), packed, out, metadata);
 }
 
 }  // namespace fractile

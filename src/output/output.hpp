@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fractile/result.hpp"
 #include "ingest/arrow_abi.h"
@@ -15,8 +17,10 @@ enum class Orient : std::uint8_t { records, split };
 std::string table_to_json(const Table& table, Orient orient = Orient::records);
 /// The keys of POST /run in docs (summary, daily, turnover, tc, those asked for, sharpe, ...).
 std::string result_to_json(const Result& result, Orient orient = Orient::records);
-/// One batch; dates are date32, NaN stays NaN. The table must live until the stream is released.
-void table_to_arrow(const Table& table, ArrowArrayStream* out);
+/// One batch; dates are date32, NaN stays NaN. The table must live until the stream is released. `metadata`:
+/// texts that go with the schema.
+void table_to_arrow(const Table& table, ArrowArrayStream* out,
+                    const std::vector<std::pair<std::string, std::string>>& metadata = {});
 /// Right-aligned text for a terminal; at most `max_rows` rows, reals with 6 significant digits.
 std::string table_to_text(const Table& table, std::size_t max_rows = 60);
 

@@ -31,6 +31,8 @@ constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 constexpr seconds kWriteTime{60};
 constexpr seconds kLingerTime{2};
+constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // of what is read and not yet parsed
 constexpr std::uint32_t kMaxHeader = 16 << 10;
 constexpr std::int64_t kMaxConnections = 1024;
 constexpr int kNetworkThreads = 2;
@@ -173,6 +175,9 @@ class Session : public std::enable_shared_from_this<Session> {
     const std::size_t limit = hub_.options().max_body_bytes;
     const auto length = parser_->content_length();
     try {
+      // Two hosts, or none, and it is not clear whom the request is for.
+      if (head.version() >= 11 && head.count(http::field::host) != 1)
+        throw Error(ErrorCode::BAD_REQUEST, fmt::format("expected one Host header, found {}. Send one.", head.count(http::field::host)));
       parse_target(std::string_view(head.target()), request_);
       if (auto refused = hub_.router().refuse(request_)) return send_refusal(std::move(*refused));
       decoder_ = make_decoder(text(http::field::content_encoding));
@@ -348,8 +353,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Reads what the client still sends, for a while: closing on it at once could take the answer from it.
   void linger() {
     step_.resize(kBodyStep);
-    stream_.async_read_some(net::buffer(step_), [self = shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error) self->linger();
+    stream_.async_read_some(net::buffer(step_), [self = shared_from_this()](beast::error_code error, std::size_t n) {
+      self->lingered_ += n;
+      if (!error && self->lingered_ < kLingerBytes) self->linger();
     });
   }
 
@@ -365,10 +371,10 @@ class Session : public std::enable_shared_from_this<Session> {
               {{"request_id", request_.id},
                {"method", request_.method.substr(0, 20)},
                {"path", request_.path.substr(0, 200)},
-               {"status", std::to_string(answer.status)},
-               {"body_bytes", std::to_string(bytes_in_)},
-               {"answer_bytes", std::to_string(answer.body.size())},
-               {"seconds", fmt::format("{:.6f}", seconds_since_start())},
+               {"status", answer.status},
+               {"body_bytes", bytes_in_},
+               {"answer_bytes", answer.body.size()},
+               {"seconds", seconds_since_start()},
                {"run_id", answer.run_id}});
     bytes_in_ = 0;
   }
@@ -376,12 +382,12 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::tcp_stream stream_;
   Hub& hub_;
   BodyShare share_;
-  beast::flat_buffer buffer_;
+  beast::flat_buffer buffer_{kMaxBuffer};
   std::optional<http::request_parser<http::buffer_body>> parser_;
   std::unique_ptr<ContentDecoder> decoder_;
   Request request_;
   std::vector<char> step_;
-  std::size_t room_ = 0, received_ = 0, bytes_in_ = 0;
+  std::size_t room_ = 0, received_ = 0, bytes_in_ = 0, lingered_ = 0;
   bool is_direct_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
   std::shared_ptr<const Answer> answer_;
   std::string head_;
@@ -507,7 +513,7 @@ class Life {
       try {
         snapshots.load();
         const auto loaded = snapshots.get();
-        log_event("info", event, {{"snapshot", loaded->id}, {"seconds", fmt::format("{:.6f}", loaded->load_seconds)}});
+        log_event("info", event, {{"snapshot", loaded->id}, {"seconds", loaded->load_seconds}});
       } catch (const std::exception& error) {
         log_event("error", "snapshot not loaded", {{"message", error.what()}});
         if (!snapshots.get()) {
@@ -556,7 +562,7 @@ void serve(const ServerOptions& options) {
     Hub hub(options, router);
     Listener listener(context, options, hub);
     Life life(context, listener, hub);
-    log_event("info", "listening", {{"host", options.host}, {"port", std::to_string(listener.port())}});
+    log_event("info", "listening", {{"host", options.host}, {"port", listener.port()}});
     listener.accept();
     life.start();
     std::vector<std::thread> threads;

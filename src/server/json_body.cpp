@@ -78,9 +78,10 @@ std::int64_t read_id(od::value value, std::size_t row) {
 
 double read_number(od::value value, std::string_view column, std::size_t row) {
   if (value.type() == od::json_type::null) return std::numeric_limits<double>::quiet_NaN();
+  if (value.type() != od::json_type::number) refuse_type(column, "numbers or null", row);
   double number = 0.0;
-  if (value.type() != od::json_type::number || value.get_double().get(number) != simdjson::SUCCESS)
-    refuse_type(column, "numbers within the reach of float64, or null,", row);
+  if (value.get_double().get(number) != simdjson::SUCCESS)
+    refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " + std::to_string(row));
   return number;
 }
 

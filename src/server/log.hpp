@@ -1,15 +1,23 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace fractile::server {
 
-/// One JSON object a line on stderr: time, level, event, then the fields (as text). Lines of threads never mix.
-void log_event(std::string_view level, std::string_view event,
-               std::initializer_list<std::pair<std::string_view, std::string>> fields = {});
+/// A name and its value as JSON: text in quotes, numbers as they are.
+struct LogField {
+  LogField(std::string_view field, std::string_view text);
+  LogField(std::string_view field, std::integral auto number) : name(field), json(std::to_string(number)) {}
+  LogField(std::string_view field, double number);
+  std::string_view name;
+  std::string json;
+};
+
+/// One JSON object a line on stderr: time, level, event, then the fields. Lines of threads never mix.
+void log_event(std::string_view level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 }  // namespace fractile::server

@@ -149,7 +149,7 @@ Json post(bool is_suite, bool asks_token) {
   if (asks_token) statuses.insert(401);
   Json answers = error_answers(statuses);
   Json good = json_answer(is_suite ? "Suite" : "Result", "Tables as lists of records, or by column with orient=split.");
-  good["content"][std::string(kFramedTables)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
+  good["content"][std::string(kArrowStream)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
   answers["200"] = good;
   return {{"summary", is_suite ? "Backtest one signal over lags and residual modes" : "Backtest one signal"},
           {"operationId", is_suite ? "suite" : "run"},

@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "server/run_queue.hpp"
 
+#include <malloc.h>
+
 #include <utility>
 
 namespace fractile::server {
@@ -66,6 +68,17 @@ void RunQueue::work() {
   }
 }
 
+/// Gives what the allocator kept of past requests back to the system, now and then.
+void RunQueue::trim_memory() {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (now - last_trim_ < std::chrono::milliseconds(500)) return;
+    last_trim_ = now;
+  }
+  malloc_trim(0);
+}
+
 void RunQueue::finish(const std::shared_ptr<Job>& job, const std::shared_ptr<const Answer>& answer) {
   std::vector<Done> waiters;
   {
@@ -76,6 +89,7 @@ void RunQueue::finish(const std::shared_ptr<Job>& job, const std::shared_ptr<con
   }
   job->work = nullptr;  // the request's memory goes before its answer does
   for (const Done& done : waiters) done(answer);
+  trim_memory();
 }
 
 }  // namespace fractile::server

@@ -44,6 +44,7 @@ class RunQueue {
 
  private:
   void work();
+  void trim_memory();
   void finish(const std::shared_ptr<Job>& job, const std::shared_ptr<const Answer>& answer);
 
   const std::size_t max_queue_;
@@ -54,6 +55,7 @@ class RunQueue {
   std::deque<std::shared_ptr<Job>> queue_;
   std::map<Key, std::shared_ptr<Job>> in_flight_;
   bool is_closing_ = false;
+  std::chrono::steady_clock::time_point last_trim_{};
   std::vector<std::thread> threads_;
 };
 

@@ -31,7 +31,18 @@ const std::string* find_query(const Request& request, const char* name) {
 
 Json parse_option(const std::string& text, const char* name) {
   check_depth(text);
-  Json json = Json::parse(text, nullptr, false);
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::string twice;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) twice = value.get<std::string>();
+    return true;
+  };
+  Json json = Json::parse(text, watch, false);
+  if (!twice.empty())
+    throw Error(ErrorCode::BAD_REQUEST, std::string("expected each key of ") + name + " once, found \"" + twice.substr(0, 40) +
+                                            "\" twice. Give it once.");
   if (json.is_discarded())
     throw Error(ErrorCode::BAD_REQUEST, std::string("expected JSON in ") + name + ", found other text. Write " +
                                             (std::string(name) == "config" ? "{\"lag\": 1}" : "a list, such as [0, 1]") + ".");
@@ -87,7 +98,6 @@ class Descriptor {
                                                   path.substr(0, 200) + "\" (" + why + "). Send the rows, or correct the path.");
 }
 
-/// The tables of a result and the rest of it as JSON, for the framed answer.
 struct NamedTable {
   std::string name;
   const Table* table;
@@ -235,28 +245,20 @@ Result Runs::run(const Task& task, const RunConfig& config, const LoadedSnapshot
 
 namespace {
 
-/// One JSON line, then the tables' Arrow streams one after the other: docs/server.md.
-std::string frame(const std::vector<std::pair<std::string, Result>>& cells, bool is_single) {
-  Json head = Json::object();
-  std::string streams;
-  for (const auto& [name, result] : cells) {
-    Json rest = Json::parse(result_to_json(result, Orient::split));
-    Json tables = Json::array();
-    for (const NamedTable& named : list_tables(result)) {
-      rest.erase(named.name);
-      ArrowArrayStream stream{};
-      table_to_arrow(*named.table, &stream);
-      const std::vector<std::uint8_t> bytes = formats::write_ipc_stream(&stream);
-      tables.push_back({{"name", named.name}, {"bytes", bytes.size()}});
-      streams.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    }
-    rest["tables"] = tables;
-    if (is_single)
-      head = rest;
-    else
-      head[name] = rest;
+/// Arrow streams one after the other, a table each: docs/server.md.
+void append_streams(const std::string& cell, const Result& result, std::string& out) {
+  Json rest = Json::parse(result_to_json(result, Orient::split));
+  const std::vector<NamedTable> tables = list_tables(result);
+  for (const NamedTable& named : tables) rest.erase(named.name);
+  for (const NamedTable& named : tables) {
+    std::vector<std::pair<std::string, std::string>> metadata{{"fractile:table", named.name}, {"fractile:run_id", result.run_id}};
+    if (!cell.empty()) metadata.emplace_back("fractile:cell", cell);
+    if (&named == tables.data()) metadata.emplace_back("fractile:result", rest.dump());
+    ArrowArrayStream stream{};
+    table_to_arrow(*named.table, &stream, metadata);
+    const std::vector<std::uint8_t> bytes = formats::write_ipc_stream(&stream);
+    out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
-  return head.dump() + "\n" + streams;
 }
 
 }  // namespace
@@ -266,33 +268,34 @@ Answer Runs::answer(const Request& request, const LoadedSnapshot& loaded, const 
   const Orient orient = read_orient(request);
   const bool as_arrow = request.accept.find(kArrowStream) != std::string::npos;
   Answer answer;
-  std::vector<std::pair<std::string, Result>> cells;
+  if (as_arrow) answer.content_type = kArrowStream;
   if (!is_suite(request)) {
-    cells.emplace_back("", run(task, parse_config(task.config), loaded, interrupt));
-    answer.run_id = cells[0].second.run_id;
-    answer.body = as_arrow ? frame(cells, true) : result_to_json(cells[0].second, orient);
-  } else {
-    Json config = Json::parse(task.config);
-    config.erase("resid_style");
-    // All cells are checked before the first is run.
-    std::vector<std::pair<std::string, RunConfig>> configs;
-    for (const int lag : task.lags)
-      for (const std::string& mode : task.resid_modes) {
-        config["lag"] = lag;
-        config["resid"] = mode;
-        configs.emplace_back("lag" + std::to_string(lag) + "_resid" + mode, parse_config(config.dump()));
-      }
-    answer.body = "{";
-    for (const auto& [name, one] : configs) {
-      Result result = run(task, one, loaded, interrupt);
-      if (as_arrow)
-        cells.emplace_back(name, std::move(result));
-      else
-        answer.body += (answer.body.size() > 1 ? "," : "") + quote(name) + ":" + result_to_json(result, orient);
-    }
-    answer.body = as_arrow ? frame(cells, false) : answer.body + "}";
+    const Result result = run(task, parse_config(task.config), loaded, interrupt);
+    answer.run_id = result.run_id;
+    if (as_arrow)
+      append_streams("", result, answer.body);
+    else
+      answer.body = result_to_json(result, orient);
+    return answer;
   }
-  if (as_arrow) answer.content_type = kFramedTables;
+  // All cells are checked before the first is run.
+  Json config = Json::parse(task.config);
+  config.erase("resid_style");
+  std::vector<std::pair<std::string, RunConfig>> cells;
+  for (const int lag : task.lags)
+    for (const std::string& mode : task.resid_modes) {
+      config["lag"] = lag;
+      config["resid"] = mode;
+      cells.emplace_back("lag" + std::to_string(lag) + "_resid" + mode, parse_config(config.dump()));
+    }
+  for (const auto& [name, cell] : cells) {
+    const Result result = run(task, cell, loaded, interrupt);
+    if (as_arrow)
+      append_streams(name, result, answer.body);
+    else
+      answer.body += (answer.body.empty() ? "{" : ",") + quote(name) + ":" + result_to_json(result, orient);
+  }
+  if (!as_arrow) answer.body += "}";
   return answer;
 }
 

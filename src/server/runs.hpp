@@ -31,7 +31,6 @@ class Runs {
 
 inline constexpr std::string_view kArrowStream = "application/vnd.apache.arrow.stream";
 inline constexpr std::string_view kArrowFile = "application/vnd.apache.arrow.file";
-inline constexpr std::string_view kFramedTables = "application/vnd.fractile.tables";
-inline constexpr std::size_t kMaxCells = 64;
+inline constexpr std::size_t kMaxCells = 1024;
 
 }  // namespace fractile::server

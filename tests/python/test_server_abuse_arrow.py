@@ -112,7 +112,7 @@ def test_arrow_with_lying_lengths(server, lie):
 
 
 def test_arrow_that_says_another_kind(server):
-    refused(server, STREAM_BODY, BAD, CONFIG, FILE)
+    refused(server, STREAM_BODY, (200, *BAD), CONFIG, FILE)
     refused(server, FILE_BODY, (200, *BAD), CONFIG, STREAM)
     refused(server, GOOD, BAD, CONFIG, STREAM)
     refused(server, b"ARROW1\0\0" * 4, BAD, CONFIG, FILE)

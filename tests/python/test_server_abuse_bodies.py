@@ -107,7 +107,7 @@ NO_JSON = {
 
 @pytest.mark.parametrize("name", NO_JSON)
 def test_what_is_no_json(server, name):
-    refused(server, NO_JSON[name], (422,) if name == "lone surrogate" else (400,) if name != "nothing" else BAD)
+    refused(server, NO_JSON[name], (400, 422) if name == "lone surrogate" else (400,) if name != "nothing" else BAD)
 
 
 WRONG = {
