@@ -121,7 +121,7 @@ class Connection:
         return self._buffer == b""
 
 
-def exchange(port: int, data: bytes, timeout: float = 30, finish: bool = True, has_body: bool = True) -> Answer | None:
+def exchange(port: int, data: bytes, timeout: float = 30, finish: bool = False, has_body: bool = True) -> Answer | None:
     """Sends `data` on a connection of its own; the first answer, or None where the server closed without one."""
     with Connection(port, timeout) as connection:
         connection.send(data)
