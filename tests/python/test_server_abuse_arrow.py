@@ -74,6 +74,17 @@ def test_flipped_bits(server, form):
         assert_refusal(answer, (200, 400, 413, 422))
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_flipped_bits_of_encodings(server, coding):
+    body = {"gzip": gzip.compress(GOOD), "zstd": pa.compress(GOOD, "zstd", asbytes=True)}[coding]
+    chooser = random.Random(f"flip {coding}")
+    for k in range(100):
+        broken = bytearray(body)
+        broken[chooser.randrange(20 if k % 2 else len(body))] ^= 1 << chooser.randrange(8)
+        # Flags and times of the head may change without harm.
+        refused(server, bytes(broken), (200, 400, 413, 422), **{"Content-Encoding": coding})
+
+
 @pytest.mark.parametrize("form", ARROW)
 def test_truncated_arrow(server, form):
     body, kind = ARROW[form]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import urllib.parse
 
 import pyarrow as pa
@@ -176,6 +177,40 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_json_of_another_shape(server, name):
     refused(server, WRONG[name], (400, 413, 422) if name in ("1e999", "-1e999") else BAD)
+
+
+FEW = ROWS.head(40)
+OPTIONS = {"mincos": 1, "universe": {"cap": [1, 2]}, "tc_level": {"big": 1.5}, "byvar_list": ["overall"], "fractile": [20, 80]}
+
+
+@pytest.mark.parametrize("form", ["records", "columns", "config", "csv"])
+def test_broken_texts(server, form):
+    """Bytes changed, dropped, doubled and swapped at random places: a refusal, or a run of what is then said."""
+    body = {
+        "records": json_body(to_records(FEW), mincos=1),
+        "columns": json_body(to_columns(FEW), **OPTIONS),
+        "config": json_body(to_records(FEW.head(2)), **OPTIONS),
+        "csv": FEW.to_csv(index=False).encode(),
+    }[form]
+    chooser = random.Random(f"texts {form}")
+    spice = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"-", b"e", b"0", b"9" * 30, b"null", b"\n", b"\0", b"\xc3", b"NaN"]
+    for _ in range(200):
+        broken = bytearray(body)
+        for _ in range(chooser.choice([1, 1, 2, 5])):
+            at, end = chooser.randrange(len(broken)), chooser.randrange(len(broken))
+            match chooser.randrange(5):
+                case 0:
+                    broken[at] ^= 1 << chooser.randrange(8)
+                case 1:
+                    del broken[at : at + chooser.randrange(20)]
+                case 2:
+                    broken[at:at] = broken[end : end + 20]
+                case 3:
+                    broken[at : at + 1] = chooser.choice(spice)
+                case 4:
+                    broken[at], broken[end] = broken[end], broken[at]
+        kind, target = ("text/csv", CONFIG) if form == "csv" else ("application/json", "/run")
+        refused(server, bytes(broken), (200, 400, 422), target, kind)
 
 
 DEEP = 10_000
