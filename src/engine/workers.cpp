@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/workers.hpp"
 
+#include <pthread.h>
+
 #include <sched.h>
 
 #include <algorithm>
@@ -77,6 +79,7 @@ class Pool {
 
  private:
   void serve(const std::stop_token& stop) {
+    pthread_setname_np(pthread_self(), kEngineThreadName);
     while (true) {
       std::shared_ptr<Job> job;
       {

@@ -18,5 +18,7 @@ void parallel_for(int threads, int n_tasks, const TaskBody& body, const std::fun
 /// Threads that a run takes where none are asked for: those the machine has.
 int default_threads() noexcept;
 inline constexpr int kMaxThreads = 256;
+/// As the system shows the pool's threads.
+inline constexpr const char* kEngineThreadName = "fractile-engine";
 
 }  // namespace fractile

@@ -5,9 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <sstream>
+
+#include "engine/workers.hpp"
 
 namespace fractile::server {
 
@@ -33,6 +38,11 @@ void Metrics::count_latency(double seconds) {
   const auto bucket = static_cast<std::size_t>(std::lower_bound(kBuckets.begin(), kBuckets.end(), seconds) - kBuckets.begin());
   ++bucket_counts_[bucket];
   latency_sum_ += seconds;
+}
+
+void Metrics::count_engine_cpu(double seconds) {
+  const std::lock_guard lock(mutex_);
+  worker_engine_cpu_ += seconds;
 }
 
 double Metrics::uptime_seconds() const noexcept {
@@ -83,6 +93,8 @@ std::string Metrics::to_prometheus() const {
     fmt::format_to(to, "fractile_stage_seconds_total{{stage=\"{}\"}} {}\n", stage, seconds);
   head("fractile_rows_total", "counter", "Signal rows by what became of them.");
   for (const auto& [cause, count] : dropped_) fmt::format_to(to, "fractile_rows_total{{cause=\"{}\"}} {}\n", cause, count);
+  head("fractile_engine_cpu_seconds_total", "counter", "CPU seconds inside the engine, all threads.");
+  fmt::format_to(to, "fractile_engine_cpu_seconds_total {}\n", worker_engine_cpu_ + engine_threads_cpu_seconds());
   head("fractile_run_seconds", "histogram", "Seconds from a whole request to its answer.");
   std::int64_t below = 0;
   for (std::size_t i = 0; i < kBuckets.size(); ++i) {
@@ -93,6 +105,32 @@ std::string Metrics::to_prometheus() const {
   fmt::format_to(to, "fractile_run_seconds_bucket{{le=\"+Inf\"}} {}\nfractile_run_seconds_sum {}\nfractile_run_seconds_count {}\n",
                  below, latency_sum_, below);
   return out;
+}
+
+double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double engine_threads_cpu_seconds() {
+  double ticks = 0.0;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", failed)) {
+    std::ifstream stat(entry.path() / "stat");
+    std::string line;
+    std::getline(stat, line);
+    // "17 (name) S ..." with user and system time as the 12th and 13th number behind the name.
+    const std::size_t open = line.find('('), close = line.rfind(')');
+    if (open == std::string::npos || line.substr(open + 1, close - open - 1) != kEngineThreadName) continue;
+    std::istringstream rest(line.substr(close + 2));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) rest >> skipped;
+    double user = 0.0, system = 0.0;
+    rest >> user >> system;
+    ticks += user + system;
+  }
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::int64_t resident_bytes() {

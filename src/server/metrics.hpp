@@ -20,6 +20,8 @@ class Metrics {
   void count_request(int status);
   void count_run(const Result& result);
   void count_latency(double seconds);
+  /// CPU seconds of a worker inside the engine.
+  void count_engine_cpu(double seconds);
 
   std::atomic<std::int64_t> body_bytes{0};  ///< of requests in flight
   std::atomic<std::int64_t> connections{0};
@@ -48,9 +50,14 @@ class Metrics {
   std::size_t next_recent_ = 0;
   std::array<std::int64_t, kBuckets.size() + 1> bucket_counts_{};
   double latency_sum_ = 0.0;
+  double worker_engine_cpu_ = 0.0;
 };
 
 /// Resident memory of this process in bytes.
 std::int64_t resident_bytes();
+/// CPU seconds of the calling thread.
+double thread_cpu_seconds();
+/// CPU seconds of the engine's own threads, those that help a worker.
+double engine_threads_cpu_seconds();
 
 }  // namespace fractile::server

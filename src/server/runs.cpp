@@ -238,7 +238,9 @@ Runs::Task Runs::read_task(const Request& request, const LoadedSnapshot& loaded)
 
 Result Runs::run(const Task& task, const RunConfig& config, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
   const bool is_shared = task.lags.size() * task.resid_modes.size() > 1;
+  const double before = thread_cpu_seconds();
   Result result = loaded.backtester.run(task.signal.keys, task.signal.values[0], config, interrupt, is_shared);
+  metrics_.count_engine_cpu(thread_cpu_seconds() - before);
   metrics_.count_run(result);
   return result;
 }
