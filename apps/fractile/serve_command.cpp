@@ -82,8 +82,9 @@ std::string read_token(const std::string& path) {
   std::getline(file, token);
   while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
   if (token.empty())
-    throw Error(ErrorCode::INVALID_VALUE,
-                fmt::format("expected a token on the first line of \"{}\" (server.token_file), found none. Write one there.", path));
+    throw Error(
+        ErrorCode::INVALID_VALUE,
+        fmt::format("expected a token on the first line of \"{}\" (server.token_file), found none. Write one there.", path));
   return token;
 }
 
@@ -91,7 +92,8 @@ std::optional<Day> read_day(const std::optional<std::string>& text, const char* 
   if (!text || text->empty()) return std::nullopt;
   Day day = 0;
   if (!parse_day(*text, day))
-    throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
   return day;
 }
 
@@ -133,7 +135,8 @@ void add_serve(CLI::App& app) {
   CLI::App* command = app.add_subcommand("serve", "Answer backtests over HTTP until SIGTERM; SIGHUP opens the newest snapshot");
   auto given = std::make_shared<ServeArguments>();
   const auto text = [&](const char* flag, const char* key, const char* doc) {
-    command->add_option_function<std::string>(flag, [given, key](const std::string& value) { given->server[key] = Json(value).dump(); }, doc);
+    command->add_option_function<std::string>(
+        flag, [given, key](const std::string& value) { given->server[key] = Json(value).dump(); }, doc);
   };
   const auto number = [&](const char* flag, const char* key, const char* doc) {
     command->add_option_function<double>(
@@ -151,8 +154,9 @@ void add_serve(CLI::App& app) {
   command->add_option("--root", given->root, "Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots");
   command->add_option("--start-date", given->start_date, "First return day, inclusive");
   command->add_option("--end-date", given->end_date, "Last return day, inclusive");
-  command->add_flag_function("--compact,!--no-compact", [given](std::int64_t count) { given->compact = count > 0; },
-                             "Read float32 where it is stored (default); else float64");
+  command->add_flag_function(
+      "--compact,!--no-compact", [given](std::int64_t count) { given->compact = count > 0; },
+      "Read float32 where it is stored (default); else float64");
   text("--token-file", "token_file", "File whose first line is the bearer token that requests must bring");
   number("--max-body-mb", "max_body_mb", "Largest request body, decoded, in MiB [512]");
   number("--max-queue", "max_queue", "Requests that may wait for a worker [64]");
@@ -176,8 +180,8 @@ void add_health(CLI::App& app) {
       return;
     }
     throw Error(ErrorCode::SERVER_NOT_READY,
-                fmt::format("expected a server that is ready at {}, found {}. Is it running? Start one with: fractile serve", *url,
-                            health.status == 0 ? health.text : fmt::format("status {}", health.status)));
+                fmt::format("expected a server that is ready at {}, found {}. Is it running? Start one with: fractile serve",
+                            *url, health.status == 0 ? health.text : fmt::format("status {}", health.status)));
   });
 }
 

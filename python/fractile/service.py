@@ -150,9 +150,7 @@ class BacktestService:
             )
         return self._engine
 
-    def _run(
-        self, signal: _core.Signal, column: int, config: _core.RunConfig, keys_come_again: bool = False
-    ) -> BacktestResult:
+    def _run(self, signal: _core.Signal, column: int, config: _core.RunConfig, keys_come_again: bool = False) -> BacktestResult:
         result = BacktestResult(self._require_engine().run(signal, column, config, keys_come_again))
         with self._count_lock:
             self._run_count += 1

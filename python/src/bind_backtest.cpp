@@ -53,12 +53,13 @@ void bind_backtest(nb::module_& module) {
             if (column < 0 || column >= static_cast<int>(signal.values.size())) throw nb::index_error("no such value column");
             auto result = std::make_shared<Result>();
             run_released([&](const Interrupt& interrupt) {
-              *result = self.run(signal.keys, signal.values[static_cast<std::size_t>(column)], config, interrupt,
-                                 keys_come_again);
+              *result =
+                  self.run(signal.keys, signal.values[static_cast<std::size_t>(column)], config, interrupt, keys_come_again);
             });
             return RawResult{std::move(result)};
           },
-          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("keys_come_again") = false, "One backtest. Raises FractileError.");
+          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("keys_come_again") = false,
+          "One backtest. Raises FractileError.");
 }
 
 }  // namespace fractile::python

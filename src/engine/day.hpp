@@ -103,7 +103,7 @@ class DayRunner {
   bool is_single_sort_;
   bool is_plain_;
   std::span<const double> day_;  // the slots of the day
-  std::size_t n_names_ = 0;        // used rows and copies of the day
+  std::size_t n_names_ = 0;      // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
   std::vector<double> s_, double_values_;

@@ -138,26 +138,29 @@ double Sum(const double* a, std::size_t n) {
 }
 
 double SumProducts(const double* a, const double* b, std::size_t n) {
-  return sum_lanes(n, [=](auto d, std::size_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
-                   [=](std::size_t i) { return a[i] * b[i]; });
+  return sum_lanes(
+      n, [=](auto d, std::size_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
+      [=](std::size_t i) { return a[i] * b[i]; });
 }
 
 double SumLongProducts(const double* weights, const double* b, std::size_t n) {
-  return sum_lanes(n,
-                   [=](auto d, std::size_t i) {
-                     const auto w = hn::LoadU(d, weights + i);
-                     return hn::IfThenElseZero(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
-                   },
-                   [=](std::size_t i) { return weights[i] > 0.0 ? weights[i] * b[i] : 0.0; });
+  return sum_lanes(
+      n,
+      [=](auto d, std::size_t i) {
+        const auto w = hn::LoadU(d, weights + i);
+        return hn::IfThenElseZero(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+      },
+      [=](std::size_t i) { return weights[i] > 0.0 ? weights[i] * b[i] : 0.0; });
 }
 
 double SumShortProducts(const double* weights, const double* b, std::size_t n) {
-  return sum_lanes(n,
-                   [=](auto d, std::size_t i) {
-                     const auto w = hn::LoadU(d, weights + i);
-                     return hn::IfThenZeroElse(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
-                   },
-                   [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
+  return sum_lanes(
+      n,
+      [=](auto d, std::size_t i) {
+        const auto w = hn::LoadU(d, weights + i);
+        return hn::IfThenZeroElse(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+      },
+      [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
 }
 
 constexpr std::size_t kWidth = kGramWidth;
@@ -214,8 +217,7 @@ void SubtractFit(double* x, std::size_t n, const double* beta, double* products)
     even += row[6] * beta[6];
     y -= even + odd;
     row[kWidth - 1] = y;
-    for (std::size_t k = 0; k < kWidth / lanes; ++k)
-      sums[k] = hn::Add(sums[k], hn::Mul(columns[k], hn::Set(d, y)));
+    for (std::size_t k = 0; k < kWidth / lanes; ++k) sums[k] = hn::Add(sums[k], hn::Mul(columns[k], hn::Set(d, y)));
   }
   for (std::size_t k = 0; k < kWidth / lanes; ++k) hn::StoreU(sums[k], d, products + k * lanes);
 }

@@ -147,8 +147,8 @@ class Market {
   std::shared_ptr<const Category> category(const std::string& name) const;
   std::shared_ptr<const CapClasses> cap_classes() const;
   /// Bits by row: what `find` makes on first use for a mode of residuals.
-  std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(
-      Resid resid, const std::function<std::vector<std::uint64_t>()>& find) const;
+  std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
+                                                                  const std::function<std::vector<std::uint64_t>()>& find) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN: `why` names the option that needs it.

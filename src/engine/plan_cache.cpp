@@ -118,9 +118,8 @@ Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, con
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
   const std::string identity = hash_columns(keys, threads, between);
   Plans out;
-  out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config), [&] {
-    return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between);
-  });
+  out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config),
+                                   [&] { return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between); });
   if (!out.keys->is_unique()) return {};
   if (exposures.is_needed())
     out.exposures = find_or_make<ExposurePlan>(identity + " resid " + std::to_string(static_cast<int>(config.resid)), [&] {

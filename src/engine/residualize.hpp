@@ -13,8 +13,9 @@ namespace fractile {
 /// Memory of one thread, reused from day to day.
 struct ResidualScratch {
   std::vector<double> columns;
-  std::vector<double> wide;  // by name: the factors and the signal side by side  ///< regressors, one after the other, padded to whole lanes
-  std::vector<double> signal;   ///< the centred signal, padded
+  std::vector<double>
+      wide;  // by name: the factors and the signal side by side  ///< regressors, one after the other, padded to whole lanes
+  std::vector<double> signal;  ///< the centred signal, padded
   std::vector<std::int32_t> industry;
   std::vector<double> sums;
   std::vector<double> counts;

@@ -158,7 +158,8 @@ class ColumnsProducer : public Producer {
 
 class TableProducer : public Producer {
  public:
-  TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, const ExportMetadata& metadata)
+  TableProducer(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner,
+                const ExportMetadata& metadata)
       : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {
     if (metadata.empty()) return;
     // As the C data interface packs them: numbers of 32 bits, each text behind its length.

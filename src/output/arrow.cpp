@@ -13,8 +13,7 @@ struct PackedTexts {
 
 }  // namespace
 
-void table_to_arrow(const Table& table, ArrowArrayStream* out,
-                    const std::vector<std::pair<std::string, std::string>>& metadata) {
+void table_to_arrow(const Table& table, ArrowArrayStream* out, const std::vector<std::pair<std::string, std::string>>& metadata) {
   auto packed = std::make_shared<std::vector<std::unique_ptr<PackedTexts>>>();
   std::vector<ExportColumn> columns;
   for (const Column& column : table.columns) {

@@ -14,15 +14,16 @@ namespace {
 constexpr std::size_t kStep = std::size_t{256} << 10;
 
 [[noreturn]] void refuse_bytes(const char* encoding, const char* found) {
-  throw Error(ErrorCode::BAD_REQUEST, std::string("expected a body in ") + encoding + " as Content-Encoding says, found " + found +
-                                          ". Send the body as it is, or encode it whole.");
+  throw Error(ErrorCode::BAD_REQUEST, std::string("expected a body in ") + encoding + " as Content-Encoding says, found " +
+                                          found + ". Send the body as it is, or encode it whole.");
 }
 
 /// Room for the next step: at most one byte beyond the limit, which then is refused.
 char* prepare_step(std::size_t limit, BodyBuffer& out, std::size_t& room) {
   if (out.size() > limit)
-    throw Error(ErrorCode::BODY_TOO_LARGE, "expected at most " + std::to_string(limit) +
-                                               " bytes after decoding, found more. Send fewer rows, or raise server.max_body_mb.");
+    throw Error(ErrorCode::BODY_TOO_LARGE,
+                "expected at most " + std::to_string(limit) +
+                    " bytes after decoding, found more. Send fewer rows, or raise server.max_body_mb.");
   room = std::min(kStep, limit + 1 - out.size());
   return out.prepare(room);
 }

@@ -18,7 +18,8 @@ Health ask_health(const std::string& url) {
   const std::size_t colon = address.rfind(':');
   const std::string host = address.substr(0, colon), port = colon == std::string::npos ? "80" : address.substr(colon + 1);
   if (host.empty() || port.empty())
-    throw Error(ErrorCode::INVALID_VALUE, "expected an address such as http://127.0.0.1:8000, found \"" + url + "\". Correct it.");
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected an address such as http://127.0.0.1:8000, found \"" + url + "\". Correct it.");
 
   net::io_context context;
   boost::beast::tcp_stream stream(context);

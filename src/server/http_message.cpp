@@ -21,7 +21,8 @@ std::string decode_percent(std::string_view text, bool plus_is_space) {
     if (c == '%') {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1, low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
       if (high < 0 || low < 0)
-        throw Error(ErrorCode::BAD_REQUEST, "expected two hexadecimal digits after % in the address, found none. Encode % as %25.");
+        throw Error(ErrorCode::BAD_REQUEST,
+                    "expected two hexadecimal digits after % in the address, found none. Encode % as %25.");
       c = static_cast<char>(high * 16 + low);
       i += 2;
     } else if (c == '+' && plus_is_space) {
@@ -49,7 +50,8 @@ void parse_target(std::string_view target, Request& out) {
     const std::string name = decode_percent(pair.substr(0, equals), true);
     const std::string value = equals < pair.size() ? decode_percent(pair.substr(equals + 1), true) : "";
     if (!out.query.emplace(name, value).second)
-      throw Error(ErrorCode::BAD_REQUEST, "expected each parameter once, found \"" + name.substr(0, 40) + "\" twice. Give it once.");
+      throw Error(ErrorCode::BAD_REQUEST,
+                  "expected each parameter once, found \"" + name.substr(0, 40) + "\" twice. Give it once.");
   }
 }
 
@@ -75,8 +77,8 @@ Answer make_error(const Error& error, const std::string& request_id) {
   Answer answer;
   answer.status = info.http_status;
   const std::string message = quote(error.what());
-  answer.body = "{\"error\":{\"code\":" + quote(info.name) + ",\"message\":" + message + ",\"detail\":" +
-                quote("docs/errors.md#" + std::string(info.name)) + "},\"detail\":" + message + "}";
+  answer.body = "{\"error\":{\"code\":" + quote(info.name) + ",\"message\":" + message +
+                ",\"detail\":" + quote("docs/errors.md#" + std::string(info.name)) + "},\"detail\":" + message + "}";
   if (info.http_status == 503) answer.headers.emplace_back("Retry-After", "1");
   if (info.http_status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"fractile\"");
   return answer;

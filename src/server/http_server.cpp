@@ -151,7 +151,8 @@ class Session : public std::enable_shared_from_this<Session> {
                                           "a JSON body.",
                                           kMaxHeader)));
     if (error.category() == make_error_code(http::error::bad_method).category())
-      return send_error(Error(ErrorCode::BAD_REQUEST, "expected an HTTP/1.1 request, found " + error.message() + ". Correct it."));
+      return send_error(
+          Error(ErrorCode::BAD_REQUEST, "expected an HTTP/1.1 request, found " + error.message() + ". Correct it."));
   }
 
   void on_head(beast::error_code error) {
@@ -170,21 +171,24 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string type = text(http::field::content_type);
     type = type.substr(0, type.find(';'));
     while (!type.empty() && type.back() == ' ') type.pop_back();
-    std::transform(type.begin(), type.end(), type.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
     request_.content_type = type;
     const std::size_t limit = hub_.options().max_body_bytes;
     const auto length = parser_->content_length();
     try {
       // Two hosts, or none, and it is not clear whom the request is for.
       if (head.version() >= 11 && head.count(http::field::host) != 1)
-        throw Error(ErrorCode::BAD_REQUEST, fmt::format("expected one Host header, found {}. Send one.", head.count(http::field::host)));
+        throw Error(ErrorCode::BAD_REQUEST,
+                    fmt::format("expected one Host header, found {}. Send one.", head.count(http::field::host)));
       parse_target(std::string_view(head.target()), request_);
       if (auto refused = hub_.router().refuse(request_)) return send_refusal(std::move(*refused));
       decoder_ = make_decoder(text(http::field::content_encoding));
       if (length && *length > limit)
-        throw Error(ErrorCode::BODY_TOO_LARGE, fmt::format("expected a body of at most {} bytes, found {}. Send fewer rows, or raise "
-                                                           "server.max_body_mb.",
-                                                           limit, *length));
+        throw Error(ErrorCode::BODY_TOO_LARGE,
+                    fmt::format("expected a body of at most {} bytes, found {}. Send fewer rows, or raise "
+                                "server.max_body_mb.",
+                                limit, *length));
       if (!hub_.router().is_run(request_) && (length.value_or(0) > 0 || parser_->chunked()))
         throw Error(ErrorCode::BODY_TOO_LARGE, "expected no body here, found one. Leave it out.");
       if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit)) throw make_busy("bodies in flight");
@@ -267,8 +271,9 @@ class Session : public std::enable_shared_from_this<Session> {
       request_.body.append(step_.data(), n);
     }
     if (request_.body.size() > limit)
-      throw Error(ErrorCode::BODY_TOO_LARGE,
-                  fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
+      throw Error(
+          ErrorCode::BODY_TOO_LARGE,
+          fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
     if (!is_direct_ && !share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight");
   }
 
@@ -286,16 +291,17 @@ class Session : public std::enable_shared_from_this<Session> {
     request_.origin = run.origin;
     bytes_in_ = run.body.size();
     is_running_ = true;
-    const RunQueue::Ticket ticket = router.submit(std::move(run), [self = shared_from_this()](const std::shared_ptr<const Answer>& answer) {
-      net::post(self->stream_.get_executor(), [self, answer] {
-        self->is_running_ = false;
-        beast::error_code ignored;
-        self->stream_.socket().cancel(ignored);  // the watch for a client that has gone
-        self->share_.release();
-        self->hub_.router().metrics().count_latency(self->seconds_since_start());
-        self->send(answer);
-      });
-    });
+    const RunQueue::Ticket ticket =
+        router.submit(std::move(run), [self = shared_from_this()](const std::shared_ptr<const Answer>& answer) {
+          net::post(self->stream_.get_executor(), [self, answer] {
+            self->is_running_ = false;
+            beast::error_code ignored;
+            self->stream_.socket().cancel(ignored);  // the watch for a client that has gone
+            self->share_.release();
+            self->hub_.router().metrics().count_latency(self->seconds_since_start());
+            self->send(answer);
+          });
+        });
     if (!ticket.job) {
       is_running_ = false;
       share_.release();
@@ -336,7 +342,8 @@ class Session : public std::enable_shared_from_this<Session> {
       for (const auto& [name, value] : one->headers) head_ += fmt::format("{}: {}\r\n", name, value);
     head_ += "X-Content-Type-Options: nosniff\r\n\r\n";
     const bool has_body = request_.method != "HEAD" && answer->status != 204;
-    const std::array<net::const_buffer, 2> buffers{net::buffer(head_), has_body ? net::buffer(answer->body) : net::const_buffer()};
+    const std::array<net::const_buffer, 2> buffers{net::buffer(head_),
+                                                   has_body ? net::buffer(answer->body) : net::const_buffer()};
     log(*answer);
     stream_.expires_after(kWriteTime);
     net::async_write(stream_, buffers, [self = shared_from_this()](beast::error_code error, std::size_t) {
@@ -359,9 +366,7 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  double seconds_since_start() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  }
+  double seconds_since_start() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
   void log(const Answer& answer) {
     hub_.router().metrics().count_request(answer.status);
@@ -424,7 +429,8 @@ void Hub::drain() {
 /// Takes connections in until it is stopped.
 class Listener {
  public:
-  Listener(net::io_context& context, const ServerOptions& options, Hub& hub) : context_(context), acceptor_(context), pause_(context), hub_(hub) {
+  Listener(net::io_context& context, const ServerOptions& options, Hub& hub)
+      : context_(context), acceptor_(context), pause_(context), hub_(hub) {
     try {
       const tcp::endpoint endpoint(net::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host),
                                    static_cast<unsigned short>(options.port));
@@ -433,9 +439,10 @@ class Listener {
       acceptor_.bind(endpoint);
       acceptor_.listen(net::socket_base::max_listen_connections);
     } catch (const boost::system::system_error& error) {
-      throw Error(ErrorCode::CANNOT_LISTEN, fmt::format("expected to listen on {}:{}, found: {}. Choose another --port or --host, or stop "
-                                                        "what listens there.",
-                                                        options.host, options.port, error.code().message()));
+      throw Error(ErrorCode::CANNOT_LISTEN,
+                  fmt::format("expected to listen on {}:{}, found: {}. Choose another --port or --host, or stop "
+                              "what listens there.",
+                              options.host, options.port, error.code().message()));
     }
   }
   int port() const { return acceptor_.local_endpoint().port(); }

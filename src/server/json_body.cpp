@@ -22,7 +22,8 @@ constexpr std::string_view kDates[] = {"date_sig", "date_avail", "date_ret", "da
 constexpr std::size_t kNDates = std::size(kDates);
 
 [[noreturn]] void refuse_json(const std::string& found) {
-  throw Error(ErrorCode::BAD_REQUEST, "expected a JSON object {\"signal\": ..., \"config\": {...}}, found " + found + ". Correct the body.");
+  throw Error(ErrorCode::BAD_REQUEST,
+              "expected a JSON object {\"signal\": ..., \"config\": {...}}, found " + found + ". Correct the body.");
 }
 
 /// Runs `read`, turning what the parser throws into our error.
@@ -81,7 +82,8 @@ double read_number(od::value value, std::string_view column, std::size_t row) {
   if (value.type() != od::json_type::number) refuse_type(column, "numbers or null", row);
   double number = 0.0;
   if (value.get_double().get(number) != simdjson::SUCCESS)
-    refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " + std::to_string(row));
+    refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " +
+                std::to_string(row));
   return number;
 }
 
@@ -120,8 +122,7 @@ class RecordReader {
     const std::string_view key = field.unescaped_key();
     const Place place = find_place(key);
     if (place == kNone) return;
-    if ((seen_ >> place & 1) != 0)
-      refuse_json("the key \"" + std::string(key) + "\" twice in record " + std::to_string(row_));
+    if ((seen_ >> place & 1) != 0) refuse_json("the key \"" + std::string(key) + "\" twice in record " + std::to_string(row_));
     seen_ |= 1U << place;
     od::value value = field.value();
     if (place == kId) {

@@ -87,7 +87,8 @@ std::string Metrics::to_prometheus() const {
   fmt::format_to(to, "fractile_shared_requests_total {}\n", shared.load());
   const std::lock_guard lock(mutex_);
   head("fractile_requests_total", "counter", "Answers by HTTP status.");
-  for (const auto& [status, count] : by_status_) fmt::format_to(to, "fractile_requests_total{{status=\"{}\"}} {}\n", status, count);
+  for (const auto& [status, count] : by_status_)
+    fmt::format_to(to, "fractile_requests_total{{status=\"{}\"}} {}\n", status, count);
   head("fractile_stage_seconds_total", "counter", "Seconds that runs spent, by stage.");
   for (const auto& [stage, seconds] : stage_seconds_)
     fmt::format_to(to, "fractile_stage_seconds_total{{stage=\"{}\"}} {}\n", stage, seconds);
@@ -102,7 +103,8 @@ std::string Metrics::to_prometheus() const {
     fmt::format_to(to, "fractile_run_seconds_bucket{{le=\"{}\"}} {}\n", kBuckets[i], below);
   }
   below += bucket_counts_.back();
-  fmt::format_to(to, "fractile_run_seconds_bucket{{le=\"+Inf\"}} {}\nfractile_run_seconds_sum {}\nfractile_run_seconds_count {}\n",
+  fmt::format_to(to,
+                 "fractile_run_seconds_bucket{{le=\"+Inf\"}} {}\nfractile_run_seconds_sum {}\nfractile_run_seconds_count {}\n",
                  below, latency_sum_, below);
   return out;
 }

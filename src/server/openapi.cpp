@@ -69,10 +69,11 @@ Json option_schema(const OptionInfo& option) {
 }
 
 Json config_schema() {
-  Json schema{{"type", "object"},
-              {"description", "Options of a run; docs/methodology.md says what each means. Those left out are the server's defaults."},
-              {"additionalProperties", false},
-              {"properties", Json::object()}};
+  Json schema{
+      {"type", "object"},
+      {"description", "Options of a run; docs/methodology.md says what each means. Those left out are the server's defaults."},
+      {"additionalProperties", false},
+      {"properties", Json::object()}};
   for (const OptionInfo& option : run_options()) schema["properties"][std::string(option.name)] = option_schema(option);
   return schema;
 }
@@ -100,7 +101,8 @@ Json body_schema(bool is_suite) {
                 {"signal_path", {{"type", "string"}, {"description", "A file below server.signal_dir, instead of signal."}}},
                 {"config", {{"$ref", "#/components/schemas/Config"}}}}}};
   if (is_suite) {
-    schema["properties"]["lags"] = {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}, {"minItems", 1}, {"default", {0}}};
+    schema["properties"]["lags"] = {
+        {"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}, {"minItems", 1}, {"default", {0}}};
     schema["properties"]["resid_modes"] = {{"type", "array"},
                                            {"items", {{"type", "string"}, {"enum", choices(*find_option("resid"))}}},
                                            {"minItems", 1},
@@ -115,8 +117,9 @@ Json error_answers(const std::set<int>& statuses) {
   Json out = Json::object();
   for (const int status : statuses) {
     std::string codes;
-#define FRACTILE_X(code, number, category, http) \
-  if (http == status && ErrorCategory::category != ErrorCategory::internal) codes += (codes.empty() ? "" : ", ") + std::string(#code);
+#define FRACTILE_X(code, number, category, http)                            \
+  if (http == status && ErrorCategory::category != ErrorCategory::internal) \
+    codes += (codes.empty() ? "" : ", ") + std::string(#code);
     FRACTILE_ERROR_TABLE(FRACTILE_X)
 #undef FRACTILE_X
     Json answer{{"description", codes.empty() ? "INTERNAL: a fault of the server." : codes},
@@ -132,9 +135,13 @@ Json json_answer(const char* schema, const char* description) {
 }
 
 Json post(bool is_suite, bool asks_token) {
-  Json config{{"name", "config"}, {"in", "query"}, {"content", {{"application/json", {{"schema", reference("Config")}}}}},
+  Json config{{"name", "config"},
+              {"in", "query"},
+              {"content", {{"application/json", {{"schema", reference("Config")}}}}},
               {"description", "With a body that is not JSON."}};
-  Json parameters{{{"name", "orient"}, {"in", "query"}, {"schema", {{"type", "string"}, {"enum", {"records", "split"}}, {"default", "records"}}}},
+  Json parameters{{{"name", "orient"},
+                   {"in", "query"},
+                   {"schema", {{"type", "string"}, {"enum", {"records", "split"}}, {"default", "records"}}}},
                   config};
   if (is_suite)
     for (const char* name : {"lags", "resid_modes"})
@@ -176,7 +183,8 @@ Json schemas() {
     result["properties"][name] = any_table;
     result["required"].push_back(name);
   }
-  for (const char* name : {"ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights"}) result["properties"][name] = any_table;
+  for (const char* name : {"ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights"})
+    result["properties"][name] = any_table;
   for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "elapsed_seconds"}) {
     result["properties"][name] = nullable("number");
     result["required"].push_back(name);
@@ -190,37 +198,39 @@ Json schemas() {
     result["required"].push_back(name);
   }
   const Json text{{"type", "string"}}, whole{{"type", "integer"}}, real{{"type", "number"}};
-  return {{"Signal", signal_schema()},
-          {"Config", config_schema()},
-          {"Result", result},
-          {"Suite", {{"type", "object"}, {"additionalProperties", reference("Result")}}},
-          {"Error",
+  return {
+      {"Signal", signal_schema()},
+      {"Config", config_schema()},
+      {"Result", result},
+      {"Suite", {{"type", "object"}, {"additionalProperties", reference("Result")}}},
+      {"Error",
+       {{"type", "object"},
+        {"required", {"error", "detail"}},
+        {"properties",
+         {{"error",
            {{"type", "object"},
-            {"required", {"error", "detail"}},
-            {"properties",
-             {{"error",
-               {{"type", "object"},
-                {"required", {"code", "message"}},
-                {"properties", {{"code", text}, {"message", text}, {"detail", nullable("string")}}}}},
-              {"detail", text}}}}},
-          {"Health",
-           {{"type", "object"},
-            {"required", {"status", "is_ready", "version"}},
-            {"properties", {{"status", text}, {"snapshot", nullable("string")}, {"is_ready", {{"type", "boolean"}}}, {"version", text}}}}},
-          {"Stats",
-           {{"type", "object"},
-            {"required", {"snapshot", "is_ready", "load_time_seconds", "run_count", "master_rows", "dates_count", "uptime_seconds"}},
-            {"properties",
-             {{"snapshot", nullable("string")},
-              {"is_ready", {{"type", "boolean"}}},
-              {"load_time_seconds", real},
-              {"run_count", whole},
-              {"master_rows", whole},
-              {"dates_count", whole},
-              {"uptime_seconds", real},
-              {"memory", {{"type", "object"}}},
-              {"queue", {{"type", "object"}}},
-              {"latency_seconds", {{"type", "object"}}}}}}}};
+            {"required", {"code", "message"}},
+            {"properties", {{"code", text}, {"message", text}, {"detail", nullable("string")}}}}},
+          {"detail", text}}}}},
+      {"Health",
+       {{"type", "object"},
+        {"required", {"status", "is_ready", "version"}},
+        {"properties",
+         {{"status", text}, {"snapshot", nullable("string")}, {"is_ready", {{"type", "boolean"}}}, {"version", text}}}}},
+      {"Stats",
+       {{"type", "object"},
+        {"required", {"snapshot", "is_ready", "load_time_seconds", "run_count", "master_rows", "dates_count", "uptime_seconds"}},
+        {"properties",
+         {{"snapshot", nullable("string")},
+          {"is_ready", {{"type", "boolean"}}},
+          {"load_time_seconds", real},
+          {"run_count", whole},
+          {"master_rows", whole},
+          {"dates_count", whole},
+          {"uptime_seconds", real},
+          {"memory", {{"type", "object"}}},
+          {"queue", {{"type", "object"}}},
+          {"latency_seconds", {{"type", "object"}}}}}}}};
 }
 
 }  // namespace
@@ -229,20 +239,21 @@ std::string make_openapi(bool asks_token) {
   const std::set<int> token = asks_token ? std::set<int>{401} : std::set<int>{};
   Json health = get("health", "Whether runs can be asked for", json_answer("Health", "Ready."), {});
   health["responses"]["503"] = json_answer("Health", "Loading.");
-  Json spec{{"openapi", "3.1.0"},
-            {"info", {{"title", "fractile"}, {"version", std::string(kVersion)}, {"license", {{"name", "Apache-2.0"}}}}},
-            {"paths",
-             {{"/health", {{"get", health}}},
-              {"/stats", {{"get", get("stats", "What is loaded and how much it was used", json_answer("Stats", "Counts."), token)}}},
-              {"/run", {{"post", post(false, asks_token)}}},
-              {"/suite", {{"post", post(true, asks_token)}}},
-              {"/metrics", {{"get", get("metrics", "Prometheus text", text_answer("text/plain", "Metrics."), token)}}},
-              {"/openapi.json",
-               {{"get", get("openapi", "This description",
-                            {{"description", "OpenAPI 3.1."}, {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}},
-                            {})}}},
-              {"/docs", {{"get", get("docs", "A page that shows this description", text_answer("text/html", "HTML."), {})}}}}},
-            {"components", {{"schemas", schemas()}}}};
+  Json spec{
+      {"openapi", "3.1.0"},
+      {"info", {{"title", "fractile"}, {"version", std::string(kVersion)}, {"license", {{"name", "Apache-2.0"}}}}},
+      {"paths",
+       {{"/health", {{"get", health}}},
+        {"/stats", {{"get", get("stats", "What is loaded and how much it was used", json_answer("Stats", "Counts."), token)}}},
+        {"/run", {{"post", post(false, asks_token)}}},
+        {"/suite", {{"post", post(true, asks_token)}}},
+        {"/metrics", {{"get", get("metrics", "Prometheus text", text_answer("text/plain", "Metrics."), token)}}},
+        {"/openapi.json",
+         {{"get",
+           get("openapi", "This description",
+               {{"description", "OpenAPI 3.1."}, {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}}, {})}}},
+        {"/docs", {{"get", get("docs", "A page that shows this description", text_answer("text/html", "HTML."), {})}}}}},
+      {"components", {{"schemas", schemas()}}}};
   if (asks_token) {
     spec["components"]["securitySchemes"]["token"] = {{"type", "http"}, {"scheme", "bearer"}};
     spec["security"] = {{{"token", Json::array()}}};

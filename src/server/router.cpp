@@ -20,8 +20,8 @@ struct Route {
   std::string_view method;
   bool is_open;  ///< answered without a token
 };
-constexpr Route kRoutes[] = {{"/health", "GET", true},        {"/stats", "GET", false},  {"/metrics", "GET", false},
-                             {"/openapi.json", "GET", true}, {"/docs", "GET", true},    {"/run", "POST", false},
+constexpr Route kRoutes[] = {{"/health", "GET", true},       {"/stats", "GET", false}, {"/metrics", "GET", false},
+                             {"/openapi.json", "GET", true}, {"/docs", "GET", true},   {"/run", "POST", false},
                              {"/suite", "POST", false}};
 
 /// Takes the same time wherever the texts differ. b is not empty.
@@ -58,10 +58,10 @@ std::optional<Answer> Router::refuse(const Request& request) const {
       return answer;
     }
     if (request.method != route->method && !(request.method == "HEAD" && route->method == "GET")) {
-      Answer answer = make_error(Error(ErrorCode::METHOD_NOT_ALLOWED, "expected " + allow + " for " + std::string(route->path) +
-                                                                          ", found " + request.method.substr(0, 20) +
-                                                                          ". Use one of these."),
-                                 request.id);
+      Answer answer =
+          make_error(Error(ErrorCode::METHOD_NOT_ALLOWED, "expected " + allow + " for " + std::string(route->path) + ", found " +
+                                                              request.method.substr(0, 20) + ". Use one of these."),
+                     request.id);
       answer.headers.emplace_back("Allow", allow);
       return answer;
     }
@@ -118,8 +118,10 @@ Answer Router::health() const {
   answer.status = is_ready ? 200 : 503;
   if (!is_ready) answer.headers.emplace_back("Retry-After", "1");
   answer.body = fmt::format("{{\"status\":\"{}\",\"snapshot\":{},\"is_ready\":{},\"version\":\"{}\"}}",
-                            is_ready ? "ok" : is_draining_ ? "stopping" : "loading", loaded ? quote(loaded->id) : "null", is_ready,
-                            kVersion);
+                            is_ready       ? "ok"
+                            : is_draining_ ? "stopping"
+                                           : "loading",
+                            loaded ? quote(loaded->id) : "null", is_ready, kVersion);
   return answer;
 }
 
@@ -172,12 +174,14 @@ std::shared_ptr<const Answer> Router::compute(const Request& request, const Inte
                                                                "that the run had not ended. Try again, or raise it.",
                                                                options_.request_timeout_s)),
                      request.id));
-    if (error_info(error.code()).http_status >= 500) log_event("error", "run failed", {{"request_id", request.id}, {"message", error.what()}});
+    if (error_info(error.code()).http_status >= 500)
+      log_event("error", "run failed", {{"request_id", request.id}, {"message", error.what()}});
     return std::make_shared<const Answer>(make_error(error, request.id));
   } catch (const std::bad_alloc&) {
     log_event("error", "out of memory", {{"request_id", request.id}});
     return std::make_shared<const Answer>(make_error(
-        Error(ErrorCode::SERVER_BUSY, "expected memory for the run, found none left. Try again later, or send fewer rows."), request.id));
+        Error(ErrorCode::SERVER_BUSY, "expected memory for the run, found none left. Try again later, or send fewer rows."),
+        request.id));
   } catch (const std::exception& error) {
     log_event("error", "run failed", {{"request_id", request.id}, {"message", error.what()}});
     return std::make_shared<const Answer>(make_internal_error(request.id));

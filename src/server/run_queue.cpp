@@ -61,8 +61,7 @@ void RunQueue::work() {
       metrics_.waiting = static_cast<std::int64_t>(queue_.size());
     }
     ++metrics_.running;
-    const auto answer =
-        job->work([&job] { return job->wanted <= 0 || std::chrono::steady_clock::now() > job->deadline; });
+    const auto answer = job->work([&job] { return job->wanted <= 0 || std::chrono::steady_clock::now() > job->deadline; });
     --metrics_.running;
     finish(job, answer);
   }

@@ -36,7 +36,8 @@ Json parse_option(const std::string& text, const char* name) {
   const auto watch = [&](int, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) twice = value.get<std::string>();
+    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+      twice = value.get<std::string>();
     return true;
   };
   Json json = Json::parse(text, watch, false);
@@ -63,7 +64,8 @@ std::vector<int> read_lags(const Json& json) {
     for (const Json& lag : json)
       if (lag.is_number_integer() && lag >= 0 && lag <= 100000) out.push_back(lag.get<int>());
   if (out.empty() || out.size() != json.size())
-    throw Error(ErrorCode::INVALID_VALUE, "expected lags as a list of trading days, 0 to 100000, found something else. Write [0, 1].");
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected lags as a list of trading days, 0 to 100000, found something else. Write [0, 1].");
   return out;
 }
 
@@ -135,19 +137,22 @@ void Runs::check_head(const Request& request) {
   for (const auto& [name, value] : request.query)
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw Error(ErrorCode::UNKNOWN_OPTION, "expected one of the query's parameters, found \"" + name.substr(0, 40) +
-                                                 "\". Did you mean \"" + std::string(nearest_name(name.substr(0, 40), known)) + "\"?");
+                                                 "\". Did you mean \"" + std::string(nearest_name(name.substr(0, 40), known)) +
+                                                 "\"?");
   read_orient(request);
   const std::string& type = request.content_type;
   const bool is_json = type == "application/json";
   if (!is_json && type != kArrowStream && type != kArrowFile && type != "text/csv")
-    throw Error(ErrorCode::UNSUPPORTED_MEDIA_TYPE,
-                "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or "
-                "text/csv, found \"" +
-                    type.substr(0, 60) + "\". Set it to what the body is.");
+    throw Error(
+        ErrorCode::UNSUPPORTED_MEDIA_TYPE,
+        "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or "
+        "text/csv, found \"" +
+            type.substr(0, 60) + "\". Set it to what the body is.");
   for (const char* name : {"config", "lags", "resid_modes"})
     if (is_json && find_query(request, name))
-      throw Error(ErrorCode::BAD_REQUEST, std::string("expected ") + name +
-                                              " in the JSON body, found it in the query. Move it, or send the rows as Arrow or CSV.");
+      throw Error(ErrorCode::BAD_REQUEST,
+                  std::string("expected ") + name +
+                      " in the JSON body, found it in the query. Move it, or send the rows as Arrow or CSV.");
 }
 
 std::string Runs::with_defaults(const std::string& config, const LoadedSnapshot& loaded) const {
@@ -183,7 +188,7 @@ Signal Runs::read_path(const std::string& path, const std::string& sigvar) const
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
   const Descriptor file(static_cast<int>(syscall(SYS_openat2, folder.number(), path.c_str(), &how, sizeof how)));
   if (file.number() < 0) refuse_path(path, errno == ENOENT ? "no such file" : "not a file below it");
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) refuse_path(path, "no regular file");
   if (static_cast<std::size_t>(status.st_size) > options_.max_body_bytes)
     throw Error(ErrorCode::BODY_TOO_LARGE, "expected a signal file of at most " + std::to_string(options_.max_body_bytes) +
@@ -209,7 +214,8 @@ Runs::Task Runs::read_task(const Request& request, const LoadedSnapshot& loaded)
     task.lags = lags ? read_lags(parse_option(*lags, "lags")) : std::vector<int>{0};
     task.resid_modes = modes ? read_modes(parse_option(*modes, "resid_modes")) : std::vector<std::string>{"off"};
     if (task.lags.size() * task.resid_modes.size() > kMaxCells)
-      throw Error(ErrorCode::INVALID_VALUE, "expected at most " + std::to_string(kMaxCells) + " pairs of lag and resid mode, found " +
+      throw Error(ErrorCode::INVALID_VALUE, "expected at most " + std::to_string(kMaxCells) +
+                                                " pairs of lag and resid mode, found " +
                                                 std::to_string(task.lags.size() * task.resid_modes.size()) + ". Ask for fewer.");
   };
   const auto read_config = [&](const std::string& text) {

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pathlib
 import re
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -68,6 +73,52 @@ def test_python_snippets_run_as_printed(page, demo_folder, monkeypatch, capsys):
         assert np.isfinite(result[0].iloc[0][column])
     for column in ("date", "ret", "ret_net"):
         assert len(result[1][column]) > 100
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_server_snippets_run_as_printed(page, demo_folder, monkeypatch):
+    """The server is started as printed; then /health, the curl example and the client's snippet."""
+    if not page.exists():
+        pytest.skip(f"{page.name} is not here")
+    text = page.read_text()
+    shell = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    start = next(code for code in shell if "python -m api.server --port 8000" in code)
+    post = next(code for code in shell if "curl -X POST http://localhost:8000/run" in code)
+    client = next(code for code in snippets(page) if 'server_url="http://localhost:8000"' in code)
+    monkeypatch.delenv("FRACTILE_SNAPSHOTS", raising=False)
+    monkeypatch.delenv("FRACTILE_CONFIG", raising=False)
+    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    log = demo_folder / "server.log"
+    with open(log, "w") as output:
+        # `exec`, so that the signal below reaches the server and not the shell.
+        server = subprocess.Popen(
+            ["bash", "-c", start.replace("python -m", "exec python -m")], cwd=demo_folder, env=environment, stderr=output
+        )
+    try:
+        for _ in range(300):
+            if (
+                server.poll() is not None
+                or subprocess.run(["curl", "-sf", "http://localhost:8000/health"], capture_output=True).returncode == 0
+            ):
+                break
+            time.sleep(0.1)
+        health = subprocess.run(["curl", "-s", "http://localhost:8000/health"], capture_output=True, text=True).stdout
+        assert json.loads(health)["is_ready"], log.read_text()
+        answer = subprocess.run(["bash", "-c", post], cwd=demo_folder, capture_output=True, text=True)
+        body = json.loads(answer.stdout)
+        assert {"summary", "daily", "turnover", "tc"} <= body.keys()
+        assert body["diagnostics"]["rows_given"] == 1
+        demo = pd.read_parquet(demo_folder / "snapshots/2026-02-10-v1-signal.parquet")
+        scope = {"signal_df": demo}
+        exec(client, scope)
+        monkeypatch.chdir(demo_folder)
+        here = BacktestService.get("2026-02-10-v1").run(demo, byvar_list=["overall", "year", "cap"])
+        assert scope["result"].run_id == here.run_id
+        assert scope["result"].daily.equals(here.daily)
+    finally:
+        server.terminate()
+    assert server.wait(20) == 0
 
 
 def test_demo_signal_sample_of_the_seed_runs(demo_folder, monkeypatch):
