@@ -45,6 +45,14 @@ class Mutation:
 ASOF = "on_return_day ? row : market_.asof_row(row, n)"
 MUTATIONS = [
     Mutation(
+        "a kept alignment forgets missing values",
+        "a kept alignment changes nothing",
+        "src/engine/key_plan.cpp",
+        "counts.rows_used -= missing.by_cause[kNCauses];",
+        "",
+        "test_laws.py::test_a_kept_alignment_changes_nothing",
+    ),
+    Mutation(
         "exposures of three days later",
         "nothing dated after t changes a result up to t",
         "src/engine/exposures.cpp",
@@ -109,11 +117,11 @@ MUTATIONS = [
         "cpp:Rank.IncreasingTransformKeepsTheBook",
     ),
     Mutation(
-        "half a projection",
+        "no projection",
         "residuals are orthogonal to every regressor",
         "src/engine/residualize.cpp",
-        "subtract_multiple(y, column, dot(y, column, padded), padded);",
-        "subtract_multiple(y, column, 0.5 * dot(y, column, padded), padded);",
+        "for (int pass = 0; pass < 3; ++pass) subtract_fit(",
+        "for (int pass = 0; pass < 0; ++pass) subtract_fit(",
         "test_laws.py::test_a_factor_in_the_signal_changes_no_position[factor]",
     ),
     Mutation(
@@ -144,8 +152,8 @@ MUTATIONS = [
         "both sides over one sum",
         "each side sums to one",
         "src/engine/book.cpp",
-        "w > 0.0 ? w / sum_long : -(w / sum_short);",
-        "2.0 * w / (sum_long - sum_short);",
+        "w /= w > 0.0 ? sum_long : sum_short;",
+        "w *= 2.0 / (sum_long + sum_short);",
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
     ),
     Mutation(
@@ -168,8 +176,8 @@ MUTATIONS = [
         "every trade costs at least something",
         "without costs net is gross",
         "src/engine/trade.cpp",
-        ": config_.tc_level_bps[2]) * kBps;",
-        ": config_.tc_level_bps[2]) * kBps + 1e-9;",
+        "rates[cap_classes_->of(newest_[i])];",
+        "rates[cap_classes_->of(newest_[i])] + 1e-9;",
         "test_laws.py::test_zero_cost_leaves_gross",
     ),
     Mutation(
@@ -200,8 +208,8 @@ MUTATIONS = [
         "a missing return is no number",
         "a held name without a return adds nothing",
         "src/engine/perform.cpp",
-        "r == r ? w * r : 0.0;",
-        "w * r;",
+        "returns_[i] = value == value ? value : 0.0;",
+        "returns_[i] = value;",
         "test_oracle.py::test_option[plain-1]",
     ),
     Mutation(
