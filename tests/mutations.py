@@ -48,7 +48,7 @@ MUTATIONS = [
         "a kept alignment forgets missing values",
         "a kept alignment changes nothing",
         "src/engine/key_plan.cpp",
-        "counts.rows_used -= missing.by_cause[kNCauses];",
+        "counts.causes[static_cast<std::size_t>(Cause::null_signal)].merge(missing.rows);",
         "",
         "test_laws.py::test_a_kept_alignment_changes_nothing",
     ),

@@ -202,12 +202,13 @@ def test_an_unknown_snapshot_names_the_nearest(root):
 
 def test_every_error_code_has_its_class():
     categories = {"config": fractile.ConfigError, "signal": fractile.SignalError, "snapshot": fractile.SnapshotError}
+    categories["server"] = fractile.ServerError
     codes = [entry[0] for entry in _core.ERROR_TABLE]
     assert len(set(codes)) == len(codes)
     assert len({entry[1] for entry in _core.ERROR_TABLE}) == len(codes)
     for _, number, category, status in _core.ERROR_TABLE:
         assert 400 <= status < 600
-        assert number // 100 == {"config": 1, "signal": 2, "snapshot": 3, "run": 4, "internal": 9}[category]
+        assert number // 100 == {"config": 1, "signal": 2, "snapshot": 3, "run": 4, "server": 5, "internal": 9}[category]
         assert issubclass(categories.get(category, fractile.FractileError), fractile.FractileError)
 
 
