@@ -32,7 +32,7 @@ class Connection:
 
     def __init__(self, port: int, timeout: float = 30) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
-        self._buffer = b""
+        self._buffer = bytearray()
         self._timeout = timeout
 
     def __enter__(self) -> Connection:
@@ -61,18 +61,22 @@ class Connection:
         self._buffer += data
         return bool(data)
 
+    def _take(self, size: int) -> bytes:
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return taken
+
     def _line(self) -> bytes | None:
         while b"\r\n" not in self._buffer:
             if not self._more():
                 return None
-        line, self._buffer = self._buffer.split(b"\r\n", 1)
-        return line
+        end = self._buffer.index(b"\r\n")
+        return self._take(end + 2)[:-2]
 
     def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             assert self._more(), f"expected {size} bytes of a body, found {len(self._buffer)}"
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+        return self._take(size)
 
     def read_answer(self, has_body: bool = True) -> Answer | None:
         """The next answer; None where the server closed instead. Half an answer fails, as does silence."""
@@ -105,7 +109,7 @@ class Connection:
         else:
             while self._more():
                 pass
-            body, self._buffer = self._buffer, b""
+            body = self._take(len(self._buffer))
         return Answer(code, headers, body)
 
     def is_closed(self, seconds: float = 10) -> bool:

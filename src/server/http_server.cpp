@@ -29,7 +29,7 @@ constexpr seconds kIdleTime{60};    // between requests
 constexpr seconds kHeaderTime{10};  // for a whole head
 constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
-constexpr seconds kWriteTime{60};
+constexpr seconds kWriteTime{60};  // for each kBodyStep of an answer
 constexpr seconds kLingerTime{2};
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // of what is read and not yet parsed
@@ -342,19 +342,39 @@ class Session : public std::enable_shared_from_this<Session> {
       for (const auto& [name, value] : one->headers) head_ += fmt::format("{}: {}\r\n", name, value);
     head_ += "X-Content-Type-Options: nosniff\r\n\r\n";
     const bool has_body = request_.method != "HEAD" && answer->status != 204;
-    const std::array<net::const_buffer, 2> buffers{net::buffer(head_),
-                                                   has_body ? net::buffer(answer->body) : net::const_buffer()};
+    unsent_ = {net::buffer(head_), has_body ? net::buffer(answer->body) : net::const_buffer()};
     log(*answer);
     stream_.expires_after(kWriteTime);
-    net::async_write(stream_, buffers, [self = shared_from_this()](beast::error_code error, std::size_t) {
-      self->answer_.reset();
-      if (error) return;
-      if (self->keep_alive_) return self->wait_for_request();
-      beast::error_code ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-      self->stream_.expires_after(kLingerTime);
-      self->linger();
+    write();
+  }
+
+  /// A client may take its time with a long answer as long as it goes on reading.
+  void write() {
+    stream_.async_write_some(unsent_, [self = shared_from_this()](beast::error_code error, std::size_t n) {
+      if (error) return self->answer_.reset();
+      self->sent_ += n;
+      for (net::const_buffer& buffer : self->unsent_) {
+        const std::size_t taken = std::min(n, buffer.size());
+        buffer += taken;
+        n -= taken;
+      }
+      if (self->unsent_[0].size() + self->unsent_[1].size() == 0) return self->on_sent();
+      if (self->sent_ >= kBodyStep) {
+        self->sent_ = 0;
+        self->stream_.expires_after(kWriteTime);
+      }
+      self->write();
     });
+  }
+
+  void on_sent() {
+    answer_.reset();
+    sent_ = 0;
+    if (keep_alive_) return wait_for_request();
+    beast::error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kLingerTime);
+    linger();
   }
 
   /// Reads what the client still sends, for a while: closing on it at once could take the answer from it.
@@ -392,10 +412,11 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<ContentDecoder> decoder_;
   Request request_;
   std::vector<char> step_;
-  std::size_t room_ = 0, received_ = 0, bytes_in_ = 0, lingered_ = 0;
+  std::size_t room_ = 0, received_ = 0, sent_ = 0, bytes_in_ = 0, lingered_ = 0;
   bool is_direct_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
   std::shared_ptr<const Answer> answer_;
   std::string head_;
+  std::array<net::const_buffer, 2> unsent_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

@@ -346,9 +346,9 @@ def test_identical_requests_share_one_run(demo_folder, long_rows, tmp_path):
 
 def test_a_timeout_of_a_run(demo_folder, long_rows, tmp_path):
     """A run that takes longer than request_timeout_s is ended with an answer, and frees its worker."""
-    with demo_server(demo_folder, tmp_path, max_queue=8, request_timeout_s=1) as server:
+    with demo_server(demo_folder, tmp_path, max_queue=8, request_timeout_s=0.1) as server:
         answer = Sent(server.port, long_request(long_rows, 0, 200)).answer()
-        assert_refusal(answer, (408, 503, 504))
+        assert_refusal(answer, (503,))
         assert eventually(lambda: metrics_total(server) == 0, 10)
         assert exchange(server.port, request("GET", "/health")).status == 200
 
