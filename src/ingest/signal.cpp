@@ -1,7 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/signal.hpp"
 
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <memory>
+#include <type_traits>
 
 #include "fractile/error.hpp"
 #include "ingest/arrow_column.hpp"
@@ -16,14 +20,15 @@ using Chunk = ArrowBatches::Chunk;
 /// One column of a signal: as it came where that serves, else converted.
 class ColumnReader {
  public:
-  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, Signal& signal) : batches_(batches), signal_(signal) {}
+  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, bool may_overwrite, Signal& signal)
+      : batches_(batches), may_overwrite_(may_overwrite), signal_(signal) {}
 
   const std::int64_t* read_ids(int column) {
     const ArrowType type = describe_type(batches_->schema(column));
     if (type.kind != ArrowKind::integer)
       refuse(column, type, "whole numbers", "Convert it, for example df.astype({\"" + name(column) + "\": \"Int64\"}).");
     if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary)
-      if (const auto* values = as_it_is<std::int64_t>(column)) return values;
+      if (const auto* values = as_it_is<std::int64_t>(column, kMissingId)) return values;
     return convert<std::int64_t>(column, [](const ArrowSchema& schema, const Chunk& chunk, std::int64_t* out) {
       read_integers(schema, chunk, kMissingId, out);
     });
@@ -34,7 +39,7 @@ class ColumnReader {
     if (type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
       refuse(column, type, "numbers", "Convert it to float64 first.");
     if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
-      if (const auto* values = as_it_is<double>(column)) return values;
+      if (const auto* values = as_it_is<double>(column, std::numeric_limits<double>::quiet_NaN())) return values;
     return convert<double>(column, read_doubles);
   }
 
@@ -45,9 +50,9 @@ class ColumnReader {
     if (!is_date) refuse(column, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(column) + "\"]).");
     if (!type.is_dictionary && type.timezone.empty()) {
       if (type.kind == ArrowKind::date && type.bits == 32)
-        if (const auto* values = as_it_is<Day>(column)) return {values, DateUnit::day};
+        if (const auto* values = as_it_is<Day>(column, kMissingDay)) return {values, DateUnit::day};
       if (type.kind == ArrowKind::timestamp || (type.kind == ArrowKind::date && type.bits == 64))
-        if (const auto* values = as_it_is<std::int64_t>(column)) return {values, type.unit};
+        if (const auto* values = as_it_is<std::int64_t>(column, kMissingTime)) return {values, type.unit};
     }
     return {convert<std::int64_t>(column, read_times), DateUnit::nanosecond};
   }
@@ -60,25 +65,38 @@ class ColumnReader {
                 std::string("expected ") + expected + " in column \"" + name(column) + "\", found " + type.name + ". " + remedy);
   }
 
-  /// A producer that has not counted its nulls often has none.
-  static bool has_nulls(const Chunk& chunk) {
-    const ArrowArray& array = *chunk.array;
-    if (array.null_count == 0) return false;
-    for (std::int64_t i = 0; i < chunk.length; ++i)
-      if (arrow::is_null(array, chunk.offset + i)) return true;
-    return false;
+  template <class T>
+  static bool is_missing(T value, T missing) {
+    if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
+    return value == missing;
   }
 
-  /// The column's own memory, where it is one chunk without nulls.
+  /// Whether every null of the chunk holds the missing value; makes it so where it may write.
   template <class T>
-  const T* as_it_is(int column) const {
+  bool marks_nulls(const Chunk& chunk, const T* values, T missing) const {
+    const ArrowArray& array = *chunk.array;
+    const auto* valid = array.null_count == 0 ? nullptr : arrow::buffer<std::uint8_t>(array, 0);
+    if (!valid) return true;
+    const std::int64_t end = chunk.offset + chunk.length;
+    // Whole bytes of the bitmap at a time: most have no null.
+    for (std::int64_t byte = chunk.offset / 8; byte * 8 < end; ++byte)
+      for (unsigned nulls = 0xffU & ~unsigned{valid[byte]}; nulls != 0; nulls &= nulls - 1) {
+        const std::int64_t at = byte * 8 + std::countr_zero(nulls);
+        if (at < chunk.offset || at >= end || is_missing(values[at], missing)) continue;
+        if (!may_overwrite_) return false;
+        const_cast<T*>(values)[at] = missing;
+      }
+    return true;
+  }
+
+  /// The column's own memory, where it is one chunk whose nulls hold the missing value, as those of pandas do.
+  template <class T>
+  const T* as_it_is(int column, T missing) const {
     const std::vector<Chunk> chunks = batches_->chunks(column);
     if (chunks.size() != 1) return nullptr;
-    const ArrowArray& array = *chunks[0].array;
-    if (has_nulls(chunks[0])) return nullptr;
-    const auto* values = array.n_buffers > 1 ? static_cast<const T*>(array.buffers[1]) : nullptr;
-    const bool is_aligned = reinterpret_cast<std::uintptr_t>(values) % alignof(T) == 0;
-    return values && is_aligned ? values + chunks[0].offset : nullptr;
+    const auto* values = arrow::buffer<T>(*chunks[0].array, 1);
+    if (!values || reinterpret_cast<std::uintptr_t>(values) % alignof(T) != 0) return nullptr;
+    return marks_nulls(chunks[0], values, missing) ? values + chunks[0].offset : nullptr;
   }
 
   template <class T, class Read>
@@ -94,6 +112,7 @@ class ColumnReader {
   }
 
   const std::shared_ptr<ArrowBatches>& batches_;
+  bool may_overwrite_;
   Signal& signal_;
 };
 
@@ -114,11 +133,11 @@ class ColumnReader {
 
 }  // namespace
 
-Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars) {
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, bool may_overwrite) {
   const auto batches = std::make_shared<ArrowBatches>(stream);
   Signal signal;
   signal.owners.push_back(batches);
-  ColumnReader reader(batches, signal);
+  ColumnReader reader(batches, may_overwrite, signal);
   const auto require = [&](const std::string& name, bool is_value) {
     const int column = batches->find(name);
     if (column < 0) refuse_missing(*batches, name, is_value);

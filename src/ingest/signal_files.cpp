@@ -22,10 +22,10 @@ Signal read_signal_file(const std::string& path, const std::vector<std::string>&
 }
 
 Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,
-                         std::size_t max_decoded_bytes) {
+                         std::size_t max_decoded_bytes, bool may_overwrite) {
   ArrowArrayStream stream{};
   formats::open_bytes(data, size, format, max_decoded_bytes, ErrorCode::UNREADABLE_SIGNAL, &stream);
-  return read_signal(&stream, sigvars);
+  return read_signal(&stream, sigvars, may_overwrite);
 }
 
 }  // namespace fractile

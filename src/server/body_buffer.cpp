@@ -4,14 +4,90 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
 namespace fractile::server {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kBig = 4 * kHugePage;  // smaller ones are not worth keeping
+
+struct Mapping {
+  char* data = nullptr;
+  std::size_t size = 0;
+  bool is_old = false;  ///< kept before the latest release_idle()
+};
+
+void unmap(const Mapping& mapping) noexcept {
+  if (mapping.data) munmap(mapping.data, mapping.size);
+}
+
+/// What past bodies left, for coming ones.
+class Kept {
+ public:
+  /// The smallest kept mapping of at least `size` bytes that is not far too big; empty where there is none.
+  Mapping take(std::size_t size) noexcept {
+    const std::lock_guard lock(mutex_);
+    Mapping* best = nullptr;
+    for (Mapping& one : mappings_)
+      if (one.data && one.size >= size && one.size / 4 <= size && (!best || one.size < best->size)) best = &one;
+    if (!best) return {};
+    bytes_ -= best->size;
+    return std::exchange(*best, {});
+  }
+
+  void give(Mapping mapping) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto room = std::find_if(mappings_.begin(), mappings_.end(), [](const Mapping& one) { return !one.data; });
+      if (room != mappings_.end() && bytes_ + mapping.size <= BodyBuffer::kMaxKept) {
+        bytes_ += mapping.size;
+        *room = std::exchange(mapping, {});
+      }
+    }
+    unmap(mapping);
+  }
+
+  void release_idle() noexcept {
+    std::array<Mapping, kMaxMappings> idle{};
+    {
+      const std::lock_guard lock(mutex_);
+      for (std::size_t i = 0; i < kMaxMappings; ++i) {
+        Mapping& one = mappings_[i];
+        if (!one.is_old) {
+          one.is_old = one.data != nullptr;
+          continue;
+        }
+        bytes_ -= one.size;
+        idle[i] = std::exchange(one, {});
+      }
+    }
+    for (const Mapping& one : idle) unmap(one);
+  }
+
+ private:
+  static constexpr std::size_t kMaxMappings = 16;
+  std::mutex mutex_;
+  std::array<Mapping, kMaxMappings> mappings_;  // guarded by mutex_
+  std::size_t bytes_ = 0;                       // guarded by mutex_
+};
+
+Kept& kept() {
+  static Kept instance;
+  return instance;
+}
+
+}  // namespace
 
 BodyBuffer::~BodyBuffer() {
-  if (data_) munmap(data_, capacity_);
+  if (capacity_ >= kBig)
+    kept().give({data_, capacity_});
+  else
+    unmap({data_, capacity_});
 }
 
 BodyBuffer::BodyBuffer(BodyBuffer&& other) noexcept
@@ -30,14 +106,21 @@ char* BodyBuffer::prepare(std::size_t count) {
   constexpr std::size_t kPage = 4096;
   const std::size_t needed = size_ + count + kPadding;
   if (needed > capacity_) {
-    const std::size_t wanted = (std::max(needed, capacity_ * 2) + kPage - 1) / kPage * kPage;
+    const std::size_t step = needed >= kBig ? kHugePage : kPage;
+    const std::size_t wanted = (std::max(needed, capacity_ * 2) + step - 1) / step * step;
+    if (!data_ && wanted >= kBig)
+      if (const Mapping again = kept().take(wanted); again.data) {
+        data_ = again.data;
+        capacity_ = again.size;
+        return data_;
+      }
     void* const memory = data_ ? mremap(data_, capacity_, wanted, MREMAP_MAYMOVE)
                                : mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<char*>(memory);
     capacity_ = wanted;
     // A big body is touched once from end to end: huge pages make that several times as fast.
-    if (wanted >= (std::size_t{8} << 20)) madvise(data_, capacity_, MADV_HUGEPAGE);
+    if (wanted >= kBig) madvise(data_, capacity_, MADV_HUGEPAGE);
   }
   return data_ + size_;
 }
@@ -46,5 +129,7 @@ void BodyBuffer::append(const void* data, std::size_t count) {
   std::memcpy(prepare(count), data, count);
   commit(count);
 }
+
+void BodyBuffer::release_idle() noexcept { kept().release_idle(); }
 
 }  // namespace fractile::server

@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "server/body_hash.hpp"
 #include "server/content_decoder.hpp"
 #include "server/log.hpp"
 #include "server/router.hpp"
@@ -29,8 +30,10 @@ constexpr seconds kIdleTime{60};    // between requests
 constexpr seconds kHeaderTime{10};  // for a whole head
 constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
+constexpr std::size_t kReadStep = std::size_t{1} << 20;  // what a cache holds
 constexpr seconds kWriteTime{60};  // for each kBodyStep of an answer
 constexpr seconds kLingerTime{2};
+constexpr seconds kKeepTime{10};  // body memory that is not used
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // of what is read and not yet parsed
 constexpr std::uint32_t kMaxHeader = 16 << 10;
@@ -114,6 +117,8 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   void wait_for_request() {
     request_ = {};
+    is_whole_ = false;
+    hash_.reset();
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
     parser_->body_limit(boost::none);
@@ -200,8 +205,7 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     if (parser_->is_done()) return dispatch();
     if (text(http::field::expect) == "100-continue") return send_continue();
-    stream_.expires_after(kBodyTime);
-    read_body();
+    begin_body();
   }
 
   static Error make_busy(const char* found) {
@@ -212,35 +216,65 @@ class Session : public std::enable_shared_from_this<Session> {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     stream_.expires_after(kBodyTime);
     net::async_write(stream_, net::buffer(kContinue), [self = shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error) self->read_body();
+      if (!error) self->begin_body();
     });
   }
 
-  /// Straight into the body where its length is known and it is not encoded; else through a step's buffer.
+  /// Straight from the socket into the body where its length is known and it is not encoded.
+  void read_straight() {
+    if (missing_ == 0) return dispatch();
+    stream_.async_read_some(net::buffer(request_.body.prepare(missing_), std::min(missing_, kReadStep)),
+                            [self = shared_from_this()](beast::error_code error, std::size_t n) {
+                              if (error) return self->on_broken_body(error);
+                              self->hash_.update(self->request_.body.data() + self->request_.body.size(), n);
+                              self->request_.body.commit(n);
+                              self->missing_ -= n;
+                              self->count_received(n);
+                              self->read_straight();
+                            });
+  }
+
+  void begin_body() {
+    stream_.expires_after(kBodyTime);
+    if (decoder_ || !parser_->content_length()) return read_body();
+    // What came with the head is the body's beginning; what follows it is the next request's.
+    missing_ = static_cast<std::size_t>(*parser_->content_length());
+    const std::size_t here = std::min(missing_, buffer_.size());
+    request_.body.append(buffer_.data().data(), here);
+    hash_.update(request_.body.data(), here);
+    buffer_.consume(here);
+    missing_ -= here;
+    read_straight();
+  }
+
+  /// Through a step's buffer: chunked or encoded.
   void read_body() {
+    step_.resize(kBodyStep);
     auto& target = parser_->get().body();
-    is_direct_ = !decoder_ && parser_->content_length().has_value();
-    if (is_direct_) {
-      room_ = static_cast<std::size_t>(*parser_->content_length()) - request_.body.size();
-      target.data = request_.body.prepare(room_);
-    } else {
-      step_.resize(kBodyStep);
-      room_ = step_.size();
-      target.data = step_.data();
-    }
-    target.size = room_;
+    target.data = step_.data();
+    target.size = step_.size();
     http::async_read_some(stream_, buffer_, *parser_,
                           [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_body(error); });
   }
 
+  void on_broken_body(beast::error_code error) {
+    keep_alive_ = false;
+    share_.release();
+    refuse_unreadable(error);
+  }
+
+  /// The deadline moves on with each step of a body.
+  void count_received(std::size_t n) {
+    received_ += n;
+    if (received_ < kBodyStep) return;
+    received_ = 0;
+    stream_.expires_after(kBodyTime);
+  }
+
   void on_body(beast::error_code error) {
     if (error == http::error::need_buffer) error = {};
-    if (error) {
-      keep_alive_ = false;
-      share_.release();
-      return refuse_unreadable(error);
-    }
-    const std::size_t n = room_ - parser_->get().body().size;
+    if (error) return on_broken_body(error);
+    const std::size_t n = kBodyStep - parser_->get().body().size;
     try {
       take_body(n);
     } catch (const Error& bad) {
@@ -250,11 +284,7 @@ class Session : public std::enable_shared_from_this<Session> {
       keep_alive_ = false;
       return send_error(make_busy("no memory left"));
     }
-    received_ += n;
-    if (received_ >= kBodyStep) {
-      received_ = 0;
-      stream_.expires_after(kBodyTime);
-    }
+    count_received(n);
     if (parser_->is_done()) return dispatch();
     read_body();
   }
@@ -262,22 +292,22 @@ class Session : public std::enable_shared_from_this<Session> {
   void take_body(std::size_t n) {
     const std::size_t limit = hub_.options().max_body_bytes;
     const std::size_t before = request_.body.size();
-    if (is_direct_) {
-      request_.body.commit(n);
-    } else if (decoder_) {
+    if (decoder_) {
       decoder_->decode(step_.data(), n, limit, request_.body);
       if (parser_->is_done()) decoder_->finish();
     } else {
       request_.body.append(step_.data(), n);
     }
+    hash_.update(request_.body.data() + before, request_.body.size() - before);
     if (request_.body.size() > limit)
       throw Error(
           ErrorCode::BODY_TOO_LARGE,
           fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
-    if (!is_direct_ && !share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight");
+    if (!share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight");
   }
 
   void dispatch() {
+    is_whole_ = true;
     received_ = 0;
     stream_.expires_never();
     Router& router = hub_.router();
@@ -292,7 +322,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bytes_in_ = run.body.size();
     is_running_ = true;
     const RunQueue::Ticket ticket =
-        router.submit(std::move(run), [self = shared_from_this()](const std::shared_ptr<const Answer>& answer) {
+        router.submit(std::move(run), hash_.digest(), [self = shared_from_this()](const std::shared_ptr<const Answer>& answer) {
           net::post(self->stream_.get_executor(), [self, answer] {
             self->is_running_ = false;
             beast::error_code ignored;
@@ -325,7 +355,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// An answer before the request was read: what is left of it cannot be told from the next, so the
   /// connection ends.
   void send_refusal(Answer answer) {
-    if (!parser_->is_done()) keep_alive_ = false;
+    if (!is_whole_ && !parser_->is_done()) keep_alive_ = false;
     share_.release();
     send(std::make_shared<const Answer>(std::move(answer)));
   }
@@ -411,9 +441,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<http::request_parser<http::buffer_body>> parser_;
   std::unique_ptr<ContentDecoder> decoder_;
   Request request_;
+  BodyHash hash_;
   std::vector<char> step_;
-  std::size_t room_ = 0, received_ = 0, sent_ = 0, bytes_in_ = 0, lingered_ = 0;
-  bool is_direct_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
+  std::size_t missing_ = 0, received_ = 0, sent_ = 0, bytes_in_ = 0, lingered_ = 0;
+  bool is_whole_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
   std::shared_ptr<const Answer> answer_;
   std::string head_;
   std::array<net::const_buffer, 2> unsent_;
@@ -505,7 +536,7 @@ class Listener {
 class Life {
  public:
   Life(net::io_context& context, Listener& listener, Hub& hub)
-      : listener_(listener), hub_(hub), signals_(context, SIGTERM, SIGINT, SIGHUP), poll_(context) {}
+      : listener_(listener), hub_(hub), signals_(context, SIGTERM, SIGINT, SIGHUP), poll_(context), tidy_(context) {}
   ~Life() {
     if (loader_.joinable()) loader_.join();
   }
@@ -514,6 +545,7 @@ class Life {
 
   void start() {
     wait_for_signal();
+    tidy();
     load("snapshot loaded");
   }
   /// What kept the first load from working.
@@ -529,6 +561,16 @@ class Life {
       }
       log_event("info", "stopping");
       stop();
+    });
+  }
+
+  /// What no body has needed for a while goes back to the system.
+  void tidy() {
+    tidy_.expires_after(kKeepTime);
+    tidy_.async_wait([this](beast::error_code error) {
+      if (error) return;
+      BodyBuffer::release_idle();
+      tidy();
     });
   }
 
@@ -557,6 +599,7 @@ class Life {
     listener_.stop();
     hub_.drain();
     signals_.cancel();
+    tidy_.cancel();
     wait_for_sessions();
   }
 
@@ -573,7 +616,7 @@ class Life {
   Listener& listener_;
   Hub& hub_;
   net::signal_set signals_;
-  net::steady_timer poll_;
+  net::steady_timer poll_, tidy_;
   std::thread loader_;
   std::atomic<bool> is_loading_{false};
   std::exception_ptr failure_;

@@ -153,17 +153,16 @@ Answer Router::stats() const {
   return answer;
 }
 
-RunQueue::Ticket Router::submit(Request request, RunQueue::Done done) {
+RunQueue::Ticket Router::submit(Request request, const RunQueue::Key& body_hash, RunQueue::Done done) {
   std::string head = request.path + "\n" + request.content_type + "\n" + request.accept + "\n";
   for (const auto& [name, value] : request.query) head += name + "=" + value + "\n";
-  const Hash128 of_head = hash_bytes(head.data(), head.size()), of_body = hash_bytes(request.body.data(), request.body.size());
-  const Hash128 parts[2] = {of_head, of_body};
-  const auto shared = std::make_shared<const Request>(std::move(request));
+  const Hash128 parts[2] = {hash_bytes(head.data(), head.size()), body_hash};
+  const auto shared = std::make_shared<Request>(std::move(request));
   const auto work = [this, shared](const Interrupt& interrupt) { return compute(*shared, interrupt); };
   return queue_.submit(hash_bytes(parts, sizeof parts), work, std::move(done));
 }
 
-std::shared_ptr<const Answer> Router::compute(const Request& request, const Interrupt& interrupt) {
+std::shared_ptr<const Answer> Router::compute(Request& request, const Interrupt& interrupt) {
   try {
     if (interrupt()) throw Error(ErrorCode::CANCELLED, "");
     return std::make_shared<const Answer>(runs_.answer(request, *snapshots_.get(), interrupt));

@@ -25,7 +25,7 @@ class Router {
   /// Everything but runs.
   Answer answer_now(const Request& request) const;
   /// A run; `done` gets its answer on another thread. SERVER_BUSY at once where the queue is full.
-  RunQueue::Ticket submit(Request request, RunQueue::Done done);
+  RunQueue::Ticket submit(Request request, const RunQueue::Key& body_hash, RunQueue::Done done);
   /// Headers that every answer to this request carries (cross-origin ones).
   void add_cors(const Request& request, Answer& answer) const;
 
@@ -36,7 +36,7 @@ class Router {
  private:
   Answer health() const;
   Answer stats() const;
-  std::shared_ptr<const Answer> compute(const Request& request, const Interrupt& interrupt);
+  std::shared_ptr<const Answer> compute(Request& request, const Interrupt& interrupt);
 
   const ServerOptions& options_;
   Metrics metrics_;

@@ -203,12 +203,12 @@ Signal Runs::read_path(const std::string& path, const std::string& sigvar) const
     bytes.commit(static_cast<std::size_t>(count));
   }
   const auto kept = std::make_shared<BodyBuffer>(std::move(bytes));
-  Signal signal = read_signal_bytes(kept->data(), kept->size(), format, {sigvar}, options_.max_body_bytes);
+  Signal signal = read_signal_bytes(kept->data(), kept->size(), format, {sigvar}, options_.max_body_bytes, true);
   signal.owners.push_back(kept);
   return signal;
 }
 
-Runs::Task Runs::read_task(const Request& request, const LoadedSnapshot& loaded) const {
+Runs::Task Runs::read_task(Request& request, const LoadedSnapshot& loaded) const {
   Task task;
   const auto set_cells = [&](const std::optional<std::string>& lags, const std::optional<std::string>& modes) {
     task.lags = lags ? read_lags(parse_option(*lags, "lags")) : std::vector<int>{0};
@@ -238,7 +238,7 @@ Runs::Task Runs::read_task(const Request& request, const LoadedSnapshot& loaded)
   const std::string sigvar = read_config(from_query("config").value_or("{}"));
   set_cells(from_query("lags"), from_query("resid_modes"));
   const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
-  task.signal = read_signal_bytes(request.body.data(), request.body.size(), format, {sigvar}, options_.max_body_bytes);
+  task.signal = read_signal_bytes(request.body.data(), request.body.size(), format, {sigvar}, options_.max_body_bytes, true);
   return task;
 }
 
@@ -271,7 +271,7 @@ void append_streams(const std::string& cell, const Result& result, std::string& 
 
 }  // namespace
 
-Answer Runs::answer(const Request& request, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
+Answer Runs::answer(Request& request, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
   const Task task = read_task(request, loaded);
   const Orient orient = read_orient(request);
   const bool as_arrow = request.accept.find(kArrowStream) != std::string::npos;

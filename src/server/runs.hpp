@@ -16,11 +16,11 @@ class Runs {
   /// Throws BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE or UNKNOWN_OPTION where the head alone tells.
   static void check_head(const Request& request);
   /// Throws Error.
-  Answer answer(const Request& request, const LoadedSnapshot& loaded, const Interrupt& interrupt) const;
+  Answer answer(Request& request, const LoadedSnapshot& loaded, const Interrupt& interrupt) const;
 
  private:
   struct Task;
-  Task read_task(const Request& request, const LoadedSnapshot& loaded) const;
+  Task read_task(Request& request, const LoadedSnapshot& loaded) const;
   std::string with_defaults(const std::string& config, const LoadedSnapshot& loaded) const;
   Signal read_path(const std::string& path, const std::string& sigvar) const;
   Result run(const Task& task, const RunConfig& config, const LoadedSnapshot& loaded, const Interrupt& interrupt) const;
