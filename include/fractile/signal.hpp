@@ -44,21 +44,20 @@ struct Signal {
 
 /// Reads the columns that a signal has from an Arrow stream; others are ignored.
 ///
-/// No copy where a column arrives as one chunk in a type of SignalKeys (int64; date32; timestamp of
-/// any unit without zone; float64) and its nulls hold the missing value, as those of pandas do, or may
-/// be overwritten with it (`may_overwrite`); else it is converted. Timestamps
+/// No copy where a stream of one batch has a column in a type of SignalKeys (int64; date32; timestamp of
+/// any unit without zone; float64) whose nulls hold the missing value, as those of pandas do; else it is
+/// converted, batch by batch. Timestamps
 /// with a zone become the local date and time there. Ids: any integer type (an unsigned id beyond
 /// int64 is refused). Dates: date32, date64, timestamp, or ISO text ("2020-01-02",
 /// "2020-01-02T08:30:00"). Values: any integer or floating type, bool refused.
 /// Takes the stream over. Throws UNKNOWN_COLUMN (naming what is there), COLUMN_TYPE (naming column,
 /// type and remedy), EMPTY_SIGNAL, UNREADABLE_SIGNAL.
-Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, bool may_overwrite = false);
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars);
 
 /// The same from a file (.parquet .csv .arrow .feather .ipc) or from Arrow IPC bytes (stream or
-/// file; `format` may also be "csv" or "parquet"). `may_overwrite`: the bytes are the caller's own
-/// and live as long as the signal; nulls in them may be replaced. Needs the formats module.
+/// file; `format` may also be "csv" or "parquet"), which must outlive the signal. Needs the formats module.
 Signal read_signal_file(const std::string& path, const std::vector<std::string>& sigvars);
 Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,
-                         std::size_t max_decoded_bytes = SIZE_MAX, bool may_overwrite = false);
+                         std::size_t max_decoded_bytes = SIZE_MAX);
 
 }  // namespace fractile

@@ -210,14 +210,16 @@ arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccess
   return project(std::make_shared<OwningReader>(reader, std::move(batches)), names);
 }
 
+/// `by_block`: types are those of the first block, and text that does not have them fails.
 arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::InputStream>& input, const Names& names, arrow::MemoryPool* pool,
-                               bool use_threads) {
+                               bool use_threads, bool by_block) {
   auto read = arrow::csv::ReadOptions::Defaults();
   read.use_threads = use_threads;
   auto convert = arrow::csv::ConvertOptions::Defaults();
   convert.strings_can_be_null = true;
   convert.include_columns = names;
   const arrow::io::IOContext context(pool);
+  if (by_block) return arrow::csv::StreamingReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert);
   // Read whole: types are then decided on all values, not on the first block.
   ARROW_ASSIGN_OR_RAISE(auto reader,
                         arrow::csv::TableReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert));
@@ -256,7 +258,7 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
 arrow::Result<Reader> read_unchecked(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
                                      const Names& names, arrow::MemoryPool* pool, bool use_threads) {
   if (format == "parquet") return read_parquet(file, names, pool, use_threads);
-  if (format == "csv") return read_csv(file, names, pool, use_threads);
+  if (format == "csv" || format == "csv_blocks") return read_csv(file, names, pool, use_threads, format == "csv_blocks");
   if (format == "arrow") return read_ipc(file, names, pool, use_threads);
   return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", format, ".");
 }
@@ -326,7 +328,7 @@ int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_
     const std::shared_ptr<LimitedPool> pool(new LimitedPool(limit), [](LimitedPool* kept) { kept->let_go(); });
     auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
     const auto open = [&]() -> arrow::Result<Reader> {
-      const bool is_csv = std::strcmp(format, "csv") == 0;
+      const bool is_csv = std::string(format).starts_with("csv");
       if (is_csv) ARROW_RETURN_NOT_OK(check_csv_size(data, size, limit));
       return read(file, format, to_names(columns, n_columns), is_csv ? arrow::default_memory_pool() : pool.get(), false);
     };

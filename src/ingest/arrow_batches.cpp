@@ -9,13 +9,6 @@
 namespace fractile {
 namespace {
 
-struct StreamGuard {
-  ArrowArrayStream* stream;
-  ~StreamGuard() {
-    if (stream->release) stream->release(stream);
-  }
-};
-
 [[noreturn]] void fail(ArrowArrayStream* stream, int code, const char* what) {
   const char* words = stream->get_last_error ? stream->get_last_error(stream) : nullptr;
   throw Error(ErrorCode::UNREADABLE_SIGNAL, std::string("expected a readable Arrow stream, found that its ") + what +
@@ -135,11 +128,12 @@ ArrowType describe_type(const ArrowSchema& schema) {
   return type;
 }
 
-ArrowBatches::ArrowBatches(ArrowArrayStream* stream) {
-  const StreamGuard guard{stream};
+ArrowBatches::ArrowBatches(ArrowArrayStream* stream, Read read) : stream_(*stream) {
+  stream->release = nullptr;  // it is ours now
   try {
-    read_schema(stream);
-    read_batches(stream);
+    read_schema();
+    while (read == Read::all && read_batch()) {
+    }
   } catch (...) {
     release();
     throw;
@@ -149,16 +143,23 @@ ArrowBatches::ArrowBatches(ArrowArrayStream* stream) {
 ArrowBatches::~ArrowBatches() { release(); }
 
 void ArrowBatches::release() noexcept {
+  forget_batches();
+  if (schema_.release) schema_.release(&schema_);
+  if (stream_.release) stream_.release(&stream_);
+}
+
+void ArrowBatches::forget_batches() noexcept {
+  masked_.clear();
   for (ArrowArray& batch : batches_)
     if (batch.release) batch.release(&batch);
   batches_.clear();
-  if (schema_.release) schema_.release(&schema_);
+  first_row_ = n_rows_;
 }
 
-void ArrowBatches::read_schema(ArrowArrayStream* stream) {
-  if (const int code = stream->get_schema(stream, &schema_)) {
+void ArrowBatches::read_schema() {
+  if (const int code = stream_.get_schema(&stream_, &schema_)) {
     schema_.release = nullptr;  // nothing was made
-    fail(stream, code, "schema");
+    fail(&stream_, code, "schema");
   }
   is_struct_ = schema_.format && std::strcmp(schema_.format, "+s") == 0;
   if (!is_struct_) {
@@ -171,22 +172,24 @@ void ArrowBatches::read_schema(ArrowArrayStream* stream) {
   }
 }
 
-void ArrowBatches::read_batches(ArrowArrayStream* stream) {
-  while (true) {
-    batches_.emplace_back();
-    ArrowArray& batch = batches_.back();
-    if (const int code = stream->get_next(stream, &batch)) {
-      batch.release = nullptr;
-      fail(stream, code, "next batch");
-    }
-    if (!batch.release) {
-      batches_.pop_back();
-      return;
-    }
-    check_batch(batch);
-    if (is_struct_) mask_null_rows(batches_.size() - 1);
-    n_rows_ += batch.length;
+bool ArrowBatches::read_batch() {
+  batches_.emplace_back();
+  ArrowArray& batch = batches_.back();
+  if (const int code = stream_.get_next(&stream_, &batch)) {
+    batch.release = nullptr;
+    fail(&stream_, code, "next batch");
   }
+  if (!batch.release) {
+    batches_.pop_back();
+    // Nothing more will come of it: what it holds is let go.
+    stream_.release(&stream_);
+    stream_.release = nullptr;
+    return false;
+  }
+  check_batch(batch);
+  if (is_struct_) mask_null_rows(batches_.size() - 1);
+  n_rows_ += batch.length;
+  return true;
 }
 
 void ArrowBatches::check_batch(const ArrowArray& batch) const {
@@ -248,7 +251,7 @@ const ArrowSchema& ArrowBatches::schema(int column) const { return is_struct_ ? 
 
 std::vector<ArrowBatches::Chunk> ArrowBatches::chunks(int column) const {
   std::vector<Chunk> out;
-  std::int64_t first_row = 0;
+  std::int64_t first_row = first_row_;
   for (std::size_t b = 0; b < batches_.size(); ++b) {
     const ArrowArray& batch = batches_[b];
     if (batch.length == 0) continue;

@@ -36,15 +36,21 @@ ArrowType describe_type(const ArrowSchema& schema);
 /// it can't. Throws UNREADABLE_SIGNAL with the producer's own words.
 class ArrowBatches {
  public:
-  explicit ArrowBatches(ArrowArrayStream* stream);  ///< takes the stream over, reads it to its end
+  enum class Read : std::uint8_t { all, by_batch };
+  /// Takes the stream over; reads it to its end, or waits for read_batch().
+  explicit ArrowBatches(ArrowArrayStream* stream, Read read = Read::all);
   ~ArrowBatches();
   ArrowBatches(const ArrowBatches&) = delete;
   ArrowBatches& operator=(const ArrowBatches&) = delete;
+  /// One more batch; false at the stream's end.
+  bool read_batch();
+  /// Releases the batches held; their rows still count.
+  void forget_batches() noexcept;
   std::int64_t n_rows() const noexcept { return n_rows_; }
   const std::vector<std::string>& names() const noexcept { return names_; }
   int find(std::string_view name) const noexcept;  ///< -1 where absent; the first of equal names
   const ArrowSchema& schema(int column) const;
-  /// One entry a batch; children's own offset and the batch's offset must both be honoured: `offset`
+  /// One entry a batch that is held; children's own offset and the batch's offset must both be honoured: `offset`
   /// below is their sum.
   struct Chunk {
     const ArrowArray* array;
@@ -57,18 +63,19 @@ class ArrowBatches {
  private:
   struct MaskedColumn;
 
-  void read_schema(ArrowArrayStream* stream);
-  void read_batches(ArrowArrayStream* stream);
+  void read_schema();
   void check_batch(const ArrowArray& batch) const;
   void mask_null_rows(std::size_t batch);
   void release() noexcept;
 
+  ArrowArrayStream stream_;
   ArrowSchema schema_{};
   bool is_struct_ = false;
   std::vector<ArrowArray> batches_;
   std::vector<std::shared_ptr<MaskedColumn>> masked_;  ///< columns of batches that have null rows
   std::vector<std::string> names_;
   std::int64_t n_rows_ = 0;
+  std::int64_t first_row_ = 0;  ///< of the batches held
 };
 
 /// Each writes chunk.length values to out; nulls become NaN, `missing`, kMissingDay, kMissingTime.

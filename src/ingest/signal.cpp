@@ -1,8 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/signal.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <type_traits>
@@ -10,55 +14,122 @@
 #include "fractile/error.hpp"
 #include "ingest/arrow_column.hpp"
 #include "ingest/arrow_visit.hpp"
-#include "types/large_array.hpp"
+#include "ingest/signal_reader.hpp"
 
 namespace fractile {
 namespace {
 
 using Chunk = ArrowBatches::Chunk;
 
-/// One column of a signal: as it came where that serves, else converted.
-class ColumnReader {
+/// One column of a signal on its way into contiguous memory.
+struct Column {
+  int index = -1;  ///< in the stream
+  /// The chunk's own memory where it can be used as it is, else null.
+  std::function<const void*(const Chunk&)> view;
+  std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
+  std::size_t width = 8;                         ///< bytes a converted entry
+  DateUnit view_unit = DateUnit::nanosecond;     ///< dates
+  std::shared_ptr<ByteBuffer> converted;         ///< null: as it came
+  const void* data = nullptr;
+  DateUnit unit = DateUnit::nanosecond;
+};
+
+/// Reads the columns of a signal: as they came where one batch holds all, else batch by batch.
+class SignalReader {
  public:
-  ColumnReader(const std::shared_ptr<ArrowBatches>& batches, bool may_overwrite, Signal& signal)
-      : batches_(batches), may_overwrite_(may_overwrite), signal_(signal) {}
+  SignalReader(ArrowArrayStream* stream, const std::shared_ptr<ByteBuffer>& bytes)
+      : batches_(std::make_shared<ArrowBatches>(stream, ArrowBatches::Read::by_batch)), bytes_(bytes) {}
 
-  const std::int64_t* read_ids(int column) {
-    const ArrowType type = describe_type(batches_->schema(column));
-    if (type.kind != ArrowKind::integer)
-      refuse(column, type, "whole numbers", "Convert it, for example df.astype({\"" + name(column) + "\": \"Int64\"}).");
-    if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary)
-      if (const auto* values = as_it_is<std::int64_t>(column, kMissingId)) return values;
-    return convert<std::int64_t>(column, [](const ArrowSchema& schema, const Chunk& chunk, std::int64_t* out) {
-      read_integers(schema, chunk, kMissingId, out);
-    });
-  }
+  const ArrowBatches& batches() const noexcept { return *batches_; }
 
-  const double* read_values(int column) {
-    const ArrowType type = describe_type(batches_->schema(column));
-    if (type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
-      refuse(column, type, "numbers", "Convert it to float64 first.");
-    if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
-      if (const auto* values = as_it_is<double>(column, std::numeric_limits<double>::quiet_NaN())) return values;
-    return convert<double>(column, read_doubles);
-  }
-
-  DateColumn read_dates(int column) {
-    const ArrowType type = describe_type(batches_->schema(column));
-    const bool is_date = type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
-    if (type.name == "null") return {};
-    if (!is_date) refuse(column, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(column) + "\"]).");
-    if (!type.is_dictionary && type.timezone.empty()) {
-      if (type.kind == ArrowKind::date && type.bits == 32)
-        if (const auto* values = as_it_is<Day>(column, kMissingDay)) return {values, DateUnit::day};
-      if (type.kind == ArrowKind::timestamp || (type.kind == ArrowKind::date && type.bits == 64))
-        if (const auto* values = as_it_is<std::int64_t>(column, kMissingTime)) return {values, type.unit};
+  /// Reads as far as the second batch with rows.
+  void begin() {
+    int n_full = 0;
+    while (n_full < 2 && !is_at_end_) {
+      const std::int64_t before = batches_->n_rows();
+      is_at_end_ = !batches_->read_batch();
+      n_full += batches_->n_rows() > before ? 1 : 0;
     }
-    return {convert<std::int64_t>(column, read_times), DateUnit::nanosecond};
+    is_single_ = n_full < 2;
+  }
+
+  Column& add_ids(int index) {
+    const ArrowType type = describe_type(batches_->schema(index));
+    if (type.kind != ArrowKind::integer)
+      refuse(index, type, "whole numbers", "Convert it, for example df.astype({\"" + name(index) + "\": \"Int64\"}).");
+    Column& column = add(index);
+    if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary) column.view = make_view<std::int64_t>(kMissingId);
+    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      read_integers(schema, chunk, kMissingId, static_cast<std::int64_t*>(out));
+    };
+    return column;
+  }
+
+  Column& add_values(int index) {
+    const ArrowType type = describe_type(batches_->schema(index));
+    if (type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
+      refuse(index, type, "numbers", "Convert it to float64 first.");
+    Column& column = add(index);
+    if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
+      column.view = make_view<double>(std::numeric_limits<double>::quiet_NaN());
+    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      read_doubles(schema, chunk, static_cast<double*>(out));
+    };
+    return column;
+  }
+
+  /// Null for a column without any value.
+  Column* add_dates(int index) {
+    const ArrowType type = describe_type(batches_->schema(index));
+    const bool is_date = type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
+    if (type.name == "null") return nullptr;
+    if (!is_date) refuse(index, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(index) + "\"]).");
+    Column& column = add(index);
+    if (!type.is_dictionary && type.timezone.empty() && type.kind != ArrowKind::text) {
+      const bool is_days = type.kind == ArrowKind::date && type.bits == 32;
+      column.view = is_days ? make_view<Day>(kMissingDay) : make_view<std::int64_t>(kMissingTime);
+      column.view_unit = is_days ? DateUnit::day : type.unit;
+    }
+    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      read_times(schema, chunk, static_cast<std::int64_t*>(out));
+    };
+    return &column;
+  }
+
+  /// Fills all columns; `signal` becomes the owner of their memory.
+  void read(Signal& signal) {
+    bool is_viewed = false;
+    for (Column& column : columns_) {
+      const std::vector<Chunk> chunks = batches_->chunks(column.index);
+      column.data = is_single_ && column.view ? column.view(chunks.front()) : nullptr;
+      column.unit = column.data ? column.view_unit : DateUnit::nanosecond;
+      is_viewed |= column.data != nullptr;
+      if (!column.data) column.converted = std::make_shared<ByteBuffer>();
+    }
+    convert_held();
+    while (!is_at_end_) {
+      give_back();
+      is_at_end_ = !batches_->read_batch();
+      convert_held();
+    }
+    for (Column& column : columns_) {
+      if (!column.converted) continue;
+      column.data = column.converted->data();
+      signal.owners.push_back(column.converted);
+    }
+    if (!is_viewed) return;
+    signal.owners.push_back(batches_);
+    if (bytes_) signal.owners.push_back(bytes_);
   }
 
  private:
   std::string name(int column) const { return batches_->names()[static_cast<std::size_t>(column)]; }
+
+  Column& add(int index) {
+    Column& column = columns_.emplace_back();
+    column.index = index;
+    return column;
+  }
 
   [[noreturn]] void refuse(int column, const ArrowType& type, const char* expected, const std::string& remedy) const {
     throw Error(ErrorCode::COLUMN_TYPE,
@@ -83,37 +154,61 @@ class ColumnReader {
       for (unsigned nulls = 0xffU & ~unsigned{valid[byte]}; nulls != 0; nulls &= nulls - 1) {
         const std::int64_t at = byte * 8 + std::countr_zero(nulls);
         if (at < chunk.offset || at >= end || is_missing(values[at], missing)) continue;
-        if (!may_overwrite_) return false;
+        if (!bytes_) return false;
         const_cast<T*>(values)[at] = missing;
       }
     return true;
   }
 
-  /// The column's own memory, where it is one chunk whose nulls hold the missing value, as those of pandas do.
   template <class T>
-  const T* as_it_is(int column, T missing) const {
-    const std::vector<Chunk> chunks = batches_->chunks(column);
-    if (chunks.size() != 1) return nullptr;
-    const auto* values = arrow::buffer<T>(*chunks[0].array, 1);
-    if (!values || reinterpret_cast<std::uintptr_t>(values) % alignof(T) != 0) return nullptr;
-    return marks_nulls(chunks[0], values, missing) ? values + chunks[0].offset : nullptr;
+  std::function<const void*(const Chunk&)> make_view(T missing) {
+    return [this, missing](const Chunk& chunk) -> const void* {
+      const auto* values = arrow::buffer<T>(*chunk.array, 1);
+      if (!values || reinterpret_cast<std::uintptr_t>(values) % alignof(T) != 0) return nullptr;
+      return marks_nulls(chunk, values, missing) ? values + chunk.offset : nullptr;
+    };
   }
 
-  template <class T, class Read>
-  const T* convert(int column, Read&& read) {
-    const auto values = make_large_array<T>(static_cast<std::size_t>(batches_->n_rows()));
-    T* out = values.get();
-    for (const Chunk& chunk : batches_->chunks(column)) {
-      read(batches_->schema(column), chunk, out);
-      out += chunk.length;
+  void convert_held() {
+    for (Column& column : columns_) {
+      if (!column.converted) continue;
+      for (const Chunk& chunk : batches_->chunks(column.index)) {
+        check_order(chunk);
+        const std::size_t size = static_cast<std::size_t>(chunk.length) * column.width;
+        column.convert(batches_->schema(column.index), chunk, column.converted->prepare(size));
+        column.converted->commit(size);
+      }
     }
-    signal_.owners.push_back(values);
-    return values.get();
   }
 
-  const std::shared_ptr<ArrowBatches>& batches_;
-  bool may_overwrite_;
-  Signal& signal_;
+  /// What the batches held hold, and what lies before it in the bytes, is not needed any more.
+  void give_back() {
+    const void* last = nullptr;
+    bool has_dictionary = false;
+    for (int c = 0; c < static_cast<int>(batches_->names().size()); ++c) {
+      has_dictionary |= batches_->schema(c).dictionary != nullptr;
+      for (const Chunk& chunk : batches_->chunks(c))
+        for (std::int64_t b = 0; b < chunk.array->n_buffers; ++b)
+          if (const void* place = chunk.array->buffers[b]; bytes_ && bytes_->contains(place)) last = std::max(last, place);
+    }
+    batches_->forget_batches();
+    if (last && !has_dictionary) bytes_->forget_before(last);
+  }
+
+  /// A file may list its batches in any order: one whose memory has been given back must not be read.
+  void check_order(const Chunk& chunk) const {
+    for (std::int64_t b = 0; bytes_ && b < chunk.array->n_buffers; ++b)
+      if (bytes_->is_forgotten(chunk.array->buffers[b]))
+        throw Error(ErrorCode::UNREADABLE_SIGNAL,
+                    "expected an Arrow file's batches in the order of their places, found an earlier one later. Send it as a "
+                    "stream.");
+  }
+
+  const std::shared_ptr<ArrowBatches> batches_;
+  const std::shared_ptr<ByteBuffer> bytes_;
+  std::deque<Column> columns_;
+  bool is_at_end_ = false;
+  bool is_single_ = false;
 };
 
 [[noreturn]] void refuse_missing(const ArrowBatches& batches, const std::string& wanted, bool is_value) {
@@ -133,37 +228,49 @@ class ColumnReader {
 
 }  // namespace
 
-Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, bool may_overwrite) {
-  const auto batches = std::make_shared<ArrowBatches>(stream);
-  Signal signal;
-  signal.owners.push_back(batches);
-  ColumnReader reader(batches, may_overwrite, signal);
+Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars,
+                          const std::shared_ptr<ByteBuffer>& bytes) {
+  SignalReader reader(stream, bytes);
+  const ArrowBatches& batches = reader.batches();
   const auto require = [&](const std::string& name, bool is_value) {
-    const int column = batches->find(name);
-    if (column < 0) refuse_missing(*batches, name, is_value);
+    const int column = batches.find(name);
+    if (column < 0) refuse_missing(batches, name, is_value);
     return column;
   };
   const int id = require("security_id", false), date_sig = require("date_sig", false);
   for (const std::string& sigvar : sigvars) require(sigvar, true);
-  signal.keys.n_rows = batches->n_rows();
-  if (signal.keys.n_rows == 0)
+  reader.begin();
+  if (batches.n_rows() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
-  signal.keys.security_id = reader.read_ids(id);
-  signal.keys.date_sig = reader.read_dates(date_sig);
-  if (!signal.keys.date_sig)
+  const Column& ids = reader.add_ids(id);
+  constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
+  std::array<const Column*, std::size(kDates)> dates{};
+  dates[0] = reader.add_dates(date_sig);
+  if (!dates[0])
     throw Error(ErrorCode::NO_USABLE_ROWS, "expected dates in column \"date_sig\", found only missing values. Fill it.");
-  const auto optional = [&](const char* name) {
-    const int column = batches->find(name);
-    return column < 0 ? DateColumn{} : reader.read_dates(column);
-  };
-  signal.keys.date_avail = optional("date_avail");
-  signal.keys.date_ret = optional("date_ret");
-  signal.keys.date_openret = optional("date_openret");
-  for (const std::string& sigvar : sigvars) {
-    signal.names.push_back(sigvar);
-    signal.values.push_back(reader.read_values(batches->find(sigvar)));
+  for (std::size_t k = 1; k < dates.size(); ++k)
+    if (const int column = batches.find(kDates[k]); column >= 0) dates[k] = reader.add_dates(column);
+  std::vector<const Column*> values;
+  for (const std::string& sigvar : sigvars) values.push_back(&reader.add_values(batches.find(sigvar)));
+
+  Signal signal;
+  reader.read(signal);
+  signal.keys.n_rows = batches.n_rows();
+  signal.keys.security_id = static_cast<const std::int64_t*>(ids.data);
+  const auto date_of = [&](std::size_t k) { return dates[k] ? DateColumn{dates[k]->data, dates[k]->unit} : DateColumn{}; };
+  signal.keys.date_sig = date_of(0);
+  signal.keys.date_avail = date_of(1);
+  signal.keys.date_ret = date_of(2);
+  signal.keys.date_openret = date_of(3);
+  for (std::size_t k = 0; k < sigvars.size(); ++k) {
+    signal.names.push_back(sigvars[k]);
+    signal.values.push_back(static_cast<const double*>(values[k]->data));
   }
   return signal;
+}
+
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars) {
+  return read_signal_stream(stream, sigvars, nullptr);
 }
 
 }  // namespace fractile

@@ -1,8 +1,28 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "formats/formats.hpp"
 #include "fractile/signal.hpp"
+#include "ingest/signal_reader.hpp"
 
 namespace fractile {
+namespace {
+
+Signal read_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,
+                  std::size_t max_decoded_bytes, const std::shared_ptr<ByteBuffer>& owner) {
+  const auto read_as = [&](const std::string& reader) {
+    ArrowArrayStream stream{};
+    formats::open_bytes(data, size, reader, max_decoded_bytes, ErrorCode::UNREADABLE_SIGNAL, &stream);
+    return read_signal_stream(&stream, sigvars, owner);
+  };
+  if (format != "csv") return read_as(format);
+  try {
+    // Block by block, types being those of the first: a third of the memory.
+    return read_as("csv_blocks");
+  } catch (const Error&) {
+    return read_as(format);  // types by all of the text; or the same error, about the whole
+  }
+}
+
+}  // namespace
 
 Signal read_signal_file(const std::string& path, const std::vector<std::string>& sigvars) {
   // Only the columns of a signal are read, as far as the file has them.
@@ -22,10 +42,14 @@ Signal read_signal_file(const std::string& path, const std::vector<std::string>&
 }
 
 Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,
-                         std::size_t max_decoded_bytes, bool may_overwrite) {
-  ArrowArrayStream stream{};
-  formats::open_bytes(data, size, format, max_decoded_bytes, ErrorCode::UNREADABLE_SIGNAL, &stream);
-  return read_signal(&stream, sigvars, may_overwrite);
+                         std::size_t max_decoded_bytes) {
+  return read_bytes(data, size, format, sigvars, max_decoded_bytes, nullptr);
+}
+
+Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format, const std::vector<std::string>& sigvars,
+                      std::size_t max_decoded_bytes) {
+  // Text is read twice where its first block misled.
+  return read_bytes(bytes->data(), bytes->size(), format, sigvars, max_decoded_bytes, format == "csv" ? nullptr : bytes);
 }
 
 }  // namespace fractile

@@ -19,7 +19,7 @@ constexpr std::size_t kStep = std::size_t{256} << 10;
 }
 
 /// Room for the next step: at most one byte beyond the limit, which then is refused.
-char* prepare_step(std::size_t limit, BodyBuffer& out, std::size_t& room) {
+char* prepare_step(std::size_t limit, ByteBuffer& out, std::size_t& room) {
   if (out.size() > limit)
     throw Error(ErrorCode::BODY_TOO_LARGE,
                 "expected at most " + std::to_string(limit) +
@@ -38,7 +38,7 @@ class GzipDecoder final : public ContentDecoder {
   GzipDecoder(const GzipDecoder&) = delete;
   GzipDecoder& operator=(const GzipDecoder&) = delete;
 
-  void decode(const char* data, std::size_t size, std::size_t limit, BodyBuffer& out) override {
+  void decode(const char* data, std::size_t size, std::size_t limit, ByteBuffer& out) override {
     // zlib takes its input without writing to it.
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data));
     stream_.avail_in = static_cast<uInt>(size);
@@ -86,7 +86,7 @@ class ZstdDecoder final : public ContentDecoder {
   ZstdDecoder(const ZstdDecoder&) = delete;
   ZstdDecoder& operator=(const ZstdDecoder&) = delete;
 
-  void decode(const char* data, std::size_t size, std::size_t limit, BodyBuffer& out) override {
+  void decode(const char* data, std::size_t size, std::size_t limit, ByteBuffer& out) override {
     ZSTD_inBuffer in{data, size, 0};
     bool is_full = false;
     while (in.pos < in.size || is_full) {

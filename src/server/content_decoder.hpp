@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "server/body_buffer.hpp"
+#include "types/byte_buffer.hpp"
 
 namespace fractile::server {
 
@@ -15,7 +15,7 @@ class ContentDecoder {
   virtual ~ContentDecoder() = default;
   /// Appends what the bytes decode to. Throws BODY_TOO_LARGE beyond `limit` decoded bytes, BAD_REQUEST on bytes
   /// that are not of the encoding.
-  virtual void decode(const char* data, std::size_t size, std::size_t limit, BodyBuffer& out) = 0;
+  virtual void decode(const char* data, std::size_t size, std::size_t limit, ByteBuffer& out) = 0;
   /// Throws BAD_REQUEST where the body ended too soon.
   virtual void finish() const = 0;
 };

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fractile/error.hpp"
-#include "server/body_buffer.hpp"
+#include "types/byte_buffer.hpp"
 
 namespace fractile::server {
 
@@ -22,7 +22,7 @@ struct Request {
   std::string accept;
   std::string authorization;
   std::string origin;
-  BodyBuffer body;  ///< decoded
+  ByteBuffer body;  ///< decoded
 };
 
 struct Answer {

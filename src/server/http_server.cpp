@@ -33,7 +33,8 @@ constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 constexpr std::size_t kReadStep = std::size_t{1} << 20;  // what a cache holds
 constexpr seconds kWriteTime{60};  // for each kBodyStep of an answer
 constexpr seconds kLingerTime{2};
-constexpr seconds kKeepTime{10};  // body memory that is not used
+constexpr seconds kKeepTime{2};  // memory of bodies that is not used
+constexpr std::size_t kKeptMemory = std::size_t{512} << 20;
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // of what is read and not yet parsed
 constexpr std::uint32_t kMaxHeader = 16 << 10;
@@ -569,7 +570,7 @@ class Life {
     tidy_.expires_after(kKeepTime);
     tidy_.async_wait([this](beast::error_code error) {
       if (error) return;
-      BodyBuffer::release_idle();
+      ByteBuffer::release_idle();
       tidy();
     });
   }
@@ -626,6 +627,7 @@ class Life {
 
 void serve(const ServerOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  ByteBuffer::keep_memory(kKeptMemory);
   net::io_context context(kNetworkThreads);
   std::exception_ptr failure;
   {

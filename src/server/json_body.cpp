@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "fractile/error.hpp"
@@ -36,32 +37,95 @@ auto reading(Read&& read) {
   }
 }
 
-/// Text with missing entries, as Arrow holds it.
-struct TextColumn {
-  std::string characters;
-  std::vector<std::int64_t> offsets{0};
-  std::vector<std::uint8_t> valid;
+/// A column of dates: texts as they come, made times step by step by the reader of every other surface, so that
+/// they mean the same.
+class DateColumnBuilder {
+ public:
   bool is_present = false;
-  bool has_value = false;
+
+  bool has_value() const noexcept { return has_value_; }
+  std::size_t size() const noexcept { return n_done_ + offsets_.size() - 1; }
+  void set_name(const std::string_view& name) { name_ = name; }
 
   void add(std::optional<std::string_view> text) {
-    const std::size_t i = offsets.size() - 1;
-    if (i % 8 == 0) valid.push_back(0);
+    const std::size_t i = offsets_.size() - 1;
+    if (i % 8 == 0) valid_.push_back(0);
     if (text) {
-      valid.back() = static_cast<std::uint8_t>(valid.back() | (1U << (i % 8)));
-      characters.append(*text);
-      has_value = true;
+      valid_.back() = static_cast<std::uint8_t>(valid_.back() | (1U << (i % 8)));
+      characters_.append(*text);
+      has_value_ = true;
     }
-    offsets.push_back(static_cast<std::int64_t>(characters.size()));
+    offsets_.push_back(static_cast<std::int64_t>(characters_.size()));
+    if (i + 1 == kStep) convert();
   }
+
+  /// int64 nanoseconds since 1970-01-01, size() of them; missing: kMissingTime.
+  const void* finish() {
+    convert();
+    return times_.data();
+  }
+
+ private:
+  static constexpr std::size_t kStep = 1 << 14;
+
+  void convert() {
+    const auto n = static_cast<std::int64_t>(offsets_.size() - 1);
+    ArrowSchema schema{};
+    schema.format = "U";
+    schema.name = name_.c_str();
+    const void* buffers[] = {valid_.data(), offsets_.data(), characters_.data()};
+    ArrowArray array{};
+    array.length = n;
+    array.null_count = -1;
+    array.n_buffers = 3;
+    array.buffers = buffers;
+    const std::size_t size = static_cast<std::size_t>(n) * sizeof(std::int64_t);
+    read_times(schema, {&array, 0, n, static_cast<std::int64_t>(n_done_)}, reinterpret_cast<std::int64_t*>(times_.prepare(size)));
+    times_.commit(size);
+    n_done_ += static_cast<std::size_t>(n);
+    characters_.clear();
+    offsets_.resize(1);
+    valid_.clear();
+  }
+
+  std::string name_;
+  std::string characters_;
+  std::vector<std::int64_t> offsets_{0};
+  std::vector<std::uint8_t> valid_;
+  ByteBuffer times_;
+  std::size_t n_done_ = 0;
+  bool has_value_ = false;
 };
 
 /// The columns of a signal while they are read; kept alive by the Signal made of them.
 struct Columns {
-  std::vector<std::int64_t> ids;
-  std::vector<double> values;
-  std::array<TextColumn, kNDates> dates;
+  ByteBuffer ids;     ///< int64
+  ByteBuffer values;  ///< double
+  std::array<DateColumnBuilder, kNDates> dates;
   bool has_ids = false, has_values = false;
+
+  Columns() {
+    for (std::size_t k = 0; k < kNDates; ++k) dates[k].set_name(kDates[k]);
+  }
+  std::size_t n_ids() const noexcept { return ids.size() / sizeof(std::int64_t); }
+  std::size_t n_values() const noexcept { return values.size() / sizeof(double); }
+};
+
+/// Gives the memory of text that has been read back, every so many rows.
+class Behind {
+ public:
+  Behind(ByteBuffer& body, od::document& document) : body_(body), document_(document) {}
+  void on_row() {
+    constexpr std::size_t kStep = 1 << 15;
+    const char* here = nullptr;
+    if (++n_rows_ % kStep == 0 && document_.current_location().get(here) == simdjson::SUCCESS && body_.contains(here))
+      body_.forget_before(here);
+  }
+
+ private:
+  ByteBuffer& body_;
+  od::document& document_;
+  std::size_t n_rows_ = 0;
 };
 
 [[noreturn]] void refuse_type(std::string_view column, const char* expected, std::size_t row) {
@@ -87,7 +151,7 @@ double read_number(od::value value, std::string_view column, std::size_t row) {
   return number;
 }
 
-void read_date(od::value value, std::string_view column, std::size_t row, TextColumn& out) {
+void read_date(od::value value, std::string_view column, std::size_t row, DateColumnBuilder& out) {
   const od::json_type type = value.type();
   if (type == od::json_type::null) return out.add(std::nullopt);
   if (type != od::json_type::string) refuse_type(column, "dates as text, such as \"2020-01-02\", or null,", row);
@@ -97,12 +161,13 @@ void read_date(od::value value, std::string_view column, std::size_t row, TextCo
 /// One record a row. A column that a record lacks is missing there.
 class RecordReader {
  public:
-  RecordReader(const std::string& sigvar, Columns& out) : sigvar_(sigvar), out_(out) {}
+  RecordReader(const std::string& sigvar, Behind behind, Columns& out) : sigvar_(sigvar), behind_(behind), out_(out) {}
 
   void read(od::array records) {
     for (od::object record : records) {
       for (od::field field : record) read_field(field);
       fill();
+      behind_.on_row();
       ++row_;
     }
   }
@@ -126,34 +191,35 @@ class RecordReader {
     seen_ |= 1U << place;
     od::value value = field.value();
     if (place == kId) {
-      out_.ids.push_back(read_id(value, row_));
+      out_.ids.append_value(read_id(value, row_));
       out_.has_ids = true;
     } else if (place == kValue) {
-      out_.values.push_back(read_number(value, sigvar_, row_));
+      out_.values.append_value(read_number(value, sigvar_, row_));
       out_.has_values = true;
     } else {
-      TextColumn& column = out_.dates[place - kFirstDate];
-      while (column.offsets.size() <= row_) column.add(std::nullopt);  // a column may appear late
+      DateColumnBuilder& column = out_.dates[place - kFirstDate];
+      while (column.size() < row_) column.add(std::nullopt);  // a column may appear late
       read_date(value, kDates[place - kFirstDate], row_, column);
       column.is_present = true;
     }
   }
 
   void fill() {
-    if ((seen_ >> kId & 1) == 0) out_.ids.push_back(kMissingId);
-    if ((seen_ >> kValue & 1) == 0) out_.values.push_back(std::numeric_limits<double>::quiet_NaN());
+    if ((seen_ >> kId & 1) == 0) out_.ids.append_value(kMissingId);
+    if ((seen_ >> kValue & 1) == 0) out_.values.append_value(std::numeric_limits<double>::quiet_NaN());
     for (std::size_t k = 0; k < kNDates; ++k)
       if ((seen_ >> (kFirstDate + k) & 1) == 0 && out_.dates[k].is_present) out_.dates[k].add(std::nullopt);
     seen_ = 0;
   }
 
   const std::string& sigvar_;
+  Behind behind_;
   Columns& out_;
   std::size_t row_ = 0;
   unsigned seen_ = 0;
 };
 
-void read_columns(od::object columns, const std::string& sigvar, Columns& out) {
+void read_columns(od::object columns, const std::string& sigvar, Behind behind, Columns& out) {
   std::optional<std::size_t> n_rows;
   const auto check_length = [&](std::string_view name, std::size_t length) {
     if (n_rows.value_or(length) != length)
@@ -171,33 +237,34 @@ void read_columns(od::object columns, const std::string& sigvar, Columns& out) {
       if (is_present) refuse_json("the column \"" + key + "\" twice");
       is_present = true;
       std::size_t row = 0;
-      for (od::value entry : value.get_array()) read(entry, row++);
+      for (od::value entry : value.get_array()) {
+        read(entry, row++);
+        behind.on_row();
+      }
       check_length(key, row);
     };
     if (key == sigvar)
-      read_all(out.has_values, [&](od::value entry, std::size_t row) { out.values.push_back(read_number(entry, sigvar, row)); });
+      read_all(out.has_values, [&](od::value entry, std::size_t row) { out.values.append_value(read_number(entry, sigvar, row)); });
     else if (key == "security_id")
-      read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.push_back(read_id(entry, row)); });
+      read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.append_value(read_id(entry, row)); });
     else {
-      TextColumn& column = out.dates[static_cast<std::size_t>(date - kDates)];
+      DateColumnBuilder& column = out.dates[static_cast<std::size_t>(date - kDates)];
       read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
     }
   }
 }
 
-/// Through the reader of every other surface, so that dates mean the same.
 Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) {
   std::vector<ExportColumn> out;
   if (columns->has_ids) out.push_back({"security_id", "l", {nullptr, columns->ids.data()}});
   for (std::size_t k = 0; k < kNDates; ++k) {
-    const TextColumn& column = columns->dates[k];
-    const bool is_needed = k == 0 ? column.is_present : column.has_value;
-    if (is_needed)
-      out.push_back({std::string(kDates[k]), "U", {column.valid.data(), column.offsets.data(), column.characters.data()}});
+    DateColumnBuilder& column = columns->dates[k];
+    const bool is_needed = k == 0 ? column.is_present : column.has_value();
+    if (is_needed) out.push_back({std::string(kDates[k]), "tsn:", {nullptr, column.finish()}});
   }
   if (columns->has_values) out.push_back({sigvar, "g", {nullptr, columns->values.data()}});
-  std::size_t n_rows = columns->ids.size();
-  if (!columns->has_ids) n_rows = columns->has_values ? columns->values.size() : columns->dates[0].offsets.size() - 1;
+  std::size_t n_rows = columns->n_ids();
+  if (!columns->has_ids) n_rows = columns->has_values ? columns->n_values() : columns->dates[0].size();
   ArrowArrayStream stream{};
   export_table(std::move(out), static_cast<std::int64_t>(n_rows), columns, &stream);
   return fractile::read_signal(&stream, {sigvar});
@@ -212,10 +279,10 @@ struct JsonBody::Parser {
   od::document document;
 };
 
-JsonBody::JsonBody(const BodyBuffer& body, bool is_suite) : parser_(std::make_unique<Parser>()) {
-  if (body.size() == 0) refuse_json("an empty body");
+JsonBody::JsonBody(ByteBuffer body, bool is_suite) : body_(std::move(body)), parser_(std::make_unique<Parser>()) {
+  if (body_.size() == 0) refuse_json("an empty body");
   reading([&] {
-    parser_->document = parser_->parser.iterate(body.data(), body.size(), body.size() + BodyBuffer::kPadding);
+    parser_->document = parser_->parser.iterate(std::as_const(body_).data(), body_.size(), body_.size() + ByteBuffer::kPadding);
     if (parser_->document.type() != od::json_type::object) refuse_json("another value");
     std::vector<std::string_view> known{"signal", "signal_path", "config"};
     if (is_suite) known.insert(known.end(), {"lags", "resid_modes"});
@@ -257,14 +324,14 @@ Signal JsonBody::read_signal(const std::string& sigvar) {
     parser_->document.rewind();
     od::value signal = parser_->document.get_object().find_field_unordered("signal");
     if (signal.type() == od::json_type::array)
-      RecordReader(sigvar, *columns).read(signal.get_array());
+      RecordReader(sigvar, {body_, parser_->document}, *columns).read(signal.get_array());
     else if (signal.type() == od::json_type::object)
-      read_columns(signal.get_object(), sigvar, *columns);
+      read_columns(signal.get_object(), sigvar, {body_, parser_->document}, *columns);
     else
       refuse_json("a signal that is neither records nor columns");
     return 0;
   });
-  if (columns->ids.empty() && columns->values.empty())
+  if (columns->n_ids() == 0 && columns->n_values() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Send a signal with rows.");
   return make_signal(columns, sigvar);
 }

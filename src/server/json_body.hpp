@@ -6,7 +6,7 @@
 #include <string>
 
 #include "fractile/signal.hpp"
-#include "server/body_buffer.hpp"
+#include "types/byte_buffer.hpp"
 
 namespace fractile::server {
 
@@ -16,7 +16,7 @@ class JsonBody {
  public:
   /// Throws BAD_REQUEST on what is no JSON, has a key twice or ends too late; UNKNOWN_OPTION on a key that a
   /// request does not have. `is_suite`: lags and resid_modes are keys too.
-  JsonBody(const BodyBuffer& body, bool is_suite);
+  JsonBody(ByteBuffer body, bool is_suite);
   ~JsonBody();
   JsonBody(const JsonBody&) = delete;
   JsonBody& operator=(const JsonBody&) = delete;
@@ -26,11 +26,12 @@ class JsonBody {
   const std::optional<std::string>& lags() const noexcept { return lags_; }
   const std::optional<std::string>& resid_modes() const noexcept { return resid_modes_; }
   const std::optional<std::string>& signal_path() const noexcept { return signal_path_; }
-  /// Records or columns. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE, EMPTY_SIGNAL.
+  /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE, EMPTY_SIGNAL.
   Signal read_signal(const std::string& sigvar);
 
  private:
   struct Parser;
+  ByteBuffer body_;
   std::unique_ptr<Parser> parser_;
   bool has_signal_ = false;
   std::string config_ = "{}";

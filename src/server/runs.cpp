@@ -14,6 +14,7 @@
 #include "config/options.hpp"
 #include "engine/day.hpp"
 #include "formats/formats.hpp"
+#include "ingest/signal_reader.hpp"
 #include "output/output.hpp"
 #include "server/json_body.hpp"
 
@@ -194,7 +195,7 @@ Signal Runs::read_path(const std::string& path, const std::string& sigvar) const
     throw Error(ErrorCode::BODY_TOO_LARGE, "expected a signal file of at most " + std::to_string(options_.max_body_bytes) +
                                                " bytes, found " + std::to_string(status.st_size) + ". Split it.");
   const std::string format = formats::format_of_path(path, ErrorCode::INVALID_SIGNAL_PATH);
-  BodyBuffer bytes;
+  ByteBuffer bytes;
   for (;;) {
     constexpr std::size_t kStep = std::size_t{4} << 20;
     const ssize_t count = read(file.number(), bytes.prepare(kStep), kStep);
@@ -202,10 +203,7 @@ Signal Runs::read_path(const std::string& path, const std::string& sigvar) const
     if (count == 0) break;
     bytes.commit(static_cast<std::size_t>(count));
   }
-  const auto kept = std::make_shared<BodyBuffer>(std::move(bytes));
-  Signal signal = read_signal_bytes(kept->data(), kept->size(), format, {sigvar}, options_.max_body_bytes, true);
-  signal.owners.push_back(kept);
-  return signal;
+  return read_own_bytes(std::make_shared<ByteBuffer>(std::move(bytes)), format, {sigvar}, options_.max_body_bytes);
 }
 
 Runs::Task Runs::read_task(Request& request, const LoadedSnapshot& loaded) const {
@@ -229,7 +227,7 @@ Runs::Task Runs::read_task(Request& request, const LoadedSnapshot& loaded) const
     return text ? std::optional<std::string>(*text) : std::nullopt;
   };
   if (request.content_type == "application/json") {
-    JsonBody body(request.body, is_suite(request));
+    JsonBody body(std::move(request.body), is_suite(request));
     const std::string sigvar = read_config(body.config());
     set_cells(body.lags(), body.resid_modes());
     task.signal = body.signal_path() ? read_path(*body.signal_path(), sigvar) : body.read_signal(sigvar);
@@ -238,7 +236,8 @@ Runs::Task Runs::read_task(Request& request, const LoadedSnapshot& loaded) const
   const std::string sigvar = read_config(from_query("config").value_or("{}"));
   set_cells(from_query("lags"), from_query("resid_modes"));
   const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
-  task.signal = read_signal_bytes(request.body.data(), request.body.size(), format, {sigvar}, options_.max_body_bytes, true);
+  const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
+  task.signal = read_own_bytes(body, format, {sigvar}, options_.max_body_bytes);
   return task;
 }
 
@@ -297,6 +296,8 @@ Answer Runs::answer(Request& request, const LoadedSnapshot& loaded, const Interr
       cells.emplace_back("lag" + std::to_string(lag) + "_resid" + mode, parse_config(config.dump()));
     }
   for (const auto& [name, cell] : cells) {
+    // A run asks now and then only, and a cell may be shorter than that.
+    if (interrupt()) throw Error(ErrorCode::CANCELLED, "");
     const Result result = run(task, cell, loaded, interrupt);
     if (as_arrow)
       append_streams(name, result, answer.body);

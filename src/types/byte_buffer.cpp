@@ -1,16 +1,17 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "server/body_buffer.hpp"
+#include "types/byte_buffer.hpp"
 
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <utility>
 
-namespace fractile::server {
+namespace fractile {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
@@ -26,7 +27,7 @@ void unmap(const Mapping& mapping) noexcept {
   if (mapping.data) munmap(mapping.data, mapping.size);
 }
 
-/// What past bodies left, for coming ones.
+/// What past buffers left, for coming ones.
 class Kept {
  public:
   /// The smallest kept mapping of at least `size` bytes that is not far too big; empty where there is none.
@@ -44,12 +45,17 @@ class Kept {
     {
       const std::lock_guard lock(mutex_);
       const auto room = std::find_if(mappings_.begin(), mappings_.end(), [](const Mapping& one) { return !one.data; });
-      if (room != mappings_.end() && bytes_ + mapping.size <= BodyBuffer::kMaxKept) {
+      if (room != mappings_.end() && bytes_ + mapping.size <= limit_) {
         bytes_ += mapping.size;
         *room = std::exchange(mapping, {});
       }
     }
     unmap(mapping);
+  }
+
+  void set_limit(std::size_t bytes) noexcept {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
   }
 
   void release_idle() noexcept {
@@ -74,6 +80,7 @@ class Kept {
   std::mutex mutex_;
   std::array<Mapping, kMaxMappings> mappings_;  // guarded by mutex_
   std::size_t bytes_ = 0;                       // guarded by mutex_
+  std::size_t limit_ = 0;                       // guarded by mutex_
 };
 
 Kept& kept() {
@@ -83,26 +90,28 @@ Kept& kept() {
 
 }  // namespace
 
-BodyBuffer::~BodyBuffer() {
+ByteBuffer::~ByteBuffer() {
   if (capacity_ >= kBig)
     kept().give({data_, capacity_});
   else
     unmap({data_, capacity_});
 }
 
-BodyBuffer::BodyBuffer(BodyBuffer&& other) noexcept
+ByteBuffer::ByteBuffer(ByteBuffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)) {}
+      capacity_(std::exchange(other.capacity_, 0)),
+      forgotten_(std::exchange(other.forgotten_, 0)) {}
 
-BodyBuffer& BodyBuffer::operator=(BodyBuffer&& other) noexcept {
+ByteBuffer& ByteBuffer::operator=(ByteBuffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(capacity_, other.capacity_);
+  std::swap(forgotten_, other.forgotten_);
   return *this;
 }
 
-char* BodyBuffer::prepare(std::size_t count) {
+char* ByteBuffer::prepare(std::size_t count) {
   constexpr std::size_t kPage = 4096;
   const std::size_t needed = size_ + count + kPadding;
   if (needed > capacity_) {
@@ -119,17 +128,31 @@ char* BodyBuffer::prepare(std::size_t count) {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<char*>(memory);
     capacity_ = wanted;
-    // A big body is touched once from end to end: huge pages make that several times as fast.
+    // A big buffer is touched once from end to end: huge pages make that several times as fast.
     if (wanted >= kBig) madvise(data_, capacity_, MADV_HUGEPAGE);
   }
   return data_ + size_;
 }
 
-void BodyBuffer::append(const void* data, std::size_t count) {
+void ByteBuffer::append(const void* data, std::size_t count) {
   std::memcpy(prepare(count), data, count);
   commit(count);
 }
 
-void BodyBuffer::release_idle() noexcept { kept().release_idle(); }
+void ByteBuffer::forget_before(const void* place) noexcept {
+  constexpr std::size_t kWorthwhile = 4 * kHugePage;
+  const auto here = static_cast<std::size_t>(static_cast<const char*>(place) - data_);
+  if (here < forgotten_ + kWorthwhile) return;
+  // Whole huge pages, as half of one gives nothing back.
+  const auto address = reinterpret_cast<std::uintptr_t>(data_) + here;
+  const std::size_t end = here - std::min(here, address % kHugePage);
+  if (end <= forgotten_) return;
+  madvise(data_ + forgotten_, end - forgotten_, MADV_DONTNEED);
+  forgotten_ = end;
+}
 
-}  // namespace fractile::server
+void ByteBuffer::keep_memory(std::size_t bytes) noexcept { kept().set_limit(bytes); }
+
+void ByteBuffer::release_idle() noexcept { kept().release_idle(); }
+
+}  // namespace fractile

@@ -1,0 +1,23 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fractile/signal.hpp"
+#include "types/byte_buffer.hpp"
+
+namespace fractile {
+
+/// read_signal() of fractile/signal.hpp, from a stream over bytes that are given away with it (null: none):
+/// nulls in them may be overwritten, and memory behind the reader is given back, so that little more than the
+/// larger of the bytes and the columns is ever held.
+Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars,
+                          const std::shared_ptr<ByteBuffer>& bytes);
+
+/// read_signal_bytes() of bytes that are given away.
+Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format, const std::vector<std::string>& sigvars,
+                      std::size_t max_decoded_bytes);
+
+}  // namespace fractile
