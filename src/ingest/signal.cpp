@@ -27,9 +27,9 @@ struct Column {
   /// The chunk's own memory where it can be used as it is, else null.
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
-  std::size_t width = 8;                         ///< bytes a converted entry
-  DateUnit view_unit = DateUnit::nanosecond;     ///< dates
-  std::shared_ptr<ByteBuffer> converted;         ///< null: as it came
+  std::size_t width = 8;                      ///< bytes a converted entry
+  DateUnit view_unit = DateUnit::nanosecond;  ///< dates
+  std::shared_ptr<ByteBuffer> converted;      ///< null: as it came
   const void* data = nullptr;
   DateUnit unit = DateUnit::nanosecond;
 };

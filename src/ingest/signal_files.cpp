@@ -46,8 +46,8 @@ Signal read_signal_bytes(const void* data, std::size_t size, const std::string& 
   return read_bytes(data, size, format, sigvars, max_decoded_bytes, nullptr);
 }
 
-Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format, const std::vector<std::string>& sigvars,
-                      std::size_t max_decoded_bytes) {
+Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format,
+                      const std::vector<std::string>& sigvars, std::size_t max_decoded_bytes) {
   // Text is read twice where its first block misled.
   return read_bytes(bytes->data(), bytes->size(), format, sigvars, max_decoded_bytes, format == "csv" ? nullptr : bytes);
 }

@@ -17,7 +17,7 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
                           const std::shared_ptr<ByteBuffer>& bytes);
 
 /// read_signal_bytes() of bytes that are given away.
-Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format, const std::vector<std::string>& sigvars,
-                      std::size_t max_decoded_bytes);
+Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format,
+                      const std::vector<std::string>& sigvars, std::size_t max_decoded_bytes);
 
 }  // namespace fractile

@@ -31,7 +31,7 @@ constexpr seconds kHeaderTime{10};  // for a whole head
 constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 constexpr std::size_t kReadStep = std::size_t{1} << 20;  // what a cache holds
-constexpr seconds kWriteTime{60};  // for each kBodyStep of an answer
+constexpr seconds kWriteTime{60};                        // for each kBodyStep of an answer
 constexpr seconds kLingerTime{2};
 constexpr seconds kKeepTime{2};  // memory of bodies that is not used
 constexpr std::size_t kKeptMemory = std::size_t{512} << 20;

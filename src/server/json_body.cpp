@@ -244,7 +244,8 @@ void read_columns(od::object columns, const std::string& sigvar, Behind behind, 
       check_length(key, row);
     };
     if (key == sigvar)
-      read_all(out.has_values, [&](od::value entry, std::size_t row) { out.values.append_value(read_number(entry, sigvar, row)); });
+      read_all(out.has_values,
+               [&](od::value entry, std::size_t row) { out.values.append_value(read_number(entry, sigvar, row)); });
     else if (key == "security_id")
       read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.append_value(read_id(entry, row)); });
     else {

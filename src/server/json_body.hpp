@@ -26,7 +26,8 @@ class JsonBody {
   const std::optional<std::string>& lags() const noexcept { return lags_; }
   const std::optional<std::string>& resid_modes() const noexcept { return resid_modes_; }
   const std::optional<std::string>& signal_path() const noexcept { return signal_path_; }
-  /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE, EMPTY_SIGNAL.
+  /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE,
+  /// EMPTY_SIGNAL.
   Signal read_signal(const std::string& sigvar);
 
  private:
