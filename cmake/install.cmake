@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Two layouts. Component "python": a site-packages folder (fractile/ with everything inside it, api/).
-# Component "cpp": a prefix with library, headers and fractile-config.cmake.
+# Component "python": a site-packages folder (fractile/ with everything inside it, api/).
+# Component "cpp": a prefix with library, headers and fractile-config.cmake; "server": the executable alone.
 include(CMakePackageConfigHelpers)
 
 if(FRACTILE_PYTHON)
@@ -14,9 +14,7 @@ if(FRACTILE_PYTHON)
   endif()
   if(FRACTILE_FORMATS)
     install(TARGETS fractile_formats LIBRARY DESTINATION fractile/_libs COMPONENT python)
-    foreach(file ${FRACTILE_ARROW_FILES})
-      install(FILES ${file} DESTINATION fractile/_libs COMPONENT python)
-    endforeach()
+    install(FILES ${FRACTILE_ARROW_FILES} DESTINATION fractile/_libs COMPONENT python)
   endif()
 endif()
 
@@ -25,11 +23,12 @@ if(NOT DEFINED SKBUILD)
   install(DIRECTORY include/fractile ${CMAKE_BINARY_DIR}/generated/fractile DESTINATION include COMPONENT cpp)
   if(TARGET fractile_app)
     install(TARGETS fractile_app RUNTIME DESTINATION bin COMPONENT cpp)
+    install(TARGETS fractile_app RUNTIME DESTINATION bin COMPONENT server)
   endif()
   if(FRACTILE_FORMATS)
-    install(TARGETS fractile_formats LIBRARY DESTINATION lib/fractile COMPONENT cpp)
-    foreach(file ${FRACTILE_ARROW_FILES})
-      install(FILES ${file} DESTINATION lib/fractile COMPONENT cpp)
+    foreach(component cpp server)
+      install(TARGETS fractile_formats LIBRARY DESTINATION lib/fractile COMPONENT ${component})
+      install(FILES ${FRACTILE_ARROW_FILES} DESTINATION lib/fractile COMPONENT ${component})
     endforeach()
   endif()
   install(EXPORT fractile-targets NAMESPACE fractile:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/fractile COMPONENT cpp)
