@@ -537,7 +537,12 @@ class Listener {
 class Life {
  public:
   Life(net::io_context& context, Listener& listener, Hub& hub)
-      : listener_(listener), hub_(hub), signals_(context, SIGTERM, SIGINT, SIGHUP), poll_(context), tidy_(context) {}
+      : listener_(listener),
+        hub_(hub),
+        strand_(net::make_strand(context)),
+        signals_(strand_, SIGTERM, SIGINT, SIGHUP),
+        poll_(strand_),
+        tidy_(strand_) {}
   ~Life() {
     if (loader_.joinable()) loader_.join();
   }
@@ -569,7 +574,7 @@ class Life {
   void tidy() {
     tidy_.expires_after(kKeepTime);
     tidy_.async_wait([this](beast::error_code error) {
-      if (error) return;
+      if (error || is_stopping_) return;
       ByteBuffer::release_idle();
       tidy();
     });
@@ -597,6 +602,7 @@ class Life {
   }
 
   void stop() {
+    is_stopping_ = true;
     listener_.stop();
     hub_.drain();
     signals_.cancel();
@@ -616,10 +622,12 @@ class Life {
 
   Listener& listener_;
   Hub& hub_;
+  net::strand<net::io_context::executor_type> strand_;  // of all that follows
   net::signal_set signals_;
   net::steady_timer poll_, tidy_;
   std::thread loader_;
   std::atomic<bool> is_loading_{false};
+  bool is_stopping_ = false;
   std::exception_ptr failure_;
 };
 
