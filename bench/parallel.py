@@ -80,7 +80,7 @@ def run_in_processes(arguments: argparse.Namespace, signals: list[pd.DataFrame])
         began = time.perf_counter()
         ready = [prepare(signal, arguments.mode, pathlib.Path(folder) / str(i)) for i, signal in enumerate(signals)]
         prepared = time.perf_counter() - began
-        for _ in range(arguments.workers):
+        for _ in range(2 * arguments.workers + 1):
             pool.submit(ready[0])
         pool.collect_all()
         began = time.perf_counter()

@@ -128,7 +128,9 @@ class BacktestWorkerPool:
         return self
 
     def submit(self, signal: Any) -> int:
-        """Queues a signal and returns its task_id, counting from 0. Waits while 4 signals a worker are in the queue.
+        """Queues a signal and returns its task_id, counting from 0.
+
+        Waits while 4 signals a worker are in the queue, or a signal is there and 256 MB with this one.
 
         Args:
             signal: Arrow IPC bytes (in any buffer), a path to a .csv, .parquet or .arrow file, or a DataFrame or any

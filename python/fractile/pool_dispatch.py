@@ -22,6 +22,7 @@ from fractile.pool_process import Worker, start_worker, stop_worker
 _TRIES = 2  # of a task whose worker dies
 _STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
 _LONGEST_PAUSE = 10.0  # seconds between failed starts
+_MEMORY_AHEAD = 256 << 20  # bytes of signals in shared memory that no worker has yet, where more than one waits
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Dispatcher:
         self._finished: collections.deque[Answer] = collections.deque()
         self._spare: list[int] = []  # shared memory to be written again
         self._workers: dict[int, Worker] = {}
+        self._writing = 0  # tasks whose bytes are being copied
+        self._bytes = 0  # in shared memory, of all tasks
         self._pending = 0  # submitted, not yet collected
         self._next_id = 0
         self._failed_starts = 0  # in a row
@@ -87,18 +90,20 @@ class Dispatcher:
 
     def submit(self, path: str | None, data: memoryview | None) -> int:
         """Queues a task of a path or of bytes, which are copied into shared memory; waits while the queue is full."""
+        size = 0 if data is None else len(data)
+        with self._changed:
+            while self._is_full(size):
+                self._changed.wait()
+            self._require_open()
+            self._writing += 1
+            self._bytes += size
+            spare = self._spare.pop() if data is not None and self._spare else None
         task = Task(-1, path, None, 0)
         try:
             if data is not None:
-                with self._changed:
-                    self._require_open()
-                    spare = self._spare.pop() if self._spare else None
-                task.file, task.size = write_memory(data, spare), len(data)
+                task.file, task.size = write_memory(data, spare), size
             with self._changed:
                 self._require_open()
-                while len(self._waiting) >= self._max_waiting:
-                    self._changed.wait()
-                    self._require_open()
                 task.id, self._next_id = self._next_id, self._next_id + 1
                 self._pending += 1
                 self._waiting.append(task)
@@ -106,8 +111,24 @@ class Dispatcher:
                 return task.id
         except BaseException:
             if task.id < 0:
+                task.size = size  # also where writing failed
                 self._release(task)
             raise
+        finally:
+            with self._changed:
+                self._writing -= 1
+                self._changed.notify_all()
+
+    def _is_full(self, size: int) -> bool:
+        """True while a further task has to wait. Big signals wait where they are: in new shared memory they would cost
+        three times what they cost in memory that is written again, and all of them together more than the machine has."""
+        if self._failure is not None or self._is_closing:
+            return False
+        ahead = len(self._waiting) + self._writing
+        return ahead >= self._max_waiting or (ahead > 0 and self._bytes + size > _MEMORY_AHEAD + self._running_bytes())
+
+    def _running_bytes(self) -> int:
+        return sum(worker.task.size for worker in self._workers.values() if worker.task)
 
     def take_one(self, timeout: float | None) -> Answer:
         """The next answer in order of finishing. Raises TimeoutError."""
@@ -283,12 +304,14 @@ class Dispatcher:
             )
 
     def _release(self, task: Task) -> None:
-        """Keeps as much shared memory as workers read at a time; closes the rest."""
+        """Keeps as much shared memory as workers read at a time and one to be written; closes the rest."""
         file, task.file = task.file, None
-        if file is None:
-            return
         with self._changed:
-            if len(self._spare) < self._n_workers and not self._is_closing:
+            self._bytes -= task.size
+            task.size = 0
+            if file is None:
+                return
+            if len(self._spare) <= self._n_workers and not self._is_closing:
                 self._spare.append(file)
                 return
         os.close(file)
