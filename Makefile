@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz-http wheel package sanitize clean
+.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz-http wheel package docs sanitize clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ wheel: setup ## Make the Python wheel in dist/
 
 package: build ## Install wheel and C++ library into clean places and use them from there
 	@tests/package.sh
+
+docs: build ## Build the documentation site into build/docs/html, executing its tutorial
+	@tools/docs.sh
 
 bench-server: build ## Load on the HTTP server, answers checked
 	@$(PYTHON) bench/server.py

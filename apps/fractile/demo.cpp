@@ -1,9 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "commands.hpp"
 #include "formats/formats.hpp"
@@ -23,11 +25,15 @@ double seconds_since(Clock::time_point began) { return std::chrono::duration<dou
 
 fs::path signal_path(const fs::path& root) { return root / (std::string(kDemoSnapshotId) + "-signal.parquet"); }
 
-/// The demo signal as a file that users can play with. Written aside and renamed.
+/// The demo signal as a file that users can play with. Dates are timestamps, because pandas reads those as datetime64 and
+/// days as Python objects. Written aside and renamed.
 void write_signal(const SyntheticMarket& market, const fs::path& path) {
+  constexpr std::int64_t kNanosecondsOfDay = 86'400'000'000'000;
+  std::vector<std::int64_t> dates(market.signal_date.size());
+  std::ranges::transform(market.signal_date, dates.begin(), [](std::int32_t day) { return day * kNanosecondsOfDay; });
   ArrowArrayStream stream{};
   export_table({{"security_id", "l", {nullptr, market.signal_security_id.data()}},
-                {"date_sig", "tdD", {nullptr, market.signal_date.data()}},
+                {"date_sig", "tsn:", {nullptr, dates.data()}},
                 {"signal", "g", {nullptr, market.signal.data()}}},
                static_cast<std::int64_t>(market.signal.size()), nullptr, &stream);
   const fs::path aside = path.parent_path() / ("." + path.filename().string());

@@ -36,8 +36,9 @@ def plot_result(result: BacktestResult, path: str | None = None) -> Any:
     """
     check_path(path)
     try:
-        from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        from fractile.figure import Page
     except ImportError:
         raise ConfigError(
             "INVALID_VALUE: expected matplotlib to draw with, found none. Install it: pip install matplotlib.", "INVALID_VALUE"
@@ -45,7 +46,7 @@ def plot_result(result: BacktestResult, path: str | None = None) -> Any:
     months = _sum_months(result)
     height = 0.32 * len(months) + 0.7
     layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1, hspace=0.03)
-    figure = Figure(figsize=(11, 7.2 + height), layout=layout, facecolor="white")
+    figure = Page(figsize=(11, 7.2 + height), layout=layout, facecolor="white")
     top, middle, bottom, heat = figure.subplots(4, 1, height_ratios=[3.4, 1.2, 1.2, height])
     figure.suptitle(_describe(result), fontsize=11, color=_INK, x=0.012, ha="left", linespacing=1.6)
     _draw_return(top, result)

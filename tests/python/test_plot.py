@@ -38,6 +38,10 @@ def result(service, rows):
     return service.run(rows, mincos=2)
 
 
+def test_a_notebook_shows_the_figure(result):
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")
+
+
 def axes_of(figure) -> dict:
     assert [axes.get_label() for axes in figure.axes] == LABELS
     return dict(zip(LABELS, figure.axes, strict=True))
