@@ -58,8 +58,9 @@ class Aligner {
   void align_block(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) {
     const double* const values = request_.values + begin;
     resolver_.read(begin, count, block);
-    block_hashes_[static_cast<std::size_t>(begin / kBlockRows)] =
-        hash_rows(resolver_.hash(begin, count, block), hash_values(values, static_cast<std::size_t>(count), block.values));
+    const bool has_nan = std::any_of(values, values + count, [](double x) { return x != x; });
+    block_hashes_[static_cast<std::size_t>(begin / kBlockRows)] = hash_rows(
+        resolver_.hash(begin, count, block), hash_values(values, static_cast<std::size_t>(count), has_nan, block.values));
     resolver_.resolve(begin, count, values, block, counts);
     write_slots(begin, count, values, block, counts);
   }

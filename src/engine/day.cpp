@@ -35,12 +35,12 @@ void DayCounts::merge(const DayCounts& other) {
 }
 
 DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const Slots& slots)
+                     const CrossSections& sections)
     : market_(market),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
-      slots_(slots),
+      sections_(sections),
       weigher_(market, config),
       performer_(market, config),
       trader_(market, config, performer_.ret()),
@@ -70,18 +70,17 @@ bool DayRunner::is_plain() const noexcept {
 }
 
 void DayRunner::build_plain_book(DateIndex n, bool is_counted) {
-  const Tails tails = find_tails(day_, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
+  const Tails tails = find_tails(day_.values, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
   n_names_ = tails.n_names;
   build_tails_book(0, tails, {}, n, is_counted);
 }
 
-/// `rows`: those of the values that were sorted; none where they are the day's slots.
+/// `rows`: those of the values that were sorted; none where they are the day's.
 void DayRunner::build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n,
                                  bool is_counted) {
   tail_rows_.resize(tails.at.size());
-  const RowIndex begin = market_.row_begin(n);
   for (std::size_t i = 0; i < tails.at.size(); ++i)
-    tail_rows_[i] = rows.empty() ? begin + tails.at[i] : rows[static_cast<std::size_t>(tails.at[i])];
+    tail_rows_[i] = rows.empty() ? day_.row(tails.at[i]) : rows[static_cast<std::size_t>(tails.at[i])];
   take_book(portfolio, {tail_rows_, tails.s, tails.side}, n, is_counted);
 }
 
@@ -93,16 +92,16 @@ void DayRunner::take_book(int portfolio, const SidedNames& names, DateIndex n, b
 }
 
 void DayRunner::collect_names(DateIndex n) {
-  const RowIndex begin = market_.row_begin(n);
-  rows_.resize(day_.size() + kKernelPadding);
-  s_.resize(day_.size() + kKernelPadding);
-  const std::size_t m = pack_numbers_and_rows(day_.data(), day_.size(), begin, s_.data(), rows_.data());
+  places_.resize(day_.values.size() + kKernelPadding);
+  s_.resize(day_.values.size() + kKernelPadding);
+  const std::size_t m = pack_numbers_and_places(day_.values.data(), day_.values.size(), s_.data(), places_.data());
   n_names_ = m;
-  rows_.resize(m);
   s_.resize(m);
+  rows_.resize(m);
+  for (std::size_t i = 0; i < m; ++i) rows_[i] = day_.row(places_[i]);
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
-    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = slots_.exposure_row.data()[static_cast<std::size_t>(rows_[i])];
+    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = day_.exposure_rows[places_[i]];
     residualize(exposures_, exposure_rows_, s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
@@ -171,8 +170,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
   if (n < market_.first()) return;
-  const auto begin = static_cast<std::size_t>(market_.row_begin(n)), end = static_cast<std::size_t>(market_.row_end(n));
-  day_ = {slots_.value.data() + begin, end - begin};
+  day_ = sections_.read(n, day_scratch_);
   if (is_plain_) return build_plain_book(n, is_counted);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
@@ -191,7 +189,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   build_books(n, true);
   counts_.names += static_cast<std::int64_t>(n_names_);
   counts_.missing_return += count_missing_returns(n);
-  if (config_.coverage) mark_securities(n);
+  if (config_.coverage) mark_securities();
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
   const auto at = static_cast<std::size_t>(n - market_.first());
@@ -209,19 +207,16 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
   const auto day = static_cast<std::size_t>(n - market_.first());
-  const RowIndex begin = market_.row_begin(n);
   return std::count_if(missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day]),
                        missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day + 1]),
-                       [&](RowIndex row) {
-                         const double value = day_[static_cast<std::size_t>(row - begin)];
-                         return value == value;
-                       });
+                       [&](RowIndex row) { return day_.uses(row); });
 }
 
-void DayRunner::mark_securities(DateIndex n) {
-  const SecurityIndex* const security = market_.security_of_row() + market_.row_begin(n);
-  for (std::size_t j = 0; j < day_.size(); ++j)
-    if (day_[j] == day_[j]) counts_.has_security[static_cast<std::size_t>(security[j])] = 1;
+void DayRunner::mark_securities() {
+  const SecurityIndex* const security = market_.security_of_row();
+  for (std::size_t j = 0; j < day_.values.size(); ++j)
+    if (day_.values[j] == day_.values[j])
+      counts_.has_security[static_cast<std::size_t>(security[day_.row(static_cast<std::int32_t>(j))])] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

@@ -9,6 +9,7 @@
 #include "engine/align.hpp"
 #include "engine/analyse.hpp"
 #include "engine/book.hpp"
+#include "engine/cross_sections.hpp"
 #include "engine/exposures.hpp"
 #include "engine/market.hpp"
 #include "engine/perform.hpp"
@@ -62,7 +63,7 @@ struct DayCounts {
 class DayRunner {
  public:
   DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const Slots& slots);
+            const CrossSections& sections);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
@@ -84,14 +85,14 @@ class DayRunner {
   void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
                        std::span<const double> double_values, DateIndex n, bool is_counted);
   std::int64_t count_missing_returns(DateIndex n) const;
-  void mark_securities(DateIndex n);
+  void mark_securities();
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
 
   const Market& market_;
   const RunConfig& config_;
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
-  const Slots& slots_;
+  const CrossSections& sections_;
   Weigher weigher_;
   Performer performer_;
   Trader trader_;
@@ -102,9 +103,11 @@ class DayRunner {
 
   bool is_single_sort_;
   bool is_plain_;
-  std::span<const double> day_;  // the slots of the day
-  std::size_t n_names_ = 0;      // used rows and copies of the day
+  CrossSection day_;
+  CrossSections::Scratch day_scratch_;
+  std::size_t n_names_ = 0;  // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
+  std::vector<std::int32_t> places_;
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
   std::vector<double> s_, double_values_;
   // The same, by group.

@@ -71,13 +71,13 @@ std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   return count;
 }
 
-std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) {
+std::size_t PackNumbersAndPlaces(const double* slots, std::size_t n, double* out, std::int32_t* places) {
   const Rows dr;
-  const auto first_places = hn::Iota(dr, static_cast<std::uint32_t>(first));
+  const auto first_places = hn::Iota(dr, 0);
   std::size_t count = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
     const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
-    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, rows + count);
+    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, places + count);
   });
   return count;
 }
@@ -95,6 +95,27 @@ TailCount PackTails(const double* slots, std::size_t n, double low, double high,
     tails += store_numbers_and_places(v, is_tail, at, out + tails, places + tails);
   });
   return {numbers, tails};
+}
+
+std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* places) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto limit = hn::Set(d, hwy::HighestValue<double>());
+  std::size_t count = 0, i = 0;
+  const auto look_at = [&](std::size_t to) {
+    for (; i < to; ++i) {
+      places[count] = static_cast<std::int32_t>(i);
+      count += !(__builtin_fabs(values[i]) <= hwy::HighestValue<double>());
+    }
+  };
+  while (i + lanes <= n) {
+    if (hn::AllTrue(d, hn::Le(hn::Abs(hn::LoadU(d, values + i)), limit)))
+      i += lanes;
+    else
+      look_at(i + lanes);
+  }
+  look_at(n);
+  return count;
 }
 
 void SumExposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) {
@@ -232,8 +253,9 @@ HWY_AFTER_NAMESPACE();
 namespace fractile {
 
 HWY_EXPORT(PackNumbers);
-HWY_EXPORT(PackNumbersAndRows);
+HWY_EXPORT(PackNumbersAndPlaces);
 HWY_EXPORT(PackTails);
+HWY_EXPORT(FindNotFinite);
 HWY_EXPORT(SumExposures);
 HWY_EXPORT(Sum);
 HWY_EXPORT(SumProducts);
@@ -248,11 +270,14 @@ HWY_EXPORT(TargetName);
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackNumbers)(slots, n, out);
 }
-std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept {
-  return HWY_DYNAMIC_DISPATCH(PackNumbersAndRows)(slots, n, first, out, rows);
+std::size_t pack_numbers_and_places(const double* slots, std::size_t n, double* out, std::int32_t* places) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackNumbersAndPlaces)(slots, n, out, places);
 }
 TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackTails)(slots, n, low, high, out, places);
+}
+std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept {
+  return HWY_DYNAMIC_DISPATCH(FindNotFinite)(values, n, places);
 }
 void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, rows, weights, n, sums);

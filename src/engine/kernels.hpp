@@ -15,8 +15,8 @@ inline constexpr std::size_t kKernelPadding = 16;
 
 /// The numbers among slots[0 ... n-1], in order; returns how many.
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept;
-/// The same, with their places from `first` on.
-std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept;
+/// The same, with their places from 0.
+std::size_t pack_numbers_and_places(const double* slots, std::size_t n, double* out, std::int32_t* places) noexcept;
 
 struct TailCount {
   std::size_t numbers;  ///< all numbers
@@ -24,6 +24,9 @@ struct TailCount {
 };
 /// The numbers <= low or >= high among slots[0 ... n-1], in order, with their places from 0.
 TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept;
+
+/// The places of NaN and infinities among values[0 ... n-1], in order; returns how many.
+std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
 /// sums[k] += weights[i] * x[rows[i] * 8 + k] for k = 0 ... 7, i ascending; a missing x adds nothing.
 void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept;

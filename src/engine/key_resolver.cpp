@@ -133,9 +133,7 @@ Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks
   return {hash.high64, hash.low64};
 }
 
-Hash128 hash_values(const double* values, std::size_t n, std::vector<double>& scratch) {
-  bool has_nan = false;
-  for (std::size_t i = 0; i < n; ++i) has_nan |= values[i] != values[i];
+Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch) {
   if (!has_nan) return hash_array(values, n);
   scratch.resize(n);
   for (std::size_t i = 0; i < n; ++i) scratch[i] = values[i] == values[i] ? values[i] : kEmptySlot;

@@ -61,8 +61,8 @@ class KeyResolver {
   bool with_securities_;
 };
 
-/// Hash of a block's values, every NaN alike. `scratch` is used where there are some.
-Hash128 hash_values(const double* values, std::size_t n, std::vector<double>& scratch);
+/// Hash of a block's values, every NaN alike: `has_nan` says whether there may be some. `scratch` is used for them.
+Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch);
 /// Hash of one block of rows.
 Hash128 hash_rows(const KeyHashes& keys, const Hash128& values);
 /// One hash for all rows, from those of their blocks.

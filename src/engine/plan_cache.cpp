@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/workers.hpp"
 
@@ -115,6 +116,7 @@ Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, con
                                const ExposureRows& exposures, int threads, bool come_again, Slots& slots,
                                const std::function<void()>& between) {
   if (capacity_ <= 0 || config.hold_days > 1 || config.input_type == InputType::position) return {};
+  if (keys.n_rows > std::numeric_limits<std::int32_t>::max()) return {};
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
   const std::string identity = hash_columns(keys, threads, between);
   Plans out;

@@ -145,7 +145,8 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   const ExposureRows exposures(market, config.resid);
   Lease lease(*this);
   Slots& slots = lease.slots();
-  const DayRunner prototype(market, config, portfolios, exposures, slots);  // refuses missing columns before any work
+  const CrossSections of_slots(market, slots);
+  const DayRunner prototype(market, config, portfolios, exposures, of_slots);  // refuses missing columns before any work
 
   DailyAnalysis analysis;
   DayResults days;
@@ -154,19 +155,20 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   Alignment alignment;
   std::int64_t carried = 0;
   const int n_days = market.n_days();
-  // Enough chunks to even out threads; each chunk makes the books of the day before it once more.
-  const int chunk_days = std::clamp(n_days / (threads * 12), 8, 64);
+  // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
+  const int chunk_days = std::clamp(n_days / (threads * 12) / KeyPlan::kBlockDays, 1, 8) * KeyPlan::kBlockDays;
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
   Plans plan = plans.find_or_build(market, keys, config, exposures, threads, keys_come_again, slots, poll);
   for (int align_threads = threads;;) {
     std::optional<Alignment> planned;
-    if (plan.keys) planned = plan.keys->scatter(market, values, plan.exposures.get(), threads, slots, poll);
+    if (plan.keys) planned = plan.keys->inspect(values, plan.exposures.get(), threads, poll);
     if (planned) {
       alignment = *planned;
       refuse_bad_rows(alignment.counts, keys, config);
     } else {
       alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
     }
+    const CrossSections sections = planned ? CrossSections(market, *plan.keys, values, plan.exposures.get()) : of_slots;
     if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
     watch.mark("align");
 
@@ -178,7 +180,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
         threads, n_chunks,
         [&](int chunk, int slot) {
           auto& runner = runners[static_cast<std::size_t>(slot)];
-          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, slots);
+          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, sections);
           const DateIndex begin = market.first() + chunk * chunk_days;
           const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
           runner->prepare(begin - 1);
@@ -191,17 +193,12 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
     for (const auto& runner : runners)
       if (runner) counts.merge(runner->counts());
     watch.mark("days");
-    if (counts.names == alignment.counts.rows_used + carried || (!planned && align_threads == 1)) {
+    if (planned || align_threads == 1 || counts.names == alignment.counts.rows_used + carried) {
       days = sort_by_portfolio(chunks, portfolios.count);
       break;
     }
-    // Fewer names than rows: rows that share a slot, which a plan does not tell apart, and which two threads
-    // may have written at the same moment.
-    if (planned)
-      plan.keys->found_duplicates();
-    else
-      align_threads = 1;
-    plan = {};
+    // Fewer names than rows: two threads have written to one slot at the same moment.
+    align_threads = 1;
   }
 
   SeriesShape shape;

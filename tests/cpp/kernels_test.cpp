@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace fractile {
@@ -22,21 +23,33 @@ RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ())
 {
   const auto slots = make_slots();
   std::vector<double> expected;
-  std::vector<RowIndex> expected_rows;
+  std::vector<std::int32_t> expected_places;
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i] == slots[i]) {
       expected.push_back(slots[i]);
-      expected_rows.push_back(static_cast<RowIndex>(i) + 1000);
+      expected_places.push_back(static_cast<std::int32_t>(i));
     }
   std::vector<double> out(slots.size() + kKernelPadding), out2(out.size());
-  std::vector<RowIndex> rows(out.size());
+  std::vector<std::int32_t> places(out.size());
   out.resize(pack_numbers(slots.data(), slots.size(), out.data()));
-  const std::size_t n = pack_numbers_and_rows(slots.data(), slots.size(), 1000, out2.data(), rows.data());
+  const std::size_t n = pack_numbers_and_places(slots.data(), slots.size(), out2.data(), places.data());
   out2.resize(n);
-  rows.resize(n);
+  places.resize(n);
   RC_ASSERT(out == expected);
   RC_ASSERT(out2 == expected);
-  RC_ASSERT(rows == expected_rows);
+  RC_ASSERT(places == expected_places);
+}
+
+RC_GTEST_PROP(Kernels, EveryNaNAndInfinityIsFound, ())
+{
+  auto values = make_slots();
+  for (double& x : values)
+    if (x == 19.0 || x == -20.0) x *= std::numeric_limits<double>::infinity();
+  std::vector<std::int32_t> expected, places(values.size() + 1);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i])) expected.push_back(static_cast<std::int32_t>(i));
+  places.resize(find_not_finite(values.data(), values.size(), places.data()));
+  RC_ASSERT(places == expected);
 }
 
 RC_GTEST_PROP(Kernels, TailsAreTheNumbersBeyondTheCuts, ())
