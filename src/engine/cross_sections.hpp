@@ -14,14 +14,12 @@ namespace fractile {
 
 /// The names of one day, securities ascending. `place` counts them from 0.
 struct CrossSection {
-  std::span<const double> values;              ///< NaN: the name is not used
-  RowIndex first = 0;                          ///< the day's first panel row
+  std::span<const double> values;  ///< NaN: the name is not used
+  RowIndex first = 0;              ///< the day's first panel row
   bool has_rows = false;
-  std::span<const RowIndex> rows;      ///< by place, if has_rows; else they are first, first + 1, ...
+  std::span<const RowIndex> rows;           ///< by place, if has_rows; else they are first, first + 1, ...
   const RowIndex* exposure_rows = nullptr;  ///< residualized runs: by place, whence a used name's regressors are read
-  RowIndex row(std::int32_t place) const noexcept {
-    return has_rows ? rows[static_cast<std::size_t>(place)] : first + place;
-  }
+  RowIndex row(std::int32_t place) const noexcept { return has_rows ? rows[static_cast<std::size_t>(place)] : first + place; }
   /// True where the panel row has a value.
   bool uses(RowIndex row) const noexcept;
 };
