@@ -16,6 +16,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Doubles = hn::ScalableTag<double>;
 using Rows = hn::Rebind<std::uint32_t, Doubles>;
 
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#define FRACTILE_HAS_COMPRESS 1
+#else
+#define FRACTILE_HAS_COMPRESS 0
+#endif
+
 // The last few slots of a day go through the same code, from a copy padded with NaN.
 template <class Visit>
 HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
@@ -30,44 +36,27 @@ HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit)
   }
 }
 
-// Lanes whose mask is set go to the front. Highway's own Compress of 64-bit lanes goes through a table, and its
-// CompressStore through memory, which some AVX-512 machines do slowly; the register form is fast on all of them.
-template <class V, class Mask>
-HWY_INLINE V CompressDoubles(V v, Mask mask) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
-  return V{_mm512_maskz_compress_pd(mask.raw, v.raw)};
-#else
-  return hn::Compress(v, mask);
-#endif
-}
+#if FRACTILE_HAS_COMPRESS
 
-template <class V, class Mask>
-HWY_INLINE V CompressPlaces(V places, Mask mask) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
-  return V{_mm256_maskz_compress_epi32(mask.raw, places.raw)};
-#else
-  HWY_ALIGN std::uint8_t bits[8] = {};
-  hn::StoreMaskBits(Doubles(), mask, bits);
-  return hn::Compress(places, hn::LoadMaskBits(Rows(), bits));
-#endif
-}
-
-template <class V, class Mask>
-HWY_INLINE std::size_t store_numbers_and_places(V v, Mask mask, hn::Vec<Rows> at, double* out, std::int32_t* places) {
+// Lanes whose mask is set go to the front, in registers: Highway's CompressStore goes through memory, which some AVX-512
+// machines do slowly.
+template <class Mask>
+HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
   const Doubles d;
-  hn::StoreU(CompressDoubles(v, mask), d, out);
-  hn::StoreU(CompressPlaces(at, mask), Rows(), reinterpret_cast<std::uint32_t*>(places));
+  hn::StoreU(hn::Vec<Doubles>{_mm512_maskz_compress_pd(mask.raw, v.raw)}, d, out);
   return hn::CountTrue(d, mask);
 }
 
+template <class Mask>
+HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, hn::Vec<Rows> at, double* out,
+                                                std::int32_t* places) {
+  hn::StoreU(hn::Vec<Rows>{_mm256_maskz_compress_epi32(mask.raw, at.raw)}, Rows(), reinterpret_cast<std::uint32_t*>(places));
+  return store_numbers(v, mask, out);
+}
+
 std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
-  const Doubles d;
   std::size_t count = 0;
-  visit_vectors(slots, n, [&](std::size_t, auto v) {
-    const auto is_number = hn::Eq(v, v);
-    hn::StoreU(CompressDoubles(v, is_number), d, out + count);
-    count += hn::CountTrue(d, is_number);
-  });
+  visit_vectors(slots, n, [&](std::size_t, auto v) { count += store_numbers(v, hn::Eq(v, v), out + count); });
   return count;
 }
 
@@ -96,6 +85,88 @@ TailCount PackTails(const double* slots, std::size_t n, double low, double high,
   });
   return {numbers, tails};
 }
+
+#else
+
+// Without an instruction that compresses, the lanes of 64 slots become the bits of a word, which are walked.
+template <class IsSet, class Take>
+HWY_INLINE void visit_words(const double* slots, std::size_t n, IsSet&& is_set, Take&& take) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::uint64_t word = 0;
+  std::size_t first = 0;
+  visit_vectors(slots, n, [&](std::size_t i, auto v) {
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, is_set(v), bits);
+    word |= std::uint64_t{bits[0]} << (i - first);
+    if (i + lanes - first < 64) return;
+    take(first, word);
+    word = 0;
+    first = i + lanes;
+  });
+  if (word != 0) take(first, word);
+}
+
+template <class Take>
+HWY_INLINE void visit_bits(std::uint64_t word, Take&& take) {
+  for (; word != 0; word &= word - 1) take(static_cast<std::size_t>(__builtin_ctzll(word)));
+}
+
+std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
+  std::size_t count = 0;
+  visit_words(
+      slots, n, [](auto v) { return hn::Eq(v, v); },
+      [&](std::size_t first, std::uint64_t word) {
+        if (word == ~std::uint64_t{0}) {
+          std::copy_n(slots + first, 64, out + count);
+          count += 64;
+        } else {
+          visit_bits(word, [&](std::size_t bit) { out[count++] = slots[first + bit]; });
+        }
+      });
+  return count;
+}
+
+std::size_t PackNumbersAndPlaces(const double* slots, std::size_t n, double* out, std::int32_t* places) {
+  std::size_t count = 0;
+  visit_words(
+      slots, n, [](auto v) { return hn::Eq(v, v); },
+      [&](std::size_t first, std::uint64_t word) {
+        if (word == ~std::uint64_t{0}) {
+          std::copy_n(slots + first, 64, out + count);
+          for (std::size_t bit = 0; bit < 64; ++bit) places[count + bit] = static_cast<std::int32_t>(first + bit);
+          count += 64;
+        } else {
+          visit_bits(word, [&](std::size_t bit) {
+            out[count] = slots[first + bit];
+            places[count++] = static_cast<std::int32_t>(first + bit);
+          });
+        }
+      });
+  return count;
+}
+
+TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
+  const Doubles d;
+  const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
+  std::size_t numbers = 0, tails = 0;
+  visit_words(
+      slots, n,
+      [&](auto v) {
+        numbers += hn::CountTrue(d, hn::Eq(v, v));
+        return hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
+      },
+      [&](std::size_t first, std::uint64_t word) {
+        visit_bits(word, [&](std::size_t bit) {
+          out[tails] = slots[first + bit];
+          places[tails++] = static_cast<std::int32_t>(first + bit);
+        });
+      });
+  return {numbers, tails};
+}
+
+#endif
+#undef FRACTILE_HAS_COMPRESS
 
 std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* places) {
   const Doubles d;
