@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/slot_state.hpp"
+
 namespace fractile {
 
 bool CrossSection::uses(RowIndex row) const noexcept {
@@ -27,15 +29,19 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
   const int block = plan_->block_of(n);
   if (scratch.block != block) {
     scratch.values.resize(plan_->size(block));
-    scratch.exposure_rows.resize(exposures_ ? plan_->size(block) : 0);
-    plan_->read(block, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data());
+    plan_->read(block, values_, scratch.values.data());
     scratch.block = block;
   }
-  const std::size_t place = plan_->place(n);
   day.has_rows = true;
   day.rows = plan_->rows(n);
-  day.values = std::span<const double>(scratch.values).subspan(place, day.rows.size());
-  day.exposure_rows = scratch.exposure_rows.data() + place;
+  const auto values = std::span<double>(scratch.values).subspan(plan_->place(n), day.rows.size());
+  day.values = values;
+  if (!regressors_) return day;
+  day.regressors = regressors_;
+  day.exposure_rows = regressors_->rows(n).data();
+  if (regressors_->n_complete(n) < values.size())
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (day.exposure_rows[i] == kNoRow) values[i] = kEmptySlot;
   return day;
 }
 

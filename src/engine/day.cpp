@@ -102,7 +102,7 @@ void DayRunner::collect_names(DateIndex n) {
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
     for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = day_.exposure_rows[places_[i]];
-    residualize(exposures_, exposure_rows_, s_, residual_scratch_);
+    residualize(exposures_, exposure_rows_, regressors(n), s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
   const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
@@ -112,6 +112,16 @@ void DayRunner::collect_names(DateIndex n) {
     double_values_.resize(m);
     for (std::size_t i = 0; i < m; ++i) double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
   }
+}
+
+/// Of the used names of the day.
+const Regressors& DayRunner::regressors(DateIndex n) {
+  if (day_.regressors) {
+    kept_regressors_ = day_.regressors->find_or_make(n, exposures_, exposure_rows_);
+    return *kept_regressors_;
+  }
+  regressors_.assign(exposures_, exposure_rows_);
+  return regressors_;
 }
 
 void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
@@ -133,12 +143,12 @@ void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::siz
   group_.resize(m);
   group_begin_.assign(n_groups + 1, 0);
   std::int64_t without_group = 0;
-  for (std::size_t i = 0; i < m; ++i) {
-    group_[i] = asof_[i] == kNoRow ? -1 : grouping.category->group_of(asof_[i]);
-    if (group_[i] < 0)
+  grouping.category->read_groups(asof_, group_.data());
+  for (const std::int32_t group : group_) {
+    if (group < 0)
       ++without_group;
     else
-      ++group_begin_[static_cast<std::size_t>(group_[i]) + 1];
+      ++group_begin_[static_cast<std::size_t>(group) + 1];
   }
   if (is_counted) counts_.missing_group[number] += without_group;
   for (std::size_t g = 0; g < n_groups; ++g) group_begin_[g + 1] += group_begin_[g];

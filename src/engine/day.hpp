@@ -80,6 +80,7 @@ class DayRunner {
   void take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted);
   void build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n, bool is_counted);
   void collect_names(DateIndex n);
+  const Regressors& regressors(DateIndex n);
   void build_books(DateIndex n, bool is_counted);
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
   void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
@@ -118,6 +119,8 @@ class DayRunner {
   std::vector<std::int8_t> sides_;
   std::vector<RowIndex> tail_rows_;
   RankScratch rank_scratch_;
+  Regressors regressors_;
+  std::shared_ptr<const Regressors> kept_regressors_;
   ResidualScratch residual_scratch_;
   std::vector<CutGuess> guesses_;            // by portfolio
   std::vector<Book> now_, before_;           // by portfolio

@@ -189,22 +189,47 @@ std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* pla
   return count;
 }
 
-void SumExposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) {
-  constexpr std::size_t kStride = 8;
-  // Rows lie some cache lines apart, too irregularly for the hardware to foresee.
+constexpr std::size_t kStride = kExposureStride;
+constexpr std::size_t kFactors = kNExposures;
+using FactorTag = hn::CappedTag<double, kStride>;
+constexpr std::size_t kFactorLanes = hn::MaxLanes(FactorTag());
+constexpr std::size_t kFactorParts = kStride / kFactorLanes;
+
+HWY_INLINE hn::Vec<FactorTag> load_factors(const double* x) { return hn::LoadU(FactorTag(), x); }
+HWY_INLINE hn::Vec<FactorTag> load_factors(const float* x) {
+  return hn::PromoteTo(FactorTag(), hn::LoadU(hn::Rebind<float, FactorTag>(), x));
+}
+
+// Where a name's exposures are. Rows lie some cache lines apart, too irregularly for the hardware to foresee.
+template <class T>
+HWY_INLINE const T* factors_of(const FactorRows& x, std::size_t i) {
   constexpr std::size_t kAhead = 24;
-  const hn::CappedTag<double, kStride> d;
-  const hn::Rebind<float, decltype(d)> df;
-  const std::size_t lanes = hn::Lanes(d);
-  for (std::size_t k = 0; k < kStride; k += lanes) {
-    auto sum = hn::LoadU(d, sums + k);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (k == 0) __builtin_prefetch(x + static_cast<std::size_t>(rows[std::min(i + kAhead, n - 1)]) * kStride);
-      const auto value = hn::PromoteTo(d, hn::LoadU(df, x + static_cast<std::size_t>(rows[i]) * kStride + k));
-      sum = hn::Add(sum, hn::IfThenElseZero(hn::Eq(value, value), hn::Mul(hn::Set(d, weights[i]), value)));
+  const auto* const data = static_cast<const T*>(x.block.data);
+  __builtin_prefetch(data + static_cast<std::size_t>(x.rows[std::min(i + kAhead, x.n - 1)]) * kStride);
+  return data + static_cast<std::size_t>(x.rows[i]) * kStride;
+}
+
+template <class T>
+HWY_INLINE void sum_exposures_of(const FactorRows& x, const double* weights, double* sums) {
+  const FactorTag d;
+  hn::Vec<FactorTag> sum[kFactorParts];
+  for (std::size_t part = 0; part < kFactorParts; ++part) sum[part] = hn::LoadU(d, sums + part * kFactorLanes);
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto weight = hn::Set(d, weights[i]);
+    for (std::size_t part = 0; part < kFactorParts; ++part) {
+      const auto value = load_factors(row + part * kFactorLanes);
+      sum[part] = hn::Add(sum[part], hn::IfThenElseZero(hn::Eq(value, value), hn::Mul(weight, value)));
     }
-    hn::StoreU(sum, d, sums + k);
   }
+  for (std::size_t part = 0; part < kFactorParts; ++part) hn::StoreU(sum[part], d, sums + part * kFactorLanes);
+}
+
+void SumExposures(const FactorRows& x, const double* weights, double* sums) {
+  if (x.block.wide)
+    sum_exposures_of<double>(x, weights, sums);
+  else
+    sum_exposures_of<float>(x, weights, sums);
 }
 
 // Eight interleaved lanes whatever the vector width, added in a fixed order: the same bits on every CPU.
@@ -255,63 +280,69 @@ double SumShortProducts(const double* weights, const double* b, std::size_t n) {
       [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
 }
 
-constexpr std::size_t kWidth = kGramWidth;
-
-void SumByGroup(const double* x, const std::int32_t* group, std::size_t n, double* sums) {
-  const hn::CappedTag<double, kWidth> d;
-  for (std::size_t i = 0; i < n; ++i) {
-    double* const sum = sums + static_cast<std::size_t>(group[i]) * kWidth;
-    for (std::size_t k = 0; k < kWidth; k += hn::Lanes(d))
-      hn::StoreU(hn::Add(hn::LoadU(d, sum + k), hn::LoadU(d, x + i * kWidth + k)), d, sum + k);
+/// Columns kFrom to kFrom + lanes - 1 of the sums, and of the products those that lie left of the diagonal.
+template <class T, std::size_t kFrom>
+HWY_INLINE void add_some_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) {
+  const FactorTag d;
+  hn::Vec<FactorTag> products[kFactors];
+  for (std::size_t k = kFrom; k < kFactors; ++k) products[k] = hn::LoadU(d, gram + k * kStride + kFrom);
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto part = load_factors(row + kFrom);
+    double* const sum = sums + std::size_t{group[i]} * kStride + kFrom;
+    hn::StoreU(hn::Add(hn::LoadU(d, sum), part), d, sum);
+    for (std::size_t k = kFrom; k < kFactors; ++k)
+      products[k] = hn::Add(products[k], hn::Mul(hn::Set(d, static_cast<double>(row[k])), part));
   }
+  for (std::size_t k = kFrom; k < kFactors; ++k) hn::StoreU(products[k], d, gram + k * kStride + kFrom);
+  if constexpr (kFrom + kFactorLanes < kFactors) add_some_factors<T, kFrom + kFactorLanes>(x, group, sums, gram);
 }
 
-void SubtractByGroup(double* x, const std::int32_t* group, std::size_t n, const double* means) {
-  const hn::CappedTag<double, kWidth> d;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double* const mean = means + static_cast<std::size_t>(group[i]) * kWidth;
-    for (std::size_t k = 0; k < kWidth; k += hn::Lanes(d))
-      hn::StoreU(hn::Sub(hn::LoadU(d, x + i * kWidth + k), hn::LoadU(d, mean + k)), d, x + i * kWidth + k);
-  }
+void AddFactors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) {
+  if (x.block.wide)
+    add_some_factors<double, 0>(x, group, sums, gram);
+  else
+    add_some_factors<float, 0>(x, group, sums, gram);
 }
 
-void SumCrossProducts(const double* x, std::size_t n, double* gram) {
-  const hn::CappedTag<double, kWidth> d;
-  const std::size_t lanes = hn::Lanes(d);
-  for (std::size_t part = 0; part < kWidth; part += lanes) {
-    hn::Vec<decltype(d)> sums[kWidth];
-    for (auto& sum : sums) sum = hn::Zero(d);
-    for (std::size_t i = 0; i < n; ++i) {
-      const double* const row = x + i * kWidth;
-      const auto columns = hn::LoadU(d, row + part);
-      for (std::size_t k = 0; k < kWidth; ++k) sums[k] = hn::Add(sums[k], hn::Mul(hn::Set(d, row[k]), columns));
-    }
-    for (std::size_t k = 0; k < kWidth; ++k) hn::StoreU(sums[k], d, gram + k * kWidth + part);
-  }
-}
-
-void SubtractFit(double* x, std::size_t n, const double* beta, double* products) {
-  const hn::CappedTag<double, kWidth> d;
-  const std::size_t lanes = hn::Lanes(d);
-  hn::Vec<decltype(d)> sums[kWidth];
+/// products[k] += the sum over names of factor k and what `next` gives for the name.
+template <class T, class Next>
+HWY_INLINE void sum_factor_products(const FactorRows& x, double* products, Next&& next) {
+  const FactorTag d;
+  hn::Vec<FactorTag> sums[kFactorParts];
   for (auto& sum : sums) sum = hn::Zero(d);
-  for (std::size_t i = 0; i < n; ++i) {
-    double* const row = x + i * kWidth;
-    // Read before y is written: a vector load just behind a narrower store has to wait for it.
-    hn::Vec<decltype(d)> columns[kWidth];
-    for (std::size_t k = 0; k < kWidth / lanes; ++k) columns[k] = hn::LoadU(d, row + k * lanes);
-    double y = row[kWidth - 1];
-    double even = row[0] * beta[0], odd = row[1] * beta[1];
-    even += row[2] * beta[2];
-    odd += row[3] * beta[3];
-    even += row[4] * beta[4];
-    odd += row[5] * beta[5];
-    even += row[6] * beta[6];
-    y -= even + odd;
-    row[kWidth - 1] = y;
-    for (std::size_t k = 0; k < kWidth / lanes; ++k) sums[k] = hn::Add(sums[k], hn::Mul(columns[k], hn::Set(d, y)));
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto y = hn::Set(d, next(i, row));
+    for (std::size_t part = 0; part < kFactorParts; ++part)
+      sums[part] = hn::Add(sums[part], hn::Mul(load_factors(row + part * kFactorLanes), y));
   }
-  for (std::size_t k = 0; k < kWidth / lanes; ++k) hn::StoreU(sums[k], d, products + k * lanes);
+  for (std::size_t part = 0; part < kFactorParts; ++part) hn::StoreU(sums[part], d, products + part * kFactorLanes);
+}
+
+void MultiplyFactors(const FactorRows& x, const double* y, double* products) {
+  const auto next = [=](std::size_t i, const auto*) { return y[i]; };
+  if (x.block.wide)
+    sum_factor_products<double>(x, products, next);
+  else
+    sum_factor_products<float>(x, products, next);
+}
+
+void SubtractFit(const FactorRows& x, const std::uint16_t* group, const double* beta, const double* offset, double* y,
+                 double* products) {
+  const auto next = [=](std::size_t i, const auto* row) {
+    double even = static_cast<double>(row[0]) * beta[0], odd = static_cast<double>(row[1]) * beta[1];
+    even += static_cast<double>(row[2]) * beta[2];
+    odd += static_cast<double>(row[3]) * beta[3];
+    even += static_cast<double>(row[4]) * beta[4];
+    odd += static_cast<double>(row[5]) * beta[5];
+    even += static_cast<double>(row[6]) * beta[6];
+    return y[i] = (y[i] + offset[group[i]]) - (even + odd);
+  };
+  if (x.block.wide)
+    sum_factor_products<double>(x, products, next);
+  else
+    sum_factor_products<float>(x, products, next);
 }
 
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
@@ -332,9 +363,8 @@ HWY_EXPORT(Sum);
 HWY_EXPORT(SumProducts);
 HWY_EXPORT(SumLongProducts);
 HWY_EXPORT(SumShortProducts);
-HWY_EXPORT(SumByGroup);
-HWY_EXPORT(SubtractByGroup);
-HWY_EXPORT(SumCrossProducts);
+HWY_EXPORT(AddFactors);
+HWY_EXPORT(MultiplyFactors);
 HWY_EXPORT(SubtractFit);
 HWY_EXPORT(TargetName);
 
@@ -350,8 +380,8 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindNotFinite)(values, n, places);
 }
-void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept {
-  HWY_DYNAMIC_DISPATCH(SumExposures)(x, rows, weights, n, sums);
+void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);
 }
 double sum(const double* a, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(Sum)(a, n); }
 double sum_products(const double* a, const double* b, std::size_t n) noexcept {
@@ -363,17 +393,15 @@ double sum_long_products(const double* weights, const double* b, std::size_t n) 
 double sum_short_products(const double* weights, const double* b, std::size_t n) noexcept {
   return HWY_DYNAMIC_DISPATCH(SumShortProducts)(weights, b, n);
 }
-void sum_by_group(const double* x, const std::int32_t* group, std::size_t n, double* sums) noexcept {
-  HWY_DYNAMIC_DISPATCH(SumByGroup)(x, group, n, sums);
+void add_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) noexcept {
+  HWY_DYNAMIC_DISPATCH(AddFactors)(x, group, sums, gram);
 }
-void subtract_by_group(double* x, const std::int32_t* group, std::size_t n, const double* means) noexcept {
-  HWY_DYNAMIC_DISPATCH(SubtractByGroup)(x, group, n, means);
+void multiply_factors(const FactorRows& x, const double* y, double* products) noexcept {
+  HWY_DYNAMIC_DISPATCH(MultiplyFactors)(x, y, products);
 }
-void sum_cross_products(const double* x, std::size_t n, double* gram) noexcept {
-  HWY_DYNAMIC_DISPATCH(SumCrossProducts)(x, n, gram);
-}
-void subtract_fit(double* x, std::size_t n, const double* beta, double* products) noexcept {
-  HWY_DYNAMIC_DISPATCH(SubtractFit)(x, n, beta, products);
+void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double* beta, const double* offset, double* y,
+                  double* products) noexcept {
+  HWY_DYNAMIC_DISPATCH(SubtractFit)(x, group, beta, offset, y, products);
 }
 const char* kernel_target() noexcept { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 

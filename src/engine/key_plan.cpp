@@ -5,7 +5,7 @@
 #include <atomic>
 
 #include "engine/kernels.hpp"
-#include "engine/signal_dates.hpp"
+#include "engine/regressor_plan.hpp"
 #include "engine/slot_state.hpp"
 #include "engine/universe.hpp"
 #include "engine/workers.hpp"
@@ -186,23 +186,23 @@ std::size_t KeyPlan::size(int block) const noexcept {
   return begin_[std::min(first + kBlockDays, static_cast<std::size_t>(n_days_))] - begin_[first];
 }
 
-void KeyPlan::read(int block, const double* values, const ExposurePlan* exposures, double* out,
-                   RowIndex* exposure_rows) const noexcept {
+void KeyPlan::read(int block, const double* values, double* out) const noexcept {
+  visit(block, values, [=](std::int32_t place, double value) { out[place] = value + 0.0; });  // -0 is 0
+}
+
+void KeyPlan::read(int block, const RowIndex* rows, RowIndex* out) const noexcept {
+  visit(block, rows, [=](std::int32_t place, RowIndex row) { out[place] = row; });
+}
+
+template <class T, class Take>
+void KeyPlan::visit(int block, const T* values, Take&& take) const noexcept {
   constexpr std::size_t kAhead = 160;  // twenty lines where eight values share one
   const std::size_t begin = begin_[static_cast<std::size_t>(block) * kBlockDays], end = begin + size(block);
   const std::int32_t* const signal_row = signal_rows_.data();
   const std::int32_t* const place = places_.data();
   for (std::size_t k = begin; k < end; ++k) {
     __builtin_prefetch(values + signal_row[std::min(k + kAhead, end - 1)]);
-    out[place[k]] = values[signal_row[k]] + 0.0;  // -0 is 0
-  }
-  if (!exposures) return;
-  const RowIndex* const exposure_row = exposures->row.data();
-  for (std::size_t k = begin; k < end; ++k) {
-    __builtin_prefetch(exposure_row + signal_row[std::min(k + kAhead, end - 1)]);
-    const RowIndex row = exposure_row[signal_row[k]];
-    exposure_rows[place[k]] = row;
-    if (row == kNoRow) out[place[k]] = kEmptySlot;
+    take(place[k], values[signal_row[k]]);
   }
 }
 
@@ -248,7 +248,7 @@ std::optional<Alignment> KeyPlan::inspect(const double* values, const ExposurePl
 std::uint8_t KeyPlan::final_cause(std::size_t row, const ExposurePlan* exposures) const noexcept {
   const std::uint8_t cause = cause_[row];
   const bool has_place = cause == kHasPlace || cause == code_of(Cause::bad_open_print);
-  return has_place && exposures && exposures->row[row] == kNoRow ? code_of(Cause::no_exposure) : cause;
+  return has_place && exposures && exposures->is_missing(row) ? code_of(Cause::no_exposure) : cause;
 }
 
 void KeyPlan::count_nan(std::int64_t row, const ExposurePlan* exposures, NanCounts& out) const {
@@ -300,37 +300,6 @@ AlignCounts KeyPlan::count_rows(const double* values, const ExposurePlan* exposu
   AlignCounts total = date_counts_;
   for (const AlignCounts& part : counts) total.merge(part);
   return total;
-}
-
-ExposurePlan make_exposure_plan(const Market& market, const SignalKeys& keys, const RunConfig& config,
-                                const ExposureRows& exposures, int threads, const std::function<void()>& between) {
-  ExposurePlan plan;
-  plan.resid = config.resid;
-  plan.row.resize(static_cast<std::size_t>(keys.n_rows));
-  std::vector<std::vector<Day>> days(static_cast<std::size_t>(threads));
-  parallel_for(
-      threads, count_blocks(keys.n_rows),
-      [&](int task, int slot) {
-        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
-        std::vector<Day>& sig = days[static_cast<std::size_t>(slot)];
-        sig.resize(static_cast<std::size_t>(count));
-        read_signal_days(keys.date_sig, begin, count, sig.data());
-        const std::int64_t* const ids = keys.security_id + begin;
-        RowIndex* const out = plan.row.data() + begin;
-        for (std::int64_t from = 0; from < count; from += kBatch) {
-          const std::int64_t to = std::min(count, from + kBatch);
-          for (std::int64_t i = from; i < to; ++i) {
-            const bool is_key = ids[i] != kMissingId && sig[static_cast<std::size_t>(i)] != kMissingDay;
-            const SecurityIndex security = is_key ? market.find_security(ids[i]) : -1;
-            out[i] = security < 0 ? kNoRow : exposures.find_row(security, sig[static_cast<std::size_t>(i)]);
-            if (out[i] != kNoRow) exposures.prefetch(out[i]);
-          }
-          for (std::int64_t i = from; i < to; ++i)
-            if (out[i] != kNoRow && !exposures.is_complete(out[i])) out[i] = kNoRow;
-        }
-      },
-      between);
-  return plan;
 }
 
 }  // namespace fractile

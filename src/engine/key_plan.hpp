@@ -11,20 +11,11 @@
 #include <vector>
 
 #include "engine/align.hpp"
-#include "engine/exposures.hpp"
 
 /// Alignment without values: what a signal's keys settle once, for every signal and cell that shares them.
 namespace fractile {
 
-/// Which panel rows give the regressors of each signal row. Depends on keys and resid, not on lag.
-struct ExposurePlan {
-  Resid resid = Resid::off;
-  std::vector<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
-  std::size_t bytes() const noexcept { return row.size() * sizeof row[0]; }
-};
-
-ExposurePlan make_exposure_plan(const Market& market, const SignalKeys& keys, const RunConfig& config,
-                                const ExposureRows& exposures, int threads, const std::function<void()>& between);
+struct ExposurePlan;
 
 /// Where each signal row goes: a signal is read through its plan where it lies, a block of days at a time.
 ///
@@ -47,16 +38,23 @@ class KeyPlan {
   std::optional<Alignment> inspect(const double* values, const ExposurePlan* exposures, int threads,
                                    const std::function<void()>& between) const;
 
+  DateIndex first() const noexcept { return first_; }
+  int n_days() const noexcept { return n_days_; }
+  /// Days are read in blocks.
   static constexpr int kBlockDays = 8;
+  int n_blocks() const noexcept { return (n_days_ + kBlockDays - 1) / kBlockDays; }
   int block_of(DateIndex n) const noexcept { return (n - first_) / kBlockDays; }
-  /// Panel rows of a day's names, ascending.
-  std::span<const RowIndex> rows(DateIndex n) const noexcept;
-  /// Where a day's names begin in what read() writes for its block.
-  std::size_t place(DateIndex n) const noexcept;
   /// The number of names in a block.
   std::size_t size(int block) const noexcept;
-  /// Values of a block's names, NaN where a row is not used, and in residualized runs the rows of their regressors.
-  void read(int block, const double* values, const ExposurePlan* exposures, double* out, RowIndex* exposure_rows) const noexcept;
+  /// Panel rows of a day's names, ascending.
+  std::span<const RowIndex> rows(DateIndex n) const noexcept;
+  /// Where a day's names begin among those of all days (n may be one past the last).
+  std::size_t begin(DateIndex n) const noexcept { return begin_[static_cast<std::size_t>(n - first_)]; }
+  /// Where a day's names begin in what read() writes for its block.
+  std::size_t place(DateIndex n) const noexcept;
+  /// What a block's names have, from what signal rows have.
+  void read(int block, const double* values, double* out) const noexcept;
+  void read(int block, const RowIndex* rows, RowIndex* out) const noexcept;
 
  private:
   /// Rows without a value, by the cause that their keys have (the last entry: none, they would be used).
@@ -68,6 +66,8 @@ class KeyPlan {
   void resolve_rows(Build& build, const std::function<void()>& between);
   void sort_by_block(Build& build, const std::function<void()>& between);
   void place_block(Build& build, int block);
+  template <class T, class Take>
+  void visit(int block, const T* values, Take&& take) const noexcept;
   std::uint8_t final_cause(std::size_t row, const ExposurePlan* exposures) const noexcept;
   void count_nan(std::int64_t row, const ExposurePlan* exposures, NanCounts& out) const;
   AlignCounts count_with_nan(const double* values, const NanCounts& missing, const ExposurePlan* exposures, int threads) const;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/exposure_block.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/config.hpp"
 
@@ -55,9 +56,8 @@ class Category {
     const double value = reals_[row];
     return value == value ? find(value) : -1;
   }
-  void prefetch(RowIndex row) const noexcept {
-    if (codes_) __builtin_prefetch(codes_ + row);
-  }
+  /// The groups of several rows; that of kNoRow is missing.
+  void read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept;
 
  private:
   int find(double value) const noexcept;
@@ -108,8 +108,8 @@ class Market {
   int n_days() const noexcept { return view_.last - view_.first + 1; }
   Day date(DateIndex n) const noexcept { return dates_[static_cast<std::size_t>(n)]; }
   std::span<const Day> dates() const noexcept { return dates_; }
-  RowIndex row_begin(DateIndex n) const noexcept { return snapshot().row_begin(n); }
-  RowIndex row_end(DateIndex n) const noexcept { return snapshot().row_end(n); }
+  RowIndex row_begin(DateIndex n) const noexcept { return row_begin_[static_cast<std::size_t>(n)]; }
+  RowIndex row_end(DateIndex n) const noexcept { return row_end_[static_cast<std::size_t>(n)]; }
 
   /// First trading day on or after `day`; n_dates() where there is none.
   DateIndex on_or_after(Day day) const noexcept;
@@ -143,6 +143,7 @@ class Market {
   /// Empty where the snapshot lacks it.
   Reals reals(std::string_view name) const;
   Characteristic characteristic(std::string_view name) const;
+  ExposureBlock exposure_block() const;
   /// Made on first use and kept.
   std::shared_ptr<const Category> category(const std::string& name) const;
   std::shared_ptr<const CapClasses> cap_classes() const;
@@ -160,6 +161,7 @@ class Market {
 
   View view_;
   std::span<const Day> dates_;
+  std::vector<RowIndex> row_begin_, row_end_;  // by trading day
   std::vector<DateIndex> on_or_after_;  // by calendar day from dates_[0]
   std::int64_t lowest_id_ = 0;
   std::vector<SecurityIndex> dense_ids_;

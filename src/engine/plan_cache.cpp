@@ -87,9 +87,10 @@ void PlanCache::shrink() {
   std::size_t bytes = 0;
   int count = 0;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const bool is_of_newest = count == 0;  // an alignment is used before what belongs to it, and so stands behind it
     bytes += entry->bytes;
-    ++count;
-    const bool is_kept = count == 1 || (count <= capacity_ && bytes <= kMaxBytes);
+    count += entry->is_alignment;
+    const bool is_kept = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
     entry = is_kept ? std::next(entry) : entries_.erase(entry);
   }
 }
@@ -107,7 +108,7 @@ std::shared_ptr<const Plan> PlanCache::find_or_make(const std::string& key, Make
   // Two threads may make the same plan at once; either serves.
   const std::shared_ptr<const Plan> plan = make();
   const std::lock_guard lock(mutex_);
-  entries_.push_front({key, plan->bytes(), plan});
+  entries_.push_front({key, plan->bytes(), std::is_same_v<Plan, KeyPlan>, plan});
   shrink();
   return plan;
 }
@@ -120,13 +121,18 @@ Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, con
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
   const std::string identity = hash_columns(keys, threads, between);
   Plans out;
-  out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config),
-                                   [&] { return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between); });
+  const std::string alignment = identity + describe_alignment(config);
+  out.keys =
+      find_or_make<KeyPlan>(alignment, [&] { return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between); });
   if (!out.keys->is_unique()) return {};
-  if (exposures.is_needed())
-    out.exposures = find_or_make<ExposurePlan>(identity + " resid " + std::to_string(static_cast<int>(config.resid)), [&] {
-      return std::make_shared<ExposurePlan>(make_exposure_plan(market, keys, config, exposures, threads, between));
-    });
+  if (!exposures.is_needed()) return out;
+  const std::string mode = fmt::format(" resid {}", static_cast<int>(config.resid));
+  out.exposures = find_or_make<ExposurePlan>(identity + mode, [&] {
+    return std::make_shared<ExposurePlan>(make_exposure_plan(market, keys, config, exposures, threads, between));
+  });
+  out.regressors = find_or_make<RegressorPlan>(alignment + mode, [&] {
+    return std::make_shared<RegressorPlan>(*out.keys, *out.exposures, exposures.n_industries(), threads, between);
+  });
   return out;
 }
 

@@ -8,13 +8,16 @@
 #include <string>
 
 #include "engine/key_plan.hpp"
+#include "engine/regressor_plan.hpp"
 
 namespace fractile {
 
 /// A run's alignment of keys, where it is at hand. Null where the run has to align by itself.
 struct Plans {
   std::shared_ptr<const KeyPlan> keys;
-  std::shared_ptr<const ExposurePlan> exposures;  ///< null where the run has no residuals
+  // Null where the run has no residuals.
+  std::shared_ptr<const ExposurePlan> exposures;
+  std::shared_ptr<const RegressorPlan> regressors;
 };
 
 /// Keeps the alignments of the keys that signals share: the most recently used, up to a number and to
@@ -31,6 +34,7 @@ class PlanCache {
   struct Entry {
     std::string key;
     std::size_t bytes;
+    bool is_alignment;  // counts towards the capacity
     std::shared_ptr<const void> plan;
   };
   template <class Plan, class Make>

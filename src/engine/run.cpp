@@ -168,7 +168,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
     } else {
       alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
     }
-    const CrossSections sections = planned ? CrossSections(market, *plan.keys, values, plan.exposures.get()) : of_slots;
+    const CrossSections sections = planned ? CrossSections(market, *plan.keys, values, plan.regressors.get()) : of_slots;
     if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
     watch.mark("align");
 
