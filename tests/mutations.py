@@ -47,7 +47,7 @@ MUTATIONS = [
     Mutation(
         "a kept alignment forgets missing values",
         "a kept alignment changes nothing",
-        "src/engine/key_plan.cpp",
+        "src/engine/alignment.cpp",
         "counts.causes[static_cast<std::size_t>(Cause::null_signal)].merge(missing.rows);",
         "",
         "test_laws.py::test_a_kept_alignment_changes_nothing",
@@ -71,7 +71,7 @@ MUTATIONS = [
     Mutation(
         "universe of the return day",
         "what decides who takes part was known at the trade",
-        "src/engine/universe.cpp",
+        "src/engine/closed_rows.cpp",
         "on_return_day ? row : market.asof_row(row, n)",
         "on_return_day ? row : row",
         "test_oracle.py::test_option[universe-1]",
@@ -223,15 +223,15 @@ MUTATIONS = [
     Mutation(
         "the first of several rows wins",
         "of rows for one name and day the last wins, whatever the threads",
-        "src/engine/align.cpp",
-        "slot.store(value, std::memory_order_relaxed);",
-        "if (state != SlotState::used) slot.store(value, std::memory_order_relaxed);",
+        "src/engine/alignment.cpp",
+        "slots[row->slot] = is_number ? value : before;",
+        "slots[row->slot] = before == before ? before : value;",
         "test_laws.py::test_duplicates_take_the_last_row_whatever_the_threads",
     ),
     Mutation(
         "a row is held a day too long",
         "a row stands for hold_days days",
-        "src/engine/align.cpp",
+        "src/engine/carry.cpp",
         "std::int64_t{n} + hold_days - 1;",
         "std::int64_t{n} + hold_days;",
         "test_golden.py::test_case[hold_days]",

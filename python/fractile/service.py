@@ -68,7 +68,9 @@ class BacktestService:
     _shared: ClassVar[dict[_Key, BacktestService]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool, cache_size: int) -> None:
+    def __init__(
+        self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool, cache_size: int
+    ) -> None:
         began = time.perf_counter()
         self._root = root
         self._snapshot_id = snapshot

@@ -60,13 +60,13 @@ std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   return count;
 }
 
-std::size_t PackNumbersAndPlaces(const double* slots, std::size_t n, double* out, std::int32_t* places) {
+std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
   const Rows dr;
-  const auto first_places = hn::Iota(dr, 0);
+  const auto first_rows = hn::Iota(dr, static_cast<std::uint32_t>(first_row));
   std::size_t count = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
-    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, places + count);
+    const auto at = hn::Add(first_rows, hn::Set(dr, static_cast<std::uint32_t>(i)));
+    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, rows + count);
   });
   return count;
 }
@@ -127,19 +127,19 @@ std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   return count;
 }
 
-std::size_t PackNumbersAndPlaces(const double* slots, std::size_t n, double* out, std::int32_t* places) {
+std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
   std::size_t count = 0;
   visit_words(
       slots, n, [](auto v) { return hn::Eq(v, v); },
       [&](std::size_t first, std::uint64_t word) {
         if (word == ~std::uint64_t{0}) {
           std::copy_n(slots + first, 64, out + count);
-          for (std::size_t bit = 0; bit < 64; ++bit) places[count + bit] = static_cast<std::int32_t>(first + bit);
+          for (std::size_t bit = 0; bit < 64; ++bit) rows[count + bit] = first_row + static_cast<RowIndex>(first + bit);
           count += 64;
         } else {
           visit_bits(word, [&](std::size_t bit) {
             out[count] = slots[first + bit];
-            places[count++] = static_cast<std::int32_t>(first + bit);
+            rows[count++] = first_row + static_cast<RowIndex>(first + bit);
           });
         }
       });
@@ -355,7 +355,7 @@ HWY_AFTER_NAMESPACE();
 namespace fractile {
 
 HWY_EXPORT(PackNumbers);
-HWY_EXPORT(PackNumbersAndPlaces);
+HWY_EXPORT(PackNumbersAndRows);
 HWY_EXPORT(PackTails);
 HWY_EXPORT(FindNotFinite);
 HWY_EXPORT(SumExposures);
@@ -371,8 +371,8 @@ HWY_EXPORT(TargetName);
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackNumbers)(slots, n, out);
 }
-std::size_t pack_numbers_and_places(const double* slots, std::size_t n, double* out, std::int32_t* places) noexcept {
-  return HWY_DYNAMIC_DISPATCH(PackNumbersAndPlaces)(slots, n, out, places);
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackNumbersAndRows)(slots, n, first, out, rows);
 }
 TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept {
   return HWY_DYNAMIC_DISPATCH(PackTails)(slots, n, low, high, out, places);

@@ -16,8 +16,8 @@ inline constexpr std::size_t kKernelPadding = 16;
 
 /// The numbers among slots[0 ... n-1], in order; returns how many.
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept;
-/// The same, with their places from 0.
-std::size_t pack_numbers_and_places(const double* slots, std::size_t n, double* out, std::int32_t* places) noexcept;
+/// The same, with their places from `first` on.
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept;
 
 struct TailCount {
   std::size_t numbers;  ///< all numbers

@@ -162,7 +162,7 @@ class Market {
   View view_;
   std::span<const Day> dates_;
   std::vector<RowIndex> row_begin_, row_end_;  // by trading day
-  std::vector<DateIndex> on_or_after_;  // by calendar day from dates_[0]
+  std::vector<DateIndex> on_or_after_;         // by calendar day from dates_[0]
   std::int64_t lowest_id_ = 0;
   std::vector<SecurityIndex> dense_ids_;
   std::vector<SecurityRange> ranges_;
