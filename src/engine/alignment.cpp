@@ -93,6 +93,9 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& between)
     std::uint8_t* const cause = cause_.data() + begin;
     RowIndex* const panel_row = build.panel_row + begin;
     std::uint16_t* const block = build.block + begin;
+    const ClosedRows& closed = build.closed;
+    const DateIndex first_day = first_day_;
+    std::int64_t used = 0;
     const auto drop = [&](Cause why, std::int64_t i) {
       cause[i] = code_of(why);
       out.drop(why, begin + i);
@@ -109,16 +112,18 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& between)
         drop(Cause::no_return, i);
         continue;
       }
-      const RowState state = build.closed.state(row);
+      const RowState state = closed.state(row);
       if (state != RowState::open) {
         drop(state == RowState::outside_universe ? Cause::outside_universe : Cause::bad_open_print, i);
         continue;
       }
-      ++out.rows_used;
+      ++used;
       cause[i] = kHasPlace;
-      block[i] = static_cast<std::uint16_t>(block_of(r[i]));
-      ++rows_of_block[block[i]];
+      const int days = (r[i] - first_day) / kBlockDays;
+      block[i] = static_cast<std::uint16_t>(days);
+      ++rows_of_block[days];
     }
+    out.rows_used += used;
   };
   parallel_for(
       build.threads, build.n_ranges,
@@ -153,12 +158,17 @@ void Alignment::sort_by_block(Build& build, const std::function<void()>& between
   parallel_for(
       build.threads, build.n_ranges,
       [&](int range, int) {
+        // Held in registers: the compiler cannot know that no store changes them.
         std::size_t* const next = build.next.data() + static_cast<std::size_t>(range) * n_blocks_of_days;
+        const std::uint8_t* const cause = cause_.data();
+        const std::uint16_t* const block_of_row = build.block;
+        const RowIndex *const panel_row = build.panel_row, *const first_row = first_row_.data();
+        AlignedRow* const rows = rows_.data();
         const auto end = static_cast<std::size_t>(build.range_begin(range + 1));
         for (auto i = static_cast<std::size_t>(build.range_begin(range)); i < end; ++i) {
-          if (cause_[i] != kHasPlace) continue;
-          const std::uint16_t block = build.block[i];
-          rows_[next[block]++] = {build.panel_row[i] - first_row_[block], static_cast<std::uint32_t>(i)};
+          if (cause[i] != kHasPlace) continue;
+          const std::uint16_t block = block_of_row[i];
+          rows[next[block]++] = {panel_row[i] - first_row[block], static_cast<std::uint32_t>(i)};
         }
       },
       between);
