@@ -185,7 +185,7 @@ bool Alignment::takes(std::uint32_t row, const double* values, const ExposurePla
   return values[row] == values[row] && !(exposures && exposures->is_missing(row));
 }
 
-std::int64_t Alignment::read(int block, const double* values, const ExposurePlan* exposures, double* slots,
+std::int64_t Alignment::read(int block, std::int32_t from, const double* values, const ExposurePlan* exposures, double* slots,
                              RowIndex* exposure_rows) const noexcept {
   constexpr std::size_t kAhead = 160;  // twenty lines where eight values share one
   std::fill_n(slots, n_slots(block), kEmptySlot);
@@ -198,10 +198,18 @@ std::int64_t Alignment::read(int block, const double* values, const ExposurePlan
       const std::uint32_t ahead = row[end - row > std::ptrdiff_t{kAhead} ? kAhead : 0].signal_row;
       __builtin_prefetch(values + ahead);
       __builtin_prefetch(exposure_row + ahead);
-      if (!takes(row->signal_row, values, exposures)) continue;
+      if (row->slot < from || !takes(row->signal_row, values, exposures)) continue;
       met += slots[row->slot] == slots[row->slot];
       slots[row->slot] = values[row->signal_row] + 0.0;  // -0 is 0
       exposure_rows[row->slot] = exposure_row[row->signal_row];
+    }
+    return met;
+  }
+  if (from > 0) {
+    for (; row < end; ++row) {
+      if (row->slot < from || !takes(row->signal_row, values, exposures)) continue;
+      met += slots[row->slot] == slots[row->slot];
+      slots[row->slot] = values[row->signal_row] + 0.0;
     }
     return met;
   }

@@ -69,9 +69,9 @@ class Alignment {
   int block_of(DateIndex n) const noexcept { return (n - first_day_) / kBlockDays; }
   RowIndex first_row(int block) const noexcept { return first_row_[static_cast<std::size_t>(block)]; }
   std::size_t n_slots(int block) const noexcept { return static_cast<std::size_t>(first_row(block + 1) - first_row(block)); }
-  /// Fills a block's slots: values, NaN where there is none; and in residualized runs the rows of their regressors.
-  /// Returns how many rows came upon a slot that was filled.
-  std::int64_t read(int block, const double* values, const ExposurePlan* exposures, double* slots,
+  /// Fills a block's slots from the slot `from` on: values, NaN where there is none; and in residualized runs the rows of
+  /// their regressors. Returns how many rows came upon a slot that was filled.
+  std::int64_t read(int block, std::int32_t from, const double* values, const ExposurePlan* exposures, double* slots,
                     RowIndex* exposure_rows) const noexcept;
 
  private:

@@ -44,7 +44,7 @@ Carried carry(const Market& market, const Alignment& alignment, const double* va
       threads, alignment.n_blocks(),
       [&](int block, int) {
         const auto first = static_cast<std::size_t>(alignment.first_row(block));
-        duplicates += alignment.read(block, values, exposures, slots.value.data() + first,
+        duplicates += alignment.read(block, 0, values, exposures, slots.value.data() + first,
                                      exposures ? slots.exposure_row.data() + first : nullptr);
       },
       between);

@@ -3,7 +3,7 @@
 
 namespace fractile {
 
-CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
+CrossSection CrossSections::read(DateIndex n, Scratch& scratch, bool& has_duplicates) const {
   const RowIndex first = market_.row_begin(n);
   const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - first);
   if (slots_) {
@@ -14,8 +14,8 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
   if (scratch.block != block) {
     scratch.values.resize(alignment_->n_slots(block));
     if (exposures_) scratch.exposure_rows.resize(scratch.values.size());
-    const std::int64_t met = alignment_->read(block, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data());
-    scratch.has_duplicates |= met > 0;
+    const RowIndex from = first - alignment_->first_row(block);  // no earlier day is asked for
+    has_duplicates |= alignment_->read(block, from, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data()) > 0;
     scratch.block = block;
   }
   const auto at = static_cast<std::size_t>(first - alignment_->first_row(block));

@@ -27,15 +27,14 @@ class CrossSections {
       : market_(market), alignment_(&alignment), values_(values), exposures_(exposures) {}
   CrossSections(const Market& market, const Slots& slots) : market_(market), slots_(&slots) {}
 
-  /// One thread's buffer.
+  /// One thread's buffer; the days from one on are read in order.
   struct Scratch {
-    int block = -1;  ///< of days, that the buffer holds
+    int block = -1;  ///< of days, that the buffer holds; -1 before the first day
     std::vector<double> values;
     std::vector<RowIndex> exposure_rows;
-    bool has_duplicates = false;  ///< several rows for one slot were met
   };
-  /// A day of the view; valid until `scratch` is used again.
-  CrossSection read(DateIndex n, Scratch& scratch) const;
+  /// A day of the view; valid until `scratch` is used again. Sets `has_duplicates` where several rows for one slot are met.
+  CrossSection read(DateIndex n, Scratch& scratch, bool& has_duplicates) const;
 
  private:
   const Market& market_;

@@ -184,14 +184,16 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
   if (n < market_.first()) return;
-  day_ = sections_.read(n, day_scratch_);
+  day_ = sections_.read(n, *day_scratch_, has_duplicates_);
   if (is_plain_) return build_plain_book(n, is_counted);
   collect_names(n);
   build_portfolio(0, rows_, s_, double_values_, n, is_counted);
   for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i) build_group_books(portfolios_.groupings[i], i, n, is_counted);
 }
 
-void DayRunner::prepare(DateIndex n) {
+void DayRunner::prepare(DateIndex n, CrossSections::Scratch& scratch) {
+  day_scratch_ = &scratch;
+  scratch.block = -1;
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   for (const int portfolio : held_before_) before_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();

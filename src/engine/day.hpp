@@ -69,12 +69,13 @@ class DayRunner {
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
-  void prepare(DateIndex n);
+  /// `scratch`: memory for the days from n on.
+  void prepare(DateIndex n, CrossSections::Scratch& scratch);
   /// Days must follow one another.
   void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights);
   const DayCounts& counts() const noexcept { return counts_; }
   /// True where the signal has several rows for one security and day.
-  bool has_duplicates() const noexcept { return day_scratch_.has_duplicates; }
+  bool has_duplicates() const noexcept { return has_duplicates_; }
   const Performer& performer() const noexcept { return performer_; }
 
  private:
@@ -110,7 +111,8 @@ class DayRunner {
   bool is_single_sort_;
   bool is_plain_;
   CrossSection day_;
-  CrossSections::Scratch day_scratch_;
+  CrossSections::Scratch* day_scratch_ = nullptr;
+  bool has_duplicates_ = false;
   std::size_t n_names_ = 0;  // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, asof_, exposure_rows_;

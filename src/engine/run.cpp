@@ -116,11 +116,12 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string& identity
 
   const int n_days = market.n_days();
   // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
-  const int chunk_days = std::clamp(n_days / (threads * 12) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
+  const int chunk_days = std::clamp(n_days / (threads * 8) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
   std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
   std::vector<std::vector<HeldWeight>> weights(config.keep_weights ? chunks.size() : 0);
   std::vector<std::unique_ptr<DayRunner>> runners(static_cast<std::size_t>(threads));
+  std::vector<CrossSections::Scratch> scratches(runners.size());
   DailyAnalysis analysis;
   analysis.resize(config, n_days);
   parallel_for(
@@ -131,7 +132,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string& identity
           runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, sections, at_hand.regressors.get());
         const DateIndex begin = market.first() + chunk * chunk_days;
         const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
-        runner->prepare(begin - 1);
+        runner->prepare(begin - 1, scratches[static_cast<std::size_t>(slot)]);
         for (DateIndex n = begin; n < end; ++n)
           runner->run_day(n, chunks[static_cast<std::size_t>(chunk)], analysis,
                           config.keep_weights ? &weights[static_cast<std::size_t>(chunk)] : nullptr);
