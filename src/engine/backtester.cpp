@@ -38,8 +38,7 @@ Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   refuse_empty(keys);
-  const int threads = threads_of(config);
-  return impl_->run(keys, impl_->kept.identify(keys, false, threads, make_poll(interrupt)), values, config, threads, interrupt);
+  return impl_->run(keys, nullptr, values, config, threads_of(config), interrupt);
 }
 
 std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error,
@@ -67,7 +66,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   const auto run_cell = [&](std::size_t i, int threads_of_cell) {
     if (stop_on_error && has_failed) return;
     try {
-      outcomes[i].result = impl_->run(keys, identity, cells[i].values, cells[i].config, threads_of_cell, stop);
+      outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::CANCELLED) throw;
       outcomes[i].error = std::current_exception();

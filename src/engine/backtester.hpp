@@ -49,8 +49,8 @@ struct Backtester::Impl {
     std::unique_ptr<RunBuffers> buffers_;
   };
 
-  /// `identity`: what the kept alignment of the keys is known by; empty where none is kept.
-  Result run(const SignalKeys& keys, const std::string& identity, const double* values, const RunConfig& config, int threads,
+  /// `identity`: what the kept alignment of the keys is known by, empty where none is kept; null: to be found out.
+  Result run(const SignalKeys& keys, const std::string* identity, const double* values, const RunConfig& config, int threads,
              const Interrupt& interrupt) const;
 };
 

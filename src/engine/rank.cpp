@@ -138,16 +138,18 @@ void assign_double(std::span<const double> s, std::span<const double> double_val
 }  // namespace
 
 Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
-  // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from.
-  constexpr double kBracket = 0.03;
+  // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from. Where they
+  // moved farther, a wider bracket is still cheaper than none.
+  constexpr double kBrackets[] = {0.03, 0.12};
   constexpr std::size_t kWorthwhile = 128;
   scratch.tail_s.resize(values.size() + kKernelPadding);
   scratch.tail_at.resize(values.size() + kKernelPadding);
   const auto pack = [&](double low, double high) {
     return pack_tails(values.data(), values.size(), low, high, scratch.tail_s.data(), scratch.tail_at.data());
   };
-  if (guess.is_set && values.size() >= kWorthwhile) {
-    const double half = kBracket * (guess.high - guess.low);
+  for (const double bracket : kBrackets) {
+    if (!guess.is_set || values.size() < kWorthwhile) break;
+    const double half = bracket * (guess.high - guess.low);
     const TailCount packed = pack(guess.low + half, guess.high - half);
     const Bracket found = collect_near({scratch.tail_s.data(), packed.tails}, guess.low - half, guess.low + half,
                                        guess.high - half, guess.high + half, scratch);

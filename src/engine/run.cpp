@@ -82,7 +82,7 @@ Table count_unique_names(const DayCounts& counts) {
 
 }  // namespace
 
-Result Backtester::Impl::run(const SignalKeys& keys, const std::string& identity, const double* values, const RunConfig& config,
+Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity, const double* values, const RunConfig& config,
                              int threads, const Interrupt& interrupt) const {
   Result result;
   Stopwatch watch(result);
@@ -94,9 +94,10 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string& identity
   Lease lease(*this);
   RunBuffers& buffers = lease.buffers();
 
-  const bool is_kept = !identity.empty();
+  const std::string known_by = identity ? *identity : kept.identify(keys, false, threads, poll);
+  const bool is_kept = !known_by.empty();
   KeptAlignment at_hand;
-  if (is_kept) at_hand = kept.find_or_make(identity, market, keys, config, exposures, threads, buffers, poll);
+  if (is_kept) at_hand = kept.find_or_make(known_by, market, keys, config, exposures, threads, buffers, poll);
   std::optional<Alignment> own_alignment;
   std::optional<ExposurePlan> own_exposures;
   if (!is_kept) {
