@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
 #include "engine/kernels.hpp"
@@ -13,6 +15,8 @@ NB_MODULE(_core, module) {
   module.attr("VERSION") = fractile::kVersion;
   module.attr("BUILD") = fractile::kBuild;
   module.def("kernel_target", &fractile::kernel_target, "The instruction set that the engine uses on this machine.");
+  module.def("kernel_targets", &fractile::kernel_targets, "The instruction sets that it could use here, best first.");
+  module.def("use_kernels", &fractile::use_kernels, nanobind::arg("target"), "Chooses one of them (\"\": the best); for comparisons.");
   module.def("default_threads", &fractile::default_threads, "Threads that a run takes where none are asked for.");
   fractile::python::register_errors(module);
   fractile::python::bind_config(module);

@@ -405,5 +405,32 @@ void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double*
 }
 const char* kernel_target() noexcept { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
+namespace {
+
+/// Highway numbers its targets by bits, better ones lower.
+template <class Visit>
+void visit_targets(Visit&& visit) {
+  hwy::SetSupportedTargetsForTest(0);
+  for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) visit(rest & -rest);
+}
+
+}  // namespace
+
+std::vector<std::string> kernel_targets() {
+  std::vector<std::string> names;
+  visit_targets([&](std::int64_t target) { names.emplace_back(hwy::TargetName(target)); });
+  return names;
+}
+
+bool use_kernels(std::string_view target) {
+  std::int64_t chosen = 0;
+  visit_targets([&](std::int64_t candidate) {
+    if (target == hwy::TargetName(candidate)) chosen = candidate;
+  });
+  hwy::SetSupportedTargetsForTest(chosen);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return chosen != 0 || target.empty();
+}
+
 }  // namespace fractile
 #endif  // HWY_ONCE

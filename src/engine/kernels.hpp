@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/exposure_block.hpp"
 #include "fractile/types.hpp"
@@ -50,5 +53,9 @@ void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double*
 
 /// The instruction set chosen on this machine, e.g. "AVX3".
 const char* kernel_target() noexcept;
+/// Those that this build has kernels for and this machine can run, best first.
+std::vector<std::string> kernel_targets();
+/// Chooses one of them (empty: the best) from now on, for comparisons; not while anything runs. False where it is not there.
+bool use_kernels(std::string_view target);
 
 }  // namespace fractile

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace fractile {
@@ -71,6 +73,65 @@ RC_GTEST_PROP(Kernels, TailsAreTheNumbersBeyondTheCuts, ())
   RC_ASSERT(found.numbers == numbers);
   RC_ASSERT(out == expected);
   RC_ASSERT(places == expected_places);
+}
+
+/// Everything that kernels give for some input, as bits.
+std::vector<std::uint64_t> bits_of_kernels(const std::vector<double>& slots, const std::vector<double>& numbers) {
+  std::vector<std::uint64_t> bits;
+  const auto add = [&](const auto* values, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) bits.push_back(std::bit_cast<std::uint64_t>(static_cast<double>(values[i])));
+  };
+  const std::size_t padded = slots.size() + numbers.size() + kKernelPadding;
+  std::vector<double> out(padded);
+  std::vector<std::int32_t> places(padded);
+  add(out.data(), pack_numbers(slots.data(), slots.size(), out.data()));
+  const std::size_t n_rows = pack_numbers_and_rows(slots.data(), slots.size(), 70, out.data(), places.data());
+  add(places.data(), n_rows);
+  const TailCount tails = pack_tails(slots.data(), slots.size(), -3.0, 8.0, out.data(), places.data());
+  add(out.data(), tails.tails);
+  add(places.data(), tails.tails);
+  add(places.data(), find_not_finite(slots.data(), slots.size(), places.data()));
+  const std::vector<double> other(numbers.rbegin(), numbers.rend());
+  const std::size_t n = numbers.size();
+  for (const double x : {sum(numbers.data(), n), sum_products(numbers.data(), other.data(), n),
+                         sum_long_products(numbers.data(), other.data(), n), sum_short_products(numbers.data(), other.data(), n)})
+    add(&x, 1);
+  std::vector<float> exposures;
+  for (std::size_t i = 0; i < n * kExposureStride; ++i)
+    exposures.push_back(static_cast<float>(numbers[i % n] * static_cast<double>(i % 7)));
+  std::vector<RowIndex> rows(n);
+  std::iota(rows.begin(), rows.end(), 0);
+  const std::vector<std::uint16_t> group(n, 0);
+  const FactorRows factors{{exposures.data(), false}, rows.data(), n};
+  std::vector<double> sums(kExposureStride), gram(kExposureStride * kExposureStride), products(kExposureStride), y(numbers);
+  sum_exposures(factors, numbers.data(), sums.data());
+  add(sums.data(), kNExposures);
+  add_factors(factors, group.data(), sums.data(), gram.data());
+  add(sums.data(), kNExposures);
+  for (std::size_t k = 0; k < kNExposures; ++k) add(gram.data() + k * kExposureStride, k + 1);
+  const double beta[kExposureStride] = {0.3, -0.1, 0.7, 0.01, -2.0, 0.5, 1.0, 0.0}, offset[] = {0.25};
+  subtract_fit(factors, group.data(), beta, offset, y.data(), products.data());
+  add(y.data(), n);
+  add(products.data(), kNExposures);
+  return bits;
+}
+
+RC_GTEST_PROP(Kernels, EveryInstructionSetGivesTheSameBits, ())
+{
+  const auto slots = make_slots();
+  const auto numbers = *rc::gen::nonEmpty(rc::gen::container<std::vector<double>>(
+      rc::gen::map(rc::gen::inRange(-100000, 100000), [](int x) { return static_cast<double>(x) / 977.0; })));
+  const std::vector<std::string> targets = kernel_targets();
+  RC_ASSERT(!targets.empty());
+  std::vector<std::uint64_t> expected;
+  for (const std::string& target : targets) {
+    RC_ASSERT(use_kernels(target));
+    RC_ASSERT(target == kernel_target());
+    const auto found = bits_of_kernels(slots, numbers);
+    if (expected.empty()) expected = found;
+    RC_ASSERT(found == expected);
+  }
+  RC_ASSERT(use_kernels(""));
 }
 
 }  // namespace
