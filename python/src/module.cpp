@@ -16,7 +16,8 @@ NB_MODULE(_core, module) {
   module.attr("BUILD") = fractile::kBuild;
   module.def("kernel_target", &fractile::kernel_target, "The instruction set that the engine uses on this machine.");
   module.def("kernel_targets", &fractile::kernel_targets, "The instruction sets that it could use here, best first.");
-  module.def("use_kernels", &fractile::use_kernels, nanobind::arg("target"), "Chooses one of them (\"\": the best); for comparisons.");
+  module.def("use_kernels", &fractile::use_kernels, nanobind::arg("target"),
+             "Chooses one of them (\"\": the best); for comparisons.");
   module.def("default_threads", &fractile::default_threads, "Threads that a run takes where none are asked for.");
   fractile::python::register_errors(module);
   fractile::python::bind_config(module);
