@@ -66,7 +66,6 @@ class Aligner {
   }
 
   void write_slots(std::int64_t begin, std::int64_t count, const double* values, const KeyBlock& block, AlignCounts& counts) {
-    const RowIndex* const row_of = market_.row_of();
     double* const slot = slots_.value.data();
     const std::int32_t* const at = block.at.data();
     const bool check_positions = config_.input_type == InputType::position;
@@ -75,12 +74,12 @@ class Aligner {
       const int n = static_cast<int>(std::min<std::int64_t>(kBatch, count - from));
       for (int j = 0; j < n; ++j) {
         const std::int32_t place = at[from + j];
-        rows[j] = place >= 0 ? row_of[place] : kNoRow - 1;
+        rows[j] = place >= 0 ? market_.row_at(place) : kNoRow - 1;
         __builtin_prefetch(slot + std::max(rows[j], 0), 1);
       }
       if (exposures_.is_needed()) find_exposures(from, n, block, rows, exposure_rows);
       for (std::int64_t j = from + kBatch; j < std::min(count, from + 2 * kBatch); ++j)
-        __builtin_prefetch(row_of + std::max(at[j], 0));
+        market_.prefetch_row(at[j]);
       for (int j = 0; j < n; ++j) {
         const std::int64_t i = from + j;
         if (rows[j] < 0) {
@@ -176,7 +175,7 @@ std::int64_t carry(const Market& market, int hold_days, int threads, bool with_e
       RowIndex exposure_row = kNoRow;
       std::int64_t until = -1;  // last day that the newest used row stands for
       for (DateIndex n = from; n <= to; ++n) {
-        const RowIndex row = market.row_of()[range.begin + (n - range.first)];
+        const RowIndex row = market.row_at(range.begin + (n - range.first));
         if (row == kNoRow) continue;
         double& slot = slots.value[static_cast<std::size_t>(row)];
         const SlotState state = slot_state(slot);

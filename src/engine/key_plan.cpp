@@ -81,14 +81,13 @@ void KeyPlan::resolve_rows(Build& build, const std::function<void()>& between) {
   std::vector<AlignCounts> counts(n_threads);
   std::vector<KeyBlock> blocks(n_threads);
   const auto take = [&](std::int64_t begin, std::int64_t count, const KeyBlock& block, std::size_t* rows_of_block) {
-    const RowIndex* const row_of = market.row_of();
     const std::int32_t* const place = block.at.data();
     for (std::int64_t i = 0; i < count; ++i) {
-      __builtin_prefetch(row_of + std::max(place[std::min(i + kBatch, count - 1)], 0));
+      market.prefetch_row(place[std::min(i + kBatch, count - 1)]);
       const auto to = static_cast<std::size_t>(begin + i);
       cause_[to] = place[i] < 0 ? static_cast<std::uint8_t>(-1 - place[i]) : kHasPlace;
       if (place[i] < 0) continue;
-      const RowIndex row = row_of[place[i]];
+      const RowIndex row = market.row_at(place[i]);
       const SlotState state = row >= 0 && build.closed_slots ? slot_state(build.closed_slots[row]) : SlotState::empty;
       if (row < 0) cause_[to] = code_of(Cause::no_return);
       if (state == SlotState::outside) cause_[to] = code_of(Cause::outside_universe);
@@ -152,8 +151,16 @@ void KeyPlan::place_block(Build& build, int block) {
   const std::size_t begin = build.block_begin[static_cast<std::size_t>(block)];
   const std::size_t end = build.block_begin[static_cast<std::size_t>(block) + 1];
   std::vector<std::int32_t> place_of(static_cast<std::size_t>(market.row_end(to - 1) - first_row), 0);
-  for (std::size_t k = begin; k < end; ++k)
-    ++place_of[static_cast<std::size_t>(build.at[static_cast<std::size_t>(signal_rows_[k])] - first_row)];
+  // A row outside the block's days comes from a damaged index: it has no place here, and the plan is not used.
+  const auto offset = [&](std::size_t k) {
+    return static_cast<std::size_t>(build.at[static_cast<std::size_t>(signal_rows_[k])] - first_row);
+  };
+  for (std::size_t k = begin; k < end; ++k) {
+    if (offset(k) < place_of.size())
+      ++place_of[offset(k)];
+    else
+      build.has_duplicates = true;
+  }
   std::int32_t place = 0;
   for (DateIndex n = from; n < to; ++n) {
     begin_[static_cast<std::size_t>(n - first_)] = begin + static_cast<std::size_t>(place);
@@ -167,8 +174,7 @@ void KeyPlan::place_block(Build& build, int block) {
       ++place;
     }
   }
-  for (std::size_t k = begin; k < end; ++k)
-    places_[k] = place_of[static_cast<std::size_t>(build.at[static_cast<std::size_t>(signal_rows_[k])] - first_row)];
+  for (std::size_t k = begin; k < end; ++k) places_[k] = offset(k) < place_of.size() ? place_of[offset(k)] : 0;
 }
 
 std::span<const RowIndex> KeyPlan::rows(DateIndex n) const noexcept {

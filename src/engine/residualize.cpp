@@ -19,13 +19,14 @@ void subtract_multiple(double* a, const double* b, double factor, std::size_t n)
   for (std::size_t i = 0; i < n; ++i) a[i] -= factor * b[i];
 }
 
-/// The industry of each name (0 for all where industries are no regressor), and how many names each has.
+/// The industry of each name (0 for all where industries are no regressor), and how many names each has. Rows are complete; one
+/// whose industry is gone by now, because the file was cut meanwhile, takes any.
 void read_industries(const ExposureRows& exposures, std::span<const RowIndex> rows, ResidualScratch& scratch) {
   const std::size_t n_groups = exposures.with_industry() ? static_cast<std::size_t>(exposures.n_industries()) : 1;
   scratch.counts.assign(n_groups, 0.0);
   scratch.industry.assign(rows.size(), 0);
   if (exposures.with_industry())
-    for (std::size_t i = 0; i < rows.size(); ++i) scratch.industry[i] = exposures.industry(rows[i]);
+    for (std::size_t i = 0; i < rows.size(); ++i) scratch.industry[i] = std::max(exposures.industry(rows[i]), 0);
   for (const std::int32_t industry : scratch.industry) scratch.counts[static_cast<std::size_t>(industry)] += 1.0;
 }
 
@@ -181,7 +182,10 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
   else
     centre(y, scratch);
   const double unit = std::ldexp(1.0, std::ilogb(sigma) - kBits);
-  for (std::size_t i = 0; i < n; ++i) s[i] = std::nearbyint(y[i] / unit) * unit + 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double rounded = std::nearbyint(y[i] / unit) * unit + 0.0;
+    s[i] = rounded == rounded ? rounded : 0.0;  // a damaged regressor may be infinite, and ranks need numbers
+  }
 }
 
 }  // namespace fractile

@@ -258,10 +258,6 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   result.snapshot = market.snapshot().id();
   result.config_json = config_to_json(config);
   result.run_id = compute_run_id(market.view(), config_to_json(config, true), alignment.rows_hash);
-  if (!market.snapshot().is_intact())
-    throw Error(ErrorCode::CORRUPT_SNAPSHOT, "expected the files of snapshot \"" + market.snapshot().id() +
-                                                 "\" to keep their size, found one changed during the run. Restore "
-                                                 "the snapshot and open it again.");
   watch.mark("summarise");
   result.elapsed_seconds = watch.elapsed();
   return result;
@@ -272,7 +268,10 @@ Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
                        bool keys_come_again) const {
-  return impl_->run(keys, values, config, interrupt, keys_come_again);
+  Result result;
+  impl_->market.snapshot().read_guarded(
+      [&] { result = impl_->run(keys, values, config, interrupt, keys_come_again); });
+  return result;
 }
 
 const View& Backtester::view() const noexcept { return impl_->market.view(); }

@@ -30,17 +30,22 @@ Mapping::Mapping(std::size_t bytes) : bytes_(std::max(bytes, layout::kPageBytes)
   void* address = ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) throw_io_failure("reserve addresses for", "a snapshot");
   data_ = static_cast<std::byte*>(address);
+  install_mapping_guard();
+  guard_ = std::make_unique<GuardedRange>(data_, bytes_);
 }
 
-Mapping::Mapping(Mapping&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), guard_(std::move(other.guard_)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(guard_, other.guard_);
   return *this;
 }
 
 Mapping::~Mapping() {
+  guard_.reset();
   if (data_) ::munmap(data_, bytes_);
 }
 
@@ -54,7 +59,8 @@ bool MappedFile::is_intact() const noexcept {
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return true;
   if (now.st_dev != device || now.st_ino != inode) return true;
-  return static_cast<std::uint64_t>(now.st_size) == bytes;
+  return static_cast<std::uint64_t>(now.st_size) == bytes && now.st_mtim.tv_sec == modified.tv_sec &&
+         now.st_mtim.tv_nsec == modified.tv_nsec;
 }
 
 SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind kind, std::uint64_t expected_bytes)
@@ -78,7 +84,7 @@ SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind k
   if (header_.kind != kind) refuse("the file's kind in its header", "another");
   if (header_.data_bytes + sizeof header_ != bytes) refuse("as many bytes as the header says", fmt::format("{}", bytes));
   if (header_.header_hash != hash_header(header_)) refuse("a header that fits its hash", "another");
-  mapped_ = {path, info.st_dev, info.st_ino, bytes};
+  mapped_ = {path, info.st_dev, info.st_ino, bytes, info.st_mtim};
 }
 
 SnapshotFile::~SnapshotFile() {

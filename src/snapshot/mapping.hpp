@@ -2,17 +2,20 @@
 #pragma once
 
 #include <sys/types.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <vector>
+#include <memory>
 
 #include "snapshot/layout.hpp"
+#include "snapshot/mapping_guard.hpp"
 
 namespace fractile {
 
-/// A range of addresses into which files are mapped, read-only; unmapped when it goes.
+/// A range of addresses into which files are mapped, read-only; unmapped when it goes. Reads as zeros from the moment on
+/// when a file is found cut (mapping_guard.hpp).
 class Mapping {
  public:
   Mapping() = default;
@@ -23,21 +26,25 @@ class Mapping {
   ~Mapping();
   const std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return bytes_; }
+  /// True once it reads as zeros.
+  bool is_damaged() const noexcept { return guard_ && guard_->is_damaged(); }
   /// Maps `bytes` of an open file from `file_offset` (whole pages) to data() + at.
   void map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path);
 
  private:
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
+  std::unique_ptr<GuardedRange> guard_;
 };
 
-/// What identifies a file that was mapped, to tell later whether it was cut.
+/// What identifies a file that was mapped, to tell later whether it was cut or written to.
 struct MappedFile {
   std::filesystem::path path;
   dev_t device;
   ino_t inode;
   std::uint64_t bytes;
-  /// False where the same file now has another size. A file that was removed or replaced is
+  timespec modified;
+  /// False where the same file now has another size or was written to. A file that was removed or replaced is
   /// intact: the mapping keeps the old bytes.
   bool is_intact() const noexcept;
 };

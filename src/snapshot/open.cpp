@@ -2,46 +2,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "fractile/error.hpp"
-#include "fractile/snapshot.hpp"
 #include "snapshot/catalog.hpp"
-#include "snapshot/durable_files.hpp"
-#include "snapshot/layout.hpp"
-#include "snapshot/manifest.hpp"
-#include "snapshot/mapping.hpp"
+#include "snapshot/snapshot_impl.hpp"
 
 namespace fractile {
 
 using layout::FileHeader;
-using layout::IndexSection;
 
-struct Snapshot::Impl {
-  std::filesystem::path path;
-  Manifest manifest;
-  Mapping index;
-  FileHeader header;
-  std::map<std::string, Mapping, std::less<>> files;  ///< by file name without segment: "ret.f32"
-  std::vector<MappedFile> mapped;
-  RowIndex row_capacity = 0;
-
-  template <class T>
-  std::span<const T> section(IndexSection which) const {
-    const layout::Section& at = header.sections[which];
-    return {reinterpret_cast<const T*>(index.data() + at.offset), at.count};
-  }
-
-  void open(Verify verify);
-  void open_index();
-  void open_segments();
-  void check_index() const;
-  [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
-    throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {}, found {} in snapshot \"{}\". Restore it from a "
-                                                         "copy, or create it again.",
-                                                         expected, found, path.string()));
-  }
-};
+void Snapshot::Impl::refuse(const std::string& expected, const std::string& found) const {
+  throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {}, found {} in snapshot \"{}\". Restore it from a "
+                                                       "copy, or create it again.",
+                                                       expected, found, path.string()));
+}
 
 void Snapshot::Impl::open_index() {
   const SnapshotFile file(path / kIndexFile, layout::FileKind::index, manifest.index_bytes);
@@ -55,6 +29,17 @@ void Snapshot::Impl::open_index() {
         section.count > (manifest.index_bytes - section.offset) / layout::kSectionBytes[s])
       refuse("index sections inside the file", fmt::format("section {} beyond it", s));
   }
+  const auto copy = [this]<class T>(layout::IndexSection which, std::vector<T>& to) {
+    const auto from = section<T>(which);
+    to.assign(from.begin(), from.end());
+  };
+  copy(layout::kDates, dates);
+  copy(layout::kSecurityIds, security_ids);
+  copy(layout::kRowBegin, row_begin);
+  copy(layout::kRowEnd, row_end);
+  copy(layout::kFirstDay, first_day);
+  copy(layout::kLastDay, last_day);
+  copy(layout::kRowOfBegin, row_of_begin);
 }
 
 namespace {
@@ -115,11 +100,11 @@ void Snapshot::Impl::open_segments() {
 /// Everything that costs no more than days and securities: no reader can then be led outside the file
 /// by them. What stands in rows is covered by Verify::content.
 void Snapshot::Impl::check_index() const {
-  const auto dates = section<Day>(layout::kDates);
-  const auto ids = section<std::int64_t>(layout::kSecurityIds);
-  const auto begin = section<RowIndex>(layout::kRowBegin), end = section<RowIndex>(layout::kRowEnd);
-  const auto first = section<DateIndex>(layout::kFirstDay), last = section<DateIndex>(layout::kLastDay);
-  const auto row_of_begin = section<std::int32_t>(layout::kRowOfBegin);
+  const auto& ids = security_ids;
+  const auto& begin = row_begin;
+  const auto& end = row_end;
+  const auto& first = first_day;
+  const auto& last = last_day;
   const auto n_days = static_cast<std::int64_t>(dates.size());
   if (dates.empty() || ids.empty()) refuse("at least one day and one security", "none");
   if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() || last.size() != ids.size() ||
@@ -172,23 +157,15 @@ const std::filesystem::path& Snapshot::path() const noexcept { return impl_->pat
 const std::string& Snapshot::content_hash() const noexcept { return impl_->manifest.info.content_hash; }
 std::int64_t Snapshot::n_rows() const noexcept { return impl_->manifest.info.n_rows; }
 RowIndex Snapshot::row_capacity() const noexcept { return impl_->row_capacity; }
-std::span<const Day> Snapshot::dates() const noexcept { return impl_->section<Day>(layout::kDates); }
-std::span<const std::int64_t> Snapshot::security_ids() const noexcept {
-  return impl_->section<std::int64_t>(layout::kSecurityIds);
-}
-RowIndex Snapshot::row_begin(DateIndex n) const noexcept {
-  return impl_->section<RowIndex>(layout::kRowBegin)[static_cast<std::size_t>(n)];
-}
-RowIndex Snapshot::row_end(DateIndex n) const noexcept {
-  return impl_->section<RowIndex>(layout::kRowEnd)[static_cast<std::size_t>(n)];
-}
+std::span<const Day> Snapshot::dates() const noexcept { return impl_->dates; }
+std::span<const std::int64_t> Snapshot::security_ids() const noexcept { return impl_->security_ids; }
+RowIndex Snapshot::row_begin(DateIndex n) const noexcept { return impl_->row_begin[static_cast<std::size_t>(n)]; }
+RowIndex Snapshot::row_end(DateIndex n) const noexcept { return impl_->row_end[static_cast<std::size_t>(n)]; }
 std::span<const SecurityIndex> Snapshot::security_of_row() const { return impl_->section<SecurityIndex>(layout::kSecurityOfRow); }
 std::span<const RowIndex> Snapshot::previous_row() const { return impl_->section<RowIndex>(layout::kPreviousRow); }
-std::span<const DateIndex> Snapshot::first_day() const noexcept { return impl_->section<DateIndex>(layout::kFirstDay); }
-std::span<const DateIndex> Snapshot::last_day() const noexcept { return impl_->section<DateIndex>(layout::kLastDay); }
-std::span<const std::int32_t> Snapshot::row_of_begin() const noexcept {
-  return impl_->section<std::int32_t>(layout::kRowOfBegin);
-}
+std::span<const DateIndex> Snapshot::first_day() const noexcept { return impl_->first_day; }
+std::span<const DateIndex> Snapshot::last_day() const noexcept { return impl_->last_day; }
+std::span<const std::int32_t> Snapshot::row_of_begin() const noexcept { return impl_->row_of_begin; }
 std::span<const RowIndex> Snapshot::row_of() const { return impl_->section<RowIndex>(layout::kRowOf); }
 
 const std::vector<ColumnInfo>& Snapshot::columns() const noexcept { return impl_->manifest.info.columns; }
@@ -228,7 +205,30 @@ const std::vector<std::string>& Snapshot::dictionary(std::string_view name) cons
 }
 
 bool Snapshot::is_intact() const noexcept {
-  return std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); });
+  const auto is_read_as_written = [](const auto& file) { return !file.second.is_damaged(); };
+  return !impl_->index.is_damaged() && std::all_of(impl_->files.begin(), impl_->files.end(), is_read_as_written) &&
+         std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); });
+}
+
+void Snapshot::read_guarded(const std::function<void()>& work) const {
+  const auto refuse_if_changed = [this] {
+    if (!is_intact())
+      throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+                  fmt::format("expected the files of snapshot \"{}\" as they were when it was opened, found one cut or written "
+                              "to since. Restore the snapshot and open it again (force_reload=True; a server: SIGHUP).",
+                              id()));
+  };
+  install_mapping_guard();
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::CANCELLED) refuse_if_changed();
+    throw;
+  } catch (...) {
+    refuse_if_changed();
+    throw;
+  }
+  refuse_if_changed();
 }
 
 }  // namespace fractile
