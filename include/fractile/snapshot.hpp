@@ -110,6 +110,8 @@ class Snapshot {
   /// removed or replaced keeps its old bytes here. False for good once a read met the end of a file that was cut: such a
   /// column reads as zeros, and what was read from it is worth nothing. One system call a file.
   bool is_intact() const noexcept;
+  /// Throws CORRUPT_SNAPSHOT where is_intact() is false.
+  void require_intact() const;
   /// Does work that reads columns and rows, and asks is_intact() afterwards, also where the work throws: what is said of data
   /// that changed under it means nothing. A file that is cut meanwhile ends no process. Throws CORRUPT_SNAPSHOT, what `work` throws.
   void read_guarded(const std::function<void()>& work) const;

@@ -26,6 +26,18 @@ std::uint64_t hash_header(layout::FileHeader header) noexcept {
 
 void seal_header(layout::FileHeader& header) noexcept { header.header_hash = hash_header(header); }
 
+layout::FileHeader make_column_header(layout::ValueType type, std::uint32_t stride, std::int64_t rows,
+                                      std::int64_t rows_padded) noexcept {
+  layout::FileHeader header = layout::make_header(layout::FileKind::column);
+  header.value_type = type;
+  header.stride = stride;
+  header.rows = static_cast<std::uint64_t>(rows);
+  header.rows_padded = static_cast<std::uint64_t>(rows_padded);
+  header.data_bytes = header.rows_padded * stride * layout::value_bytes(type);
+  seal_header(header);
+  return header;
+}
+
 Mapping::Mapping(std::size_t bytes) : bytes_(std::max(bytes, layout::kPageBytes)) {
   void* address = ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) throw_io_failure("reserve addresses for", "a snapshot");

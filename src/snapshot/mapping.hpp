@@ -51,6 +51,9 @@ struct MappedFile {
 
 /// Completes a header: every bit of it is checked when the file is opened.
 void seal_header(layout::FileHeader& header) noexcept;
+/// The sealed header of a segment's column file.
+layout::FileHeader make_column_header(layout::ValueType type, std::uint32_t stride, std::int64_t rows,
+                                      std::int64_t rows_padded) noexcept;
 
 /// An open snapshot file whose header and size were checked. Throws CORRUPT_SNAPSHOT.
 class SnapshotFile {

@@ -42,16 +42,6 @@ void Snapshot::Impl::open_index() {
   copy(layout::kRowOfBegin, row_of_begin);
 }
 
-namespace {
-
-layout::ValueType type_of_file(std::string_view name) {
-  if (name.ends_with(".f32")) return layout::ValueType::float32;
-  if (name.ends_with(".f64")) return layout::ValueType::float64;
-  return name.ends_with(".i32") ? layout::ValueType::int32 : layout::ValueType::none;
-}
-
-}  // namespace
-
 void Snapshot::Impl::open_segments() {
   std::int64_t capacity = 0, days = 0;
   for (const SegmentInfo& segment : manifest.segments) {
@@ -77,7 +67,7 @@ void Snapshot::Impl::open_segments() {
       const SnapshotFile file(path / segment_directory(s) / name, layout::FileKind::column, found->second.bytes);
       const FileHeader& column = file.header();
       // Readers go by the name alone: whatever it stands for must be in the file.
-      const layout::ValueType type = type_of_file(name);
+      const layout::ValueType type = layout::value_type_of_file(name);
       const bool is_block = std::string_view(name).substr(0, name.rfind('.')) == kExposuresFile;
       const std::uint32_t stride = is_block ? kExposureStride : 1;
       if (column.value_type != type || column.stride != stride)
@@ -210,25 +200,26 @@ bool Snapshot::is_intact() const noexcept {
          std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); });
 }
 
+void Snapshot::require_intact() const {
+  if (is_intact()) return;
+  throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+              fmt::format("expected the files of snapshot \"{}\" as they were when it was opened, found one cut or written to "
+                          "since. Restore the snapshot and open it again (force_reload=True; a server: SIGHUP).",
+                          id()));
+}
+
 void Snapshot::read_guarded(const std::function<void()>& work) const {
-  const auto refuse_if_changed = [this] {
-    if (!is_intact())
-      throw Error(ErrorCode::CORRUPT_SNAPSHOT,
-                  fmt::format("expected the files of snapshot \"{}\" as they were when it was opened, found one cut or written "
-                              "to since. Restore the snapshot and open it again (force_reload=True; a server: SIGHUP).",
-                              id()));
-  };
   install_mapping_guard();
   try {
     work();
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::CANCELLED) refuse_if_changed();
+    if (error.code() != ErrorCode::CANCELLED) require_intact();
     throw;
   } catch (...) {
-    refuse_if_changed();
+    require_intact();
     throw;
   }
-  refuse_if_changed();
+  require_intact();
 }
 
 }  // namespace fractile
