@@ -27,6 +27,8 @@ BuildFolder::BuildFolder(const fs::path& root, const std::string& id) {
   path_ = root / fmt::format(".{}.{}.{:08x}.tmp", id, ::getpid(), std::random_device()());
   std::error_code failed;
   if (!fs::create_directories(path_ / "segments", failed) || failed) {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);  // the first of the two may be there
     errno = failed.value();
     throw_io_failure("create the folder", path_);
   }
