@@ -106,9 +106,9 @@ class Snapshot {
   /// Texts of a text column by code.
   const std::vector<std::string>& dictionary(std::string_view name) const;
 
-  /// True while every mapped file is as long as it was when it was opened and has not been written to. A file that was
-  /// removed or replaced keeps its old bytes here. False for good once a read met the end of a file that was cut: such a
-  /// column reads as zeros, and what was read from it is worth nothing. One system call a file.
+  /// True while every mapped file is as long as it was when it was opened and has not been written to; false for good once one
+  /// was seen otherwise. A file that was removed or replaced keeps its old bytes here. A column of a file that was cut may read
+  /// as zeros: what was read from it is worth nothing. One system call a file.
   bool is_intact() const noexcept;
   /// Throws CORRUPT_SNAPSHOT where is_intact() is false.
   void require_intact() const;

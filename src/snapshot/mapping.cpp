@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "fractile/error.hpp"
@@ -68,6 +69,8 @@ void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::
 }
 
 bool MappedFile::is_intact() const noexcept {
+  // Read anew each time: no other thread of ours writes it, but a cut does.
+  if (last && *static_cast<const volatile std::byte*>(last) != last_value) return false;
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return true;
   if (now.st_dev != device || now.st_ino != inode) return true;
@@ -97,6 +100,15 @@ SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind k
   if (header_.data_bytes + sizeof header_ != bytes) refuse("as many bytes as the header says", fmt::format("{}", bytes));
   if (header_.header_hash != hash_header(header_)) refuse("a header that fits its hash", "another");
   mapped_ = {path, info.st_dev, info.st_ino, bytes, info.st_mtim};
+  // Read, not mapped: opening touches no page of the data.
+  std::array<std::byte, layout::kPageBytes> page;
+  const std::uint64_t begin = (bytes - 1) / page.size() * page.size();
+  const auto count = static_cast<std::size_t>(bytes - begin);
+  if (::pread(fd_, page.data(), count, static_cast<off_t>(begin)) != static_cast<ssize_t>(count)) refuse("a last page", "less");
+  std::size_t at = count - 1;
+  while (at > 0 && page[at] == std::byte{0}) --at;
+  mapped_.last_offset = begin + at;
+  mapped_.last_value = page[at];
 }
 
 SnapshotFile::~SnapshotFile() {

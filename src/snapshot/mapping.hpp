@@ -44,8 +44,17 @@ struct MappedFile {
   ino_t inode;
   std::uint64_t bytes;
   timespec modified;
-  /// False where the same file now has another size or was written to. A file that was removed or replaced is
-  /// intact: the mapping keeps the old bytes.
+  /// The last byte of its last page that is not zero, and where it is mapped: gone where the file was cut before it, whatever
+  /// became of the file's name since. (What is cut behind it was zeros, and reads as zeros.)
+  std::uint64_t last_offset = 0;
+  std::byte last_value{};
+  const std::byte* last = nullptr;
+  /// `mapped`: where the file's byte `offset` is.
+  void watch(const std::byte* mapped, std::uint64_t offset) noexcept {
+    if (last_offset >= offset) last = mapped + (last_offset - offset);
+  }
+  /// False where the file was cut, or where it still has its name and now has another size or was written to. One that was
+  /// removed or replaced is intact: the mapping keeps the old bytes.
   bool is_intact() const noexcept;
 };
 

@@ -23,6 +23,7 @@ void Snapshot::Impl::open_index() {
   index = Mapping(manifest.index_bytes);
   index.map_file(file.fd(), 0, manifest.index_bytes, 0, path / kIndexFile);
   mapped.push_back(file.mapped());
+  mapped.back().watch(index.data(), 0);
   for (std::size_t s = 0; s < layout::kNIndexSections; ++s) {
     const layout::Section& section = header.sections[s];
     if (section.offset % layout::kPageBytes != 0 || section.offset > manifest.index_bytes ||
@@ -81,8 +82,9 @@ void Snapshot::Impl::open_segments() {
       if (!mapping) mapping = &files.emplace(name, Mapping(static_cast<std::size_t>(capacity) * row_bytes)).first->second;
       if (at + column.data_bytes > mapping->size()) refuse("one type in all segments of \"" + name + "\"", "several");
       mapping->map_file(file.fd(), layout::kPageBytes, column.data_bytes, at, path / segment_directory(s) / name);
-      at += column.data_bytes;
       mapped.push_back(file.mapped());
+      mapped.back().watch(mapping->data() + at, layout::kPageBytes);
+      at += column.data_bytes;
     }
   }
 }
@@ -195,9 +197,13 @@ const std::vector<std::string>& Snapshot::dictionary(std::string_view name) cons
 }
 
 bool Snapshot::is_intact() const noexcept {
-  const auto is_read_as_written = [](const auto& file) { return !file.second.is_damaged(); };
-  return !impl_->index.is_damaged() && std::all_of(impl_->files.begin(), impl_->files.end(), is_read_as_written) &&
-         std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); });
+  if (impl_->is_changed) return false;
+  const bool is_as_opened =
+      std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); }) &&
+      !impl_->index.is_damaged() &&
+      std::all_of(impl_->files.begin(), impl_->files.end(), [](const auto& file) { return !file.second.is_damaged(); });
+  if (!is_as_opened) impl_->is_changed = true;
+  return is_as_opened;
 }
 
 void Snapshot::require_intact() const {

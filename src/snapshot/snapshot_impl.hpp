@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Snapshot::Impl {
   std::map<std::string, Mapping, std::less<>> files;  ///< by file name without segment: "ret.f32"
   std::vector<MappedFile> mapped;
   RowIndex row_capacity = 0;
+  std::atomic<bool> is_changed{false};  ///< a mapped file was seen cut or written to: for good
 
   static const Impl& of(const Snapshot& snapshot) noexcept { return *snapshot.impl_; }
 

@@ -212,6 +212,41 @@ TEST(Damage, ACutFileFailsTheRunAndNothingElse) {
   }
 }
 
+/// Cut, and then gone from where it was: nothing but the mapping tells.
+TEST(Damage, ACutFileThatIsRemovedOrMovedFailsTheRun) {
+  ScratchFolder root;
+  create_market(root.path(), "other");
+  const Signal signal = make_signal();
+  const std::string want = run(open_market(root.path(), "other"), signal, configs()[1]);
+  for (const fs::path& file : data_files(root.path() / "other"))
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{700}, std::size_t{5000}}) {
+      fs::copy(root.path() / "other", root.path() / "m", fs::copy_options::recursive);
+      Manifest manifest = read_manifest(root.path() / "other");
+      manifest.info.id = "m";
+      write(root.path() / "m" / kManifestFile, manifest_to_json(manifest));
+      const Backtester backtester = open_market(root.path(), "m");
+      const fs::path path = root.path() / "m" / fs::relative(file, root.path() / "other");
+      const std::string whole = read(path);
+      fs::resize_file(path, whole.size() - cut);
+      const bool says_something = whole.find_first_not_of('\0', whole.size() - cut) != std::string::npos;
+      if (cut == 1)
+        fs::remove(path);
+      else
+        fs::rename(root.path() / "m", root.path() / "moved");
+      try {
+        std::string found = run(backtester, signal, configs()[1]);
+        // What was cut was zeros behind the last value.
+        EXPECT_FALSE(says_something) << path << " cut by " << cut;
+        found.replace(found.find("\"m\""), 3, "\"other\"");
+        EXPECT_EQ(found, want) << path << " cut by " << cut;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::CORRUPT_SNAPSHOT) << error.what();
+      }
+      fs::remove_all(root.path() / "m");
+      fs::remove_all(root.path() / "moved");
+    }
+}
+
 TEST(Damage, AFileWrittenOverInPlaceFailsTheRun) {
   ScratchFolder root;
   create_market(root.path(), "m");
