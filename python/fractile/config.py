@@ -37,6 +37,7 @@ class ServiceConfig:
         compact: Read float32 where it is stored; False needs float64.
         force_reload: Map the snapshot anew.
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
+        cache_size: How many alignments are kept for signals on the same keys; 0 keeps none.
     """
 
     snapshot: str | None = None
@@ -45,6 +46,7 @@ class ServiceConfig:
     compact: bool = True
     force_reload: bool = False
     root: str | os.PathLike[str] | None = None
+    cache_size: int = 10
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **arguments: Any) -> ServiceConfig:
@@ -94,6 +96,7 @@ class Configuration:
             "start_date": self.values["date_range"].get("start"),
             "end_date": self.values["date_range"].get("end"),
             "compact": self.values["memory"].get("compact"),
+            "cache_size": self.values["memory"].get("cache_size"),
         }
         given = {name: value for name, value in arguments.items() if value is not None}
         return ServiceConfig(**({name: value for name, value in below.items() if value is not None} | given))

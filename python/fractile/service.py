@@ -23,7 +23,7 @@ from fractile.frames import read_signal
 from fractile.progress import track
 from fractile.result import BacktestResult
 
-_Key = tuple[str, str, str | None, str | None, bool]
+_Key = tuple[str, str, str | None, str | None, bool, int]
 
 
 def _as_date(value: Any) -> str | None:
@@ -68,13 +68,15 @@ class BacktestService:
     _shared: ClassVar[dict[_Key, BacktestService]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool) -> None:
+    def __init__(
+        self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool, cache_size: int
+    ) -> None:
         began = time.perf_counter()
         self._root = root
         self._snapshot_id = snapshot
         mapped = _core.open_snapshot(root, snapshot)
         self._groups = frozenset(("overall", "year", "quarter", "month", *mapped.column_names))
-        self._engine: _core.Backtester | None = _core.Backtester(mapped, start_date, end_date, compact)
+        self._engine: _core.Backtester | None = _core.Backtester(mapped, start_date, end_date, compact, cache_size)
         self._load_seconds = time.perf_counter() - began
         self._started = time.time()
         self._run_count = 0
@@ -89,6 +91,8 @@ class BacktestService:
         compact: bool = True,
         force_reload: bool = False,
         root: str | os.PathLike[str] | None = None,
+        *,
+        cache_size: int = 10,
     ) -> BacktestService:
         """The shared service of these arguments; asking again returns it at once.
 
@@ -99,6 +103,7 @@ class BacktestService:
             compact: Read float32 where it is stored; False needs float64.
             force_reload: Map the snapshot anew.
             root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
+            cache_size: How many alignments are kept for signals on the same keys; 0 keeps none.
 
         Raises:
             SnapshotError: The snapshot is missing, damaged, or has no day in the range.
@@ -106,11 +111,11 @@ class BacktestService:
         folder = os.path.abspath(_core.snapshot_root(None if root is None else os.fspath(root)))
         shown = folder if root is not None else _core.snapshot_root(None)
         name = snapshot if snapshot is not None else _core.newest_snapshot(shown)
-        key = (folder, name, _as_date(start_date), _as_date(end_date), bool(compact))
+        key = (folder, name, _as_date(start_date), _as_date(end_date), bool(compact), cache_size)
         with cls._lock:
             service = cls._shared.get(key)
             if service is None or force_reload or not service.is_ready:
-                service = cls(shown, key[1], key[2], key[3], key[4])
+                service = cls(shown, *key[1:])
                 cls._shared[key] = service
             return service
 

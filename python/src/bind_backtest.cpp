@@ -29,10 +29,12 @@ void bind_backtest(nb::module_& module) {
       .def(
           "__init__",
           [](Backtester* self, const std::shared_ptr<Snapshot>& snapshot, const std::optional<std::string>& start,
-             const std::optional<std::string>& end, bool compact) {
-            new (self) Backtester(make_view(snapshot, read_day(start, "start_date"), read_day(end, "end_date"), compact));
+             const std::optional<std::string>& end, bool compact, int cache_size) {
+            new (self)
+                Backtester(make_view(snapshot, read_day(start, "start_date"), read_day(end, "end_date"), compact), cache_size);
           },
-          nb::arg("snapshot"), nb::arg("start_date").none(), nb::arg("end_date").none(), nb::arg("compact"))
+          nb::arg("snapshot"), nb::arg("start_date").none(), nb::arg("end_date").none(), nb::arg("compact"),
+          nb::arg("cache_size") = kDefaultCacheSize)
       .def_prop_ro(
           "dates_count", [](const Backtester& self) { return self.view().last - self.view().first + 1; }, "Loaded trading days.")
       .def_prop_ro(

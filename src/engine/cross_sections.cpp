@@ -1,42 +1,25 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/cross_sections.hpp"
 
-#include <algorithm>
-
 namespace fractile {
 
-bool CrossSection::uses(RowIndex row) const noexcept {
-  auto place = static_cast<std::size_t>(row - first);
-  if (has_rows) {
-    const auto found = std::lower_bound(rows.begin(), rows.end(), row);
-    if (found == rows.end() || *found != row) return false;
-    place = static_cast<std::size_t>(found - rows.begin());
-  }
-  return values[place] == values[place];
-}
-
 CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
-  CrossSection day;
-  day.first = market_.row_begin(n);
+  const RowIndex first = market_.row_begin(n);
+  const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - first);
   if (slots_) {
-    const auto first = static_cast<std::size_t>(day.first);
-    day.values = {slots_->value.data() + first, static_cast<std::size_t>(market_.row_end(n) - day.first)};
-    day.exposure_rows = slots_->exposure_row.data() + first;
-    return day;
+    const auto at = static_cast<std::size_t>(first);
+    return {first, {slots_->value.data() + at, n_rows}, slots_->exposure_row.data() + at};
   }
-  const int block = plan_->block_of(n);
+  const int block = alignment_->block_of(n);
   if (scratch.block != block) {
-    scratch.values.resize(plan_->size(block));
-    scratch.exposure_rows.resize(exposures_ ? plan_->size(block) : 0);
-    plan_->read(block, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data());
+    scratch.values.resize(alignment_->n_slots(block));
+    if (exposures_) scratch.exposure_rows.resize(scratch.values.size());
+    const std::int64_t met = alignment_->read(block, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data());
+    scratch.has_duplicates |= met > 0;
     scratch.block = block;
   }
-  const std::size_t place = plan_->place(n);
-  day.has_rows = true;
-  day.rows = plan_->rows(n);
-  day.values = std::span<const double>(scratch.values).subspan(place, day.rows.size());
-  day.exposure_rows = scratch.exposure_rows.data() + place;
-  return day;
+  const auto at = static_cast<std::size_t>(first - alignment_->first_row(block));
+  return {first, {scratch.values.data() + at, n_rows}, scratch.exposure_rows.data() + at};
 }
 
 }  // namespace fractile

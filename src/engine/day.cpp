@@ -35,12 +35,13 @@ void DayCounts::merge(const DayCounts& other) {
 }
 
 DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const CrossSections& sections)
+                     const CrossSections& sections, const KeptRegressors* kept_regressors)
     : market_(market),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
       sections_(sections),
+      kept_regressors_(kept_regressors),
       weigher_(market, config),
       performer_(market, config),
       trader_(market, config, performer_.ret()),
@@ -51,13 +52,17 @@ DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfo
       guesses_(static_cast<std::size_t>(portfolios.count)),
       now_(static_cast<std::size_t>(portfolios.count)),
       before_(static_cast<std::size_t>(portfolios.count)) {
-  if (config.sort_method == SortMethod::double_) {
-    market.require(config.double_var, "double_var");
-    double_var_ = market.characteristic(config.double_var);
-  }
+  if (config.sort_method == SortMethod::double_) double_var_ = market.characteristic(config.double_var);
   counts_.missing_group.resize(portfolios.groupings.size());
   counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
   if (config.coverage) counts_.has_security.resize(market.ranges().size());
+}
+
+void DayRunner::require_columns(const Market& market, const RunConfig& config) {
+  const Performer performer(market, config);
+  const Weigher weigher(market, config);
+  const Trader trader(market, config, performer.ret());
+  if (config.sort_method == SortMethod::double_) market.require(config.double_var, "double_var");
 }
 
 bool DayRunner::is_single_sort() const noexcept {
@@ -80,7 +85,7 @@ void DayRunner::build_tails_book(int portfolio, const Tails& tails, std::span<co
                                  bool is_counted) {
   tail_rows_.resize(tails.at.size());
   for (std::size_t i = 0; i < tails.at.size(); ++i)
-    tail_rows_[i] = rows.empty() ? day_.row(tails.at[i]) : rows[static_cast<std::size_t>(tails.at[i])];
+    tail_rows_[i] = rows.empty() ? day_.first + tails.at[i] : rows[static_cast<std::size_t>(tails.at[i])];
   take_book(portfolio, {tail_rows_, tails.s, tails.side}, n, is_counted);
 }
 
@@ -92,17 +97,16 @@ void DayRunner::take_book(int portfolio, const SidedNames& names, DateIndex n, b
 }
 
 void DayRunner::collect_names(DateIndex n) {
-  places_.resize(day_.values.size() + kKernelPadding);
+  rows_.resize(day_.values.size() + kKernelPadding);
   s_.resize(day_.values.size() + kKernelPadding);
-  const std::size_t m = pack_numbers_and_places(day_.values.data(), day_.values.size(), s_.data(), places_.data());
+  const std::size_t m = pack_numbers_and_rows(day_.values.data(), day_.values.size(), day_.first, s_.data(), rows_.data());
   n_names_ = m;
   s_.resize(m);
   rows_.resize(m);
-  for (std::size_t i = 0; i < m; ++i) rows_[i] = day_.row(places_[i]);
   if (exposures_.is_needed()) {
     exposure_rows_.resize(m);
-    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = day_.exposure_rows[places_[i]];
-    residualize(exposures_, exposure_rows_, s_, residual_scratch_);
+    for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = day_.exposure_rows[rows_[i] - day_.first];
+    residualize(exposures_, exposure_rows_, regressors(n), s_, residual_scratch_);
   }
   if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
   const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
@@ -112,6 +116,16 @@ void DayRunner::collect_names(DateIndex n) {
     double_values_.resize(m);
     for (std::size_t i = 0; i < m; ++i) double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
   }
+}
+
+/// Of the used names of the day.
+const Regressors& DayRunner::regressors(DateIndex n) {
+  if (kept_regressors_) {
+    regressors_at_hand_ = kept_regressors_->find_or_make(n, exposures_, exposure_rows_);
+    return *regressors_at_hand_;
+  }
+  regressors_.assign(exposures_, exposure_rows_);
+  return regressors_;
 }
 
 void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
@@ -133,12 +147,12 @@ void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::siz
   group_.resize(m);
   group_begin_.assign(n_groups + 1, 0);
   std::int64_t without_group = 0;
-  for (std::size_t i = 0; i < m; ++i) {
-    group_[i] = asof_[i] == kNoRow ? -1 : grouping.category->group_of(asof_[i]);
-    if (group_[i] < 0)
+  grouping.category->read_groups(asof_, group_.data());
+  for (const std::int32_t group : group_) {
+    if (group < 0)
       ++without_group;
     else
-      ++group_begin_[static_cast<std::size_t>(group_[i]) + 1];
+      ++group_begin_[static_cast<std::size_t>(group) + 1];
   }
   if (is_counted) counts_.missing_group[number] += without_group;
   for (std::size_t g = 0; g < n_groups; ++g) group_begin_[g + 1] += group_begin_[g];
@@ -209,13 +223,16 @@ std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
   const auto day = static_cast<std::size_t>(n - market_.first());
   return std::count_if(missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day]),
                        missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day + 1]),
-                       [&](RowIndex row) { return day_.uses(row); });
+                       [&](RowIndex row) {
+                         const double value = day_.values[static_cast<std::size_t>(row - day_.first)];
+                         return value == value;
+                       });
 }
 
 void DayRunner::mark_securities() {
   for (std::size_t j = 0; j < day_.values.size(); ++j)
     if (day_.values[j] == day_.values[j])
-      counts_.has_security[static_cast<std::size_t>(market_.security_of_row(day_.row(static_cast<std::int32_t>(j))))] = 1;
+      counts_.has_security[static_cast<std::size_t>(market_.security_of_row(day_.first + static_cast<RowIndex>(j)))] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/align.hpp"
 #include "engine/analyse.hpp"
 #include "engine/book.hpp"
 #include "engine/cross_sections.hpp"
@@ -63,7 +62,10 @@ struct DayCounts {
 class DayRunner {
  public:
   DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const CrossSections& sections);
+            const CrossSections& sections, const KeptRegressors* kept_regressors);
+
+  /// Throws MISSING_PANEL_COLUMN where a run of this configuration needs a column that the snapshot lacks.
+  static void require_columns(const Market& market, const RunConfig& config);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
@@ -71,6 +73,8 @@ class DayRunner {
   /// Days must follow one another.
   void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights);
   const DayCounts& counts() const noexcept { return counts_; }
+  /// True where the signal has several rows for one security and day.
+  bool has_duplicates() const noexcept { return day_scratch_.has_duplicates; }
   const Performer& performer() const noexcept { return performer_; }
 
  private:
@@ -80,6 +84,7 @@ class DayRunner {
   void take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted);
   void build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n, bool is_counted);
   void collect_names(DateIndex n);
+  const Regressors& regressors(DateIndex n);
   void build_books(DateIndex n, bool is_counted);
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
   void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
@@ -93,6 +98,7 @@ class DayRunner {
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
   const CrossSections& sections_;
+  const KeptRegressors* kept_regressors_;  // null where none are kept
   Weigher weigher_;
   Performer performer_;
   Trader trader_;
@@ -107,7 +113,6 @@ class DayRunner {
   CrossSections::Scratch day_scratch_;
   std::size_t n_names_ = 0;  // used rows and copies of the day
   // The cross-section of the day, securities ascending; left empty by a plain run.
-  std::vector<std::int32_t> places_;
   std::vector<RowIndex> rows_, asof_, exposure_rows_;
   std::vector<double> s_, double_values_;
   // The same, by group.
@@ -118,6 +123,8 @@ class DayRunner {
   std::vector<std::int8_t> sides_;
   std::vector<RowIndex> tail_rows_;
   RankScratch rank_scratch_;
+  Regressors regressors_;
+  std::shared_ptr<const Regressors> regressors_at_hand_;
   ResidualScratch residual_scratch_;
   std::vector<CutGuess> guesses_;            // by portfolio
   std::vector<Book> now_, before_;           // by portfolio

@@ -7,15 +7,6 @@
 
 namespace fractile {
 
-const float* find_exposure_block(const std::array<Reals, kNExposures>& exposures) noexcept {
-  const auto* const first = static_cast<const float*>(exposures[0].data);
-  for (std::size_t k = 0; k < exposures.size(); ++k) {
-    const Reals& one = exposures[k];
-    if (!one || one.wide || one.stride != kExposureStride || static_cast<const float*>(one.data) != first + k) return nullptr;
-  }
-  return first;
-}
-
 ExposureRows::ExposureRows(const Market& market, Resid resid)
     : market_(market),
       with_industry_(resid == Resid::industry || resid == Resid::all),
@@ -24,12 +15,10 @@ ExposureRows::ExposureRows(const Market& market, Resid resid)
     market.require("industry_id", "resid");
     industry_group_ = market.category("industry_id");
   }
-  if (with_factors_)
-    for (std::size_t k = 0; k < factors_.size(); ++k) {
-      market.require(kExposures[k], "resid");
-      factors_[k] = market.reals(kExposures[k]);
-    }
-  if (with_factors_) block_ = find_exposure_block(factors_);
+  if (with_factors_) {
+    for (const std::string_view factor : kExposures) market.require(factor, "resid");
+    block_ = market.exposure_block();
+  }
   if (is_needed()) complete_ = market.complete_rows(resid, [this] { return find_complete_rows(); });
 }
 
@@ -49,13 +38,12 @@ std::vector<std::uint64_t> ExposureRows::find_complete_rows() const {
   const SecurityIndex* const security = market_.snapshot().security_of_row().data();
   parallel_for(default_threads(), static_cast<int>(out.size()) / kWordsPerTask + 1, [&](int task, int) {
     const RowIndex begin = task * kWordsPerTask * kBits, end = std::min(n_rows, begin + kWordsPerTask * kBits);
-    std::array<double, kNExposures> factors{};
     for (RowIndex row = begin; row < end; ++row) {
       if (security[row] < 0) continue;
       bool is_complete = !with_industry_ || industry(row) >= 0;
-      if (with_factors_) {
-        read_factors(row, factors.data());
-        for (const double factor : factors) is_complete &= factor == factor;
+      for (int k = 0; with_factors_ && k < kNExposures; ++k) {
+        const double factor = block_.read(row, k);
+        is_complete &= factor == factor;
       }
       out[static_cast<std::size_t>(row / kBits)] |= static_cast<std::uint64_t>(is_complete) << (row % kBits);
     }

@@ -1,15 +1,13 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include <array>
+#include <span>
 
+#include "engine/exposure_block.hpp"
 #include "engine/market.hpp"
 #include "fractile/config.hpp"
 
 namespace fractile {
-
-/// The first of float32 exposures that lie side by side, kExposureStride a row; null where they do not.
-const float* find_exposure_block(const std::array<Reals, kNExposures>& exposures) noexcept;
 
 /// Which rows give the regressors of a residualized run (methodology section 3).
 class ExposureRows {
@@ -28,19 +26,8 @@ class ExposureRows {
   }
   /// Asks for what is_complete() will read.
   void prefetch(RowIndex row) const noexcept { __builtin_prefetch(complete_->data() + static_cast<std::size_t>(row) / 64); }
-  /// All factors of a row into out[0 ... kNExposures-1].
-  void read_factors(RowIndex row, double* out) const noexcept {
-    if (block_) {
-      const float* const x = block_ + static_cast<std::size_t>(row) * kExposureStride;
-      for (std::size_t k = 0; k < kNExposures; ++k) out[k] = x[k];
-    } else {
-      for (std::size_t k = 0; k < kNExposures; ++k) out[k] = factors_[k][row];
-    }
-  }
-  /// Asks for what read_factors() will read.
-  void prefetch_factors(RowIndex row) const noexcept {
-    if (block_) __builtin_prefetch(block_ + static_cast<std::size_t>(row) * kExposureStride);
-  }
+  /// The factors of names with these exposure rows.
+  FactorRows factors(std::span<const RowIndex> rows) const noexcept { return {block_, rows.data(), rows.size()}; }
   std::int32_t industry(RowIndex row) const noexcept { return industry_group_->group_of(row); }
   int n_industries() const noexcept { return industry_group_ ? industry_group_->n_groups() : 0; }
 
@@ -50,8 +37,7 @@ class ExposureRows {
   const Market& market_;
   bool with_industry_;
   bool with_factors_;
-  std::array<Reals, kNExposures> factors_{};
-  const float* block_ = nullptr;  // all factors side by side, float32
+  ExposureBlock block_;
   std::shared_ptr<const Category> industry_group_;
   std::shared_ptr<const std::vector<std::uint64_t>> complete_;  // a bit a row
 };

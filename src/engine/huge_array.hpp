@@ -6,18 +6,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <span>
+#include <utility>
 
 namespace fractile {
 
-/// Memory for arrays that are written out of order: huge pages where the system gives them, kept
-/// from run to run, because the first touch of a page costs more than the work on it. Contents are
-/// undefined after reserve().
+/// Memory for large arrays of plain numbers, kept from run to run, because the first touch of a page costs more than the
+/// work on it. Huge pages where the array is large and the system gives them. Contents are undefined after reserve().
 template <class T>
 class HugeArray {
  public:
   HugeArray() = default;
   ~HugeArray() { release(); }
+  HugeArray(HugeArray&& other) noexcept { swap(other); }
+  HugeArray& operator=(HugeArray&& other) noexcept {
+    swap(other);
+    return *this;
+  }
   HugeArray(const HugeArray&) = delete;
   HugeArray& operator=(const HugeArray&) = delete;
 
@@ -25,15 +29,21 @@ class HugeArray {
   void reserve(std::size_t count) {
     if (count <= count_) return;
     release();
-    constexpr std::size_t kPage = std::size_t{2} << 20;
-    const std::size_t bytes = (count * sizeof(T) + kPage - 1) / kPage * kPage + kPage;
+    constexpr std::size_t kHugePage = std::size_t{2} << 20;
+    const std::size_t size = count * sizeof(T);
+    // A huge page is resident as a whole once it is touched: small arrays do without.
+    const bool is_large = size >= kHugePage;
+    const std::size_t bytes = is_large ? (size + kHugePage - 1) / kHugePage * kHugePage + kHugePage : size;
     void* raw = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED) throw std::bad_alloc();
     raw_ = raw;
     bytes_ = bytes;
-    const auto address = reinterpret_cast<std::uintptr_t>(raw);
-    data_ = reinterpret_cast<T*>((address + kPage - 1) / kPage * kPage);
-    madvise(data_, bytes - kPage, MADV_HUGEPAGE);
+    data_ = static_cast<T*>(raw);
+    if (is_large) {
+      const auto address = reinterpret_cast<std::uintptr_t>(raw);
+      data_ = reinterpret_cast<T*>((address + kHugePage - 1) / kHugePage * kHugePage);
+      madvise(data_, bytes - kHugePage, MADV_HUGEPAGE);
+    }
     count_ = count;
   }
   /// Gives the memory back.
@@ -41,8 +51,15 @@ class HugeArray {
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
+  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
 
  private:
+  void swap(HugeArray& other) noexcept {
+    std::swap(raw_, other.raw_);
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    std::swap(bytes_, other.bytes_);
+  }
   void release() noexcept {
     if (raw_) munmap(raw_, bytes_);
     raw_ = nullptr;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/exposure_block.hpp"
 #include "fractile/types.hpp"
 
 /// The loops that see every slot, compiled for several vector widths and chosen at run time.
@@ -15,8 +16,8 @@ inline constexpr std::size_t kKernelPadding = 16;
 
 /// The numbers among slots[0 ... n-1], in order; returns how many.
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept;
-/// The same, with their places from 0.
-std::size_t pack_numbers_and_places(const double* slots, std::size_t n, double* out, std::int32_t* places) noexcept;
+/// The same, with their places from `first` on.
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept;
 
 struct TailCount {
   std::size_t numbers;  ///< all numbers
@@ -28,8 +29,8 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 /// The places of NaN and infinities among values[0 ... n-1], in order; returns how many.
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
-/// sums[k] += weights[i] * x[rows[i] * 8 + k] for k = 0 ... 7, i ascending; a missing x adds nothing.
-void sum_exposures(const float* x, const RowIndex* rows, const double* weights, std::size_t n, double* sums) noexcept;
+/// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing one adds nothing.
+void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;
 
 /// Sums in eight interleaved lanes, added in a fixed order: the fixed scheme of methodology section 9.
 double sum(const double* a, std::size_t n) noexcept;
@@ -38,16 +39,14 @@ double sum_products(const double* a, const double* b, std::size_t n) noexcept;
 double sum_long_products(const double* weights, const double* b, std::size_t n) noexcept;
 double sum_short_products(const double* weights, const double* b, std::size_t n) noexcept;
 
-/// Rows of kGramWidth numbers: seven regressors, then what is explained.
-inline constexpr std::size_t kGramWidth = 8;
-/// sums[group[i] * 8 + k] += x[i * 8 + k], rows in order.
-void sum_by_group(const double* x, const std::int32_t* group, std::size_t n, double* sums) noexcept;
-/// x[i * 8 + k] -= means[group[i] * 8 + k].
-void subtract_by_group(double* x, const std::int32_t* group, std::size_t n, const double* means) noexcept;
-/// gram[k * 8 + l] = sum over rows of x[k] * x[l], rows in order.
-void sum_cross_products(const double* x, std::size_t n, double* gram) noexcept;
-/// x[7] -= sum of beta[k] * x[k] over k = 0 ... 6; then products[k] = sum over rows of x[k] * x[7] for them.
-void subtract_fit(double* x, std::size_t n, const double* beta, double* products) noexcept;
+/// Adds exposure k of name i to sums[group[i] * 8 + k], and its product with exposure l to gram[k * 8 + l] for l <= k; names in
+/// order. None is missing.
+void add_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) noexcept;
+/// products[k] = sum over names of exposure k and y, names in order.
+void multiply_factors(const FactorRows& x, const double* y, double* products) noexcept;
+/// y[i] += offset[group[i]] - sum over k of beta[k] and exposure k; then as multiply_factors().
+void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double* beta, const double* offset, double* y,
+                  double* products) noexcept;
 
 /// The instruction set chosen on this machine, e.g. "AVX3".
 const char* kernel_target() noexcept;

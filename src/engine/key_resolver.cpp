@@ -4,10 +4,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <cmath>
+#include <limits>
 
 #include "engine/signal_dates.hpp"
-#include "engine/slot_state.hpp"
 
 namespace fractile {
 
@@ -25,21 +24,19 @@ Hash128 hash_array(const T* data, std::size_t n) {
 
 }  // namespace
 
-KeyResolver::KeyResolver(const Market& market, const SignalKeys& keys, const RunConfig& config, bool with_securities)
+KeyResolver::KeyResolver(const Market& market, const SignalKeys& keys, const RunConfig& config)
     : market_(market),
       keys_(keys),
       days_(market, config.from_open, config.lag),
       has_avail_(!is_all_missing(keys.date_avail, keys.n_rows)),
       given_(config.from_open ? keys.date_openret : keys.date_ret),
-      has_given_(!is_all_missing(given_, keys.n_rows)),
-      with_securities_(with_securities) {}
+      has_given_(!is_all_missing(given_, keys.n_rows)) {}
 
 void KeyResolver::read(std::int64_t begin, std::int64_t count, KeyBlock& block) const {
   const auto n = static_cast<std::size_t>(count);
   block.sig.resize(n);
   block.r.resize(n);
   block.at.resize(n);
-  if (with_securities_) block.security.resize(n);
   read_signal_days(keys_.date_sig, begin, count, block.sig.data());
   if (has_avail_) {
     block.avail.resize(n);
@@ -61,8 +58,7 @@ KeyHashes KeyResolver::hash(std::int64_t begin, std::int64_t count, const KeyBlo
   return out;
 }
 
-void KeyResolver::resolve(std::int64_t begin, std::int64_t count, const double* values, KeyBlock& block,
-                          AlignCounts& counts) const {
+void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const {
   if (has_avail_ || has_given_)
     resolve_dates(begin, count, block, counts);
   else
@@ -75,36 +71,28 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, const double* 
   std::int32_t* const at = block.at.data();
   std::int64_t id_now = kMissingId;
   SecurityRange range{0, 0, 0, 0};
-  SecurityIndex security = -1;
   bool is_known = false;
   for (std::int64_t i = 0; i < count; ++i) {
     if (ids[i] != id_now) {
       id_now = ids[i];
-      security = market_.find_security(id_now);
+      const SecurityIndex security = market_.find_security(id_now);
       is_known = security >= 0;
-      if (is_known) range = ranges[security];
+      range = is_known ? ranges[security] : SecurityRange{0, 0, 0, 0};
     }
-    if (with_securities_) block.security[static_cast<std::size_t>(i)] = security;
-    const double value = values[i];
     const auto offset = static_cast<std::uint32_t>(r[i] - range.first);
     // One test for the rows that have a place; the causes are told apart behind it.
-    if (is_known && r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && std::isfinite(value) &&
-        id_now != kMissingId && sig[i] != kMissingDay) {
+    if (r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && id_now != kMissingId && sig[i] != kMissingDay) {
       at[i] = range.begin + static_cast<std::int32_t>(offset);
       continue;
     }
-    if (std::isinf(value)) counts.infinite.add(begin + i);
     Cause cause = Cause::no_return;
     if (id_now == kMissingId || sig[i] == kMissingDay)
       cause = Cause::null_key;
-    else if (value != value)
-      cause = Cause::null_signal;
     else if (!is_known)
       cause = Cause::unknown_security;
     else if (r[i] < 0)
       cause = Cause::outside_dates;
     at[i] = -1 - static_cast<std::int32_t>(cause);
-    counts.causes[static_cast<std::size_t>(cause)].add(begin + i);
   }
 }
 
@@ -136,7 +124,7 @@ Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks
 Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch) {
   if (!has_nan) return hash_array(values, n);
   scratch.resize(n);
-  for (std::size_t i = 0; i < n; ++i) scratch[i] = values[i] == values[i] ? values[i] : kEmptySlot;
+  for (std::size_t i = 0; i < n; ++i) scratch[i] = values[i] == values[i] ? values[i] : std::numeric_limits<double>::quiet_NaN();
   return hash_array(scratch.data(), n);
 }
 

@@ -30,23 +30,20 @@ using KeyShape = std::array<std::uint64_t, 3>;
 struct KeyBlock {
   std::vector<Day> sig, given;
   std::vector<std::int64_t> avail;
-  std::vector<double> values;
   std::vector<DateIndex> r;
-  std::vector<std::int32_t> at;         ///< index into row_of, or -1 - cause
-  std::vector<SecurityIndex> security;  ///< where asked for
+  std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
 };
 
 class KeyResolver {
  public:
-  KeyResolver(const Market& market, const SignalKeys& keys, const RunConfig& config, bool with_securities);
+  KeyResolver(const Market& market, const SignalKeys& keys, const RunConfig& config);
   const SignalKeys& keys() const noexcept { return keys_; }
   /// Reads the dates of rows begin ... begin+count-1.
   void read(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
   /// Equal keys hash equal whatever types they came in: days, microseconds.
   KeyHashes hash(std::int64_t begin, std::int64_t count, const KeyBlock& block) const;
-  /// Fills block.at; counts what the rules say of dates, and every row that has no place.
-  /// `values` of the block: a NaN is dropped as null_signal, an infinity counted.
-  void resolve(std::int64_t begin, std::int64_t count, const double* values, KeyBlock& block, AlignCounts& counts) const;
+  /// Fills block.at, and counts what the rules say of dates.
+  void resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
   KeyShape shape() const noexcept { return {static_cast<std::uint64_t>(keys_.n_rows), has_avail_, has_given_}; }
 
  private:
@@ -58,7 +55,6 @@ class KeyResolver {
   bool has_avail_;
   DateColumn given_;
   bool has_given_;
-  bool with_securities_;
 };
 
 /// Hash of a block's values, every NaN alike: `has_nan` says whether there may be some. `scratch` is used for them.

@@ -93,6 +93,23 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
   for (const double value : values_) labels_.push_back(label_of(value));
 }
 
+void Category::read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept {
+  if (!codes_ || table_.empty()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) out[i] = rows[i] == kNoRow ? -1 : group_of(rows[i]);
+    return;
+  }
+  const std::int32_t* const codes = codes_;
+  const std::int32_t* const table = table_.data();
+  const std::size_t size = table_.size();
+  const std::int64_t lowest = lowest_;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    // A missing code is below every other one; one that is outside has changed on disk since the table was made.
+    const std::int32_t code = rows[i] == kNoRow ? kMissingCode : codes[rows[i]];
+    const auto at = static_cast<std::size_t>(code - lowest);
+    out[i] = at < size ? table[at] : -1;
+  }
+}
+
 int Category::find(double value) const noexcept {
   const auto at = std::lower_bound(values_.begin(), values_.end(), value);
   return at != values_.end() && *at == value ? static_cast<int>(at - values_.begin()) : -1;
@@ -101,6 +118,10 @@ int Category::find(double value) const noexcept {
 Market::Market(View view) : view_(std::move(view)) {
   const Snapshot& snap = *view_.snapshot;
   dates_ = snap.dates();
+  for (DateIndex n = 0; n < n_dates(); ++n) {
+    row_begin_.push_back(snap.row_begin(n));
+    row_end_.push_back(snap.row_end(n));
+  }
   const auto n_calendar = static_cast<std::size_t>(dates_.back() - dates_.front()) + 1;
   on_or_after_.resize(n_calendar);
   DateIndex n = 0;
@@ -165,6 +186,16 @@ Reals Market::reals(std::string_view name) const {
       return {column.data, static_cast<std::size_t>(column.stride), true};
     }
   }
+  return {};
+}
+
+ExposureBlock Market::exposure_block() const {
+  for (std::size_t k = 0; k < std::size(kExposures); ++k)
+    if (const Reals one = reals(kExposures[k])) {
+      // The snapshot keeps each at its place in the block, whichever it has.
+      if (one.wide) return {static_cast<const double*>(one.data) - k, true};
+      return {static_cast<const float*>(one.data) - k, false};
+    }
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/exposure_block.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/config.hpp"
 
@@ -49,18 +50,16 @@ class Category {
   int group_of(RowIndex row) const noexcept {
     if (codes_) {
       const std::int32_t code = codes_[row];
-      if (code == kMissingCode) return -1;
-      if (table_.empty()) return find(code);
-      // The column may have changed on disk since the table was made.
+      if (table_.empty()) return code == kMissingCode ? -1 : find(code);
+      // A missing code is below every other one; one that is outside has changed on disk since the table was made.
       const auto at = static_cast<std::size_t>(std::int64_t{code} - lowest_);
       return at < table_.size() ? table_[at] : -1;
     }
     const double value = reals_[row];
     return value == value ? find(value) : -1;
   }
-  void prefetch(RowIndex row) const noexcept {
-    if (codes_) __builtin_prefetch(codes_ + row);
-  }
+  /// The groups of several rows; that of kNoRow is missing.
+  void read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept;
 
  private:
   int find(double value) const noexcept;
@@ -111,8 +110,8 @@ class Market {
   int n_days() const noexcept { return view_.last - view_.first + 1; }
   Day date(DateIndex n) const noexcept { return dates_[static_cast<std::size_t>(n)]; }
   std::span<const Day> dates() const noexcept { return dates_; }
-  RowIndex row_begin(DateIndex n) const noexcept { return snapshot().row_begin(n); }
-  RowIndex row_end(DateIndex n) const noexcept { return snapshot().row_end(n); }
+  RowIndex row_begin(DateIndex n) const noexcept { return row_begin_[static_cast<std::size_t>(n)]; }
+  RowIndex row_end(DateIndex n) const noexcept { return row_end_[static_cast<std::size_t>(n)]; }
 
   /// First trading day on or after `day`; n_dates() where there is none.
   DateIndex on_or_after(Day day) const noexcept;
@@ -161,6 +160,7 @@ class Market {
   /// Empty where the snapshot lacks it.
   Reals reals(std::string_view name) const;
   Characteristic characteristic(std::string_view name) const;
+  ExposureBlock exposure_block() const;
   /// Made on first use and kept.
   std::shared_ptr<const Category> category(const std::string& name) const;
   std::shared_ptr<const CapClasses> cap_classes() const;
@@ -178,7 +178,8 @@ class Market {
 
   View view_;
   std::span<const Day> dates_;
-  std::vector<DateIndex> on_or_after_;  // by calendar day from dates_[0]
+  std::vector<RowIndex> row_begin_, row_end_;  // by trading day
+  std::vector<DateIndex> on_or_after_;         // by calendar day from dates_[0]
   std::int64_t lowest_id_ = 0;
   std::vector<SecurityIndex> dense_ids_;
   std::vector<SecurityRange> ranges_;

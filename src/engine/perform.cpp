@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "engine/exposures.hpp"
 #include "engine/kernels.hpp"
 
 namespace fractile {
@@ -13,26 +12,15 @@ Performer::Performer(const Market& market, const RunConfig& config)
   if (config.from_open) market.require("openret", "from_open");
   ret_ = market.reals(config.from_open ? "openret" : "ret");
   resret_ = market.reals(config.from_open ? "resopenret" : "resret");
-  for (std::size_t k = 0; k < exposures_.size(); ++k) {
-    exposures_[k] = market.reals(kExposures[k]);
-    has_exposures_ |= static_cast<bool>(exposures_[k]);
-  }
-  block_ = find_exposure_block(exposures_);
+  for (std::size_t k = 0; k < has_exposure_.size(); ++k) has_exposure_[k] = static_cast<bool>(market.reals(kExposures[k]));
+  block_ = market.exposure_block();
 }
 
-void Performer::add_exposures(RowIndex asof, double w, double* sums) const noexcept {
-  if (block_) {
-    const float* x = block_ + static_cast<std::size_t>(asof) * kExposureStride;
-    for (int k = 0; k < kNExposures; ++k) {
-      const auto value = static_cast<double>(x[k]);
-      sums[k] += value == value ? w * value : 0.0;
-    }
-    return;
-  }
-  for (std::size_t k = 0; k < exposures_.size(); ++k) {
-    if (!exposures_[k]) continue;
-    const double value = exposures_[k][asof];
-    if (value == value) sums[k] += w * value;
+void Performer::add_exposures(RowIndex asof, double* sums) const noexcept {
+  if (!block_) return;
+  for (int k = 0; k < kNExposures; ++k) {
+    const double value = block_.read(asof, k);
+    sums[k] += value == value ? value : 0.0;
   }
 }
 
@@ -52,7 +40,7 @@ void Performer::sum_block(const Book& book, DateIndex n, double* out) {
     }
   }
   double sums[kExposureStride] = {};
-  sum_exposures(block_, asof_rows_.data(), asof_weights_.data(), asof_rows_.size(), sums);
+  sum_exposures({block_, asof_rows_.data(), asof_rows_.size()}, asof_weights_.data(), sums);
   std::copy(sums, sums + kNExposures, out);
 }
 
@@ -84,14 +72,7 @@ DayOutcome Performer::perform(const Book& book, DateIndex n) {
   out.ret_l = sum_long_products(weight, earned, n_names);
   out.ret_s = sum_short_products(weight, earned, n_names);
   if (resret_) out.resret = sum_products(weight, read_returns(resret_, book), n_names);
-  if (block_) {
-    sum_block(book, n, out.exposure.data());
-  } else if (has_exposures_) {
-    for (std::size_t i = 0; i < book.row.size(); ++i) {
-      const RowIndex asof = on_return_day_ ? book.row[i] : market_.asof_row(book.row[i], n);
-      if (asof != kNoRow) add_exposures(asof, book.weight[i], out.exposure.data());
-    }
-  }
+  if (block_) sum_block(book, n, out.exposure.data());
   return out;
 }
 

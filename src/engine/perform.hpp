@@ -29,14 +29,14 @@ class Performer {
   /// Throws MISSING_PANEL_COLUMN where from_open needs openret and the snapshot lacks it.
   Performer(const Market& market, const RunConfig& config);
   bool has_resret() const noexcept { return static_cast<bool>(resret_); }
-  bool has_exposure(int k) const noexcept { return static_cast<bool>(exposures_[static_cast<std::size_t>(k)]); }
+  bool has_exposure(int k) const noexcept { return has_exposure_[static_cast<std::size_t>(k)]; }
   /// The return that trades earn: ret, or openret with from_open.
   const Reals& ret() const noexcept { return ret_; }
   DayOutcome perform(const Book& book, DateIndex n);
   /// How many held names have their last row on n while the calendar goes on.
   int count_leavers(const Book& book, DateIndex n) const;
-  /// Adds w * exposures of the asof row, missing as 0.
-  void add_exposures(RowIndex asof, double w, double* sums) const noexcept;
+  /// Adds the exposures of the asof row, missing as 0.
+  void add_exposures(RowIndex asof, double* sums) const noexcept;
 
  private:
   void sum_block(const Book& book, DateIndex n, double* out);
@@ -45,9 +45,8 @@ class Performer {
   const Market& market_;
   Reals ret_;
   Reals resret_;
-  std::array<Reals, kNExposures> exposures_{};
-  const float* block_ = nullptr;  // all exposures side by side, float32
-  bool has_exposures_ = false;
+  std::array<bool, kNExposures> has_exposure_{};
+  ExposureBlock block_;
   bool on_return_day_;
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;

@@ -6,10 +6,13 @@
 #include <mutex>
 #include <optional>
 
-#include "engine/align.hpp"
+#include "engine/alignment_cache.hpp"
+#include "engine/carry.hpp"
+#include "engine/cross_sections.hpp"
 #include "engine/day.hpp"
+#include "engine/exposure_plan.hpp"
 #include "engine/market.hpp"
-#include "engine/plan_cache.hpp"
+#include "engine/run_buffers.hpp"
 #include "engine/run_id.hpp"
 #include "engine/workers.hpp"
 #include "fractile/backtest.hpp"
@@ -96,37 +99,37 @@ Table count_unique_names(const DayCounts& counts) {
 }  // namespace
 
 struct Backtester::Impl {
-  Impl(View view, int cache_size) : market(std::move(view)), plans(cache_size) {}
+  Impl(View view, int cache_size) : market(std::move(view)), kept(cache_size) {}
 
   Market market;
-  mutable PlanCache plans;
+  mutable AlignmentCache kept;
   mutable std::mutex mutex;
-  mutable std::vector<std::unique_ptr<Slots>> idle_slots;  // guarded by mutex
+  mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
 
-  /// Scratch memory of one run, given back when the run ends, however it ends.
+  /// The memory of one run, given back when the run ends, however it ends.
   class Lease {
    public:
     explicit Lease(const Impl& impl) : impl_(impl) {
       const std::lock_guard lock(impl.mutex);
-      if (impl.idle_slots.empty()) {
-        slots_ = std::make_unique<Slots>();
+      if (impl.idle_buffers.empty()) {
+        buffers_ = std::make_unique<RunBuffers>();
       } else {
-        slots_ = std::move(impl.idle_slots.back());
-        impl.idle_slots.pop_back();
+        buffers_ = std::move(impl.idle_buffers.back());
+        impl.idle_buffers.pop_back();
       }
     }
     ~Lease() {
       const std::lock_guard lock(impl_.mutex);
       constexpr std::size_t kKeep = 4;
-      if (impl_.idle_slots.size() < kKeep) impl_.idle_slots.push_back(std::move(slots_));
+      if (impl_.idle_buffers.size() < kKeep) impl_.idle_buffers.push_back(std::move(buffers_));
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    Slots& slots() { return *slots_; }
+    RunBuffers& buffers() { return *buffers_; }
 
    private:
     const Impl& impl_;
-    std::unique_ptr<Slots> slots_;
+    std::unique_ptr<RunBuffers> buffers_;
   };
 
   Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
@@ -143,74 +146,74 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
   const Portfolios portfolios = Portfolios::make(market, config);
   const ExposureRows exposures(market, config.resid);
+  const Performer performer(market, config);
+  DayRunner::require_columns(market, config);  // before any work
   Lease lease(*this);
-  Slots& slots = lease.slots();
-  const CrossSections of_slots(market, slots);
-  const DayRunner prototype(market, config, portfolios, exposures, of_slots);  // refuses missing columns before any work
+  RunBuffers& buffers = lease.buffers();
 
-  DailyAnalysis analysis;
-  DayResults days;
-  DayCounts counts;
-  std::vector<std::vector<HeldWeight>> weights;
-  Alignment alignment;
-  std::int64_t carried = 0;
+  KeptAlignment at_hand = kept.find_or_make(market, keys, config, exposures, threads, keys_come_again, buffers, poll);
+  const bool is_kept = static_cast<bool>(at_hand.alignment);
+  std::optional<Alignment> own_alignment;
+  std::optional<ExposurePlan> own_exposures;
+  if (!is_kept) {
+    own_alignment.emplace(market, keys, config, threads, buffers.alignment, poll);
+    if (exposures.is_needed())
+      own_exposures = make_exposure_plan(market, keys, config, exposures, threads, buffers.exposure_rows, poll);
+  }
+  const Alignment& alignment = is_kept ? *at_hand.alignment : *own_alignment;
+  const ExposurePlan* const exposure_plan = own_exposures ? &*own_exposures : at_hand.exposures.get();
+  AlignedSignal signal = alignment.inspect(values, config, exposure_plan, threads, poll);
+  refuse_bad_rows(signal.counts, keys, config);
+  Carried carried;
+  if (config.hold_days > 1) carried = carry(market, alignment, values, exposure_plan, config, threads, buffers.slots, poll);
+  const CrossSections sections =
+      config.hold_days > 1 ? CrossSections(market, buffers.slots) : CrossSections(market, alignment, values, exposure_plan);
+  watch.mark("align");
+
   const int n_days = market.n_days();
   // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
-  const int chunk_days = std::clamp(n_days / (threads * 12) / KeyPlan::kBlockDays, 1, 8) * KeyPlan::kBlockDays;
+  const int chunk_days = std::clamp(n_days / (threads * 12) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
-  Plans plan = plans.find_or_build(market, keys, config, exposures, threads, keys_come_again, slots, poll);
-  for (int align_threads = threads;;) {
-    std::optional<Alignment> planned;
-    if (plan.keys) planned = plan.keys->inspect(values, plan.exposures.get(), threads, poll);
-    if (planned) {
-      alignment = *planned;
-      refuse_bad_rows(alignment.counts, keys, config);
-    } else {
-      alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
+  std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
+  std::vector<std::vector<HeldWeight>> weights(config.keep_weights ? chunks.size() : 0);
+  std::vector<std::unique_ptr<DayRunner>> runners(static_cast<std::size_t>(threads));
+  DailyAnalysis analysis;
+  analysis.resize(config, n_days);
+  parallel_for(
+      threads, n_chunks,
+      [&](int chunk, int slot) {
+        auto& runner = runners[static_cast<std::size_t>(slot)];
+        if (!runner)
+          runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, sections, at_hand.regressors.get());
+        const DateIndex begin = market.first() + chunk * chunk_days;
+        const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
+        runner->prepare(begin - 1);
+        for (DateIndex n = begin; n < end; ++n)
+          runner->run_day(n, chunks[static_cast<std::size_t>(chunk)], analysis,
+                          config.keep_weights ? &weights[static_cast<std::size_t>(chunk)] : nullptr);
+      },
+      poll);
+  DayCounts counts;
+  bool has_duplicates = carried.has_duplicates;
+  for (const auto& runner : runners)
+    if (runner) {
+      counts.merge(runner->counts());
+      has_duplicates |= runner->has_duplicates();
     }
-    const CrossSections sections = planned ? CrossSections(market, *plan.keys, values, plan.exposures.get()) : of_slots;
-    if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
-    watch.mark("align");
-
-    std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
-    weights.assign(config.keep_weights ? chunks.size() : 0, {});
-    std::vector<std::unique_ptr<DayRunner>> runners(static_cast<std::size_t>(threads));
-    analysis.resize(config, n_days);
-    parallel_for(
-        threads, n_chunks,
-        [&](int chunk, int slot) {
-          auto& runner = runners[static_cast<std::size_t>(slot)];
-          if (!runner) runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, sections);
-          const DateIndex begin = market.first() + chunk * chunk_days;
-          const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
-          runner->prepare(begin - 1);
-          for (DateIndex n = begin; n < end; ++n)
-            runner->run_day(n, chunks[static_cast<std::size_t>(chunk)], analysis,
-                            config.keep_weights ? &weights[static_cast<std::size_t>(chunk)] : nullptr);
-        },
-        poll);
-    counts = {};
-    for (const auto& runner : runners)
-      if (runner) counts.merge(runner->counts());
-    watch.mark("days");
-    if (planned || align_threads == 1 || counts.names == alignment.counts.rows_used + carried) {
-      days = sort_by_portfolio(chunks, portfolios.count);
-      break;
-    }
-    // Fewer names than rows: two threads have written to one slot at the same moment.
-    align_threads = 1;
-  }
+  if (has_duplicates) alignment.count_duplicates(values, exposure_plan, signal.counts);
+  const DayResults days = sort_by_portfolio(chunks, portfolios.count);
+  watch.mark("days");
 
   SeriesShape shape;
-  shape.has_resret = prototype.performer().has_resret();
+  shape.has_resret = performer.has_resret();
   shape.calc_turnover = config.calc_turnover;
   shape.long_only = config.method == Method::long_only;
-  for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = prototype.performer().has_exposure(k);
+  for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = performer.has_exposure(k);
 
   Series overall = build_series(days.of(0), market, shape);
   overall.byvar = overall.group = "overall";
-  result.diagnostics = build_diagnostics(alignment.counts, carried, counts, overall.unknown_cost, portfolios, keys);
-  if (alignment.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+  result.diagnostics = build_diagnostics(signal.counts, carried.copies, counts, overall.unknown_cost, portfolios, keys);
+  if (signal.counts.rows_used == 0) refuse_unusable(result.diagnostics);
 
   std::vector<Series> groups;    // of categories, in the order of byvar_list
   std::vector<Series> calendar;  // cuts of overall
@@ -257,8 +260,10 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   if (config.keep_weights) result.weights = build_weights(weights, market);
   result.snapshot = market.snapshot().id();
   result.config_json = config_to_json(config);
-  result.run_id = compute_run_id(market.view(), config_to_json(config, true), alignment.rows_hash);
+  result.run_id = compute_run_id(market.view(), config_to_json(config, true), signal.rows_hash);
   watch.mark("summarise");
+  if (own_alignment) own_alignment->give_back(buffers.alignment);
+  if (own_exposures) buffers.exposure_rows = std::move(own_exposures->row);
   result.elapsed_seconds = watch.elapsed();
   return result;
 }

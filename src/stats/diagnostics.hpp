@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include "engine/align.hpp"
+#include "engine/align_counts.hpp"
 #include "engine/day.hpp"
 #include "fractile/result.hpp"
 

@@ -23,21 +23,21 @@ RC_GTEST_PROP(Kernels, PackKeepsNumbersInOrder, ())
 {
   const auto slots = make_slots();
   std::vector<double> expected;
-  std::vector<std::int32_t> expected_places;
+  std::vector<RowIndex> expected_rows;
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i] == slots[i]) {
       expected.push_back(slots[i]);
-      expected_places.push_back(static_cast<std::int32_t>(i));
+      expected_rows.push_back(static_cast<RowIndex>(i) + 1000);
     }
   std::vector<double> out(slots.size() + kKernelPadding), out2(out.size());
-  std::vector<std::int32_t> places(out.size());
+  std::vector<RowIndex> rows(out.size());
   out.resize(pack_numbers(slots.data(), slots.size(), out.data()));
-  const std::size_t n = pack_numbers_and_places(slots.data(), slots.size(), out2.data(), places.data());
+  const std::size_t n = pack_numbers_and_rows(slots.data(), slots.size(), 1000, out2.data(), rows.data());
   out2.resize(n);
-  places.resize(n);
+  rows.resize(n);
   RC_ASSERT(out == expected);
   RC_ASSERT(out2 == expected);
-  RC_ASSERT(places == expected_places);
+  RC_ASSERT(rows == expected_rows);
 }
 
 RC_GTEST_PROP(Kernels, EveryNaNAndInfinityIsFound, ())

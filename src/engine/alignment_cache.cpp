@@ -1,10 +1,10 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/plan_cache.hpp"
+#include "engine/alignment_cache.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
+#include <type_traits>
 
 #include "engine/workers.hpp"
 
@@ -74,7 +74,7 @@ std::string describe_alignment(const RunConfig& config) {
 
 }  // namespace
 
-bool PlanCache::is_seen(const Hash128& sample) {
+bool AlignmentCache::is_seen(const Hash128& sample) {
   const std::lock_guard lock(mutex_);
   const auto found = std::find(seen_.begin(), seen_.end(), sample);
   if (found != seen_.end()) return true;
@@ -83,50 +83,54 @@ bool PlanCache::is_seen(const Hash128& sample) {
   return false;
 }
 
-void PlanCache::shrink() {
+void AlignmentCache::shrink() {
   std::size_t bytes = 0;
   int count = 0;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const bool is_of_newest = count == 0;  // an alignment is used before what belongs to it, and so stands behind it
     bytes += entry->bytes;
-    ++count;
-    const bool is_kept = count == 1 || (count <= capacity_ && bytes <= kMaxBytes);
+    count += entry->is_alignment;
+    const bool is_kept = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
     entry = is_kept ? std::next(entry) : entries_.erase(entry);
   }
 }
 
-template <class Plan, class Make>
-std::shared_ptr<const Plan> PlanCache::find_or_make(const std::string& key, Make&& make) {
+template <class Kept, class Make>
+std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (found != entries_.end()) {
       entries_.splice(entries_.begin(), entries_, found);
-      return std::static_pointer_cast<const Plan>(found->plan);
+      return std::static_pointer_cast<const Kept>(found->kept);
     }
   }
-  // Two threads may make the same plan at once; either serves.
-  const std::shared_ptr<const Plan> plan = make();
+  // Two threads may make the same at once; either serves.
+  const std::shared_ptr<const Kept> kept = make();
   const std::lock_guard lock(mutex_);
-  entries_.push_front({key, plan->bytes(), plan});
+  entries_.push_front({key, kept->bytes(), std::is_same_v<Kept, Alignment>, kept});
   shrink();
-  return plan;
+  return kept;
 }
 
-Plans PlanCache::find_or_build(const Market& market, const SignalKeys& keys, const RunConfig& config,
-                               const ExposureRows& exposures, int threads, bool come_again, Slots& slots,
-                               const std::function<void()>& between) {
-  if (capacity_ <= 0 || config.hold_days > 1 || config.input_type == InputType::position) return {};
-  if (keys.n_rows > std::numeric_limits<std::int32_t>::max()) return {};
+KeptAlignment AlignmentCache::find_or_make(const Market& market, const SignalKeys& keys, const RunConfig& config,
+                                           const ExposureRows& exposures, int threads, bool come_again, RunBuffers& buffers,
+                                           const std::function<void()>& between) {
+  if (capacity_ <= 0) return {};
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
   const std::string identity = hash_columns(keys, threads, between);
-  Plans out;
-  out.keys = find_or_make<KeyPlan>(identity + describe_alignment(config),
-                                   [&] { return std::make_shared<KeyPlan>(market, keys, config, threads, slots, between); });
-  if (!out.keys->is_unique()) return {};
-  if (exposures.is_needed())
-    out.exposures = find_or_make<ExposurePlan>(identity + " resid " + std::to_string(static_cast<int>(config.resid)), [&] {
-      return std::make_shared<ExposurePlan>(make_exposure_plan(market, keys, config, exposures, threads, between));
-    });
+  const std::string aligned = identity + describe_alignment(config);
+  KeptAlignment out;
+  out.alignment = find_or_make_one<Alignment>(
+      aligned, [&] { return std::make_shared<Alignment>(market, keys, config, threads, buffers.alignment, between); });
+  if (!exposures.is_needed()) return out;
+  const std::string mode = fmt::format(" resid {}", static_cast<int>(config.resid));
+  out.exposures = find_or_make_one<ExposurePlan>(identity + mode, [&] {
+    return std::make_shared<ExposurePlan>(
+        make_exposure_plan(market, keys, config, exposures, threads, buffers.exposure_rows, between));
+  });
+  out.regressors = find_or_make_one<KeptRegressors>(
+      aligned + mode, [&] { return std::make_shared<KeptRegressors>(market, exposures, static_cast<std::size_t>(keys.n_rows)); });
   return out;
 }
 

@@ -1,10 +1,9 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/universe.hpp"
+#include "engine/closed_rows.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "engine/slot_state.hpp"
 #include "engine/workers.hpp"
 #include "fractile/error.hpp"
 
@@ -53,12 +52,13 @@ Filter make_filter(const Market& market, const UniverseRule& rule) {
 
 }  // namespace
 
-void mark_closed_slots(const Market& market, const RunConfig& config, int threads, double* slots,
-                       const std::function<void()>& between) {
+ClosedRows::ClosedRows(const Market& market, const RunConfig& config, int threads, const std::function<void()>& between)
+    : first_(market.row_begin(market.first())) {
   std::vector<Filter> filters;
   for (const UniverseRule& rule : config.universe) filters.push_back(make_filter(market, rule));
   const Reals open_return = config.from_open ? market.reals("openret") : Reals{};
   if (filters.empty() && !open_return) return;
+  states_.assign(static_cast<std::size_t>(market.row_end(market.last()) - first_), RowState::open);
   const bool on_return_day = config.characteristics_asof == CharacteristicsAsof::return_day;
   parallel_for(
       threads, market.n_days(),
@@ -72,10 +72,11 @@ void mark_closed_slots(const Market& market, const RunConfig& config, int thread
                        return filter.keeps(filter.column[asof]);  // NaN fails every comparison
                      });
           }
+          RowState& state = states_[static_cast<std::size_t>(row - first_)];
           if (!inside)
-            slots[row] = kOutsideSlot;
+            state = RowState::outside_universe;
           else if (open_return && open_return[row] <= kBadOpenReturn)
-            slots[row] = kBadOpenSlot;
+            state = RowState::bad_open_print;
         }
       },
       between);

@@ -1,0 +1,31 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstddef>
+
+#include "fractile/snapshot.hpp"
+#include "fractile/types.hpp"
+
+namespace fractile {
+
+/// All factor exposures of a row side by side, kExposureStride apart; NaN where one is missing. Empty where the snapshot has
+/// none.
+struct ExposureBlock {
+  const void* data = nullptr;
+  bool wide = false;  ///< doubles, else floats
+  explicit operator bool() const noexcept { return data != nullptr; }
+  double read(RowIndex row, int k) const noexcept {
+    const std::size_t at = static_cast<std::size_t>(row) * kExposureStride + static_cast<std::size_t>(k);
+    return wide ? static_cast<const double*>(data)[at] : static_cast<double>(static_cast<const float*>(data)[at]);
+  }
+};
+
+/// The exposures of n names.
+struct FactorRows {
+  ExposureBlock block;
+  const RowIndex* rows = nullptr;
+  std::size_t n = 0;
+  double read(std::size_t i, int k) const noexcept { return block.read(rows[i], k); }
+};
+
+}  // namespace fractile
