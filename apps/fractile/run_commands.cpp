@@ -63,11 +63,15 @@ void add_suite(CLI::App& app) {
   command->callback([session, signal, lags, modes] {
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    std::vector<RunConfig> configs;
+    std::vector<std::string> names;
     for (const int lag : *lags)
       for (const std::string& mode : *modes) {
-        const RunConfig config = session->config({{"lag", std::to_string(lag)}, {"resid", "\"" + mode + "\""}});
-        present(*session, session->run(rows, 0, config), fmt::format("lag{}_resid{}", lag, mode));
+        configs.push_back(session->config({{"lag", std::to_string(lag)}, {"resid", "\"" + mode + "\""}}));
+        names.push_back(fmt::format("lag{}_resid{}", lag, mode));
       }
+    const std::vector<Result> results = session->run_suite(rows, configs);
+    for (std::size_t i = 0; i < results.size(); ++i) present(*session, results[i], names[i]);
   });
 }
 

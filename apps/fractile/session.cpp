@@ -171,6 +171,23 @@ Result Session::run(const Signal& signal, std::size_t column, const RunConfig& c
   return result;
 }
 
+std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<RunConfig>& configs) const {
+  std::vector<RunCell> cells;
+  for (const RunConfig& config : configs) cells.push_back({signal.values[0], config});
+  const auto show = [&](std::size_t n_done) {
+    show_progress(fmt::format("{} of {}", n_done, cells.size()), static_cast<double>(n_done) / static_cast<double>(cells.size()));
+  };
+  std::vector<RunOutcome> outcomes = backtester_->run_many(signal.keys, cells, true, is_interrupted, show);
+  for (const RunOutcome& outcome : outcomes)
+    if (outcome.error) std::rethrow_exception(outcome.error);
+  std::vector<Result> results;
+  for (RunOutcome& outcome : outcomes) {
+    results.push_back(*std::move(outcome.result));
+    for (const std::string& warning : results.back().diagnostics.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  }
+  return results;
+}
+
 namespace {
 
 void write_tables(const Result& result, const std::filesystem::path& folder) {

@@ -27,6 +27,8 @@ class Session {
   /// The run options with some replaced: {"lag": "1"} as JSON values.
   RunConfig config(const std::map<std::string, std::string>& replaced = {}) const;
   Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
+  /// Several configurations on one signal, with progress on stderr.
+  std::vector<Result> run_suite(const Signal& signal, const std::vector<RunConfig>& configs) const;
 
  private:
   void read_config_file();

@@ -1,10 +1,13 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "fractile/config.hpp"
 #include "fractile/result.hpp"
@@ -31,6 +34,18 @@ using Interrupt = std::function<bool()>;
 
 inline constexpr int kDefaultCacheSize = 10;
 
+/// One of several runs on the same keys.
+struct RunCell {
+  const double* values = nullptr;
+  RunConfig config;
+};
+
+/// What became of it: a result, or the Error that ended it.
+struct RunOutcome {
+  std::optional<Result> result;
+  std::exception_ptr error;
+};
+
 /// Runs backtests on one view; keeps scratch memory, and the alignments of keys that signals share,
 /// between runs.
 ///
@@ -38,13 +53,18 @@ inline constexpr int kDefaultCacheSize = 10;
 /// row order (no duplicates): the same input gives the same bits.
 class Backtester {
  public:
-  /// `cache_size`: how many alignments are kept (about 4 bytes a panel row and one a signal row each).
+  /// `cache_size`: how many alignments are kept (9 bytes a signal row each).
   explicit Backtester(View view, int cache_size = kDefaultCacheSize);
   ~Backtester();
-  /// `values`: keys.n_rows reals. `keys_come_again`: keep the alignment at once, for the next columns,
-  /// lags or resid modes on the same keys; without it keys are kept from their second run on. Throws Error.
-  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {},
-             bool keys_come_again = false) const;
+  /// `values`: keys.n_rows reals. The alignment of keys is kept from their second run on. Throws Error.
+  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {}) const;
+
+  /// Several columns, lags or resid modes on the same keys, the alignment made once; a thread each, as many as the first
+  /// cell's config asks for. The outcomes in the order of the cells, the same to the bit as those of run().
+  /// `on_done`: called by the calling thread with how many cells are done. `stop_on_error`: the cells after one that
+  /// fails may come without outcome. Throws CANCELLED.
+  std::vector<RunOutcome> run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error = false,
+                                   const Interrupt& interrupt = {}, const std::function<void(std::size_t)>& on_done = {}) const;
   const View& view() const noexcept;
 
  private:

@@ -3,24 +3,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], total: int, label: str, enabled: bool) -> Iterator[T]:
-    """Passes items through; shows how many are done on stderr where enabled and a terminal."""
+@contextlib.contextmanager
+def open_bar(total: int, label: str, enabled: bool) -> Iterator[Callable[[int], None]]:
+    """What it gives takes how many are done, and shows that on stderr where enabled and a terminal."""
     if not enabled or not sys.stderr.isatty():
-        yield from items
+        yield lambda done: None
         return
     try:
         from tqdm import tqdm
     except ImportError:
-        for done, item in enumerate(items):
-            print(f"\r{label} {done}/{total}", end="", file=sys.stderr, flush=True)
-            yield item
-        print(f"\r{label} {total}/{total}", file=sys.stderr)
+        yield lambda done: print(f"\r{label} {done}/{total}", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
         return
-    yield from tqdm(items, total=total, desc=label, file=sys.stderr)
+    with tqdm(total=total, desc=label, file=sys.stderr) as bar:
+        yield lambda done: bar.update(done - bar.n) and None
+
+
+def track(items: Iterable[T], total: int, label: str, enabled: bool) -> Iterator[T]:
+    """Passes items through, and shows how many are done."""
+    with open_bar(total, label, enabled) as show:
+        for done, item in enumerate(items, 1):
+            yield item
+            show(done)

@@ -20,7 +20,7 @@ import pandas as pd
 from fractile import _core
 from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal
-from fractile.progress import track
+from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
 
 _Key = tuple[str, str, str | None, str | None, bool, int]
@@ -155,13 +155,33 @@ class BacktestService:
             )
         return self._engine
 
-    def _run(self, signal: _core.Signal, column: int, config: _core.RunConfig, keys_come_again: bool = False) -> BacktestResult:
-        result = BacktestResult(self._require_engine().run(signal, column, config, keys_come_again))
+    def _accept(self, raw: _core.RawResult) -> BacktestResult:
+        """Counts a run, and says what it warns about."""
+        result = BacktestResult(raw)
         with self._count_lock:
             self._run_count += 1
         for text in result.diagnostics["warnings"]:
-            warnings.warn(text, stacklevel=3)
+            warnings.warn(text, stacklevel=4)
         return result
+
+    def _run(self, signal: _core.Signal, config: _core.RunConfig) -> BacktestResult:
+        return self._accept(self._require_engine().run(signal, 0, config))
+
+    def _run_many(
+        self, signal: _core.Signal, cells: Mapping[Any, tuple[int, _core.RunConfig]], label: str, progress: bool, on_error: str
+    ) -> dict[Any, Any]:
+        """Runs on the same keys: by the cells' names, results or errors. A cell: value column and configuration."""
+        columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
+        with open_bar(len(cells), label, progress) as show:
+            outcomes = self._require_engine().run_many(signal, columns, configs, on_error == "raise", show)
+        if on_error == "raise":
+            for outcome in outcomes:
+                if isinstance(outcome, FractileError):
+                    raise outcome
+        return {
+            name: outcome if isinstance(outcome, FractileError) else self._accept(outcome)
+            for name, outcome in zip(cells, outcomes)
+        }
 
     def run(
         self,
@@ -241,7 +261,7 @@ class BacktestService:
         options = {**locals(), **unknown}
         for name in ("self", "signal", "sigvar", "unknown"):
             del options[name]
-        return self._run(read_signal(signal, [sigvar]), 0, parse_config(options))
+        return self._run(read_signal(signal, [sigvar]), parse_config(options))
 
     def run_suite(
         self,
@@ -262,9 +282,8 @@ class BacktestService:
                 )
         rows = read_signal(signal, [sigvar])
         cells = [(lag, mode) for lag in lags for mode in resid_modes]
-        configs = {f"lag{lag}_resid{mode}": parse_config({**config, "lag": lag, "resid": mode}) for lag, mode in cells}
-        shared = len(configs) > 1
-        return {name: self._run(rows, 0, cell, shared) for name, cell in track(configs.items(), len(configs), "suite", progress)}
+        named = {f"lag{lag}_resid{mode}": (0, parse_config({**config, "lag": lag, "resid": mode})) for lag, mode in cells}
+        return self._run_many(rows, named, "suite", progress, "raise")
 
     def run_batch(
         self,
@@ -290,24 +309,18 @@ class BacktestService:
             raise parse_error("on_error", '"return" or "raise"', on_error)
         checked = parse_config(config)
         if sigvars is not None:
-            rows = read_signal(signals, sigvars)
-            work = {name: (rows, i) for i, name in enumerate(sigvars)}
-            return self._run_all(work, lambda item: item, checked, progress, on_error)
+            columns = {name: (i, checked) for i, name in enumerate(sigvars)}
+            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error)
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
-        done = self._run_all(items, lambda item: (read_signal(item, [sigvar]), 0), checked, progress, on_error)
-        return done if isinstance(signals, Mapping) else list(done.values())
-
-    def _run_all(self, items: Mapping[Any, Any], read: Any, config: Any, progress: bool, on_error: str) -> dict[Any, Any]:
-        out: dict[Any, Any] = {}
+        done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                rows, column = read(item)
-                out[name] = self._run(rows, column, config, len(rows.names) > 1)
+                done[name] = self._run(read_signal(item, [sigvar]), checked)
             except FractileError as error:
                 if on_error == "raise":
                     raise
-                out[name] = error
-        return out
+                done[name] = error
+        return done if isinstance(signals, Mapping) else list(done.values())
 
     def stats(self) -> dict[str, Any]:
         """What is loaded and how much it was used: snapshot, is_ready, run_count, master_rows, ..."""

@@ -2,6 +2,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
 #include "fractile/backtest.hpp"
@@ -20,6 +21,11 @@ std::optional<Day> read_day(const std::optional<std::string>& text, const char* 
     throw Error(ErrorCode::INVALID_VALUE,
                 std::string("expected ") + name + " as a date such as 2020-01-31, found \"" + *text + "\". Correct it.");
   return day;
+}
+
+const double* column_of(const Signal& signal, int column) {
+  if (column < 0 || column >= static_cast<int>(signal.values.size())) throw nb::index_error("no such value column");
+  return signal.values[static_cast<std::size_t>(column)];
 }
 
 }  // namespace
@@ -51,17 +57,38 @@ void bind_backtest(nb::module_& module) {
           "Type in which reals are read.")
       .def(
           "run",
-          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config, bool keys_come_again) {
-            if (column < 0 || column >= static_cast<int>(signal.values.size())) throw nb::index_error("no such value column");
+          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config) {
             auto result = std::make_shared<Result>();
-            run_released([&](const Interrupt& interrupt) {
-              *result =
-                  self.run(signal.keys, signal.values[static_cast<std::size_t>(column)], config, interrupt, keys_come_again);
-            });
+            const double* const values = column_of(signal, column);
+            run_released([&](const Interrupt& interrupt) { *result = self.run(signal.keys, values, config, interrupt); });
             return RawResult{std::move(result)};
           },
-          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("keys_come_again") = false,
-          "One backtest. Raises FractileError.");
+          nb::arg("signal"), nb::arg("column"), nb::arg("config"), "One backtest. Raises FractileError.")
+      .def(
+          "run_many",
+          [](const Backtester& self, const Signal& signal, const std::vector<int>& columns, const std::vector<RunConfig>& configs,
+             bool stop_on_error, const nb::callable& on_done) {
+            if (columns.size() != configs.size()) throw nb::value_error("a column and a configuration a run");
+            std::vector<RunCell> cells;
+            for (std::size_t i = 0; i < columns.size(); ++i) cells.push_back({column_of(signal, columns[i]), configs[i]});
+            std::vector<RunOutcome> outcomes;
+            run_released([&](const Interrupt& interrupt) {
+              outcomes = self.run_many(signal.keys, cells, stop_on_error, interrupt, [&](std::size_t n_done) {
+                const nb::gil_scoped_acquire lock;
+                on_done(n_done);
+              });
+            });
+            nb::list out;
+            for (RunOutcome& outcome : outcomes) {
+              if (outcome.result)
+                out.append(RawResult{std::make_shared<Result>(*std::move(outcome.result))});
+              else
+                out.append(outcome.error ? to_exception(outcome.error) : nb::none());
+            }
+            return out;
+          },
+          nb::arg("signal"), nb::arg("columns"), nb::arg("configs"), nb::arg("stop_on_error"), nb::arg("on_done"),
+          "Runs on the same keys: by cell a result, the exception that ended it, or None where it was not begun.");
 }
 
 }  // namespace fractile::python

@@ -27,17 +27,28 @@ nb::object class_of(const ErrorInfo& info) {
   return nb::object(errors.attr(name));
 }
 
-void raise(const Error& error) {
+nb::object to_exception(const Error& error) {
   const ErrorInfo info = error_info(error.code());
-  const nb::object type = class_of(info);
   // A message may quote bytes of a damaged file.
   const std::string_view text = error.what();
   const nb::object message = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-  const nb::object exception = type(message, std::string(info.name));
-  PyErr_SetObject(type.ptr(), exception.ptr());
+  return class_of(info)(message, std::string(info.name));
+}
+
+void raise(const Error& error) {
+  const nb::object exception = to_exception(error);
+  PyErr_SetObject(exception.type().ptr(), exception.ptr());
 }
 
 }  // namespace
+
+nb::object to_exception(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return to_exception(known);
+  }
+}
 
 void register_errors(nb::module_& module) {
   nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {

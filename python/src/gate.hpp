@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <exception>
 #include <functional>
 
 #include "fractile/backtest.hpp"
@@ -15,6 +16,9 @@ namespace nb = nanobind;
 
 /// Makes the exception classes and sends fractile::Error to them.
 void register_errors(nb::module_& module);
+
+/// The Python exception of an Error that was caught before.
+nb::object to_exception(const std::exception_ptr& error);
 
 /// Runs work without the interpreter's lock. The Interrupt given to it asks Python for signals, so
 /// that Ctrl-C ends a run with KeyboardInterrupt. Call with the lock held.

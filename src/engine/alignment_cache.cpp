@@ -97,28 +97,42 @@ void AlignmentCache::shrink() {
 
 template <class Kept, class Make>
 std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make) {
-  {
-    const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  for (;;) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (found != entries_.end()) {
       entries_.splice(entries_.begin(), entries_, found);
       return std::static_pointer_cast<const Kept>(found->kept);
     }
+    if (making_.insert(key).second) break;
+    made_.wait(lock);
   }
-  // Two threads may make the same at once; either serves.
-  const std::shared_ptr<const Kept> kept = make();
-  const std::lock_guard lock(mutex_);
+  lock.unlock();
+  std::shared_ptr<const Kept> kept;
+  std::exception_ptr failure;
+  try {
+    kept = make();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  making_.erase(key);
+  made_.notify_all();
+  if (failure) std::rethrow_exception(failure);
   entries_.push_front({key, kept->bytes(), std::is_same_v<Kept, Alignment>, kept});
   shrink();
   return kept;
 }
 
-KeptAlignment AlignmentCache::find_or_make(const Market& market, const SignalKeys& keys, const RunConfig& config,
-                                           const ExposureRows& exposures, int threads, bool come_again, RunBuffers& buffers,
-                                           const std::function<void()>& between) {
+std::string AlignmentCache::identify(const SignalKeys& keys, bool come_again, int threads, const std::function<void()>& between) {
   if (capacity_ <= 0) return {};
   if (!is_seen(hash_sample(keys)) && !come_again) return {};
-  const std::string identity = hash_columns(keys, threads, between);
+  return hash_columns(keys, threads, between);
+}
+
+KeptAlignment AlignmentCache::find_or_make(const std::string& identity, const Market& market, const SignalKeys& keys,
+                                           const RunConfig& config, const ExposureRows& exposures, int threads,
+                                           RunBuffers& buffers, const std::function<void()>& between) {
   const std::string aligned = identity + describe_alignment(config);
   KeptAlignment out;
   out.alignment = find_or_make_one<Alignment>(

@@ -1,10 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "engine/alignment.hpp"
@@ -27,10 +29,13 @@ struct KeptAlignment {
 class AlignmentCache {
  public:
   explicit AlignmentCache(int capacity) : capacity_(capacity) {}
-  /// The alignment of these keys: found, or made where the keys have been seen before or `come_again`
-  /// says that they will be; else empty. Keys seen for the first time cost a hash of a few hundred rows.
-  KeptAlignment find_or_make(const Market& market, const SignalKeys& keys, const RunConfig& config, const ExposureRows& exposures,
-                             int threads, bool come_again, RunBuffers& buffers, const std::function<void()>& between);
+  /// What keys are known by, where they have been seen before or `come_again` says that they will be; else empty. Keys
+  /// seen for the first time cost a hash of a few hundred rows.
+  std::string identify(const SignalKeys& keys, bool come_again, int threads, const std::function<void()>& between);
+  /// The alignment of the keys known by `identity`. A thread waits where another is making it.
+  KeptAlignment find_or_make(const std::string& identity, const Market& market, const SignalKeys& keys, const RunConfig& config,
+                             const ExposureRows& exposures, int threads, RunBuffers& buffers,
+                             const std::function<void()>& between);
 
  private:
   struct Entry {
@@ -48,8 +53,10 @@ class AlignmentCache {
   static constexpr std::size_t kMaxSeen = 64;
   const int capacity_;
   std::mutex mutex_;
-  std::list<Entry> entries_;  // most recently used first; guarded by mutex_
-  std::list<Hash128> seen_;   // the same
+  std::list<Entry> entries_;      // most recently used first; guarded by mutex_
+  std::list<Hash128> seen_;       // the same
+  std::set<std::string> making_;  // keys of entries that a thread is making; guarded by mutex_
+  std::condition_variable made_;
 };
 
 }  // namespace fractile

@@ -3,19 +3,14 @@
 // The order of the stages, and nothing else.
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <optional>
 
-#include "engine/alignment_cache.hpp"
-#include "engine/carry.hpp"
+#include "engine/backtester.hpp"
 #include "engine/cross_sections.hpp"
 #include "engine/day.hpp"
 #include "engine/exposure_plan.hpp"
-#include "engine/market.hpp"
-#include "engine/run_buffers.hpp"
 #include "engine/run_id.hpp"
 #include "engine/workers.hpp"
-#include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "stats/analysis_tables.hpp"
 #include "stats/diagnostics.hpp"
@@ -42,17 +37,6 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_ = start_;
 };
-
-/// Ends a run when the interrupt says so; asks at most every 20 ms.
-std::function<void()> make_poll(const Interrupt& interrupt) {
-  if (!interrupt) return {};
-  return [&interrupt, last = Clock::now()]() mutable {
-    const auto now = Clock::now();
-    if (now - last < std::chrono::milliseconds(20)) return;
-    last = now;
-    if (interrupt()) throw Error(ErrorCode::CANCELLED, "expected to finish, found that the run was interrupted.");
-  };
-}
 
 /// The daily outcomes of all portfolios, by portfolio, then by date.
 struct DayResults {
@@ -98,52 +82,11 @@ Table count_unique_names(const DayCounts& counts) {
 
 }  // namespace
 
-struct Backtester::Impl {
-  Impl(View view, int cache_size) : market(std::move(view)), kept(cache_size) {}
-
-  Market market;
-  mutable AlignmentCache kept;
-  mutable std::mutex mutex;
-  mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
-
-  /// The memory of one run, given back when the run ends, however it ends.
-  class Lease {
-   public:
-    explicit Lease(const Impl& impl) : impl_(impl) {
-      const std::lock_guard lock(impl.mutex);
-      if (impl.idle_buffers.empty()) {
-        buffers_ = std::make_unique<RunBuffers>();
-      } else {
-        buffers_ = std::move(impl.idle_buffers.back());
-        impl.idle_buffers.pop_back();
-      }
-    }
-    ~Lease() {
-      const std::lock_guard lock(impl_.mutex);
-      constexpr std::size_t kKeep = 4;
-      if (impl_.idle_buffers.size() < kKeep) impl_.idle_buffers.push_back(std::move(buffers_));
-    }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    RunBuffers& buffers() { return *buffers_; }
-
-   private:
-    const Impl& impl_;
-    std::unique_ptr<RunBuffers> buffers_;
-  };
-
-  Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
-             bool keys_come_again) const;
-};
-
-Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
-                             bool keys_come_again) const {
+Result Backtester::Impl::run(const SignalKeys& keys, const std::string& identity, const double* values, const RunConfig& config,
+                             int threads, const Interrupt& interrupt) const {
   Result result;
   Stopwatch watch(result);
-  if (keys.n_rows == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
   const std::function<void()> poll = make_poll(interrupt);
-  const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
   const Portfolios portfolios = Portfolios::make(market, config);
   const ExposureRows exposures(market, config.resid);
   const Performer performer(market, config);
@@ -151,8 +94,9 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   Lease lease(*this);
   RunBuffers& buffers = lease.buffers();
 
-  KeptAlignment at_hand = kept.find_or_make(market, keys, config, exposures, threads, keys_come_again, buffers, poll);
-  const bool is_kept = static_cast<bool>(at_hand.alignment);
+  const bool is_kept = !identity.empty();
+  KeptAlignment at_hand;
+  if (is_kept) at_hand = kept.find_or_make(identity, market, keys, config, exposures, threads, buffers, poll);
   std::optional<Alignment> own_alignment;
   std::optional<ExposurePlan> own_exposures;
   if (!is_kept) {
@@ -267,18 +211,5 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
   result.elapsed_seconds = watch.elapsed();
   return result;
 }
-
-Backtester::Backtester(View view, int cache_size) : impl_(std::make_unique<Impl>(std::move(view), cache_size)) {}
-Backtester::~Backtester() = default;
-
-Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt,
-                       bool keys_come_again) const {
-  Result result;
-  impl_->market.snapshot().read_guarded(
-      [&] { result = impl_->run(keys, values, config, interrupt, keys_come_again); });
-  return result;
-}
-
-const View& Backtester::view() const noexcept { return impl_->market.view(); }
 
 }  // namespace fractile

@@ -241,13 +241,21 @@ Runs::Task Runs::read_task(Request& request, const LoadedSnapshot& loaded) const
   return task;
 }
 
-Result Runs::run(const Task& task, const RunConfig& config, const LoadedSnapshot& loaded, const Interrupt& interrupt) const {
-  const bool is_shared = task.lags.size() * task.resid_modes.size() > 1;
+std::vector<Result> Runs::run(const Task& task, const std::vector<RunConfig>& configs, const LoadedSnapshot& loaded,
+                              const Interrupt& interrupt) const {
+  std::vector<RunCell> cells;
+  for (const RunConfig& config : configs) cells.push_back({task.signal.values[0], config});
   const double before = thread_cpu_seconds();
-  Result result = loaded.backtester.run(task.signal.keys, task.signal.values[0], config, interrupt, is_shared);
+  std::vector<RunOutcome> outcomes = loaded.backtester.run_many(task.signal.keys, cells, true, interrupt);
   metrics_.count_engine_cpu(thread_cpu_seconds() - before);
-  metrics_.count_run(result);
-  return result;
+  for (const RunOutcome& outcome : outcomes)
+    if (outcome.error) std::rethrow_exception(outcome.error);
+  std::vector<Result> results;
+  for (RunOutcome& outcome : outcomes) {
+    results.push_back(*std::move(outcome.result));
+    metrics_.count_run(results.back());
+  }
+  return results;
 }
 
 namespace {
@@ -277,7 +285,7 @@ Answer Runs::answer(Request& request, const LoadedSnapshot& loaded, const Interr
   Answer answer;
   if (as_arrow) answer.content_type = kArrowStream;
   if (!is_suite(request)) {
-    const Result result = run(task, parse_config(task.config), loaded, interrupt);
+    const Result result = std::move(run(task, {parse_config(task.config)}, loaded, interrupt)[0]);
     answer.run_id = result.run_id;
     if (as_arrow)
       append_streams("", result, answer.body);
@@ -288,21 +296,21 @@ Answer Runs::answer(Request& request, const LoadedSnapshot& loaded, const Interr
   // All cells are checked before the first is run.
   Json config = Json::parse(task.config);
   config.erase("resid_style");
-  std::vector<std::pair<std::string, RunConfig>> cells;
+  std::vector<RunConfig> configs;
+  std::vector<std::string> names;
   for (const int lag : task.lags)
     for (const std::string& mode : task.resid_modes) {
       config["lag"] = lag;
       config["resid"] = mode;
-      cells.emplace_back("lag" + std::to_string(lag) + "_resid" + mode, parse_config(config.dump()));
+      names.push_back("lag" + std::to_string(lag) + "_resid" + mode);
+      configs.push_back(parse_config(config.dump()));
     }
-  for (const auto& [name, cell] : cells) {
-    // A run asks now and then only, and a cell may be shorter than that.
-    if (interrupt()) throw Error(ErrorCode::CANCELLED, "");
-    const Result result = run(task, cell, loaded, interrupt);
+  const std::vector<Result> results = run(task, configs, loaded, interrupt);
+  for (std::size_t i = 0; i < results.size(); ++i) {
     if (as_arrow)
-      append_streams(name, result, answer.body);
+      append_streams(names[i], results[i], answer.body);
     else
-      answer.body += (answer.body.empty() ? "{" : ",") + quote(name) + ":" + result_to_json(result, orient);
+      answer.body += (i == 0 ? "{" : ",") + quote(names[i]) + ":" + result_to_json(results[i], orient);
   }
   if (!as_arrow) answer.body += "}";
   return answer;

@@ -23,7 +23,8 @@ class Runs {
   Task read_task(Request& request, const LoadedSnapshot& loaded) const;
   std::string with_defaults(const std::string& config, const LoadedSnapshot& loaded) const;
   Signal read_path(const std::string& path, const std::string& sigvar) const;
-  Result run(const Task& task, const RunConfig& config, const LoadedSnapshot& loaded, const Interrupt& interrupt) const;
+  std::vector<Result> run(const Task& task, const std::vector<RunConfig>& configs, const LoadedSnapshot& loaded,
+                          const Interrupt& interrupt) const;
 
   const ServerOptions& options_;
   Metrics& metrics_;

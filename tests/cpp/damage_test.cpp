@@ -201,6 +201,12 @@ TEST(Damage, ACutFileFailsTheRunAndNothingElse) {
           EXPECT_NE(std::string(error.what()).find("\"cut\""), std::string::npos) << error.what();
         }
       }
+      std::vector<RunCell> cells;
+      for (const std::string& any : configs()) cells.push_back({signal.values[0], parse_config(any)});
+      for (const RunOutcome& outcome : backtester.run_many(signal.keys, cells)) {
+        EXPECT_FALSE(outcome.result);
+        EXPECT_THROW(std::rethrow_exception(outcome.error), Error);
+      }
       EXPECT_EQ(run(other, signal, config), wants[(k - 1) % configs().size()]);
       // Bytes that come back are another file's: the snapshot is opened anew.
       write(path, whole);

@@ -1,0 +1,94 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/backtester.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "engine/workers.hpp"
+#include "fractile/error.hpp"
+
+namespace fractile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int threads_of(const RunConfig& config) { return std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads); }
+
+void refuse_empty(const SignalKeys& keys) {
+  if (keys.n_rows == 0)
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
+}
+
+}  // namespace
+
+std::function<void()> make_poll(const Interrupt& interrupt) {
+  if (!interrupt) return {};
+  return [&interrupt, last = Clock::now()]() mutable {
+    const auto now = Clock::now();
+    if (now - last < std::chrono::milliseconds(20)) return;
+    last = now;
+    if (interrupt()) throw Error(ErrorCode::CANCELLED, "expected to finish, found that the run was interrupted.");
+  };
+}
+
+Backtester::Backtester(View view, int cache_size) : impl_(std::make_unique<Impl>(std::move(view), cache_size)) {}
+Backtester::~Backtester() = default;
+
+Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
+  refuse_empty(keys);
+  const int threads = threads_of(config);
+  const std::string identity = impl_->kept.identify(keys, false, threads, make_poll(interrupt));
+  Result result;
+  impl_->market.snapshot().read_guarded([&] { result = impl_->run(keys, identity, values, config, threads, interrupt); });
+  return result;
+}
+
+std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error,
+                                             const Interrupt& interrupt, const std::function<void(std::size_t)>& on_done) const {
+  std::vector<RunOutcome> outcomes(cells.size());
+  if (cells.empty()) return outcomes;
+  refuse_empty(keys);
+  const int threads = threads_of(cells[0].config);
+  const std::string identity = impl_->kept.identify(keys, cells.size() > 1, threads, make_poll(interrupt));
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> is_stopped{false};
+  std::atomic<std::size_t> n_done{0};
+  std::size_t n_shown = 0;
+  const auto show = [&] {
+    if (on_done && n_shown != n_done) on_done(n_shown = n_done);
+  };
+  const Interrupt stop = [&] {
+    if (std::this_thread::get_id() == caller) {
+      show();
+      if (interrupt && interrupt()) is_stopped = true;
+    }
+    return is_stopped.load();
+  };
+  std::atomic<bool> has_failed{false};
+  const auto run_cell = [&](std::size_t i, int threads_of_cell) {
+    if (stop_on_error && has_failed) return;
+    try {
+      impl_->market.snapshot().read_guarded(
+          [&] { outcomes[i].result = impl_->run(keys, identity, cells[i].values, cells[i].config, threads_of_cell, stop); });
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::CANCELLED) throw;
+      outcomes[i].result.reset();
+      outcomes[i].error = std::current_exception();
+      has_failed = true;
+    }
+    ++n_done;
+  };
+  // The first by all threads, so that none waits for the alignment; then a thread each.
+  run_cell(0, threads);
+  parallel_for(
+      threads, static_cast<int>(cells.size()) - 1, [&](int task, int) { run_cell(static_cast<std::size_t>(task) + 1, 1); },
+      [&] { stop(); });
+  show();
+  return outcomes;
+}
+
+const View& Backtester::view() const noexcept { return impl_->market.view(); }
+
+}  // namespace fractile

@@ -1,0 +1,60 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/alignment_cache.hpp"
+#include "engine/market.hpp"
+#include "engine/run_buffers.hpp"
+#include "fractile/backtest.hpp"
+
+/// What a Backtester keeps from run to run.
+namespace fractile {
+
+struct Backtester::Impl {
+  Impl(View view, int cache_size) : market(std::move(view)), kept(cache_size) {}
+
+  Market market;
+  mutable AlignmentCache kept;
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
+
+  /// The memory of one run, given back when the run ends, however it ends.
+  class Lease {
+   public:
+    explicit Lease(const Impl& impl) : impl_(impl) {
+      const std::lock_guard lock(impl.mutex);
+      if (impl.idle_buffers.empty()) {
+        buffers_ = std::make_unique<RunBuffers>();
+      } else {
+        buffers_ = std::move(impl.idle_buffers.back());
+        impl.idle_buffers.pop_back();
+      }
+    }
+    ~Lease() {
+      const std::lock_guard lock(impl_.mutex);
+      constexpr std::size_t kKeep = 4;
+      if (impl_.idle_buffers.size() < kKeep) impl_.idle_buffers.push_back(std::move(buffers_));
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    RunBuffers& buffers() { return *buffers_; }
+
+   private:
+    const Impl& impl_;
+    std::unique_ptr<RunBuffers> buffers_;
+  };
+
+  /// `identity`: what the kept alignment of the keys is known by; empty where none is kept.
+  Result run(const SignalKeys& keys, const std::string& identity, const double* values, const RunConfig& config, int threads,
+             const Interrupt& interrupt) const;
+};
+
+/// Ends a run when the interrupt says so; asks at most every 20 ms.
+std::function<void()> make_poll(const Interrupt& interrupt);
+
+}  // namespace fractile
