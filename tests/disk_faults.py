@@ -50,6 +50,8 @@ def build_library(folder: pathlib.Path) -> pathlib.Path:
         pytest.skip("expected a C++ compiler for tests/faults, found none")
     library = folder / "disk_faults.so"
     flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
-    done = subprocess.run([compiler, *flags, str(SOURCE), "-o", str(library), "-ldl"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [compiler, *flags, str(SOURCE), "-o", str(library), "-ldl"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return library

@@ -92,9 +92,10 @@ void append_panel(const Arguments& arguments) {
   const AppendResult result =
       append_snapshot(arguments.folder(), arguments.id, *panel, arguments.new_id, build_options<AppendOptions>(arguments));
   if (arguments.format == "json") {
-    fmt::print("{{\"id\":\"{}\",\"parent\":\"{}\",\"content_hash\":\"{}\",\"bytes_written\":{},\"bytes_shared\":{},\"changes\":{}}}\n",
-               result.info.id, result.info.parent, result.info.content_hash, result.bytes_written, result.bytes_shared,
-               changes_to_json(result.changes));
+    fmt::print(
+        "{{\"id\":\"{}\",\"parent\":\"{}\",\"content_hash\":\"{}\",\"bytes_written\":{},\"bytes_shared\":{},\"changes\":{}}}\n",
+        result.info.id, result.info.parent, result.info.content_hash, result.bytes_written, result.bytes_shared,
+        changes_to_json(result.changes));
     return;
   }
   print_info(result.info);
@@ -127,7 +128,8 @@ void add_snapshot(CLI::App& app) {
 
   auto appended = std::make_shared<Arguments>();
   CLI::App* append = add_command(*group, "append", "Make a snapshot of another one and a panel of what is new", appended, true);
-  append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")->required();
+  append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")
+      ->required();
   append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
   append->add_option("--map", appended->map, "Other column names: ret=RetColumn ...");
   add_format(*append, appended);

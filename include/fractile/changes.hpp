@@ -42,8 +42,8 @@ struct SnapshotChanges {
 };
 
 /// Compares what two open snapshots hold. Where both have a column as float64 it is compared so, else as float32; texts by their
-/// letters. Files that are shared, or equal by their hash, are not read. O(rows) for the keys. Throws CORRUPT_SNAPSHOT where a file changes
-/// meanwhile.
+/// letters. Files that are shared, or equal by their hash, are not read. O(rows) for the keys. Throws CORRUPT_SNAPSHOT where a
+/// file changes meanwhile.
 SnapshotChanges diff_snapshots(const Snapshot& before, const Snapshot& after);
 
 }  // namespace fractile

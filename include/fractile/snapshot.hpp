@@ -113,7 +113,8 @@ class Snapshot {
   /// Throws CORRUPT_SNAPSHOT where is_intact() is false.
   void require_intact() const;
   /// Does work that reads columns and rows, and asks is_intact() afterwards, also where the work throws: what is said of data
-  /// that changed under it means nothing. A file that is cut meanwhile ends no process. Throws CORRUPT_SNAPSHOT, what `work` throws.
+  /// that changed under it means nothing. A file that is cut meanwhile ends no process. Throws CORRUPT_SNAPSHOT, what `work`
+  /// throws.
   void read_guarded(const std::function<void()>& work) const;
 
   struct Impl;  ///< what src/snapshot/ knows

@@ -108,7 +108,8 @@ void ColumnAppender::append_texts(ColumnInfo column, const MergedTexts& texts) {
 
 /// All exposures of a segment lie in one file: it is shared where none of them has changed in it.
 bool ColumnAppender::shares_exposures(const SegmentRows& segment) const {
-  return std::any_of(std::begin(kBlockFiles), std::end(kBlockFiles), [&](const char* file) { return context_.files.has(0, file); }) &&
+  return std::any_of(std::begin(kBlockFiles), std::end(kBlockFiles),
+                     [&](const char* file) { return context_.files.has(0, file); }) &&
          std::all_of(exposures_.begin(), exposures_.end(),
                      [&](const auto& exposure) { return exposure->numbers.is_untouched(segment); });
 }
@@ -117,7 +118,7 @@ void ColumnAppender::share_exposures(std::size_t s) {
   const SegmentRows& segment = context_.rows.segments[s];
   const Snapshot::Impl& parent = Snapshot::Impl::of(context_.parent);
   // An exposure's hash is over its own values, so they are read although they are shared.
-  const auto hash_block = [&]<class T>(const T* block, StreamHash Exposure::*hash) {
+  const auto hash_block = [&]<class T>(const T* block, StreamHash Exposure::* hash) {
     constexpr std::size_t kChunk = 4096;
     std::vector<T> values;
     for (std::size_t from = 0; from < segment.size(); from += kChunk) {

@@ -76,70 +76,104 @@ class SegmentFinder {
   std::size_t at_ = 0;
 };
 
-}  // namespace
+/// Brings the rows of both together, step by step.
+class RowMerger {
+ public:
+  RowMerger(const Snapshot& parent, const PanelIndex& panel)
+      : parent_(parent),
+        old_(Snapshot::Impl::of(parent)),
+        panel_(panel),
+        old_segments_(lay_out(old_.manifest.segments)),
+        in_parent_(find_in_parent(parent, panel)) {}
 
-AppendRows merge_rows(const Snapshot& parent, const PanelIndex& panel) {
-  const std::vector<RowIndex> in_parent = find_in_parent(parent, panel);
-  const Snapshot::Impl& old = Snapshot::Impl::of(parent);
-  AppendRows out;
-  PanelKeys keys;
-  const ParentIds ids(parent);
-  const auto reserve = static_cast<std::size_t>(parent.n_rows()) + in_parent.size();
-  keys.security_id.reserve(reserve);
-  keys.date.reserve(reserve);
-  each_row(old.row_begin, old.row_end, [&](RowIndex row, std::size_t n) {
-    keys.security_id.push_back(ids[row]);
-    keys.date.push_back(old.dates[n]);
-  });
-  each_row(panel.row_begin, panel.row_end, [&](RowIndex row, std::size_t n) {
-    const auto at = static_cast<std::size_t>(row);
-    if (in_parent[at] != kNoRow) return;
-    keys.security_id.push_back(panel.security_ids[static_cast<std::size_t>(panel.security_of_row[at])]);
-    keys.date.push_back(panel.dates[n]);
-    ++out.n_added;
-  });
-  out.index = build_index(std::move(keys));
-  out.segments = lay_out(out.index.segments);
-
-  // A segment is kept where all its rows, and no others, are those of the parent's segment of the same number.
-  const std::vector<RowIndex>& row_of_source = out.index.row_of_source;
-  std::vector<std::int64_t> stayed(out.segments.size(), 0);
-  const std::vector<SegmentRows> old_segments = lay_out(old.manifest.segments);
-  SegmentFinder find_new(out.segments), find_old(old_segments);
-  std::size_t source = 0;
-  each_row(old.row_begin, old.row_end, [&](RowIndex row, std::size_t) {
-    const std::size_t s = find_new(row_of_source[source++]);
-    stayed[s] += s == find_old(row);
-  });
-  for (std::size_t s = 0; s < out.segments.size(); ++s) {
-    out.segments[s].is_kept = s < old_segments.size() && stayed[s] == out.index.segments[s].rows &&
-                              stayed[s] == old.manifest.segments[s].rows;
-    if (out.segments[s].is_kept) out.segments[s].parent_begin = old_segments[s].begin;
+  AppendRows merge() {
+    out_.index = build_index(collect_keys());
+    out_.segments = lay_out(out_.index.segments);
+    find_kept();
+    fill_from_parent();
+    fill_from_panel();
+    return std::move(out_);
   }
 
-  const auto fill = [](SegmentRows& segment) {
-    if (segment.has_panel_rows()) return;
-    segment.panel_row.assign(segment.size(), kNoRow);
-    if (!segment.is_kept) segment.parent_row.assign(segment.size(), kNoRow);
-  };
-  for (SegmentRows& segment : out.segments)
-    if (!segment.is_kept) fill(segment);
-  source = 0;
-  std::vector<RowIndex> new_row_of_old(static_cast<std::size_t>(parent.row_capacity()), kNoRow);
-  each_row(old.row_begin, old.row_end, [&](RowIndex row, std::size_t) {
-    const RowIndex to = row_of_source[source++];
-    new_row_of_old[static_cast<std::size_t>(row)] = to;
-    SegmentRows& segment = out.segments[find_new(to)];
-    if (!segment.is_kept) segment.parent_row[static_cast<std::size_t>(to - segment.begin)] = row;
-  });
-  each_row(panel.row_begin, panel.row_end, [&](RowIndex row, std::size_t) {
-    const RowIndex before = in_parent[static_cast<std::size_t>(row)];
-    const RowIndex to = before == kNoRow ? row_of_source[source++] : new_row_of_old[static_cast<std::size_t>(before)];
-    SegmentRows& segment = out.segments[find_new(to)];
-    fill(segment);
-    segment.panel_row[static_cast<std::size_t>(to - segment.begin)] = row;
-  });
-  return out;
-}
+ private:
+  /// The parent's rows in order, then those that are the panel's alone.
+  PanelKeys collect_keys() {
+    PanelKeys keys;
+    const ParentIds ids(parent_);
+    const auto most = static_cast<std::size_t>(parent_.n_rows()) + in_parent_.size();
+    keys.security_id.reserve(most);
+    keys.date.reserve(most);
+    each_row(old_.row_begin, old_.row_end, [&](RowIndex row, std::size_t n) {
+      keys.security_id.push_back(ids[row]);
+      keys.date.push_back(old_.dates[n]);
+    });
+    each_row(panel_.row_begin, panel_.row_end, [&](RowIndex row, std::size_t n) {
+      const auto at = static_cast<std::size_t>(row);
+      if (in_parent_[at] != kNoRow) return;
+      keys.security_id.push_back(panel_.security_ids[static_cast<std::size_t>(panel_.security_of_row[at])]);
+      keys.date.push_back(panel_.dates[n]);
+      ++out_.n_added;
+    });
+    return keys;
+  }
+
+  /// A segment is kept where all its rows, and no others, are those of the parent's segment of the same number.
+  void find_kept() {
+    std::vector<std::int64_t> stayed(out_.segments.size(), 0);
+    SegmentFinder find_new(out_.segments), find_old(old_segments_);
+    std::size_t source = 0;
+    each_row(old_.row_begin, old_.row_end, [&](RowIndex row, std::size_t) {
+      const std::size_t s = find_new(out_.index.row_of_source[source++]);
+      stayed[s] += s == find_old(row);
+    });
+    for (std::size_t s = 0; s < std::min(out_.segments.size(), old_segments_.size()); ++s) {
+      SegmentRows& segment = out_.segments[s];
+      segment.is_kept = stayed[s] == out_.index.segments[s].rows && stayed[s] == old_.manifest.segments[s].rows;
+      if (segment.is_kept) segment.parent_begin = old_segments_[s].begin;
+    }
+  }
+
+  void fill_from_parent() {
+    for (SegmentRows& segment : out_.segments) {
+      if (segment.is_kept) continue;
+      segment.parent_row.assign(segment.size(), kNoRow);
+      segment.panel_row.assign(segment.size(), kNoRow);
+    }
+    SegmentFinder find_new(out_.segments);
+    new_row_of_old_.assign(static_cast<std::size_t>(parent_.row_capacity()), kNoRow);
+    std::size_t source = 0;
+    each_row(old_.row_begin, old_.row_end, [&](RowIndex row, std::size_t) {
+      const RowIndex to = out_.index.row_of_source[source++];
+      new_row_of_old_[static_cast<std::size_t>(row)] = to;
+      SegmentRows& segment = out_.segments[find_new(to)];
+      if (!segment.is_kept) segment.parent_row[static_cast<std::size_t>(to - segment.begin)] = row;
+    });
+  }
+
+  void fill_from_panel() {
+    SegmentFinder find_new(out_.segments);
+    auto source = static_cast<std::size_t>(parent_.n_rows());
+    each_row(panel_.row_begin, panel_.row_end, [&](RowIndex row, std::size_t) {
+      const RowIndex before = in_parent_[static_cast<std::size_t>(row)];
+      const RowIndex to =
+          before == kNoRow ? out_.index.row_of_source[source++] : new_row_of_old_[static_cast<std::size_t>(before)];
+      SegmentRows& segment = out_.segments[find_new(to)];
+      if (!segment.has_panel_rows()) segment.panel_row.assign(segment.size(), kNoRow);
+      segment.panel_row[static_cast<std::size_t>(to - segment.begin)] = row;
+    });
+  }
+
+  const Snapshot& parent_;
+  const Snapshot::Impl& old_;
+  const PanelIndex& panel_;
+  const std::vector<SegmentRows> old_segments_;
+  const std::vector<RowIndex> in_parent_;  // by row of the panel
+  std::vector<RowIndex> new_row_of_old_;   // by row of the parent
+  AppendRows out_;
+};
+
+}  // namespace
+
+AppendRows merge_rows(const Snapshot& parent, const PanelIndex& panel) { return RowMerger(parent, panel).merge(); }
 
 }  // namespace fractile

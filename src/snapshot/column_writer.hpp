@@ -47,7 +47,8 @@ class ColumnHash {
 class SegmentWriter {
  public:
   SegmentWriter(std::filesystem::path folder, Manifest& manifest, ParentFiles* parent);
-  /// Values of segment s in its rows, padding included: one or two files, as `column` says. Throws PANEL_INFINITE_VALUE, IO_FAILURE.
+  /// Values of segment s in its rows, padding included: one or two files, as `column` says. Throws PANEL_INFINITE_VALUE,
+  /// IO_FAILURE.
   void write_numbers(std::size_t s, const ColumnInfo& column, std::span<const double> numbers, ColumnHash& hash);
   void write_codes(std::size_t s, const std::string& name, std::span<const std::int32_t> codes, ColumnHash& hash);
   /// Values by row * kExposureStride + k.

@@ -231,8 +231,7 @@ class Comparison {
       out_.columns.push_back(std::move(change));
     }
     for (const ColumnInfo& column : before_.columns())
-      if (!after_.find_column(column.name))
-        out_.columns.push_back(describe_alone(before_, column, ColumnChange::What::removed));
+      if (!after_.find_column(column.name)) out_.columns.push_back(describe_alone(before_, column, ColumnChange::What::removed));
     for (const ColumnInfo& column : after_.columns())
       if (!before_.find_column(column.name)) out_.columns.push_back(describe_alone(after_, column, ColumnChange::What::added));
   }
@@ -241,9 +240,9 @@ class Comparison {
   const Snapshot& after_;
   SnapshotChanges out_;
   std::vector<std::unique_ptr<CommonColumn>> common_;
-  std::vector<SecurityIndex> rank_after_;            // by security of the first
+  std::vector<SecurityIndex> rank_after_;             // by security of the first
   std::vector<std::pair<RowIndex, RowIndex>> pairs_;  // rows of one day that both have
-  std::vector<bool> differs_;                        // by pair
+  std::vector<bool> differs_;                         // by pair
 };
 
 }  // namespace

@@ -63,7 +63,7 @@ bool replace_range_of(std::uintptr_t address) noexcept {
   return ::mmap(start, entry->end - begin, PROT_READ, kFlags, -1, 0) != MAP_FAILED;
 }
 
-struct sigaction handler_before {};
+struct sigaction handler_before{};
 constinit std::mutex install_mutex;
 
 /// Where the fault is none of ours the handler before takes it: by the same instruction, which faults again, or by the same
@@ -87,11 +87,11 @@ void on_bus_error(int number, siginfo_t* info, void*) {
 
 void install_mapping_guard() {
   const std::lock_guard lock(install_mutex);
-  struct sigaction now {};
+  struct sigaction now{};
   if (::sigaction(SIGBUS, nullptr, &now) != 0) return;
   if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &on_bus_error) return;
   handler_before = now;
-  struct sigaction ours {};
+  struct sigaction ours{};
   ours.sa_sigaction = &on_bus_error;
   ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
   ::sigemptyset(&ours.sa_mask);

@@ -76,7 +76,8 @@ class MergedTexts : public MergedColumn {
   std::vector<std::int32_t> read(const SegmentRows& segment) const;
 
  private:
-  /// Calls visit(row, is_panel, old_code) by place: the code is one of the panel's or of the parent's dictionary, or kMissingCode.
+  /// Calls visit(row, is_panel, old_code) by place: the code is one of the panel's or of the parent's dictionary, or
+  /// kMissingCode.
   template <class Visit>
   void each_code(const SegmentRows& segment, Visit&& visit) const;
   std::int32_t in_parent(RowIndex row) const noexcept;

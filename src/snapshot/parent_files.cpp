@@ -40,9 +40,10 @@ std::span<const std::byte> ParentFiles::data_of(std::size_t s, const std::string
 }
 
 void ParentFiles::refuse(const fs::path& path) const {
-  throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected content that fits its hash, found other bytes at \"{}\". Restore "
-                                                       "the snapshot from a copy, or create it again.",
-                                                       path.string()));
+  throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+              fmt::format("expected content that fits its hash, found other bytes at \"{}\". Restore "
+                          "the snapshot from a copy, or create it again.",
+                          path.string()));
 }
 
 void ParentFiles::check(std::size_t s, const std::string& name) const {
@@ -61,7 +62,7 @@ void ParentFiles::check_index() const {
 bool ParentFiles::link(const fs::path& from, const fs::path& to) {
   if (::link(from.c_str(), to.c_str()) != 0) return false;
   const MappedFile& file = *mapped_.at(from);
-  struct stat linked {};
+  struct stat linked{};
   if (::stat(to.c_str(), &linked) == 0 && linked.st_dev == file.device && linked.st_ino == file.inode) {
     bytes_linked_ += static_cast<std::int64_t>(file.bytes);
     return true;

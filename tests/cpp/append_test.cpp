@@ -61,7 +61,7 @@ std::string read(const fs::path& path) {
 }
 
 ino_t inode(const fs::path& path) {
-  struct stat info {};
+  struct stat info{};
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_ino;
 }
@@ -196,7 +196,8 @@ PanelTable long_table() {
   for (int n = 0; n < 600; ++n)
     for (int i = 0; i < 3; ++i) maker.add(table, 18000 + n, i);
   // Every text is there on the last day too, so that a day more brings no other codes.
-  for (int i = 0; i < 3; ++i) table.rows[{18599, i}]["country"] = {kNaN, std::array{"CH", "JP", "US"}[static_cast<std::size_t>(i)]};
+  for (int i = 0; i < 3; ++i)
+    table.rows[{18599, i}]["country"] = {kNaN, std::array{"CH", "JP", "US"}[static_cast<std::size_t>(i)]};
   return table;
 }
 
@@ -204,7 +205,8 @@ PanelTable one_day(Day day, const std::string& country = "CH") {
   PanelTable panel;
   panel.columns = long_table().columns;
   for (int i = 0; i < 3; ++i)
-    panel.rows[{day, i}] = {{"ret", {0.25, ""}}, {"cap", {2.0, ""}}, {"score", {0.5, ""}}, {"size", {0.125, ""}}, {"country", {kNaN, country}}};
+    panel.rows[{day, i}] = {
+        {"ret", {0.25, ""}}, {"cap", {2.0, ""}}, {"score", {0.5, ""}}, {"size", {0.125, ""}}, {"country", {kNaN, country}}};
   return panel;
 }
 
@@ -232,7 +234,8 @@ TEST(Append, ARestatedValueWritesItsFileAlone) {
   panel.rows[{18301, 1}]["score"] = {kNaN, ""};
   const AppendResult result = append(root, "a", panel, "b");
   for (const std::string& file : files_of(root.path() / "b"))
-    EXPECT_EQ(inode(root.path() / "a" / file) == inode(root.path() / "b" / file), file != "segments/0001/score.f32" && file != kManifestFile)
+    EXPECT_EQ(inode(root.path() / "a" / file) == inode(root.path() / "b" / file),
+              file != "segments/0001/score.f32" && file != kManifestFile)
         << file;
   ASSERT_EQ(result.changes.columns.size(), 1U);
   EXPECT_EQ(result.changes.columns[0].name, "score");
@@ -296,7 +299,7 @@ TEST(Append, RemovingOneOfTwoFreesWhatIsItsOwn) {
   append(root, "a", one_day(18600), "b");
   append(root, "b", one_day(18601), "c");
   const auto links = [&](const std::string& file) {
-    struct stat info {};
+    struct stat info{};
     EXPECT_EQ(::stat((root.path() / file).c_str(), &info), 0);
     return info.st_nlink;
   };
@@ -358,11 +361,13 @@ TEST(Append, RefusesPanels) {
   const std::vector<std::int64_t> ids{1, 1};
   const std::vector<Day> days{18600, 18600};
   const std::vector<double> ret{0.5, 0.25};
-  EXPECT_TRUE(contains(of_arrays(ErrorCode::PANEL_DUPLICATE_ROW, {testing::plain("security_id", "l", ids), testing::plain("date", "tdD", days),
-                                                                 testing::plain("ret", "g", ret)}),
-                       "found 1 more"));
-  EXPECT_TRUE(contains(of_arrays(ErrorCode::PANEL_MISSING_COLUMN, {testing::plain("security_id", "l", ids), testing::plain("ret", "g", ret)}),
-                       "security_id and date"));
+  EXPECT_TRUE(contains(
+      of_arrays(ErrorCode::PANEL_DUPLICATE_ROW,
+                {testing::plain("security_id", "l", ids), testing::plain("date", "tdD", days), testing::plain("ret", "g", ret)}),
+      "found 1 more"));
+  EXPECT_TRUE(contains(
+      of_arrays(ErrorCode::PANEL_MISSING_COLUMN, {testing::plain("security_id", "l", ids), testing::plain("ret", "g", ret)}),
+      "security_id and date"));
   EXPECT_EQ(root.entries().size(), 2U);
 }
 

@@ -54,8 +54,8 @@ void create_market(const fs::path& root, const std::string& id) {
   const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
   std::vector<std::int64_t> ids;
   std::vector<Day> days;
-  const std::vector<std::string> reals{"ret",   "resret", "openret", "mcap",     "adv",        "vol",      "close_adj",
-                                       "size",  "value",  "growth",  "leverage", "volatility", "momentum", "yield"};
+  const std::vector<std::string> reals{"ret",  "resret", "openret", "mcap",     "adv",        "vol",      "close_adj",
+                                       "size", "value",  "growth",  "leverage", "volatility", "momentum", "yield"};
   std::vector<std::vector<double>> values(reals.size());
   std::vector<std::int32_t> cap, industry;
   std::vector<std::string> country;
@@ -64,7 +64,8 @@ void create_market(const fs::path& root, const std::string& id) {
       if (uniform() < 0.05) continue;
       ids.push_back(100 + 3 * i);
       days.push_back(kFirst + n);
-      for (std::size_t c = 0; c < reals.size(); ++c) values[c].push_back(uniform() < 0.02 ? __builtin_nan("") : uniform() + (c > 2) - 0.5 * (c < 3));
+      for (std::size_t c = 0; c < reals.size(); ++c)
+        values[c].push_back(uniform() < 0.02 ? __builtin_nan("") : uniform() + (c > 2) - 0.5 * (c < 3));
       cap.push_back(1 + static_cast<int>(random() % 3));
       industry.push_back(101 + 7 * static_cast<int>(random() % 5));
       country.push_back(std::array{"CH", "JP", "US"}[random() % 3]);

@@ -5,7 +5,8 @@
 //
 //   DISK_FAULT_ROOT   the folder; nothing outside it is counted or touched
 //   DISK_FAULT_KIND   kill: the process ends at the call (of a write a part is done). power: so does the machine, and what no
-//                     fsync has made durable is lost. else a name of errno (ENOSPC, EROFS, EIO, EMLINK, EINVAL): calls fail with it
+//                     fsync has made durable is lost. else a name of errno (ENOSPC, EROFS, EIO, EMLINK, EINVAL): calls fail with
+//                     it
 //   DISK_FAULT_CALLS  names of the calls that are counted, separated by commas; none: all
 //   DISK_FAULT_AT     number of the call, from 1; beyond the last one "power" strikes when the program has ended
 //   DISK_FAULT_STAYS  1: every later call fails too (a disk that is full)
@@ -14,7 +15,8 @@
 //
 // Lost power is modelled as POSIX allows it. A file's bytes are durable once the file is fsynced, and before that any of them may
 // be lost, or its length kept and its bytes gone; a name (of a new file, a directory, a link, a renamed directory) once the
-// directory that holds it is fsynced, and before that it may be there or not, one without the other. Removed names are gone at once.
+// directory that holds it is fsynced, and before that it may be there or not, one without the other. Removed names are gone at
+// once.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +87,8 @@ class Disk {
   /// Counts a call. 0: it is done as usual; else it fails with this errno. `partly` does a part of it before the process ends.
   template <class Partly>
   int meet(const char* call, Partly&& partly) {
-    if (is_striking_ || (!calls_.empty() && ("," + calls_ + ",").find(std::string(",") + call + ",") == std::string::npos)) return 0;
+    if (is_striking_ || (!calls_.empty() && ("," + calls_ + ",").find(std::string(",") + call + ",") == std::string::npos))
+      return 0;
     ++count_;
     if (at_ == 0 || count_ < at_ || (count_ > at_ && !stays_)) return 0;
     if (error_ != 0) return error_;
@@ -147,7 +150,8 @@ class Disk {
     at_ = std::atol(variable("DISK_FAULT_AT").c_str());
     stays_ = variable("DISK_FAULT_STAYS") == "1";
     random_.seed(static_cast<std::uint64_t>(std::atol(variable("DISK_FAULT_SEED").c_str())));
-    for (const auto& [name, code] : {std::pair{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO}, {"EMLINK", EMLINK}, {"EINVAL", EINVAL}})
+    for (const auto& [name, code] :
+         {std::pair{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO}, {"EMLINK", EMLINK}, {"EINVAL", EINVAL}})
       if (kind_ == name) error_ = code;
   }
 

@@ -172,7 +172,9 @@ def folder(tmp_path_factory):
 
 
 def call(executable, folder, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([executable, "snapshot", *arguments], cwd=folder, capture_output=True, text=True, env={"PATH": "/usr/bin"})
+    done = subprocess.run(
+        [executable, "snapshot", *arguments], cwd=folder, capture_output=True, text=True, env={"PATH": "/usr/bin"}
+    )
     assert done.returncode == status, done.stderr
     return done
 
@@ -183,7 +185,7 @@ def test_commands(executable, folder):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("new: ") and "MB shared with old" in lines[1]
     assert [line.split(":")[0] for line in lines[2:5]] == ["added", "removed", "restated"]
-    assert lines[5].split() == "column change rows filled emptied dates first last stored".split()
+    assert lines[5].split() == ["column", "change", "rows", "filled", "emptied", "dates", "first", "last", "stored"]
     assert any(line.split()[:2] == ["ret", "restated"] for line in lines)
     assert any(line.split()[:2] == ["rating", "added"] for line in lines)
     compared = call(executable, folder, "diff", "old", "new").stdout
@@ -192,7 +194,9 @@ def test_commands(executable, folder):
     ours = fractile.diff_snapshots("old", "new", root=folder / "snapshots")
     assert body["rows"] == ours["rows"] and body["dates"] == ours["dates"]
     assert [column["column"] for column in body["columns"]] == list(ours["columns"]["column"])
-    again = json.loads(call(executable, folder, "append", "old", "--panel", "new.csv", "--as", "again", "--format", "json").stdout)
+    again = json.loads(
+        call(executable, folder, "append", "old", "--panel", "new.csv", "--as", "again", "--format", "json").stdout
+    )
     assert again["id"] == "again" and again["parent"] == "old"
     assert again["changes"] == {**body, "after": "again"}
     assert again["bytes_shared"] + again["bytes_written"] > 0

@@ -269,9 +269,7 @@ def test_a_limit_of_file_sizes(executable, panels, disk):
     """ulimit -f: the write fails with an error of ours instead of a signal that ends the process."""
     root = disk.folder
     command = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
-    done = subprocess.run(
-        [*command, *arguments(executable, panels, root, "create")], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, *arguments(executable, panels, root, "create")], capture_output=True, text=True, check=False)
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert "IO_FAILURE" in done.stderr and "File too large" in done.stderr
     assert {path.name for path in root.iterdir()} == {"base"}
