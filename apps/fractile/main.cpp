@@ -87,5 +87,6 @@ void show_progress(std::string_view stage, double fraction) {
 int main(int argc, char** argv) {
   std::signal(SIGINT, fractile::cli::on_interrupt);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond `ulimit -f` is to fail, not to end the process in the middle of a build
   return fractile::cli::run(argc, argv);
 }

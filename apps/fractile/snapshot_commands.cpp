@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "fractile/changes.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
@@ -18,15 +19,16 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string id, panel, dtype = "float32";
+  std::string id, panel, dtype = "float32", new_id, other, format = "table";
   std::optional<std::string> root;
   std::vector<std::string> map;
   fs::path folder() const { return snapshot_root(root ? std::optional<fs::path>(*root) : std::nullopt); }
 };
 
-BuildOptions build_options(const Arguments& arguments) {
-  BuildOptions options;
-  options.dtype = arguments.dtype == "float64" ? StoreAs::float64 : arguments.dtype == "both" ? StoreAs::both : StoreAs::float32;
+/// What create and append take alike.
+template <class Options>
+Options build_options(const Arguments& arguments) {
+  Options options;
   for (const std::string& entry : arguments.map) {
     const auto equals = entry.find('=');
     if (equals == std::string::npos)
@@ -79,6 +81,30 @@ void list_all(const Arguments& arguments) {
                                    {"last", last}}}));
 }
 
+void add_format(CLI::App& command, const std::shared_ptr<Arguments>& arguments) {
+  command.add_option("--format", arguments->format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+}
+
+void append_panel(const Arguments& arguments) {
+  const auto panel = open_panel_file(arguments.panel);
+  const AppendResult result =
+      append_snapshot(arguments.folder(), arguments.id, *panel, arguments.new_id, build_options<AppendOptions>(arguments));
+  if (arguments.format == "json") {
+    fmt::print(
+        "{{\"id\":\"{}\",\"parent\":\"{}\",\"content_hash\":\"{}\",\"bytes_written\":{},\"bytes_shared\":{},\"changes\":{}}}\n",
+        result.info.id, result.info.parent, result.info.content_hash, result.bytes_written, result.bytes_shared,
+        changes_to_json(result.changes));
+    return;
+  }
+  print_info(result.info);
+  constexpr double kMegabyte = 1e6;
+  fmt::print("{:.1f} MB written, {:.1f} MB shared with {}\n", static_cast<double>(result.bytes_written) / kMegabyte,
+             static_cast<double>(result.bytes_shared) / kMegabyte, result.info.parent);
+  fmt::print("{}", changes_to_text(result.changes));
+}
+
 }  // namespace
 
 void add_snapshot(CLI::App& app) {
@@ -94,9 +120,30 @@ void add_snapshot(CLI::App& app) {
       ->capture_default_str();
   create->add_option("--map", made->map, "Other column names: ret=RetColumn ...");
   create->callback([made] {
-    const BuildOptions options = build_options(*made);
+    auto options = build_options<BuildOptions>(*made);
+    options.dtype = made->dtype == "float64" ? StoreAs::float64 : made->dtype == "both" ? StoreAs::both : StoreAs::float32;
     const auto panel = open_panel_file(made->panel);
     print_info(create_snapshot(made->folder(), made->id, *panel, options));
+  });
+
+  auto appended = std::make_shared<Arguments>();
+  CLI::App* append = add_command(*group, "append", "Make a snapshot of another one and a panel of what is new", appended, true);
+  append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")
+      ->required();
+  append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
+  append->add_option("--map", appended->map, "Other column names: ret=RetColumn ...");
+  add_format(*append, appended);
+  append->callback([appended] { append_panel(*appended); });
+
+  auto compared = std::make_shared<Arguments>();
+  CLI::App* diff = add_command(*group, "diff", "Say what changed from one snapshot to another", compared, false);
+  diff->add_option("A", compared->id, "The older snapshot")->required();
+  diff->add_option("B", compared->other, "The newer one")->required();
+  add_format(*diff, compared);
+  diff->callback([compared] {
+    const auto before = Snapshot::open(compared->folder(), compared->id);
+    const SnapshotChanges changes = diff_snapshots(*before, *Snapshot::open(compared->folder(), compared->other));
+    fmt::print("{}", compared->format == "json" ? changes_to_json(changes) + "\n" : changes_to_text(changes));
   });
 
   auto listed = std::make_shared<Arguments>();

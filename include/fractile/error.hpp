@@ -43,6 +43,7 @@
   X(NO_TRADING_DAYS, 314, snapshot, 422)       \
   X(IO_FAILURE, 315, snapshot, 500)            \
   X(PANEL_NULL_KEY, 316, snapshot, 422)        \
+  X(PANEL_NOTHING_NEW, 317, snapshot, 422)     \
   X(CANCELLED, 401, run, 499)                  \
   X(FORMATS_NOT_AVAILABLE, 402, run, 501)      \
   X(BAD_REQUEST, 501, server, 400)             \

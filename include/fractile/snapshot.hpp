@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -58,7 +59,8 @@ inline constexpr int kExposureStride = 8;
 ///
 /// Rows are date-major; within a day securities ascend by id. Row numbers may skip a few places
 /// between segments (padding to whole pages): a day's rows are row_begin(n) <= row < row_end(n).
-/// Thread-safe: all members are const; all files are mapped when it is opened, read when touched.
+/// Thread-safe: all members are const; all files are mapped when it is opened, read when touched. What stands in rows (columns,
+/// security_of_row, previous_row, row_of) is not checked by opening: a reader keeps within bounds by itself.
 class Snapshot {
  public:
   /// Opens `root/id`. Cost: O(number of files), not of rows. Throws SNAPSHOT_NOT_FOUND,
@@ -104,11 +106,20 @@ class Snapshot {
   /// Texts of a text column by code.
   const std::vector<std::string>& dictionary(std::string_view name) const;
 
-  /// True while every mapped file still has the size it was opened with.
+  /// True while every mapped file is as long as it was when it was opened and has not been written to; false for good once one
+  /// was seen otherwise. A file that was removed or replaced keeps its old bytes here. A column of a file that was cut may read
+  /// as zeros: what was read from it is worth nothing. One system call a file.
   bool is_intact() const noexcept;
+  /// Throws CORRUPT_SNAPSHOT where is_intact() is false.
+  void require_intact() const;
+  /// Does work that reads columns and rows, and asks is_intact() afterwards, also where the work throws: what is said of data
+  /// that changed under it means nothing. A file that is cut meanwhile ends no process. Throws CORRUPT_SNAPSHOT, what `work`
+  /// throws.
+  void read_guarded(const std::function<void()>& work) const;
+
+  struct Impl;  ///< what src/snapshot/ knows
 
  private:
-  struct Impl;
   explicit Snapshot(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -14,7 +14,15 @@ from fractile.errors import (
 )
 from fractile.result import BacktestResult
 from fractile.service import BacktestService, get_service
-from fractile.snapshots import create_snapshot, list_snapshots, open_snapshot, remove_snapshot, verify_snapshot
+from fractile.snapshots import (
+    append_snapshot,
+    create_snapshot,
+    diff_snapshots,
+    list_snapshots,
+    open_snapshot,
+    remove_snapshot,
+    verify_snapshot,
+)
 
 __all__ = [
     "BacktestClient",
@@ -28,7 +36,9 @@ __all__ = [
     "SnapshotError",
     "SnapshotNotFoundError",
     "__version__",
+    "append_snapshot",
     "create_snapshot",
+    "diff_snapshots",
     "get_service",
     "list_snapshots",
     "open_snapshot",

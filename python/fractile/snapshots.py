@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -41,11 +42,73 @@ def create_snapshot(
     Raises:
         SnapshotError: The id is taken or the panel is refused; the message says why and where.
     """
-    folder, names = _folder(root), dict(map or {})
-    show = _show_progress if sys.stderr.isatty() else None
+    folder, names, show = _folder(root), dict(map or {}), _progress()
     if isinstance(frame_or_path, (str, os.PathLike)):
         return dict(_core.create_snapshot_from_file(folder, id, os.fspath(frame_or_path), names, dtype, show))
-    source = frame_or_path
+    source = _arrow_source(frame_or_path)
+    return dict(_core.create_snapshot_from_arrow(folder, id, source, names, dtype, show, type(source).__name__))
+
+
+def append_snapshot(
+    id: str,
+    frame_or_path: Any,
+    new_id: str,
+    root: str | os.PathLike[str] | None = None,
+    map: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Makes a new snapshot of an old one and a panel of what is new or restated; the old one stays as it is.
+
+    A column of the panel replaces the old values in the panel's rows, with missing values too. A column that the panel lacks
+    keeps them, and is missing in new rows. Columns, securities and dates may be new. The result is the one that
+    `create_snapshot` makes of the two together; files in which nothing changed are shared with the old snapshot.
+
+    Args:
+        id: The snapshot to append to.
+        frame_or_path: As for `create_snapshot`; only security_id and date are needed, and ret where rows are new.
+        new_id: The id of the result.
+        root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
+        map: Panel column by our name.
+
+    Returns:
+        What the manifest says, `bytes_written`, `bytes_shared`, and `changes` as from `diff_snapshots`.
+
+    Raises:
+        SnapshotError: An id is unknown or taken, the panel is refused, or it says nothing new.
+    """
+    folder, names, show = _folder(root), dict(map or {}), _progress()
+    if isinstance(frame_or_path, (str, os.PathLike)):
+        info = _core.append_snapshot_from_file(folder, id, os.fspath(frame_or_path), new_id, names, show)
+    else:
+        source = _arrow_source(frame_or_path)
+        info = _core.append_snapshot_from_arrow(folder, id, source, new_id, names, show, type(source).__name__)
+    return {**info, "changes": _read_changes(info["changes"])}
+
+
+def diff_snapshots(a: str, b: str, root: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """What changed from snapshot a to snapshot b.
+
+    Returns:
+        Counts of `rows` (before, after, added, removed, restated); `securities` and `dates`, each a dict with lists of those
+        added and removed; `columns`, a DataFrame of those that differ (column, change, rows, filled, emptied, first_date,
+        last_date, stored_before, stored_after); `by_date`, a DataFrame of their rows a day (column, date, rows); `is_equal`.
+    """
+    return _read_changes(_core.diff_snapshots(_folder(root), a, b))
+
+
+def _read_changes(text: str) -> dict[str, Any]:
+    changes = json.loads(text)
+    names = ["column", "change", "rows", "filled", "emptied", "first_date", "last_date", "stored_before", "stored_after"]
+    by_date = [(column["column"], date, rows) for column in changes["columns"] for date, rows in column["by_date"]]
+    changes["columns"] = pd.DataFrame(changes["columns"], columns=names)
+    for name in ("first_date", "last_date"):
+        changes["columns"][name] = pd.to_datetime(changes["columns"][name])
+    changes["by_date"] = pd.DataFrame(by_date, columns=["column", "date", "rows"])
+    changes["by_date"]["date"] = pd.to_datetime(changes["by_date"]["date"])
+    return dict(changes)
+
+
+def _arrow_source(source: Any) -> Any:
+    """What has __arrow_c_stream__: index levels with a name are columns."""
     if isinstance(source, Mapping):
         source = pd.DataFrame(source)
     if isinstance(source, pd.DataFrame):
@@ -57,7 +120,11 @@ def create_snapshot(
             "Convert it to a DataFrame.",
             "PANEL_COLUMN_TYPE",
         )
-    return dict(_core.create_snapshot_from_arrow(folder, id, source, names, dtype, show, type(source).__name__))
+    return source
+
+
+def _progress() -> Callable[[str, float], None] | None:
+    return _show_progress if sys.stderr.isatty() else None
 
 
 def _show_progress(stage: str, fraction: float) -> None:
@@ -85,5 +152,5 @@ def verify_snapshot(id: str, root: str | os.PathLike[str] | None = None) -> None
 
 
 def remove_snapshot(id: str, root: str | os.PathLike[str] | None = None) -> None:
-    """Deletes a snapshot."""
+    """Deletes a snapshot. Files that it shares with another one stay there, and with a service that uses them."""
     _core.remove_snapshot(_folder(root), id)

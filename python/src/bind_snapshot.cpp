@@ -5,10 +5,13 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <functional>
+
 #include "bind.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
 #include "gate.hpp"
+#include "output/output.hpp"
 
 namespace nb = nanobind;
 
@@ -45,6 +48,15 @@ nb::dict describe(const SnapshotInfo& info) {
   return out;
 }
 
+/// Tells the caller how far a build is, and sees Ctrl-C.
+std::function<void(std::string_view, double)> call_back(nb::object progress) {
+  return [progress = std::move(progress)](std::string_view stage, double fraction) {
+    const nb::gil_scoped_acquire lock;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    if (!progress.is_none()) progress(nb::str(stage.data(), stage.size()), fraction);
+  };
+}
+
 BuildOptions build_options(const std::map<std::string, std::string>& map, const std::string& dtype, nb::object progress) {
   BuildOptions options;
   options.map = map;
@@ -52,12 +64,23 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
     throw Error(ErrorCode::INVALID_VALUE,
                 "expected dtype=\"float32\", \"float64\" or \"both\", found \"" + dtype + "\". The default is \"float32\".");
   options.dtype = dtype == "float64" ? StoreAs::float64 : dtype == "both" ? StoreAs::both : StoreAs::float32;
-  options.progress = [progress = std::move(progress)](std::string_view stage, double fraction) {
-    const nb::gil_scoped_acquire lock;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (!progress.is_none()) progress(nb::str(stage.data(), stage.size()), fraction);
-  };
+  options.progress = call_back(std::move(progress));
   return options;
+}
+
+AppendOptions append_options(const std::map<std::string, std::string>& map, nb::object progress) {
+  AppendOptions options;
+  options.map = map;
+  options.progress = call_back(std::move(progress));
+  return options;
+}
+
+nb::dict describe(const AppendResult& result) {
+  nb::dict out = describe(result.info);
+  out["bytes_written"] = result.bytes_written;
+  out["bytes_shared"] = result.bytes_shared;
+  out["changes"] = changes_to_json(result.changes);
+  return out;
 }
 
 }  // namespace
@@ -134,6 +157,46 @@ void bind_snapshot(nb::module_& module) {
       },
       nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
       nb::arg("name"), "Makes a snapshot from anything with __arrow_c_stream__.");
+  module.def(
+      "append_snapshot_from_file",
+      [](const std::string& root, const std::string& id, const std::string& path, const std::string& new_id,
+         const std::map<std::string, std::string>& map, nb::object progress) {
+        const AppendOptions options = append_options(map, std::move(progress));
+        AppendResult result;
+        run_released([&](const Interrupt&) {
+          const auto panel = open_panel_file(path);
+          result = append_snapshot(root, id, *panel, new_id, options);
+        });
+        return describe(result);
+      },
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("new_id"), nb::arg("map"), nb::arg("progress").none(),
+      "Makes a snapshot from another one and a Parquet, CSV or Arrow file.");
+  module.def(
+      "append_snapshot_from_arrow",
+      [](const std::string& root, const std::string& id, nb::handle source, const std::string& new_id,
+         const std::map<std::string, std::string>& map, nb::object progress, const std::string& name) {
+        const AppendOptions options = append_options(map, std::move(progress));
+        ArrowArrayStream stream = take_stream(source);
+        AppendResult result;
+        run_released([&](const Interrupt&) {
+          const auto panel = collect_panel(&stream, name);
+          result = append_snapshot(root, id, *panel, new_id, options);
+        });
+        return describe(result);
+      },
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("new_id"), nb::arg("map"), nb::arg("progress").none(),
+      nb::arg("name"), "Makes a snapshot from another one and anything with __arrow_c_stream__.");
+  module.def(
+      "diff_snapshots",
+      [](const std::string& root, const std::string& a, const std::string& b) {
+        std::string json;
+        run_released([&](const Interrupt&) {
+          const auto before = Snapshot::open(root, a);
+          json = changes_to_json(diff_snapshots(*before, *Snapshot::open(root, b)));
+        });
+        return json;
+      },
+      nb::arg("root"), nb::arg("a"), nb::arg("b"), "What changed from a to b, as JSON.");
 }
 
 }  // namespace fractile::python

@@ -87,7 +87,8 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& between)
   std::vector<KeyBlock> key_blocks(static_cast<std::size_t>(build.threads));
   const auto take = [&](std::int64_t begin, std::int64_t count, const KeyBlock& keys, std::size_t* rows_of_block,
                         AlignCounts& out) {
-    const RowIndex* const row_of = build.market.row_of();
+    const Market& market = build.market;
+    const RowIndex* const first_row = first_row_.data();
     const std::int32_t* const place = keys.at.data();
     const DateIndex* const r = keys.r.data();
     std::uint8_t* const cause = cause_.data() + begin;
@@ -101,14 +102,16 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& between)
       out.drop(why, begin + i);
     };
     for (std::int64_t i = 0; i < count; ++i) {
-      __builtin_prefetch(row_of + std::max(place[std::min(i + kAhead, count - 1)], 0));
+      market.prefetch_row(place[std::min(i + kAhead, count - 1)]);
       if (place[i] < 0) {
         drop(static_cast<Cause>(-1 - place[i]), i);
         continue;
       }
-      const RowIndex row = row_of[place[i]];
+      const RowIndex row = market.row_at(place[i]);
       panel_row[i] = row;
-      if (row == kNoRow) {
+      // No row, or one outside its days where the index is damaged.
+      const int days = (r[i] - first_day) / kBlockDays;
+      if (row < first_row[days] || row >= first_row[days + 1]) {
         drop(Cause::no_return, i);
         continue;
       }
@@ -119,7 +122,6 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& between)
       }
       ++used;
       cause[i] = kHasPlace;
-      const int days = (r[i] - first_day) / kBlockDays;
       block[i] = static_cast<std::uint16_t>(days);
       ++rows_of_block[days];
     }

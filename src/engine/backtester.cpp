@@ -38,7 +38,9 @@ Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   refuse_empty(keys);
-  return impl_->run(keys, nullptr, values, config, threads_of(config), interrupt);
+  Result result;
+  impl_->market.snapshot().read_guarded([&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
+  return result;
 }
 
 std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error,
@@ -66,9 +68,11 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   const auto run_cell = [&](std::size_t i, int threads_of_cell) {
     if (stop_on_error && has_failed) return;
     try {
-      outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop);
+      impl_->market.snapshot().read_guarded(
+          [&] { outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop); });
     } catch (const Error& error) {
       if (error.code() == ErrorCode::CANCELLED) throw;
+      outcomes[i].result.reset();
       outcomes[i].error = std::current_exception();
       has_failed = true;
     }

@@ -101,12 +101,10 @@ void Weigher::set_weights(Book& book) {
 }
 
 void Weigher::look_up_rows(Book& book) const {
-  const SecurityIndex* const security_of_row = market_.security_of_row();
-  const RowIndex* const previous_row = market_.previous_row();
   book.security.resize(book.row.size());
   book.previous.resize(book.row.size());
-  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = security_of_row[book.row[i]];
-  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = previous_row[book.row[i]];
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = market_.security_of_row(book.row[i]);
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = market_.previous_row(book.row[i]);
 }
 
 void Weigher::clip_side(bool is_long, Book& book) {

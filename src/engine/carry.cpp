@@ -14,12 +14,13 @@ std::int64_t copy_forward(const Market& market, const SecurityRange& range, cons
                           double* value, RowIndex* exposure_row) {
   const DateIndex from = std::max(range.first, market.first());
   const DateIndex to = std::min(range.first + range.length - 1, market.last());
+  const RowIndex first_row = market.row_begin(market.first()), end_row = market.row_end(market.last());
   std::int64_t copies = 0;
   RowIndex newest = kNoRow;  // used row
   std::int64_t until = -1;   // last day that it stands for
   for (DateIndex n = from; n <= to; ++n) {
-    const RowIndex row = market.row_of()[range.begin + (n - range.first)];
-    if (row == kNoRow) continue;
+    const RowIndex row = market.row_at(range.begin + (n - range.first));
+    if (row < first_row || row >= end_row) continue;  // none, or one of other days where the index is damaged
     if (value[row] == value[row]) {
       newest = row;
       until = std::int64_t{n} + hold_days - 1;

@@ -232,9 +232,9 @@ std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
 }
 
 void DayRunner::mark_securities() {
-  const SecurityIndex* const security = market_.security_of_row() + day_.first;
   for (std::size_t j = 0; j < day_.values.size(); ++j)
-    if (day_.values[j] == day_.values[j]) counts_.has_security[static_cast<std::size_t>(security[j])] = 1;
+    if (day_.values[j] == day_.values[j])
+      counts_.has_security[static_cast<std::size_t>(market_.security_of_row(day_.first + static_cast<RowIndex>(j)))] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

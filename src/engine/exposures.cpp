@@ -35,7 +35,7 @@ std::vector<std::uint64_t> ExposureRows::find_complete_rows() const {
   constexpr int kBits = 64, kWordsPerTask = 1024;
   const int n_rows = market_.snapshot().row_capacity();
   std::vector<std::uint64_t> out(static_cast<std::size_t>(n_rows / kBits + 1), 0);
-  const SecurityIndex* const security = market_.security_of_row();
+  const SecurityIndex* const security = market_.snapshot().security_of_row().data();
   parallel_for(default_threads(), static_cast<int>(out.size()) / kWordsPerTask + 1, [&](int task, int) {
     const RowIndex begin = task * kWordsPerTask * kBits, end = std::min(n_rows, begin + kWordsPerTask * kBits);
     for (RowIndex row = begin; row < end; ++row) {

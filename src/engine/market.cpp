@@ -61,7 +61,8 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
     if (high - low < (std::int64_t{1} << 22)) {
       table_.assign(static_cast<std::size_t>(high - low + 1), -1);
       each_row([&](RowIndex row) {
-        if (codes_[row] != kMissingCode) table_[static_cast<std::size_t>(codes_[row] - low)] = 0;
+        const auto at = static_cast<std::size_t>(std::int64_t{codes_[row]} - low);
+        if (codes_[row] != kMissingCode && at < table_.size()) table_[at] = 0;
       });
       std::int32_t next = 0;
       for (std::size_t i = 0; i < table_.size(); ++i)
@@ -99,10 +100,13 @@ void Category::read_groups(std::span<const RowIndex> rows, std::int32_t* out) co
   }
   const std::int32_t* const codes = codes_;
   const std::int32_t* const table = table_.data();
+  const std::size_t size = table_.size();
   const std::int64_t lowest = lowest_;
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    // A missing code is below every other one; one that is outside has changed on disk since the table was made.
     const std::int32_t code = rows[i] == kNoRow ? kMissingCode : codes[rows[i]];
-    out[i] = code == kMissingCode ? -1 : table[code - lowest];
+    const auto at = static_cast<std::size_t>(code - lowest);
+    out[i] = at < size ? table[at] : -1;
   }
 }
 
@@ -139,6 +143,7 @@ Market::Market(View view) : view_(std::move(view)) {
     const DateIndex first_day = snap.first_day()[i];
     ranges_[i] = {snap.row_of_begin()[i], first_day, snap.last_day()[i] - first_day + 1, 0};
   }
+  n_rows_ = snap.row_capacity();
   row_of_ = snap.row_of().data();
   previous_row_ = snap.previous_row().data();
   security_of_row_ = snap.security_of_row().data();
@@ -248,11 +253,12 @@ CapClasses::CapClasses(const Snapshot& snapshot, const Characteristic& cap)
     : by_row_(static_cast<std::size_t>(snapshot.row_capacity()) + 1, std::uint8_t{2}) {
   if (!cap) return;
   const RowIndex* const previous = snapshot.previous_row().data();
+  const auto before = [previous](RowIndex row) { return previous[row] < row ? std::max(previous[row], kNoRow) : kNoRow; };
   std::uint8_t* const out = by_row_.data() + 1;
   for (DateIndex n = 0; n < static_cast<DateIndex>(snapshot.dates().size()); ++n)
     for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) {
       const double value = cap[row];
-      out[row] = value == 1.0 ? 0 : value == 2.0 ? 1 : value == value ? 2 : out[previous[row]];
+      out[row] = value == 1.0 ? 0 : value == 2.0 ? 1 : value == value ? 2 : out[before(row)];
     }
 }
 

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,9 +50,10 @@ class Category {
   int group_of(RowIndex row) const noexcept {
     if (codes_) {
       const std::int32_t code = codes_[row];
-      if (code == kMissingCode) return -1;
-      if (!table_.empty()) return table_[static_cast<std::size_t>(std::int64_t{code} - lowest_)];
-      return find(code);
+      if (table_.empty()) return code == kMissingCode ? -1 : find(code);
+      // A missing code is below every other one; one that is outside has changed on disk since the table was made.
+      const auto at = static_cast<std::size_t>(std::int64_t{code} - lowest_);
+      return at < table_.size() ? table_[at] : -1;
     }
     const double value = reals_[row];
     return value == value ? find(value) : -1;
@@ -124,18 +126,33 @@ class Market {
     return find_sparse(id);
   }
   const std::vector<SecurityRange>& ranges() const noexcept { return ranges_; }
-  const RowIndex* row_of() const noexcept { return row_of_; }
-  const RowIndex* previous_row() const noexcept { return previous_row_; }
-  const SecurityIndex* security_of_row() const noexcept { return security_of_row_; }
+  // What stands in rows of the index is not checked when a snapshot is opened, and reads as zero where its file was cut since:
+  // whatever it says, these three lead to a row and a security that exist, and from row to row to an end.
+  /// What row_of says of a place, or kNoRow.
+  RowIndex row_at(std::int32_t place) const noexcept {
+    const RowIndex row = row_of_[place];
+    return static_cast<std::uint32_t>(row) < static_cast<std::uint32_t>(n_rows_) ? row : kNoRow;
+  }
+  /// The same security's row before this one, or kNoRow.
+  RowIndex previous_row(RowIndex row) const noexcept {
+    const RowIndex before = previous_row_[row];
+    return static_cast<std::uint32_t>(before) < static_cast<std::uint32_t>(row) ? before : kNoRow;
+  }
+  SecurityIndex security_of_row(RowIndex row) const noexcept {
+    const SecurityIndex security = security_of_row_[row];
+    return static_cast<std::uint32_t>(security) < ranges_.size() ? security : 0;
+  }
+  /// Asks for what row_at() will read; negative places are allowed.
+  void prefetch_row(std::int32_t place) const noexcept { __builtin_prefetch(row_of_ + std::max(place, 0)); }
   /// The security's row on a day, or kNoRow.
   RowIndex find_row(SecurityIndex security, DateIndex n) const noexcept {
     const SecurityRange& range = ranges_[static_cast<std::size_t>(security)];
     const auto offset = static_cast<std::uint32_t>(n - range.first);
-    return offset < static_cast<std::uint32_t>(range.length) ? row_of_[range.begin + static_cast<std::int32_t>(offset)] : kNoRow;
+    return offset < static_cast<std::uint32_t>(range.length) ? row_at(range.begin + static_cast<std::int32_t>(offset)) : kNoRow;
   }
   /// The row that characteristics of return day n are read from (methodology section 1), or kNoRow.
   RowIndex asof_row(RowIndex row, DateIndex n) const noexcept {
-    const RowIndex before = previous_row_[row];
+    const RowIndex before = previous_row(row);
     if (n > 0 && before >= row_begin(n - 1)) return before;
     return before < 0 ? kNoRow : asof_row_slow(before, n);
   }
@@ -166,6 +183,7 @@ class Market {
   std::int64_t lowest_id_ = 0;
   std::vector<SecurityIndex> dense_ids_;
   std::vector<SecurityRange> ranges_;
+  RowIndex n_rows_ = 0;  // padding included
   const RowIndex* row_of_ = nullptr;
   const RowIndex* previous_row_ = nullptr;
   const SecurityIndex* security_of_row_ = nullptr;

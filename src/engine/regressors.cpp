@@ -71,8 +71,10 @@ void Regressors::assign(const ExposureRows& exposures, std::span<const RowIndex>
   rows_.assign(rows.begin(), rows.end());
   counts_.assign(exposures.with_industry() ? static_cast<std::size_t>(exposures.n_industries()) : 1, 0.0);
   industry_.assign(rows.size(), 0);
+  // Rows are complete; one whose industry is gone by now, because its file was cut meanwhile, takes any.
   if (exposures.with_industry())
-    for (std::size_t i = 0; i < rows.size(); ++i) industry_[i] = static_cast<std::uint16_t>(exposures.industry(rows[i]));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      industry_[i] = static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0));
   for (const std::uint16_t industry : industry_) counts_[industry] += 1.0;
   if (!exposures.with_factors()) return;
   sums_.assign(counts_.size() * kFactorStride, 0.0);

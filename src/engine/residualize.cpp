@@ -107,7 +107,10 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
     }
   }
   const double unit = std::ldexp(1.0, std::ilogb(sigma) - kBits);
-  for (std::size_t i = 0; i < n; ++i) s[i] = std::nearbyint(y[i] / unit) * unit + 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double rounded = std::nearbyint(y[i] / unit) * unit + 0.0;
+    s[i] = rounded == rounded ? rounded : 0.0;  // a damaged regressor may be infinite, and ranks need numbers
+  }
 }
 
 }  // namespace fractile

@@ -207,10 +207,6 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
   result.snapshot = market.snapshot().id();
   result.config_json = config_to_json(config);
   result.run_id = compute_run_id(market.view(), config_to_json(config, true), signal.rows_hash);
-  if (!market.snapshot().is_intact())
-    throw Error(ErrorCode::CORRUPT_SNAPSHOT, "expected the files of snapshot \"" + market.snapshot().id() +
-                                                 "\" to keep their size, found one changed during the run. Restore "
-                                                 "the snapshot and open it again.");
   watch.mark("summarise");
   if (own_alignment) own_alignment->give_back(buffers.alignment);
   if (own_exposures) buffers.exposure_rows = std::move(own_exposures->row);

@@ -69,7 +69,7 @@ void Trader::collect_changes(const Book& before, const Book& now, DateIndex n) {
   }
   if (on_return_day_)
     for (std::size_t i = now.row.size(); i < count; ++i) {
-      const RowIndex row = market_.find_row(market_.security_of_row()[newest_[i]], n);
+      const RowIndex row = market_.find_row(market_.security_of_row(newest_[i]), n);
       if (row != kNoRow) newest_[i] = row;
     }
   change_.resize(count);
@@ -111,7 +111,7 @@ void Trader::price_by_power_law(Trades& trades) {
 }
 
 double Trader::last_known(const Reals& column, RowIndex newest, bool positive) const noexcept {
-  for (RowIndex row = newest; row >= 0; row = market_.previous_row()[row]) {
+  for (RowIndex row = newest; row >= 0; row = market_.previous_row(row)) {
     const double value = column[row];
     if (positive ? value > 0.0 : value == value) return value;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "fractile/changes.hpp"
 #include "fractile/result.hpp"
 #include "ingest/arrow_abi.h"
 
@@ -23,5 +24,9 @@ void table_to_arrow(const Table& table, ArrowArrayStream* out,
                     const std::vector<std::pair<std::string, std::string>>& metadata = {});
 /// Right-aligned text for a terminal; at most `max_rows` rows, reals with 6 significant digits.
 std::string table_to_text(const Table& table, std::size_t max_rows = 60);
+/// One object, its keys as docs/how_to_own_data.md shows them.
+std::string changes_to_json(const SnapshotChanges& changes);
+/// Three lines of counts and a table of columns.
+std::string changes_to_text(const SnapshotChanges& changes);
 
 }  // namespace fractile

@@ -52,9 +52,24 @@ std::vector<Day> number_dates(std::vector<Day>& date) {
   return dates;
 }
 
+/// A table by id is made where ids span less.
+constexpr std::uint64_t kDenseSpan = std::uint64_t{1} << 26;
+
+std::uint64_t span_of(std::int64_t lowest, std::int64_t highest) noexcept {
+  return static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest);
+}
+
 /// Different ids, ascending.
 std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
   std::vector<std::int64_t> out;
+  const auto [lowest, highest] = std::minmax_element(ids.begin(), ids.end());
+  if (span_of(*lowest, *highest) < kDenseSpan) {
+    std::vector<bool> is_there(static_cast<std::size_t>(*highest - *lowest) + 1, false);
+    for (const std::int64_t id : ids) is_there[static_cast<std::size_t>(id - *lowest)] = true;
+    for (std::size_t k = 0; k < is_there.size(); ++k)
+      if (is_there[k]) out.push_back(*lowest + static_cast<std::int64_t>(k));
+    return out;
+  }
   constexpr std::size_t kCompact = std::size_t{1} << 22;
   const auto compact = [&out] {
     std::sort(out.begin(), out.end());
@@ -74,9 +89,9 @@ std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
 
 std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& unique) {
   std::vector<SecurityIndex> out(ids.size());
-  const std::uint64_t span = static_cast<std::uint64_t>(unique.back()) - static_cast<std::uint64_t>(unique.front());
+  const std::uint64_t span = span_of(unique.front(), unique.back());
   std::vector<SecurityIndex> table;
-  if (span < (std::uint64_t{1} << 26)) {
+  if (span < kDenseSpan) {
     table.resize(static_cast<std::size_t>(span) + 1);
     for (std::size_t i = 0; i < unique.size(); ++i)
       table[static_cast<std::size_t>(unique[i] - unique.front())] = static_cast<SecurityIndex>(i);
@@ -99,6 +114,22 @@ std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_
   for (const Key key : keys) ++place[static_cast<std::size_t>(key) + 1];
   for (std::size_t k = 0; k < n_keys; ++k) place[k + 1] += place[k];
   return place;
+}
+
+/// True where rows ascend by day, then by security, without equals: as a snapshot's own rows do, and a day appended to them.
+bool is_in_order(const std::vector<DateIndex>& day, const std::vector<SecurityIndex>& security) noexcept {
+  for (std::size_t i = 1; i < day.size(); ++i)
+    if (day[i] < day[i - 1] || (day[i] == day[i - 1] && security[i] <= security[i - 1])) return false;
+  return true;
+}
+
+/// Numbers of the rows, by security and then as they come.
+std::vector<std::uint32_t> sort_by_security(const std::vector<SecurityIndex>& security, std::size_t n_securities) {
+  std::vector<std::uint32_t> place = count_places(security, n_securities);
+  std::vector<std::uint32_t> out(security.size());
+  for (std::size_t i = 0; i < security.size(); ++i)
+    out[place[static_cast<std::size_t>(security[i])]++] = static_cast<std::uint32_t>(i);
+  return out;
 }
 
 void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& index) {
@@ -180,17 +211,17 @@ PanelIndex build_index(PanelKeys keys) {
   const std::vector<DateIndex>& day = keys.date;
 
   // Source rows by security, then each to the next free place of its day: securities ascend within days.
-  std::vector<std::uint32_t> place = count_places(security, index.security_ids.size());
-  std::vector<std::uint32_t> by_security(n_rows);
-  for (std::size_t i = 0; i < n_rows; ++i)
-    by_security[place[static_cast<std::size_t>(security[i])]++] = static_cast<std::uint32_t>(i);
+  const bool in_order = is_in_order(day, security);
+  const std::vector<std::uint32_t> by_security =
+      in_order ? std::vector<std::uint32_t>() : sort_by_security(security, index.security_ids.size());
   lay_out_segments(count_places(day, index.dates.size()), index);
   std::vector<RowIndex> next = index.row_begin;
   index.row_of_source.resize(n_rows);
   std::int64_t duplicates = 0;
   SecurityIndex first_security = -1;
   DateIndex first_day = -1;
-  for (const std::uint32_t i : by_security) {
+  for (std::size_t k = 0; k < n_rows; ++k) {
+    const std::size_t i = in_order ? k : by_security[k];
     const auto n = static_cast<std::size_t>(day[i]);
     const RowIndex row = next[n]++;
     if (row > index.row_begin[n] && index.security_of_row[static_cast<std::size_t>(row) - 1] == security[i]) {

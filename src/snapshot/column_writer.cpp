@@ -6,24 +6,61 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <span>
+#include <type_traits>
 
 #include "fractile/error.hpp"
 #include "snapshot/durable_files.hpp"
+#include "snapshot/known_columns.hpp"
 #include "snapshot/mapping.hpp"
+#include "snapshot/parent_files.hpp"
 
 namespace fractile {
 namespace {
 
-const char* suffix_of(layout::ValueType type) {
-  switch (type) {
-    case layout::ValueType::float32: return ".f32";
-    case layout::ValueType::float64: return ".f64";
-    default: return ".i32";
+template <class T>
+constexpr layout::ValueType value_type_of() noexcept {
+  if constexpr (std::is_same_v<T, float>) return layout::ValueType::float32;
+  if constexpr (std::is_same_v<T, double>) return layout::ValueType::float64;
+  return layout::ValueType::int32;
+}
+
+template <class T>
+constexpr const char* suffix_of() noexcept {
+  return std::is_same_v<T, float> ? ".f32" : std::is_same_v<T, double> ? ".f64" : ".i32";
+}
+
+}  // namespace
+
+void NumberTraits::see(double x) noexcept {
+  is_whole &= x == std::floor(x);
+  fits_integer &= std::fabs(x) <= 2147483647.0;
+}
+
+void NumberTraits::see(std::span<const double> numbers, std::span<const SecurityIndex> security_of_row) noexcept {
+  for (std::size_t row = 0; row < numbers.size(); ++row) {
+    if (numbers[row] == numbers[row])
+      see(numbers[row]);
+    else
+      missing += security_of_row[row] >= 0;
   }
 }
 
-std::vector<float> narrow(const std::string& name, const std::vector<double>& numbers) {
+void choose_storage(const NumberTraits& traits, bool always_real, StoreAs dtype, ColumnInfo& column) noexcept {
+  column.whole = traits.is_whole;
+  column.missing = traits.missing;
+  column.float32 = column.float64 = false;
+  if (!always_real && traits.is_whole && traits.fits_integer) {
+    column.kind = ColumnKind::integer;
+    return;
+  }
+  column.kind = ColumnKind::real;
+  // Whole numbers beyond int32 (and beyond what float32 tells apart) keep all their digits.
+  const bool needs_wide = !always_real && traits.is_whole;
+  column.float64 = dtype != StoreAs::float32 || needs_wide;
+  column.float32 = dtype != StoreAs::float64 && !needs_wide;
+}
+
+std::vector<float> narrow(const std::string& name, std::span<const double> numbers) {
   std::vector<float> out(numbers.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     out[i] = static_cast<float>(numbers[i]);
@@ -36,95 +73,120 @@ std::vector<float> narrow(const std::string& name, const std::vector<double>& nu
   return out;
 }
 
-}  // namespace
+void ColumnHash::add(const std::string& file_name, const std::string& hash) {
+  (file_name.ends_with(".f64") ? wide_ : narrow_) += hash;
+}
 
-ColumnWriter::ColumnWriter(std::filesystem::path folder, StoreAs dtype, Manifest& manifest)
-    : folder_(std::move(folder)), dtype_(dtype), manifest_(manifest) {
+std::string ColumnHash::digest() const {
+  return (narrow_.empty() ? "" : hash_text(narrow_)) + (wide_.empty() ? "" : hash_text(wide_));
+}
+
+std::vector<std::string> files_of(const ColumnInfo& column) {
+  const std::string name = is_exposure(column.name) ? kExposuresFile : column.name;
+  if (column.kind != ColumnKind::real) return {name + ".i32"};
+  std::vector<std::string> out;
+  if (column.float32) out.push_back(name + ".f32");
+  if (column.float64) out.push_back(name + ".f64");
+  return out;
+}
+
+std::size_t exposure_number(std::string_view name) noexcept {
+  return static_cast<std::size_t>(std::find(std::begin(kExposures), std::end(kExposures), name) - kExposures);
+}
+
+SegmentWriter::SegmentWriter(std::filesystem::path folder, Manifest& manifest, ParentFiles* parent)
+    : folder_(std::move(folder)), manifest_(manifest), parent_(parent) {
   for (std::size_t s = 0; s < manifest.segments.size(); ++s) std::filesystem::create_directories(folder_ / segment_directory(s));
 }
 
 template <class T>
-std::string ColumnWriter::write_segment(std::size_t s, const std::string& name, std::span<const T> values, layout::ValueType type,
-                                        std::uint32_t stride) {
-  const std::string file_name = name + suffix_of(type);
+void SegmentWriter::write(std::size_t s, const std::string& name, std::span<const T> values, std::uint32_t stride,
+                          ColumnHash& hash) {
+  const std::string file_name = name + suffix_of<T>();
   SegmentInfo& segment = manifest_.segments[s];
   const auto bytes = std::as_bytes(values);
-  layout::FileHeader header = layout::make_header(layout::FileKind::column);
-  header.value_type = type;
-  header.stride = stride;
-  header.rows = static_cast<std::uint64_t>(segment.rows);
-  header.rows_padded = static_cast<std::uint64_t>(segment.rows_padded);
-  header.data_bytes = bytes.size();
-  seal_header(header);
+  const SegmentFile file{layout::kPageBytes + bytes.size(), hash_bytes(bytes.data(), bytes.size())};
+  if (parent_ && parent_->holds(s, file_name, segment, file)) return share(s, file_name, hash);
+  const layout::FileHeader header = make_column_header(value_type_of<T>(), stride, segment.rows, segment.rows_padded);
   const std::array parts{std::as_bytes(std::span(&header, 1)), bytes};
   write_durably(folder_ / segment_directory(s) / file_name, parts);
-  std::string hash = hash_bytes(bytes.data(), bytes.size());
-  segment.files[file_name] = {sizeof header + bytes.size(), hash};
-  return hash;
+  bytes_written_ += static_cast<std::int64_t>(file.bytes);
+  hash.add(file_name, file.hash);
+  segment.files[file_name] = file;
 }
 
-template <class T>
-std::string ColumnWriter::write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type,
-                                       std::uint32_t stride) {
-  std::string hashes;
-  std::size_t at = 0;
-  for (std::size_t s = 0; s < manifest_.segments.size(); ++s) {
-    const std::size_t count = static_cast<std::size_t>(manifest_.segments[s].rows_padded) * stride;
-    hashes += write_segment(s, name, std::span(values).subspan(at, count), type, stride);
-    at += count;
-  }
-  return hash_text(hashes);
+void SegmentWriter::share(std::size_t s, const std::string& file_name, ColumnHash& hash) {
+  const SegmentFile& file = parent_->share(s, file_name, folder_ / segment_directory(s) / file_name);
+  hash.add(file_name, file.hash);
+  manifest_.segments[s].files[file_name] = file;
 }
 
-template <class T>
-void ColumnWriter::add_exposure(const std::string& name, const std::vector<T>& values, std::vector<T>& block) {
-  const auto k = static_cast<std::size_t>(std::find(std::begin(kExposures), std::end(kExposures), name) - kExposures);
-  if (block.empty()) block.assign(values.size() * kExposureStride, std::numeric_limits<T>::quiet_NaN());
-  for (std::size_t row = 0; row < values.size(); ++row) block[row * kExposureStride + k] = values[row];
-}
-
-void ColumnWriter::write_numbers(ColumnInfo column, std::vector<double> numbers, bool always_real, bool is_exposure,
-                                 const std::vector<SecurityIndex>& security_of_row) {
-  bool fits_integer = true;
-  column.whole = true;
-  for (std::size_t row = 0; row < numbers.size(); ++row) {
-    const double x = numbers[row];
-    if (x != x) {
-      column.missing += security_of_row[row] >= 0;
-      continue;
-    }
-    column.whole &= x == std::floor(x);
-    fits_integer &= std::fabs(x) <= 2147483647.0;  // the lowest int32 is kMissingCode
-  }
-  if (!always_real && column.whole && fits_integer) {
-    column.kind = ColumnKind::integer;
+void SegmentWriter::write_numbers(std::size_t s, const ColumnInfo& column, std::span<const double> numbers, ColumnHash& hash) {
+  if (column.kind == ColumnKind::integer) {
     std::vector<std::int32_t> codes(numbers.size());
     for (std::size_t row = 0; row < numbers.size(); ++row)
       codes[row] = numbers[row] == numbers[row] ? static_cast<std::int32_t>(numbers[row]) : kMissingCode;
-    column.hash = write_values(column.name, codes, layout::ValueType::int32, 1);
-  } else {
-    column.kind = ColumnKind::real;
-    // Whole numbers beyond int32 (and beyond what float32 tells apart) keep all their digits.
-    const bool needs_wide = !always_real && column.whole;
-    column.float64 = dtype_ != StoreAs::float32 || needs_wide;
-    column.float32 = dtype_ != StoreAs::float64 && !needs_wide;
+    return write_codes(s, column.name, codes, hash);
+  }
+  if (column.float32) write<float>(s, column.name, narrow(column.name, numbers), 1, hash);
+  if (column.float64) write<double>(s, column.name, numbers, 1, hash);
+}
+
+void SegmentWriter::write_codes(std::size_t s, const std::string& name, std::span<const std::int32_t> codes, ColumnHash& hash) {
+  write<std::int32_t>(s, name, codes, 1, hash);
+}
+
+void SegmentWriter::write_exposures(std::size_t s, std::span<const float> block) {
+  ColumnHash of_block;  // an exposure's hash is over its own values
+  write<float>(s, kExposuresFile, block, kExposureStride, of_block);
+}
+
+void SegmentWriter::write_exposures(std::size_t s, std::span<const double> block) {
+  ColumnHash of_block;
+  write<double>(s, kExposuresFile, block, kExposureStride, of_block);
+}
+
+ColumnWriter::ColumnWriter(const std::filesystem::path& folder, StoreAs dtype, Manifest& manifest)
+    : dtype_(dtype), manifest_(manifest), writer_(folder, manifest, nullptr) {}
+
+/// Calls write(s, first, count) with the place and number of a segment's values.
+template <class Write>
+void ColumnWriter::each_segment(std::size_t stride, Write&& write) const {
+  std::size_t at = 0;
+  for (std::size_t s = 0; s < manifest_.segments.size(); ++s) {
+    const std::size_t count = static_cast<std::size_t>(manifest_.segments[s].rows_padded) * stride;
+    write(s, at, count);
+    at += count;
+  }
+}
+
+void ColumnWriter::write_numbers(ColumnInfo column, const std::vector<double>& numbers,
+                                 const std::vector<SecurityIndex>& security_of_row) {
+  NumberTraits traits;
+  traits.see(numbers, security_of_row);
+  choose_storage(traits, is_always_real(column.name), dtype_, column);
+  if (is_exposure(column.name)) {
+    const auto add = [&](const auto& values, auto& block) {
+      using T = std::decay_t<decltype(values[0])>;
+      const std::size_t k = exposure_number(column.name);
+      column.hash += hash_bytes(values.data(), values.size() * sizeof(T));
+      if (block.empty()) block.assign(values.size() * kExposureStride, std::numeric_limits<T>::quiet_NaN());
+      for (std::size_t row = 0; row < values.size(); ++row) block[row * kExposureStride + k] = values[row];
+    };
     if (column.float32) {
       const std::vector<float> values = narrow(column.name, numbers);
-      if (is_exposure) {
-        if (!column.float64) add_exposure(column.name, values, exposures32_);
+      if (column.float64)
         column.hash = hash_bytes(values.data(), values.size() * sizeof(float));
-      } else {
-        column.hash = write_values(column.name, values, layout::ValueType::float32, 1);
-      }
+      else
+        add(values, exposures32_);
     }
-    if (column.float64) {
-      if (is_exposure) {
-        add_exposure(column.name, numbers, exposures64_);
-        column.hash += hash_bytes(numbers.data(), numbers.size() * sizeof(double));
-      } else {
-        column.hash += write_values(column.name, numbers, layout::ValueType::float64, 1);
-      }
-    }
+    if (column.float64) add(numbers, exposures64_);
+  } else {
+    ColumnHash hash;
+    each_segment(1, [&](std::size_t s, std::size_t first, std::size_t count) {
+      writer_.write_numbers(s, column, std::span(numbers).subspan(first, count), hash);
+    });
+    column.hash = hash.digest();
   }
   manifest_.info.columns.push_back(std::move(column));
 }
@@ -133,24 +195,26 @@ void ColumnWriter::write_texts(ColumnInfo column, const std::vector<std::int32_t
                                const std::vector<SecurityIndex>& security_of_row) {
   column.kind = ColumnKind::text;
   for (std::size_t row = 0; row < codes.size(); ++row) column.missing += codes[row] == kMissingCode && security_of_row[row] >= 0;
-  column.hash = write_values(column.name, codes, layout::ValueType::int32, 1);
+  ColumnHash hash;
+  each_segment(1, [&](std::size_t s, std::size_t first, std::size_t count) {
+    writer_.write_codes(s, column.name, std::span(codes).subspan(first, count), hash);
+  });
+  column.hash = hash.digest();
   manifest_.dictionaries[column.name] = std::move(texts);
   manifest_.info.columns.push_back(std::move(column));
 }
 
 void ColumnWriter::finish() {
-  if (!exposures32_.empty()) write_values(kExposuresFile, exposures32_, layout::ValueType::float32, kExposureStride);
-  if (exposures64_.empty()) return;
-  write_values(kExposuresFile, exposures64_, layout::ValueType::float64, kExposureStride);
-  if (dtype_ != StoreAs::both) return;
-  std::size_t at = 0;
-  for (std::size_t s = 0; s < manifest_.segments.size(); ++s) {
-    const std::size_t count = static_cast<std::size_t>(manifest_.segments[s].rows_padded) * kExposureStride;
+  each_segment(kExposureStride, [&](std::size_t s, std::size_t first, std::size_t count) {
+    if (!exposures32_.empty()) writer_.write_exposures(s, std::span<const float>(exposures32_).subspan(first, count));
+    if (exposures64_.empty()) return;
+    const auto wide = std::span<const double>(exposures64_).subspan(first, count);
+    writer_.write_exposures(s, wide);
+    if (dtype_ != StoreAs::both) return;
     std::vector<float> narrowed(count);
-    for (std::size_t k = 0; k < count; ++k) narrowed[k] = static_cast<float>(exposures64_[at + k]);
-    write_segment(s, kExposuresFile, std::span<const float>(narrowed), layout::ValueType::float32, kExposureStride);
-    at += count;
-  }
+    for (std::size_t k = 0; k < count; ++k) narrowed[k] = static_cast<float>(wide[k]);
+    writer_.write_exposures(s, std::span<const float>(narrowed));
+  });
 }
 
 }  // namespace fractile

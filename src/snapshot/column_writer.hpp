@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -13,34 +14,86 @@
 
 namespace fractile {
 
-/// Writes columns into the segments of a snapshot that is being made, and describes them in its
-/// manifest. Columns come in snapshot rows, padding included.
+class ParentFiles;
+
+/// What a column's numbers are like: how they are stored depends on it.
+struct NumberTraits {
+  bool is_whole = true;
+  bool fits_integer = true;  ///< int32, of which the lowest is kMissingCode
+  std::int64_t missing = 0;  ///< rows with a security and no number
+  void see(double x) noexcept;
+  /// NaN is missing; rows of padding (security -1) count for nothing.
+  void see(std::span<const double> numbers, std::span<const SecurityIndex> security_of_row) noexcept;
+};
+
+/// Sets kind, float32, float64, whole and missing: integer where all are whole and within int32, unless `always_real`.
+void choose_storage(const NumberTraits& traits, bool always_real, StoreAs dtype, ColumnInfo& column) noexcept;
+
+/// Throws PANEL_INFINITE_VALUE where float32 cannot hold one.
+std::vector<float> narrow(const std::string& name, std::span<const double> numbers);
+
+/// A column's hash, from those of its files in the order of segments.
+class ColumnHash {
+ public:
+  void add(const std::string& file_name, const std::string& hash);
+  std::string digest() const;
+
+ private:
+  std::string narrow_, wide_;  // of .f32 and .i32 files, of .f64 files
+};
+
+/// Writes files of segments into the folder of a snapshot that is being made, and names them in its manifest. A file that would
+/// hold what the same file of `parent` (null: none) holds is shared with it instead.
+class SegmentWriter {
+ public:
+  SegmentWriter(std::filesystem::path folder, Manifest& manifest, ParentFiles* parent);
+  /// Values of segment s in its rows, padding included: one or two files, as `column` says. Throws PANEL_INFINITE_VALUE,
+  /// IO_FAILURE.
+  void write_numbers(std::size_t s, const ColumnInfo& column, std::span<const double> numbers, ColumnHash& hash);
+  void write_codes(std::size_t s, const std::string& name, std::span<const std::int32_t> codes, ColumnHash& hash);
+  /// Values by row * kExposureStride + k.
+  void write_exposures(std::size_t s, std::span<const float> block);
+  void write_exposures(std::size_t s, std::span<const double> block);
+  /// Takes the parent's file as it is.
+  void share(std::size_t s, const std::string& file_name, ColumnHash& hash);
+  std::int64_t bytes_written() const noexcept { return bytes_written_; }
+
+ private:
+  template <class T>
+  void write(std::size_t s, const std::string& name, std::span<const T> values, std::uint32_t stride, ColumnHash& hash);
+
+  std::filesystem::path folder_;
+  Manifest& manifest_;
+  ParentFiles* parent_;
+  std::int64_t bytes_written_ = 0;
+};
+
+/// File names of a column or of the exposures' block, by how it is stored.
+std::vector<std::string> files_of(const ColumnInfo& column);
+
+/// Writes whole columns of a snapshot that is made in one go. Columns come in snapshot rows, padding included.
 class ColumnWriter {
  public:
-  ColumnWriter(std::filesystem::path folder, StoreAs dtype, Manifest& manifest);
-  /// NaN is missing. Stored as integers where all are whole and `always_real` is false. Exposures
-  /// are gathered and written by finish(). Throws PANEL_INFINITE_VALUE where float32 cannot hold one.
-  void write_numbers(ColumnInfo column, std::vector<double> numbers, bool always_real, bool is_exposure,
-                     const std::vector<SecurityIndex>& security_of_row);
+  ColumnWriter(const std::filesystem::path& folder, StoreAs dtype, Manifest& manifest);
+  /// Exposures are gathered and written by finish(). Throws PANEL_INFINITE_VALUE.
+  void write_numbers(ColumnInfo column, const std::vector<double>& numbers, const std::vector<SecurityIndex>& security_of_row);
   void write_texts(ColumnInfo column, const std::vector<std::int32_t>& codes, std::vector<std::string> texts,
                    const std::vector<SecurityIndex>& security_of_row);
   void finish();
 
  private:
-  template <class T>
-  std::string write_values(const std::string& name, const std::vector<T>& values, layout::ValueType type, std::uint32_t stride);
-  template <class T>
-  std::string write_segment(std::size_t s, const std::string& name, std::span<const T> values, layout::ValueType type,
-                            std::uint32_t stride);
-  template <class T>
-  void add_exposure(const std::string& name, const std::vector<T>& values, std::vector<T>& block);
+  template <class Write>
+  void each_segment(std::size_t stride, Write&& write) const;
 
-  std::filesystem::path folder_;
   StoreAs dtype_;
   Manifest& manifest_;
+  SegmentWriter writer_;
   /// By row * kExposureStride + k. One block is held, the widest that is asked for: it is the largest array of a build.
   std::vector<float> exposures32_;
   std::vector<double> exposures64_;
 };
+
+/// Number of an exposure in its block.
+std::size_t exposure_number(std::string_view name) noexcept;
 
 }  // namespace fractile

@@ -10,7 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
+#include <new>
 
 #include "fractile/error.hpp"
 
@@ -72,10 +72,39 @@ void sync_directory(const std::filesystem::path& path) {
   directory.sync_and_close();
 }
 
+void create_directories_durably(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (path.empty() || std::filesystem::is_directory(path, failed)) return;
+  const std::filesystem::path parent = path.parent_path();
+  create_directories_durably(parent);
+  if (!std::filesystem::create_directory(path, failed) && failed) {
+    errno = failed.value();
+    throw_io_failure("create the folder", path);
+  }
+  sync_directory(parent.empty() ? "." : parent);
+}
+
 bool rename_if_absent(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  // Some network file systems know no flags. A plain rename puts a directory in place of an empty one only, which no
+  // snapshot is.
+  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) result = ::rename(from.c_str(), to.c_str());
+  if (result == 0) return true;
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
   throw_io_failure("rename a finished snapshot to", to);
+}
+
+StreamHash::StreamHash()
+    : state_(XXH3_createState(), [](XXH3_state_t* state) { return static_cast<int>(XXH3_freeState(state)); }) {
+  if (!state_) throw std::bad_alloc();
+  XXH3_128bits_reset(state_.get());
+}
+
+void StreamHash::update(const void* data, std::size_t size) { XXH3_128bits_update(state_.get(), data, size); }
+
+std::string StreamHash::digest() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
 std::string hash_bytes(const void* data, std::size_t size) {
@@ -84,11 +113,9 @@ std::string hash_bytes(const void* data, std::size_t size) {
 }
 
 std::string hash_parts(std::span<const std::span<const std::byte>> parts) {
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), &XXH3_freeState);
-  XXH3_128bits_reset(state.get());
-  for (const auto& part : parts) XXH3_128bits_update(state.get(), part.data(), part.size());
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  StreamHash hash;
+  for (const auto& part : parts) hash.update(part.data(), part.size());
+  return hash.digest();
 }
 
 std::string hash_text(std::string_view text) { return hash_bytes(text.data(), text.size()); }

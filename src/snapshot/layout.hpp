@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 /// The bytes of a snapshot's files, as docs/snapshot_format.md describes them.
 namespace fractile::layout {
@@ -21,6 +22,12 @@ inline constexpr std::int64_t kMaxRows = std::int64_t{2000} << 20;
 
 enum class FileKind : std::uint32_t { index = 1, column = 2 };
 enum class ValueType : std::uint32_t { none = 0, float32 = 1, float64 = 2, int32 = 3 };
+/// Told by a column file's name: "ret.f32".
+inline ValueType value_type_of_file(std::string_view name) noexcept {
+  if (name.ends_with(".f32")) return ValueType::float32;
+  if (name.ends_with(".f64")) return ValueType::float64;
+  return name.ends_with(".i32") ? ValueType::int32 : ValueType::none;
+}
 inline constexpr std::size_t value_bytes(ValueType type) noexcept { return type == ValueType::float64 ? 8 : 4; }
 
 struct Section {

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "fractile/error.hpp"
@@ -26,21 +27,38 @@ std::uint64_t hash_header(layout::FileHeader header) noexcept {
 
 void seal_header(layout::FileHeader& header) noexcept { header.header_hash = hash_header(header); }
 
+layout::FileHeader make_column_header(layout::ValueType type, std::uint32_t stride, std::int64_t rows,
+                                      std::int64_t rows_padded) noexcept {
+  layout::FileHeader header = layout::make_header(layout::FileKind::column);
+  header.value_type = type;
+  header.stride = stride;
+  header.rows = static_cast<std::uint64_t>(rows);
+  header.rows_padded = static_cast<std::uint64_t>(rows_padded);
+  header.data_bytes = header.rows_padded * stride * layout::value_bytes(type);
+  seal_header(header);
+  return header;
+}
+
 Mapping::Mapping(std::size_t bytes) : bytes_(std::max(bytes, layout::kPageBytes)) {
   void* address = ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) throw_io_failure("reserve addresses for", "a snapshot");
   data_ = static_cast<std::byte*>(address);
+  install_mapping_guard();
+  guard_ = std::make_unique<GuardedRange>(data_, bytes_);
 }
 
-Mapping::Mapping(Mapping&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), guard_(std::move(other.guard_)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(guard_, other.guard_);
   return *this;
 }
 
 Mapping::~Mapping() {
+  guard_.reset();
   if (data_) ::munmap(data_, bytes_);
 }
 
@@ -51,10 +69,13 @@ void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::
 }
 
 bool MappedFile::is_intact() const noexcept {
+  // Read anew each time: no other thread of ours writes it, but a cut does.
+  if (last && *static_cast<const volatile std::byte*>(last) != last_value) return false;
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return true;
   if (now.st_dev != device || now.st_ino != inode) return true;
-  return static_cast<std::uint64_t>(now.st_size) == bytes;
+  return static_cast<std::uint64_t>(now.st_size) == bytes && now.st_mtim.tv_sec == modified.tv_sec &&
+         now.st_mtim.tv_nsec == modified.tv_nsec;
 }
 
 SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind kind, std::uint64_t expected_bytes)
@@ -78,7 +99,16 @@ SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind k
   if (header_.kind != kind) refuse("the file's kind in its header", "another");
   if (header_.data_bytes + sizeof header_ != bytes) refuse("as many bytes as the header says", fmt::format("{}", bytes));
   if (header_.header_hash != hash_header(header_)) refuse("a header that fits its hash", "another");
-  mapped_ = {path, info.st_dev, info.st_ino, bytes};
+  mapped_ = {path, info.st_dev, info.st_ino, bytes, info.st_mtim};
+  // Read, not mapped: opening touches no page of the data.
+  std::array<std::byte, layout::kPageBytes> page;
+  const std::uint64_t begin = (bytes - 1) / page.size() * page.size();
+  const auto count = static_cast<std::size_t>(bytes - begin);
+  if (::pread(fd_, page.data(), count, static_cast<off_t>(begin)) != static_cast<ssize_t>(count)) refuse("a last page", "less");
+  std::size_t at = count - 1;
+  while (at > 0 && page[at] == std::byte{0}) --at;
+  mapped_.last_offset = begin + at;
+  mapped_.last_value = page[at];
 }
 
 SnapshotFile::~SnapshotFile() {

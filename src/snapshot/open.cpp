@@ -2,46 +2,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "fractile/error.hpp"
-#include "fractile/snapshot.hpp"
 #include "snapshot/catalog.hpp"
-#include "snapshot/durable_files.hpp"
-#include "snapshot/layout.hpp"
-#include "snapshot/manifest.hpp"
-#include "snapshot/mapping.hpp"
+#include "snapshot/snapshot_impl.hpp"
 
 namespace fractile {
 
 using layout::FileHeader;
-using layout::IndexSection;
 
-struct Snapshot::Impl {
-  std::filesystem::path path;
-  Manifest manifest;
-  Mapping index;
-  FileHeader header;
-  std::map<std::string, Mapping, std::less<>> files;  ///< by file name without segment: "ret.f32"
-  std::vector<MappedFile> mapped;
-  RowIndex row_capacity = 0;
-
-  template <class T>
-  std::span<const T> section(IndexSection which) const {
-    const layout::Section& at = header.sections[which];
-    return {reinterpret_cast<const T*>(index.data() + at.offset), at.count};
-  }
-
-  void open(Verify verify);
-  void open_index();
-  void open_segments();
-  void check_index() const;
-  [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
-    throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {}, found {} in snapshot \"{}\". Restore it from a "
-                                                         "copy, or create it again.",
-                                                         expected, found, path.string()));
-  }
-};
+void Snapshot::Impl::refuse(const std::string& expected, const std::string& found) const {
+  throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {}, found {} in snapshot \"{}\". Restore it from a "
+                                                       "copy, or create it again.",
+                                                       expected, found, path.string()));
+}
 
 void Snapshot::Impl::open_index() {
   const SnapshotFile file(path / kIndexFile, layout::FileKind::index, manifest.index_bytes);
@@ -49,23 +23,25 @@ void Snapshot::Impl::open_index() {
   index = Mapping(manifest.index_bytes);
   index.map_file(file.fd(), 0, manifest.index_bytes, 0, path / kIndexFile);
   mapped.push_back(file.mapped());
+  mapped.back().watch(index.data(), 0);
   for (std::size_t s = 0; s < layout::kNIndexSections; ++s) {
     const layout::Section& section = header.sections[s];
     if (section.offset % layout::kPageBytes != 0 || section.offset > manifest.index_bytes ||
         section.count > (manifest.index_bytes - section.offset) / layout::kSectionBytes[s])
       refuse("index sections inside the file", fmt::format("section {} beyond it", s));
   }
+  const auto copy = [this]<class T>(layout::IndexSection which, std::vector<T>& to) {
+    const auto from = section<T>(which);
+    to.assign(from.begin(), from.end());
+  };
+  copy(layout::kDates, dates);
+  copy(layout::kSecurityIds, security_ids);
+  copy(layout::kRowBegin, row_begin);
+  copy(layout::kRowEnd, row_end);
+  copy(layout::kFirstDay, first_day);
+  copy(layout::kLastDay, last_day);
+  copy(layout::kRowOfBegin, row_of_begin);
 }
-
-namespace {
-
-layout::ValueType type_of_file(std::string_view name) {
-  if (name.ends_with(".f32")) return layout::ValueType::float32;
-  if (name.ends_with(".f64")) return layout::ValueType::float64;
-  return name.ends_with(".i32") ? layout::ValueType::int32 : layout::ValueType::none;
-}
-
-}  // namespace
 
 void Snapshot::Impl::open_segments() {
   std::int64_t capacity = 0, days = 0;
@@ -92,7 +68,7 @@ void Snapshot::Impl::open_segments() {
       const SnapshotFile file(path / segment_directory(s) / name, layout::FileKind::column, found->second.bytes);
       const FileHeader& column = file.header();
       // Readers go by the name alone: whatever it stands for must be in the file.
-      const layout::ValueType type = type_of_file(name);
+      const layout::ValueType type = layout::value_type_of_file(name);
       const bool is_block = std::string_view(name).substr(0, name.rfind('.')) == kExposuresFile;
       const std::uint32_t stride = is_block ? kExposureStride : 1;
       if (column.value_type != type || column.stride != stride)
@@ -106,8 +82,9 @@ void Snapshot::Impl::open_segments() {
       if (!mapping) mapping = &files.emplace(name, Mapping(static_cast<std::size_t>(capacity) * row_bytes)).first->second;
       if (at + column.data_bytes > mapping->size()) refuse("one type in all segments of \"" + name + "\"", "several");
       mapping->map_file(file.fd(), layout::kPageBytes, column.data_bytes, at, path / segment_directory(s) / name);
-      at += column.data_bytes;
       mapped.push_back(file.mapped());
+      mapped.back().watch(mapping->data() + at, layout::kPageBytes);
+      at += column.data_bytes;
     }
   }
 }
@@ -115,11 +92,11 @@ void Snapshot::Impl::open_segments() {
 /// Everything that costs no more than days and securities: no reader can then be led outside the file
 /// by them. What stands in rows is covered by Verify::content.
 void Snapshot::Impl::check_index() const {
-  const auto dates = section<Day>(layout::kDates);
-  const auto ids = section<std::int64_t>(layout::kSecurityIds);
-  const auto begin = section<RowIndex>(layout::kRowBegin), end = section<RowIndex>(layout::kRowEnd);
-  const auto first = section<DateIndex>(layout::kFirstDay), last = section<DateIndex>(layout::kLastDay);
-  const auto row_of_begin = section<std::int32_t>(layout::kRowOfBegin);
+  const auto& ids = security_ids;
+  const auto& begin = row_begin;
+  const auto& end = row_end;
+  const auto& first = first_day;
+  const auto& last = last_day;
   const auto n_days = static_cast<std::int64_t>(dates.size());
   if (dates.empty() || ids.empty()) refuse("at least one day and one security", "none");
   if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() || last.size() != ids.size() ||
@@ -172,23 +149,15 @@ const std::filesystem::path& Snapshot::path() const noexcept { return impl_->pat
 const std::string& Snapshot::content_hash() const noexcept { return impl_->manifest.info.content_hash; }
 std::int64_t Snapshot::n_rows() const noexcept { return impl_->manifest.info.n_rows; }
 RowIndex Snapshot::row_capacity() const noexcept { return impl_->row_capacity; }
-std::span<const Day> Snapshot::dates() const noexcept { return impl_->section<Day>(layout::kDates); }
-std::span<const std::int64_t> Snapshot::security_ids() const noexcept {
-  return impl_->section<std::int64_t>(layout::kSecurityIds);
-}
-RowIndex Snapshot::row_begin(DateIndex n) const noexcept {
-  return impl_->section<RowIndex>(layout::kRowBegin)[static_cast<std::size_t>(n)];
-}
-RowIndex Snapshot::row_end(DateIndex n) const noexcept {
-  return impl_->section<RowIndex>(layout::kRowEnd)[static_cast<std::size_t>(n)];
-}
+std::span<const Day> Snapshot::dates() const noexcept { return impl_->dates; }
+std::span<const std::int64_t> Snapshot::security_ids() const noexcept { return impl_->security_ids; }
+RowIndex Snapshot::row_begin(DateIndex n) const noexcept { return impl_->row_begin[static_cast<std::size_t>(n)]; }
+RowIndex Snapshot::row_end(DateIndex n) const noexcept { return impl_->row_end[static_cast<std::size_t>(n)]; }
 std::span<const SecurityIndex> Snapshot::security_of_row() const { return impl_->section<SecurityIndex>(layout::kSecurityOfRow); }
 std::span<const RowIndex> Snapshot::previous_row() const { return impl_->section<RowIndex>(layout::kPreviousRow); }
-std::span<const DateIndex> Snapshot::first_day() const noexcept { return impl_->section<DateIndex>(layout::kFirstDay); }
-std::span<const DateIndex> Snapshot::last_day() const noexcept { return impl_->section<DateIndex>(layout::kLastDay); }
-std::span<const std::int32_t> Snapshot::row_of_begin() const noexcept {
-  return impl_->section<std::int32_t>(layout::kRowOfBegin);
-}
+std::span<const DateIndex> Snapshot::first_day() const noexcept { return impl_->first_day; }
+std::span<const DateIndex> Snapshot::last_day() const noexcept { return impl_->last_day; }
+std::span<const std::int32_t> Snapshot::row_of_begin() const noexcept { return impl_->row_of_begin; }
 std::span<const RowIndex> Snapshot::row_of() const { return impl_->section<RowIndex>(layout::kRowOf); }
 
 const std::vector<ColumnInfo>& Snapshot::columns() const noexcept { return impl_->manifest.info.columns; }
@@ -228,7 +197,35 @@ const std::vector<std::string>& Snapshot::dictionary(std::string_view name) cons
 }
 
 bool Snapshot::is_intact() const noexcept {
-  return std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); });
+  if (impl_->is_changed) return false;
+  const bool is_as_opened =
+      std::all_of(impl_->mapped.begin(), impl_->mapped.end(), [](const MappedFile& file) { return file.is_intact(); }) &&
+      !impl_->index.is_damaged() &&
+      std::all_of(impl_->files.begin(), impl_->files.end(), [](const auto& file) { return !file.second.is_damaged(); });
+  if (!is_as_opened) impl_->is_changed = true;
+  return is_as_opened;
+}
+
+void Snapshot::require_intact() const {
+  if (is_intact()) return;
+  throw Error(ErrorCode::CORRUPT_SNAPSHOT,
+              fmt::format("expected the files of snapshot \"{}\" as they were when it was opened, found one cut or written to "
+                          "since. Restore the snapshot and open it again (force_reload=True; a server: SIGHUP).",
+                          id()));
+}
+
+void Snapshot::read_guarded(const std::function<void()>& work) const {
+  install_mapping_guard();
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::CANCELLED) require_intact();
+    throw;
+  } catch (...) {
+    require_intact();
+    throw;
+  }
+  require_intact();
 }
 
 }  // namespace fractile

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -78,6 +80,41 @@ TEST(SnapshotFiles, EveryFlippedBitIsFound) {
     write(entry.path(), whole);
   }
   EXPECT_NO_THROW(verify_snapshot(root.path(), "s"));
+}
+
+/// Of one name on two days, bit by bit: every 61st, or as $FRACTILE_BIT_STRIDE says.
+TEST(SnapshotFiles, EveryBitOfASmallSnapshotIsGuarded) {
+  const char* wanted = std::getenv("FRACTILE_BIT_STRIDE");
+  const std::size_t stride = wanted ? std::strtoull(wanted, nullptr, 10) : 61;
+  ScratchFolder root;
+  std::vector<testing::Array> columns{testing::plain("security_id", "l", std::vector<std::int64_t>{7, 7}),
+                                      testing::plain("date", "tdD", std::vector<Day>{18000, 18001}),
+                                      testing::plain("ret", "g", std::vector<double>{0.25, -0.5})};
+  create_snapshot(root.path(), "s", *panel_of(std::move(columns)), {});
+  std::size_t tries = 0, bit = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root.path() / "s")) {
+    if (!entry.is_regular_file()) continue;
+    const std::string whole = read(entry.path());
+    const bool is_manifest = entry.path().filename() == kManifestFile;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto put = [&](std::size_t at, char byte) {
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(byte).flush();
+    };
+    for (; bit < 8 * whole.size(); bit += stride) {
+      const std::size_t at = bit / 8;
+      put(at, static_cast<char>(whole[at] ^ (1 << bit % 8)));
+      ASSERT_EQ(code_of([&] { verify_snapshot(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT) << entry.path() << " " << bit;
+      if (is_manifest || at < 4096) {
+        ASSERT_EQ(code_of([&] { Snapshot::open(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT) << entry.path() << " " << bit;
+      }
+      put(at, whole[at]);
+      ++tries;
+    }
+    bit -= 8 * whole.size();
+  }
+  EXPECT_NO_THROW(verify_snapshot(root.path(), "s"));
+  std::printf("%zu bits flipped, each found\n", tries);
 }
 
 TEST(SnapshotFiles, CutLongAndMissingFilesAreFoundWhenOpened) {

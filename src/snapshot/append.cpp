@@ -1,0 +1,120 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "fractile/error.hpp"
+#include "fractile/panel.hpp"
+#include "snapshot/append_columns.hpp"
+#include "snapshot/append_rows.hpp"
+#include "snapshot/build.hpp"
+#include "snapshot/build_folder.hpp"
+#include "snapshot/parent_files.hpp"
+
+namespace fractile {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A snapshot is newer than its parent, whatever the clock says and however fast it was made.
+std::string created_after(const std::string& parent, const std::string& now) {
+  if (now > parent) return now;
+  tm parts{};
+  if (!::strptime(parent.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts)) return now;
+  return format_utc(::timegm(&parts) + 1);
+}
+
+/// A day of data without returns is more likely a slip than a wish.
+void refuse_new_rows_without_ret(const Snapshot& parent, const AppendRows& rows, const PanelNames& names) {
+  if (rows.n_added == 0 || std::any_of(names.begin(), names.end(), [](const auto& name) { return name.first == "ret"; })) return;
+  std::string all;
+  for (const auto& [ours, source] : names) all += (all.empty() ? "" : ", ") + source;
+  throw Error(ErrorCode::PANEL_MISSING_COLUMN,
+              fmt::format("expected the column ret for {} rows that snapshot \"{}\" does not have, found {}. Add it, name the "
+                          "column that holds it (--map ret=Name), or leave these rows out.",
+                          rows.n_added, parent.id(), all));
+}
+
+/// The parent's columns, then the panel's new ones.
+std::vector<std::string> columns_of(const Snapshot& parent, const PanelNames& names) {
+  std::vector<std::string> out;
+  for (const ColumnInfo& column : parent.columns()) out.push_back(column.name);
+  for (const auto& [name, source] : names)
+    if (name != "security_id" && name != "date" && !parent.find_column(name)) out.push_back(name);
+  return out;
+}
+
+AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelSource& panel, const std::string& new_id,
+                            const AppendOptions& options) {
+  const auto progress = [&](const std::string& stage, double fraction) {
+    if (options.progress) options.progress(stage, fraction);
+  };
+  progress("reading keys", 0.0);
+  const PanelNames names = match_names(panel.column_names(), options.map, false);
+  PanelIndex panel_index = read_index(panel, names);
+  for (auto* done : {&panel_index.previous_row, &panel_index.row_of}) *done = {};
+  const Snapshot::Impl& old = Snapshot::Impl::of(parent);
+  ParentFiles files(old);
+  files.check_index();
+  AppendRows rows = merge_rows(parent, panel_index);
+  refuse_new_rows_without_ret(parent, rows, names);
+
+  BuildFolder folder(root, new_id);
+  Manifest manifest;
+  describe_build(new_id, panel, rows.index, manifest);
+  manifest.info.parent = parent.id();
+  manifest.info.created = created_after(old.manifest.info.created, manifest.info.created);
+  if (rows.n_added == 0) {
+    files.share_index(folder.path() / kIndexFile);
+    manifest.index_bytes = old.manifest.index_bytes;
+    manifest.index_hash = old.manifest.index_hash;
+  } else {
+    write_index(rows.index, folder.path() / kIndexFile, manifest);
+  }
+  for (auto* done : {&rows.index.previous_row, &rows.index.row_of, &rows.index.row_of_source}) *done = {};
+
+  SegmentWriter writer(folder.path(), manifest, &files);
+  const AppendContext context{parent, rows, files};
+  ColumnAppender appender(context, writer, manifest);
+  const std::vector<std::string> columns = columns_of(parent, names);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    progress(columns[c], static_cast<double>(c) / static_cast<double>(columns.size()));
+    const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
+    std::optional<PanelColumn> values;
+    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index);
+    appender.append(columns[c], std::move(values));
+  }
+  appender.finish();
+  manifest.info.content_hash = compute_content_hash(manifest);
+  if (manifest.info.content_hash == parent.content_hash())
+    throw Error(ErrorCode::PANEL_NOTHING_NEW,
+                fmt::format("expected rows or values that snapshot \"{}\" does not have, found none in {} rows. Use \"{}\" as it "
+                            "is, or check the panel.",
+                            parent.id(), panel_index.row_of_source.size(), parent.id()));
+  parent.require_intact();
+  write_manifest(folder.path(), manifest);
+  progress("publishing", 1.0);
+  folder.publish(root, new_id);
+  AppendResult result;
+  result.info = read_snapshot_info(root, new_id);
+  result.bytes_written = writer.bytes_written() + files.bytes_copied();
+  if (rows.n_added > 0) result.bytes_written += static_cast<std::int64_t>(manifest.index_bytes);
+  result.bytes_shared = files.bytes_linked();
+  return result;
+}
+
+}  // namespace
+
+AppendResult append_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const std::string& new_id,
+                             const AppendOptions& options) {
+  check_snapshot_id(new_id);
+  const auto parent = Snapshot::open(root, id);
+  if (fs::exists(root / new_id)) refuse_existing(root, new_id);
+  AppendResult result;
+  parent->read_guarded([&] { as_io_failures(root, [&] { result = append_checked(root, *parent, panel, new_id, options); }); });
+  result.changes = diff_snapshots(*parent, *Snapshot::open(root, new_id));
+  return result;
+}
+
+}  // namespace fractile

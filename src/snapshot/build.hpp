@@ -1,0 +1,25 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "fractile/panel.hpp"
+#include "snapshot/build_index.hpp"
+#include "snapshot/manifest.hpp"
+
+/// What making a snapshot and appending to one have in common.
+namespace fractile {
+
+/// ISO 8601.
+std::string format_utc(std::time_t time);
+/// Fills in what a manifest says of source, time and rows.
+void describe_build(const std::string& id, const PanelSource& panel, const PanelIndex& index, Manifest& manifest);
+/// Throws PANEL_COLUMN_TYPE where a name or text is not UTF-8, IO_FAILURE.
+void write_manifest(const std::filesystem::path& folder, Manifest& manifest);
+/// What the standard library throws of files becomes IO_FAILURE.
+void as_io_failures(const std::filesystem::path& root, const std::function<void()>& work);
+
+}  // namespace fractile

@@ -1,0 +1,199 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "snapshot/panel_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string_view>
+
+#include "fractile/error.hpp"
+#include "ingest/arrow_column.hpp"
+#include "snapshot/known_columns.hpp"
+#include "snapshot/manifest.hpp"
+
+namespace fractile {
+
+PanelNames match_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map, bool needs_ret) {
+  std::string all;
+  for (const std::string& name : source) all += (all.empty() ? "" : ", ") + name;
+  const auto has = [&](const std::string& name) { return std::find(source.begin(), source.end(), name) != source.end(); };
+  for (const auto& [ours, theirs] : map)
+    if (!has(theirs))
+      throw Error(ErrorCode::PANEL_MISSING_COLUMN, fmt::format("expected a column \"{}\" for {} (map), found {}. "
+                                                               "Correct the map.",
+                                                               theirs, ours, all));
+  PanelNames names;
+  for (const std::string& name : source) {
+    bool is_mapped = false;
+    // One source column may serve under several of our names.
+    for (const auto& [ours, theirs] : map)
+      if (theirs == name) {
+        names.emplace_back(ours, name);
+        is_mapped = true;
+      }
+    if (!is_mapped && !map.contains(name)) names.emplace_back(name, name);
+  }
+  for (const char* needed : {"security_id", "date", "ret"})
+    if ((needs_ret || std::string_view(needed) != "ret") &&
+        std::none_of(names.begin(), names.end(), [&](const auto& entry) { return entry.first == needed; }))
+      throw Error(ErrorCode::PANEL_MISSING_COLUMN,
+                  fmt::format("expected the columns {2}, found no \"{0}\" among {1}. Add it, or name the column that holds it: "
+                              "--map {0}=Name.",
+                              needed, all, needs_ret ? "security_id, date and ret" : "security_id and date"));
+  std::vector<std::string> ours;
+  for (const auto& [name, unused] : names) {
+    if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > 200)
+      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                  fmt::format("expected column names of 1 to 200 characters without \"/\", found \"{}\". Rename it.",
+                              name.substr(0, 200)));
+    // Its file would have the name of the exposures' block.
+    if (name == kExposuresFile)
+      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                  fmt::format("expected column names other than \"{0}\", which snapshots reserve, found \"{0}\" among {1}. "
+                              "Rename or drop it.",
+                              kExposuresFile, all));
+    ours.push_back(name);
+  }
+  std::sort(ours.begin(), ours.end());
+  if (const auto twice = std::adjacent_find(ours.begin(), ours.end()); twice != ours.end())
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected different column names, found \"{}\" twice. Rename or drop one.", *twice));
+  return names;
+}
+
+namespace {
+
+/// Ingest speaks of signals; here the same failure is the panel's.
+template <class Work>
+auto as_panel_errors(Work&& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    const std::string message = text.substr(text.find(": ") + 2);
+    if (error.code() == ErrorCode::UNREADABLE_SIGNAL) throw Error(ErrorCode::UNREADABLE_PANEL, message);
+    if (error.code() == ErrorCode::COLUMN_TYPE) throw Error(ErrorCode::PANEL_COLUMN_TYPE, message);
+    throw;
+  }
+}
+
+std::unique_ptr<ArrowBatches> read_columns(PanelSource& panel, const std::vector<std::string>& names) {
+  ArrowArrayStream stream{};
+  panel.open_columns(names, &stream);
+  return std::make_unique<ArrowBatches>(&stream);
+}
+
+std::string source_name(const PanelNames& names, std::string_view ours) {
+  for (const auto& [name, source] : names)
+    if (name == ours) return source;
+  return "";
+}
+
+PanelKeys read_keys(PanelSource& panel, const PanelNames& names) {
+  const auto batches = read_columns(panel, {source_name(names, "security_id"), source_name(names, "date")});
+  PanelKeys keys;
+  keys.security_id.resize(static_cast<std::size_t>(batches->n_rows()));
+  keys.date.resize(keys.security_id.size());
+  std::size_t at = 0;
+  for (const auto& chunk : batches->chunks(0)) {
+    read_integers(batches->schema(0), chunk, kMissingId, keys.security_id.data() + at);
+    at += static_cast<std::size_t>(chunk.length);
+  }
+  at = 0;
+  for (const auto& chunk : batches->chunks(1)) {
+    read_days(batches->schema(1), chunk, keys.date.data() + at);
+    at += static_cast<std::size_t>(chunk.length);
+  }
+  return keys;
+}
+
+void check_length(const ArrowBatches& batches, const PanelIndex& index, const std::string& name) {
+  if (batches.n_rows() != static_cast<std::int64_t>(index.row_of_source.size()))
+    throw Error(ErrorCode::UNREADABLE_PANEL,
+                fmt::format("expected {} rows in column \"{}\", found {}. The source changed while it was read: try "
+                            "again.",
+                            index.row_of_source.size(), name, batches.n_rows()));
+}
+
+void read_texts_of(const ArrowBatches& batches, const PanelIndex& index, PanelColumn& out) {
+  out.is_text = true;
+  std::map<std::string, std::int32_t, std::less<>> numbers;
+  std::vector<std::int32_t> by_source(index.row_of_source.size(), kMissingCode);
+  std::size_t at = 0;
+  for (const auto& chunk : batches.chunks(0)) {
+    read_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
+      if (null) return;
+      auto found = numbers.find(text);
+      if (found == numbers.end()) found = numbers.emplace(text, static_cast<std::int32_t>(numbers.size())).first;
+      by_source[at + static_cast<std::size_t>(i)] = found->second;
+    });
+    at += static_cast<std::size_t>(chunk.length);
+  }
+  // Codes ascend with their texts, so that the order of rows in the source changes nothing.
+  std::vector<std::int32_t> code(numbers.size());
+  for (const auto& [text, number] : numbers) {
+    code[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(out.texts.size());
+    out.texts.push_back(text);
+  }
+  out.codes.assign(static_cast<std::size_t>(index.row_capacity()), kMissingCode);
+  for (std::size_t i = 0; i < by_source.size(); ++i)
+    if (by_source[i] != kMissingCode)
+      out.codes[static_cast<std::size_t>(index.row_of_source[i])] = code[static_cast<std::size_t>(by_source[i])];
+}
+
+PanelColumn read_checked(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index) {
+  const auto batches = read_columns(panel, {source});
+  check_length(*batches, index, name);
+  const ArrowType type = describe_type(batches->schema(0));
+  PanelColumn out;
+  if (type.kind == ArrowKind::text && !must_be_number(name)) {
+    read_texts_of(*batches, index, out);
+    return out;
+  }
+  const bool is_number =
+      type.kind == ArrowKind::integer || type.kind == ArrowKind::real || type.kind == ArrowKind::boolean || type.name == "null";
+  if (!is_number)
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected numbers{} in column \"{}\", found {}. Convert or drop the column.",
+                            must_be_number(name) ? "" : " or text", name, type.name));
+  out.numbers.assign(static_cast<std::size_t>(index.row_capacity()), std::numeric_limits<double>::quiet_NaN());
+  // Integers from here on are no longer told apart once they are doubles.
+  const double limit = type.kind == ArrowKind::integer ? 9007199254740992.0 : std::numeric_limits<double>::infinity();
+  std::vector<double> values;
+  std::size_t at = 0;
+  for (const auto& chunk : batches->chunks(0)) {
+    values.resize(static_cast<std::size_t>(chunk.length));
+    read_doubles(batches->schema(0), chunk, values.data());
+    for (const double value : values) {
+      const RowIndex row = index.row_of_source[at++];
+      if (std::isinf(value))
+        throw Error(ErrorCode::PANEL_INFINITE_VALUE,
+                    fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing, or "
+                                "correct it.",
+                                name, value, at - 1));
+      if (std::fabs(value) >= limit)
+        throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                    fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Store "
+                                "them as text, number them anew, or drop the column.",
+                                name, value, at - 1));
+      // One NaN for all, so that equal data has equal bytes.
+      if (value == value) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+PanelIndex read_index(PanelSource& panel, const PanelNames& names) {
+  return as_panel_errors([&] { return build_index(read_keys(panel, names)); });
+}
+
+PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index) {
+  return as_panel_errors([&] { return read_checked(panel, name, source, index); });
+}
+
+}  // namespace fractile

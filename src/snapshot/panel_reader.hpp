@@ -1,0 +1,34 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fractile/panel.hpp"
+#include "snapshot/build_index.hpp"
+
+/// From a panel's source to numbers and codes by row.
+namespace fractile {
+
+/// Our column names and the source's.
+using PanelNames = std::vector<std::pair<std::string, std::string>>;
+
+/// One column by row: numbers (NaN is missing), or codes with their texts, ascending.
+struct PanelColumn {
+  bool is_text = false;
+  std::vector<double> numbers;
+  std::vector<std::int32_t> codes;
+  std::vector<std::string> texts;
+};
+
+/// Our names for the source's columns. Throws PANEL_MISSING_COLUMN (ret only where `needs_ret`), PANEL_COLUMN_TYPE.
+PanelNames match_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map, bool needs_ret);
+/// Reads security_id and date. Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
+PanelIndex read_index(PanelSource& panel, const PanelNames& names);
+/// Reads one column into the rows of `index`, padding included. Throws PANEL_COLUMN_TYPE, PANEL_INFINITE_VALUE, UNREADABLE_PANEL.
+PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index);
+
+}  // namespace fractile

@@ -1,0 +1,49 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fractile/snapshot.hpp"
+#include "snapshot/layout.hpp"
+#include "snapshot/manifest.hpp"
+#include "snapshot/mapping.hpp"
+
+/// An open snapshot as those see it who read one snapshot to make or describe another.
+namespace fractile {
+
+struct Snapshot::Impl {
+  std::filesystem::path path;
+  Manifest manifest;
+  Mapping index;
+  layout::FileHeader header;
+  // What is kept by day and by security is small, and all the rest is found through it: it is copied before it is checked,
+  // so that a file that changes later leads no reader outside.
+  std::vector<Day> dates;
+  std::vector<std::int64_t> security_ids;
+  std::vector<RowIndex> row_begin, row_end;
+  std::vector<DateIndex> first_day, last_day;
+  std::vector<std::int32_t> row_of_begin;
+  std::map<std::string, Mapping, std::less<>> files;  ///< by file name without segment: "ret.f32"
+  std::vector<MappedFile> mapped;
+  RowIndex row_capacity = 0;
+  std::atomic<bool> is_changed{false};  ///< a mapped file was seen cut or written to: for good
+
+  static const Impl& of(const Snapshot& snapshot) noexcept { return *snapshot.impl_; }
+
+  template <class T>
+  std::span<const T> section(layout::IndexSection which) const {
+    const layout::Section& at = header.sections[which];
+    return {reinterpret_cast<const T*>(index.data() + at.offset), at.count};
+  }
+
+  void open(Verify verify);
+  void open_index();
+  void open_segments();
+  void check_index() const;
+  [[noreturn]] void refuse(const std::string& expected, const std::string& found) const;
+};
+
+}  // namespace fractile

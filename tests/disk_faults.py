@@ -1,0 +1,57 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Programs on a disk that ends them, loses power or fails at a chosen call: tests/faults/disk_faults.cpp, preloaded."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parent / "faults" / "disk_faults.cpp"
+
+
+class FaultyDisk:
+    """Runs commands under faults.
+
+    Attributes:
+        folder: What is below it is counted and at risk.
+    """
+
+    def __init__(self, library: pathlib.Path, folder: pathlib.Path) -> None:
+        self._library = library
+        self.folder = folder
+
+    def run(
+        self, command: list[str], kind: str = "", at: int = 0, seed: int = 0, calls: str = "", stays: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        faults = {"KIND": kind, "AT": at, "SEED": seed, "CALLS": calls, "STAYS": int(stays), "ROOT": self.folder}
+        return self._run(command, {f"DISK_FAULT_{name}": str(value) for name, value in faults.items()})
+
+    def count(self, command: list[str], calls: str = "") -> int:
+        """How many calls the command makes that change the folder; it is run."""
+        told = self.folder.parent / "count"
+        done = self._run(command, {"DISK_FAULT_ROOT": str(self.folder), "DISK_FAULT_CALLS": calls, "DISK_FAULT_COUNT": str(told)})
+        assert done.returncode == 0, done.stderr
+        return int(told.read_text())
+
+    def _run(self, command: list[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **variables, "LD_PRELOAD": str(self._library)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def build_library(folder: pathlib.Path) -> pathlib.Path:
+    """The library that is preloaded; the test is skipped where there is no compiler."""
+    compiler = shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("expected a C++ compiler for tests/faults, found none")
+    library = folder / "disk_faults.so"
+    flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
+    done = subprocess.run(
+        [compiler, *flags, str(SOURCE), "-o", str(library), "-ldl"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return library
