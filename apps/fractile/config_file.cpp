@@ -8,6 +8,8 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -94,13 +96,10 @@ void read_section(const std::string& path, const std::string& section, const YAM
   }
 }
 
-void read_file(const std::string& path, ConfigFile& out) {
+void read_text(const std::string& text, const std::string& path, ConfigFile& out) {
   YAML::Node root;
   try {
-    root = YAML::LoadFile(path);
-  } catch (const YAML::BadFile&) {
-    throw Error(ErrorCode::INVALID_CONFIG_FILE,
-                fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+    root = YAML::Load(text);
   } catch (const YAML::Exception& error) {
     refuse(path, error.mark, "YAML", error.msg);
   }
@@ -117,6 +116,15 @@ void read_file(const std::string& path, ConfigFile& out) {
     else if (!entry.second.IsNull())
       out.snapshot = entry.second.Scalar();
   }
+}
+
+void read_file(const std::string& path, ConfigFile& out) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(path, ignored))
+    throw Error(ErrorCode::INVALID_CONFIG_FILE,
+                fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+  read_text({std::istreambuf_iterator<char>(file), {}}, path, out);
 }
 
 std::optional<std::string> environment(std::string name) {
@@ -152,6 +160,12 @@ std::filesystem::path packaged_file() {
 }
 
 }  // namespace
+
+ConfigFile parse_config_file(const std::string& text, const std::string& path) {
+  ConfigFile out;
+  read_text(text, path, out);
+  return out;
+}
 
 ConfigFile read_config(const std::optional<std::string>& path) {
   ConfigFile out;
