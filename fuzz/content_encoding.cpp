@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kLimit = std::size_t{1} << 20;
 
-/// What a body decodes to where it arrives in parts of so many bytes; the refusal where it is refused.
+/// What a body decodes to where it arrives in parts of so many bytes. Which fault of several is named depends on them.
 std::string decode(const std::string& encoding, std::string_view body, std::size_t part) {
   ByteBuffer out;
   const auto refusal = refusal_of([&] {
@@ -24,7 +24,7 @@ std::string decode(const std::string& encoding, std::string_view body, std::size
     decoder->finish();
   });
   ensure(out.size() <= kLimit + 1, "no more is decoded than the limit", std::to_string(out.size()));
-  return refusal ? refusal->what() : "decoded: " + std::string(out.size() > 0 ? out.data() : "", out.size());
+  return refusal ? "refused" : "decoded: " + std::string(out.size() > 0 ? out.data() : "", out.size());
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ FuzzMarket make_market(int number) {
   const std::string id = "market" + std::to_string(number);
   BuildOptions options;
   options.dtype = StoreAs::both;
-  create_snapshot(folder().path(), id, *testing::panel_of(to_arrays(out.rows, shape.has_all_columns)), options);
+  create_snapshot(folder().path(), id, *market_panel(number), options);
 
   std::set<Day> dates;
   std::set<std::int64_t> ids;
@@ -141,6 +141,11 @@ FuzzMarket make_market(int number) {
 const FuzzMarket& market(int number) {
   static const std::array<FuzzMarket, kNMarkets> kMarkets{make_market(0), make_market(1), make_market(2), make_market(3)};
   return kMarkets[static_cast<std::size_t>(number)];
+}
+
+std::unique_ptr<PanelSource> market_panel(int number) {
+  const Shape& shape = kShapes[number];
+  return testing::panel_of(to_arrays(make_rows(shape), shape.has_all_columns));
 }
 
 const std::string& market_folder() {

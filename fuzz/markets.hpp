@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fractile/backtest.hpp"
+#include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
 
 /// Small markets that runs under a fuzzer go through, and their rows as plain numbers for whoever checks them.
@@ -49,6 +50,9 @@ struct FuzzMarket {
 /// Made once and kept.
 inline constexpr int kNMarkets = 4;
 const FuzzMarket& market(int number);
+
+/// What a market's snapshot was made of.
+std::unique_ptr<PanelSource> market_panel(int number);
 
 /// The folder that holds their snapshots, "market0" to "market3"; it goes when the process ends.
 const std::string& market_folder();

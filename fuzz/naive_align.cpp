@@ -139,13 +139,13 @@ class Naive {
     by_place_[{row.id, r}].push_back(i);
   }
 
-  /// The last row of a security and day wins; it may be a bad print.
+  /// The last row of a security and day wins; it may be a bad print. Shown as examples are the rows that repeat one before them.
   void settle_duplicates() {
     std::vector<std::size_t> duplicates, bad_prints;
     for (const auto& [place, rows] : by_place_) {
-      duplicates.insert(duplicates.end(), rows.begin(), rows.end() - 1);
+      duplicates.insert(duplicates.end(), rows.begin() + 1, rows.end());
       if (is_bad_open(place.first, place.second)) {
-        bad_prints.push_back(rows.back());
+        bad_prints.push_back(rows.front());
         continue;
       }
       ++out_.rows_used;

@@ -24,36 +24,29 @@ void write_file(const fs::path& path, const std::string& bytes) {
 
 }  // namespace
 
-SnapshotFiles::SnapshotFiles() : root_(fs::path(market_folder()) / "copies") {
-  const fs::path from = fs::path(market_folder()) / "market0", to = root_ / kId;
-  fs::create_directories(root_);
-  fs::copy(from, to, fs::copy_options::recursive);
-  write_file(to / kManifestFile, seal_manifest(read(kManifestFile)));
-  for (const auto& entry : fs::recursive_directory_iterator(to))
-    if (entry.is_regular_file()) {
-      const std::string path = fs::relative(entry.path(), to).string();
-      whole_[path] = read(path);
-    }
-}
-
-std::string SnapshotFiles::read(const std::string& path) const {
-  std::ifstream file(root_ / kId / path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+SnapshotFiles::SnapshotFiles() : root_(fs::path(market_folder()) / "damaged") {
+  create_snapshot(root_, kId, *market_panel(0), {});
+  for (const auto& entry : fs::recursive_directory_iterator(root_ / kId)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    whole_[fs::relative(entry.path(), root_ / kId).string()] = {std::istreambuf_iterator<char>(file), {}};
+  }
+  now_ = whole_;
 }
 
 void SnapshotFiles::write(const std::string& path, const std::string& bytes) {
-  write_file(root_ / kId / path, bytes);
-  changed_.insert(path);
+  if (now_[path] == bytes && fs::exists(this->path(path))) return;
+  write_file(this->path(path), bytes);
+  now_[path] = bytes;
 }
 
 void SnapshotFiles::remove(const std::string& path) {
-  fs::remove(root_ / kId / path);
-  changed_.insert(path);
+  fs::remove(this->path(path));
+  now_[path].clear();
 }
 
 void SnapshotFiles::restore() {
-  for (const std::string& path : changed_) write_file(root_ / kId / path, whole_.at(path));
-  changed_.clear();
+  for (const auto& [path, bytes] : whole_) write(path, bytes);
 }
 
 std::string seal_manifest(const std::string& text) {

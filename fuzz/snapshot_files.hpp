@@ -3,20 +3,20 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 
 namespace fractile::fuzz {
 
-/// A copy of market 0's snapshot that is damaged and made whole again.
+/// A snapshot of market 0's panel that is damaged and made whole again.
 class SnapshotFiles {
  public:
   SnapshotFiles();
   const std::filesystem::path& root() const noexcept { return root_; }
   static constexpr const char* kId = "damaged";
+  std::filesystem::path path(const std::string& file) const { return root_ / kId / file; }
   /// Relative paths and their bytes, as they were.
   const std::map<std::string, std::string>& whole() const noexcept { return whole_; }
-  std::string read(const std::string& path) const;
+  const std::string& read(const std::string& path) const { return now_.at(path); }
   void write(const std::string& path, const std::string& bytes);
   void remove(const std::string& path);
   /// Undoes all of it.
@@ -24,8 +24,7 @@ class SnapshotFiles {
 
  private:
   std::filesystem::path root_;
-  std::map<std::string, std::string> whole_;
-  std::set<std::string> changed_;
+  std::map<std::string, std::string> whole_, now_;
 };
 
 /// The text of a manifest with the id of SnapshotFiles and a hash that fits it; "" where it is no JSON object.

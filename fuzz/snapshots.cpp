@@ -33,7 +33,10 @@ const std::string& whole_answer() {
 }
 
 void ensure_corrupt(const std::optional<Error>& refusal) {
-  if (refusal) ensure(refusal->code() == ErrorCode::CORRUPT_SNAPSHOT, "damage is called CORRUPT_SNAPSHOT", refusal->what());
+  if (!refusal) return;
+  // A folder without manifest is no snapshot.
+  const bool is_none = refusal->code() == ErrorCode::NO_SNAPSHOTS && !std::filesystem::exists(files().path(kManifestFile));
+  ensure(is_none || refusal->code() == ErrorCode::CORRUPT_SNAPSHOT, "damage is called CORRUPT_SNAPSHOT", refusal->what());
 }
 
 /// One change of one file.
@@ -80,8 +83,9 @@ void seal(Bytes& bytes) {
     std::memcpy(text.data(), &header, sizeof header);
     files().write(path, text);
   }
+  if ((what & 2) == 0) return;
   const std::string manifest = seal_manifest(files().read(kManifestFile));
-  if (!manifest.empty() && (what & 2) != 0) files().write(kManifestFile, manifest);
+  if (!manifest.empty()) files().write(kManifestFile, manifest);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -24,8 +25,13 @@ void add_serve(CLI::App& app) {
     command->add_option_function<double>(
         flag,
         [given, key](double value) {
-          const auto whole = static_cast<std::int64_t>(value);
-          given->server[key] = static_cast<double>(whole) == value ? Json(whole).dump() : Json(value).dump();
+          constexpr double kMost = 1e15;
+          if (!std::isfinite(value))
+            given->server[key] = Json(fmt::format("{}", value)).dump();  // text, which the key's own check refuses
+          else if (std::fabs(value) < kMost && value == std::floor(value))
+            given->server[key] = Json(static_cast<std::int64_t>(value)).dump();
+          else
+            given->server[key] = Json(value).dump();
         },
         doc);
   };

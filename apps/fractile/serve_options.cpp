@@ -116,9 +116,10 @@ server::ServerOptions make_serve_options(const ServeArguments& given, const Conf
   out.cache_size = file.cache_size.value_or(kDefaultCacheSize);
   out.defaults = file.defaults;
   // Wrong defaults are refused before anything is served.
-  Json defaults = Json::object();
-  for (const auto& [name, json] : out.defaults) defaults[name] = Json::parse(json);
-  parse_config(defaults.dump());
+  std::string defaults = "{";
+  for (const auto& [name, json] : out.defaults)
+    defaults += fmt::format("{}\"{}\":{}", defaults.size() > 1 ? "," : "", name, json);
+  parse_config(defaults + "}");
   return out;
 }
 

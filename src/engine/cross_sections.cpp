@@ -21,7 +21,8 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
   if (slots_) {
     const auto first = static_cast<std::size_t>(day.first);
     day.values = {slots_->value.data() + first, static_cast<std::size_t>(market_.row_end(n) - day.first)};
-    day.exposure_rows = slots_->exposure_row.data() + first;
+    // No arithmetic on a null pointer: without residuals there are none.
+    if (const RowIndex* const all = slots_->exposure_row.data()) day.exposure_rows = all + first;
     return day;
   }
   const int block = plan_->block_of(n);
@@ -35,7 +36,7 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch) const {
   day.has_rows = true;
   day.rows = plan_->rows(n);
   day.values = std::span<const double>(scratch.values).subspan(place, day.rows.size());
-  day.exposure_rows = scratch.exposure_rows.data() + place;
+  if (exposures_) day.exposure_rows = scratch.exposure_rows.data() + place;
   return day;
 }
 

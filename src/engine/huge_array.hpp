@@ -8,6 +8,13 @@
 #include <new>
 #include <span>
 
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) static_cast<void>(0)
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) static_cast<void>(0)
+#endif
+
 namespace fractile {
 
 /// Memory for arrays that are written out of order: huge pages where the system gives them, kept
@@ -35,6 +42,8 @@ class HugeArray {
     data_ = reinterpret_cast<T*>((address + kPage - 1) / kPage * kPage);
     madvise(data_, bytes - kPage, MADV_HUGEPAGE);
     count_ = count;
+    // Mapped memory is none of the allocator's: AddressSanitizer is told where the array ends.
+    ASAN_POISON_MEMORY_REGION(data_ + count, address + bytes - reinterpret_cast<std::uintptr_t>(data_ + count));
   }
   /// Gives the memory back.
   void clear() noexcept { release(); }
@@ -44,7 +53,10 @@ class HugeArray {
 
  private:
   void release() noexcept {
-    if (raw_) munmap(raw_, bytes_);
+    if (raw_) {
+      ASAN_UNPOISON_MEMORY_REGION(raw_, bytes_);
+      munmap(raw_, bytes_);
+    }
     raw_ = nullptr;
     data_ = nullptr;
     count_ = bytes_ = 0;

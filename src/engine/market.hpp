@@ -49,8 +49,10 @@ class Category {
     if (codes_) {
       const std::int32_t code = codes_[row];
       if (code == kMissingCode) return -1;
-      if (!table_.empty()) return table_[static_cast<std::size_t>(std::int64_t{code} - lowest_)];
-      return find(code);
+      if (table_.empty()) return find(code);
+      // A code that no dictionary has can only be one of a damaged file.
+      const auto at = static_cast<std::uint64_t>(std::int64_t{code} - lowest_);
+      return at < table_.size() ? table_[at] : -1;
     }
     const double value = reals_[row];
     return value == value ? find(value) : -1;
@@ -113,6 +115,8 @@ class Market {
 
   /// First trading day on or after `day`; n_dates() where there is none.
   DateIndex on_or_after(Day day) const noexcept;
+  /// First trading day behind `day`, whatever day that is; n_dates() where there is none.
+  DateIndex after(Day day) const noexcept { return day >= dates_.back() ? n_dates() : on_or_after(day + 1); }
   DateIndex n_dates() const noexcept { return static_cast<DateIndex>(dates_.size()); }
   /// Trading day of a row. O(log days).
   DateIndex day_of_row(RowIndex row) const noexcept;

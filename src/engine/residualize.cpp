@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 #include "engine/kernels.hpp"
 
@@ -17,6 +18,14 @@ constexpr int kBits = 36;
 
 void subtract_multiple(double* a, const double* b, double factor, std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) a[i] -= factor * b[i];
+}
+
+/// The power of two that a signal is divided by: 0 but where its squares would leave the range of doubles. Residuals
+/// decide an order only, which it does not change.
+int scale_of(double largest) noexcept {
+  constexpr int kFar = 300;
+  const int exponent = std::ilogb(largest);
+  return std::abs(exponent) > kFar ? exponent : 0;
 }
 
 /// The industry of each name (0 for all where industries are no regressor), and how many names each has.
@@ -166,12 +175,18 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
     low = std::min(low, value);
     high = std::max(high, value);
   }
+  if (low == high) {
+    std::fill(s.begin(), s.end(), 0.0);
+    return;
+  }
+  if (const int exponent = scale_of(std::max(std::fabs(low), std::fabs(high))); exponent != 0)
+    for (double& value : s) value = std::ldexp(value, -exponent);
   scratch.signal.resize(n);
   double* const y = scratch.signal.data();
   const double mean = sum(s.data(), n) / static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) y[i] = s[i] - mean;
   const double sigma = std::sqrt(sum_products(y, y, n) / static_cast<double>(n));
-  if (low == high || !(sigma > 0.0)) {
+  if (!(sigma > 0.0)) {
     std::fill(s.begin(), s.end(), 0.0);
     return;
   }
