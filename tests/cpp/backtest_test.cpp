@@ -81,9 +81,10 @@ class Backtests : public ::testing::Test {
 TEST_F(Backtests, DaysAtTheEndsOfTheirTypesAreOutsideTheDates) {
   const Backtester backtester(view_);
   constexpr Day kFirst = kMissingDay + 1, kLast = std::numeric_limits<Day>::max();
-  Rows rows{{1, 1, 1, 2}, {kFirst, kLast, kLast - 1, view_.snapshot->dates()[3]}, {1, 2, 3, 4}};
+  Rows rows{{1, 1, 1, 1}, {kFirst, kLast, kLast - 1, view_.snapshot->dates()[3]}, {1, 2, 3, 4}};
   const std::int64_t known = (std::int64_t{view_.snapshot->dates()[3]} + 1) * 86400000000;
-  // A moment of availability may be as far; before date_sig it would be refused.
+  // A moment of availability may be as far as microseconds reach; before date_sig it would be refused.
+  rows.days[1] = rows.days[2] = 100000000;
   const std::vector<std::int64_t> avail{INT64_MIN + 1, INT64_MAX, INT64_MAX, known};
   SignalKeys keys = rows.keys();
   for (const char* json : {"{}", R"({"resid":"all"})", R"({"hold_days":3})"}) {

@@ -46,16 +46,16 @@ TEST(RunQueue, EveryWaiterGetsItsAnswerOnce) {
 
 TEST(RunQueue, ARunThatNobodyWaitsForEnds) {
   Metrics metrics;
-  RunQueue queue(1, 10, 60.0, metrics);
   std::promise<void> started;
+  std::promise<int> answered;
   std::atomic<bool> was_interrupted{false};
+  RunQueue queue(1, 10, 60.0, metrics);  // last: its threads use the others
   const auto endless = [&](const Interrupt& interrupt) {
     started.set_value();
     while (!interrupt()) std::this_thread::yield();
     was_interrupted = true;
     return answer_of(503);
   };
-  std::promise<int> answered;
   const auto ticket = queue.submit({1, 1}, endless, [&](const auto& answer) { answered.set_value(answer->status); });
   started.get_future().wait();
   ticket.give_up();
@@ -65,15 +65,15 @@ TEST(RunQueue, ARunThatNobodyWaitsForEnds) {
 
 TEST(RunQueue, AFullQueueRefuses) {
   Metrics metrics;
-  RunQueue queue(1, 2, 60.0, metrics);
   std::promise<void> started, go;
   const std::shared_future<void> wait = go.get_future().share();
-  const auto first = [&](const Interrupt&) {
+  RunQueue queue(1, 2, 60.0, metrics);
+  const auto first = [&started, wait](const Interrupt&) {
     started.set_value();
     wait.wait();
     return answer_of(200);
   };
-  const auto next = [&](const Interrupt&) { return answer_of(200); };
+  const auto next = [](const Interrupt&) { return answer_of(200); };
   const auto ignore = [](const auto&) {};
   EXPECT_TRUE(queue.submit({1, 0}, first, ignore).job);
   started.get_future().wait();
@@ -86,8 +86,8 @@ TEST(RunQueue, AFullQueueRefuses) {
 
 TEST(RunQueue, ARunBeyondItsTimeIsInterrupted) {
   Metrics metrics;
-  RunQueue queue(1, 2, 0.02, metrics);
   std::promise<int> answered;
+  RunQueue queue(1, 2, 0.02, metrics);
   const auto endless = [](const Interrupt& interrupt) {
     while (!interrupt()) std::this_thread::yield();
     return answer_of(503);
