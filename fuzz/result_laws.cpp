@@ -89,9 +89,10 @@ void check_book(const std::map<std::int64_t, double>& book, const RunConfig& con
   std::int64_t found_long = 0, found_short = 0;
   for (const auto& [id, w] : book) {
     ensure(std::isfinite(w), "weights are numbers");
-    (w > 0.0 ? longs : shorts) += w;
-    found_long += w > 0.0;
-    found_short += w < 0.0;
+    // A weight that is nothing beside the others has its side still.
+    const bool is_short = std::signbit(w);
+    (is_short ? shorts : longs) += w;
+    ++(is_short ? found_short : found_long);
   }
   ensure(found_long == n_long && found_short == n_short, "names a side are those of the weights",
          fmt::format("{} and {} for {} and {}", n_long, n_short, found_long, found_short));

@@ -11,8 +11,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=suppressions=$PWD/tools/tsan.supp
-# A sanitizer keeps freed memory for a while: tests of the server's memory allow for it.
-export FRACTILE_RSS_SLACK_MB=${FRACTILE_RSS_SLACK_MB:-3000}
+# A sanitizer keeps freed memory for a while and takes its time: tests of the server's memory and deadlines allow for it.
+export FRACTILE_RSS_SLACK_MB=${FRACTILE_RSS_SLACK_MB:-3000} FRACTILE_SLOWER=${FRACTILE_SLOWER:-5}
 
 replay_seeds() { # PRESET CHANGES
   local target

@@ -161,7 +161,8 @@ void clear_slots(const Market& market, int threads, Slots& slots, const std::fun
 
 Alignment align(const Market& market, const AlignRequest& request, Slots& slots) { return Aligner(market, request, slots).run(); }
 
-std::int64_t carry(const Market& market, int hold_days, int threads, bool with_exposures, Slots& slots) {
+std::int64_t carry(const Market& market, int hold_days, int threads, bool with_exposures, Slots& slots,
+                   const std::function<void()>& between) {
   constexpr int kSecuritiesPerTask = 64;
   const auto n_securities = static_cast<int>(market.ranges().size());
   std::atomic<std::int64_t> carried{0};
@@ -192,7 +193,7 @@ std::int64_t carry(const Market& market, int hold_days, int threads, bool with_e
       }
     }
     carried += copies;
-  });
+  }, between);
   return carried;
 }
 

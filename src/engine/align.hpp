@@ -47,6 +47,7 @@ Alignment align(const Market& market, const AlignRequest& request, Slots& slots)
 
 /// hold_days: copies each used row onto the following days (methodology section 2, rule 9).
 /// Returns the number of copies.
-std::int64_t carry(const Market& market, int hold_days, int threads, bool with_exposures, Slots& slots);
+std::int64_t carry(const Market& market, int hold_days, int threads, bool with_exposures, Slots& slots,
+                   const std::function<void()>& between);
 
 }  // namespace fractile

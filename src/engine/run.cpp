@@ -169,7 +169,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const double* values, const
       alignment = align(market, {&keys, values, &config, align_threads, poll}, slots);
     }
     const CrossSections sections = planned ? CrossSections(market, *plan.keys, values, plan.exposures.get()) : of_slots;
-    if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots);
+    if (config.hold_days > 1) carried = carry(market, config.hold_days, threads, exposures.is_needed(), slots, poll);
     watch.mark("align");
 
     std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
