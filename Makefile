@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz-http wheel package docs sanitize clean
+.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz fuzz-http wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -59,8 +59,14 @@ bench-server: build ## Load on the HTTP server, answers checked
 fuzz-http: build ## Generated requests against the HTTP server and its schema
 	@tools/schemathesis.sh
 
-sanitize: setup ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@cmake --preset asan >/dev/null && cmake --build build/asan && ctest --test-dir build/asan --output-on-failure
+sanitize: setup ## All tests under sanitizers: addresses, leaks, undefined behaviour, threads (two hours)
+	@tools/sanitize.sh all
+
+sanitize-fast: setup ## The part of it that .ci/run does
+	@tools/sanitize.sh fast
+
+fuzz: setup ## Fuzz every way in with libFuzzer: make fuzz SECONDS=60 TARGETS="csv query"
+	@tools/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
 
 clean: ## Remove what was built (not .venv, not snapshots)
 	@rm -rf build

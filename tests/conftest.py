@@ -7,8 +7,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import sysconfig
 
+import fractile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 @pytest.fixture(scope="session")
 def executable() -> str:
-    """The installed command line."""
-    path = pathlib.Path(sysconfig.get_paths()["purelib"]) / "fractile" / "_bin" / "fractile"
+    """The command line beside the package that is imported."""
+    path = pathlib.Path(fractile.__file__).parent / "_bin" / "fractile"
     assert path.exists(), f"expected the fractile executable at {path}: run make build"
     return str(path)
 

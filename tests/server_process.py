@@ -7,13 +7,13 @@ The executable is $FRACTILE_BIN, else the installed one.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
 import signal
 import socket
 import subprocess
-import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -26,8 +26,10 @@ STOP_SECONDS = 60
 
 
 def find_executable() -> str:
-    """$FRACTILE_BIN, else what `make build` installed."""
-    installed = pathlib.Path(sysconfig.get_paths()["purelib"]) / "fractile" / "_bin" / "fractile"
+    """$FRACTILE_BIN, else the one beside the package that is imported."""
+    package = importlib.util.find_spec("fractile")
+    assert package and package.origin, "expected the package fractile, found none: run make build"
+    installed = pathlib.Path(package.origin).parent / "_bin" / "fractile"
     path = pathlib.Path(os.environ.get("FRACTILE_BIN") or installed)
     assert path.exists(), f"expected the fractile executable at {path}: run make build, or set $FRACTILE_BIN"
     return str(path)

@@ -8,6 +8,8 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -20,6 +22,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kFile = "api/backtest_config.yaml";
+constexpr int kDeepest = 16;  // levels of a value
 
 /// Every key of the file.
 const std::map<std::string, std::vector<std::string_view>>& sections() {
@@ -37,28 +40,51 @@ const std::map<std::string, std::vector<std::string_view>>& sections() {
               fmt::format("expected {}, found {} at {}, line {}. Correct the file.", expected, found, path, mark.line + 1));
 }
 
-Json to_json(const YAML::Node& node) {
-  if (node.IsNull()) return nullptr;
-  if (node.IsSequence()) {
-    Json list = Json::array();
-    for (const auto& entry : node) list.push_back(to_json(entry));
-    return list;
-  }
-  if (node.IsMap()) {
-    Json map = Json::object();
-    for (const auto& entry : node) map[entry.first.Scalar()] = to_json(entry.second);
-    return map;
-  }
-  // A quoted scalar is text; a plain one may be a number or a truth value.
-  if (node.Tag() != "!") {
-    if (bool truth = false; YAML::convert<bool>::decode(node, truth)) {
-      if (node.Scalar() != "off" && node.Scalar() != "on") return truth;
+/// From YAML to JSON. Aliases may name what they stand in, or multiply: depth and size are bounded.
+class Converter {
+ public:
+  explicit Converter(const std::string& path) : path_(path) {}
+
+  /// As text.
+  std::string convert(const YAML::Node& node) {
+    const Json json = to_json(node, 0);
+    try {
+      return json.dump();
+    } catch (const Json::exception&) {
+      refuse(path_, node.Mark(), "text in UTF-8", "other bytes");
     }
-    const Json parsed = Json::parse(node.Scalar(), nullptr, false);
-    if (parsed.is_number()) return parsed;
   }
-  return node.Scalar();
-}
+
+ private:
+  Json to_json(const YAML::Node& node, int depth) {
+    constexpr int kMost = 10000;
+    if (depth > kDeepest) refuse(path_, node.Mark(), fmt::format("values of at most {} levels", kDeepest), "more");
+    if (++n_values_ > kMost) refuse(path_, node.Mark(), fmt::format("at most {} values", kMost), "more");
+    if (node.IsNull()) return nullptr;
+    if (node.IsSequence()) {
+      Json list = Json::array();
+      for (const auto& entry : node) list.push_back(to_json(entry, depth + 1));
+      return list;
+    }
+    if (node.IsMap()) {
+      Json map = Json::object();
+      for (const auto& entry : node) map[entry.first.Scalar()] = to_json(entry.second, depth + 1);
+      return map;
+    }
+    // A quoted scalar is text; a plain one may be a number or a truth value.
+    if (node.Tag() != "!") {
+      if (bool truth = false; YAML::convert<bool>::decode(node, truth)) {
+        if (node.Scalar() != "off" && node.Scalar() != "on") return truth;
+      }
+      const Json parsed = Json::parse(node.Scalar(), nullptr, false);
+      if (parsed.is_number()) return parsed;
+    }
+    return node.Scalar();
+  }
+
+  const std::string& path_;
+  int n_values_ = 0;
+};
 
 std::string nearest_of(const std::string& key, const std::vector<std::string_view>& known) {
   return fmt::format("\"{}\" (did you mean \"{}\"?)", key, nearest_name(key, known));
@@ -70,13 +96,14 @@ void read_section(const std::string& path, const std::string& section, const YAM
   std::vector<std::string_view> known = sections().at(section);
   if (section == "defaults")
     for (const OptionInfo& option : run_options()) known.push_back(option.name);
+  Converter converter(path);
   for (const auto& entry : node) {
     const std::string key = entry.first.Scalar();
     if (std::find(known.begin(), known.end(), key) == known.end())
       refuse(path, entry.first.Mark(), fmt::format("a key of \"{}\"", section), nearest_of(key, known));
     const YAML::Node& value = entry.second;
     if (section == "defaults")
-      out.defaults[key] = to_json(value).dump();
+      out.defaults[key] = converter.convert(value);
     else if (section == "date_range" && !value.IsNull())
       (key == "start" ? out.start_date : out.end_date) = value.Scalar();
     else if (section == "memory" && key == "compact") {
@@ -89,18 +116,15 @@ void read_section(const std::string& path, const std::string& section, const YAM
         refuse(path, value.Mark(), "a whole number from 0 for cache_size", value.Scalar());
       out.cache_size = size;
     } else if (section == "server") {
-      out.server[key] = to_json(value).dump();
+      out.server[key] = converter.convert(value);
     }
   }
 }
 
-void read_file(const std::string& path, ConfigFile& out) {
+void read_text(const std::string& text, const std::string& path, ConfigFile& out) {
   YAML::Node root;
   try {
-    root = YAML::LoadFile(path);
-  } catch (const YAML::BadFile&) {
-    throw Error(ErrorCode::INVALID_CONFIG_FILE,
-                fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+    root = YAML::Load(text);
   } catch (const YAML::Exception& error) {
     refuse(path, error.mark, "YAML", error.msg);
   }
@@ -119,11 +143,31 @@ void read_file(const std::string& path, ConfigFile& out) {
   }
 }
 
+void read_file(const std::string& path, ConfigFile& out) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(path, ignored))
+    throw Error(ErrorCode::INVALID_CONFIG_FILE,
+                fmt::format("expected a readable configuration file, found none at \"{}\". Check the path.", path));
+  read_text({std::istreambuf_iterator<char>(file), {}}, path, out);
+}
+
 std::optional<std::string> environment(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   const char* value = std::getenv(("FRACTILE_" + name).c_str());
   if (!value || !*value) return std::nullopt;
   return value;
+}
+
+/// A variable is JSON, else text.
+std::string as_json(const std::string& value) {
+  bool is_deep = false;
+  const auto watch = [&](int depth, Json::parse_event_t, const Json&) {
+    is_deep |= depth > kDeepest;
+    return true;
+  };
+  const bool is_json = !Json::parse(value, watch, false).is_discarded() && !is_deep;
+  return is_json ? value : Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 void read_environment(ConfigFile& out) {
@@ -133,15 +177,10 @@ void read_environment(ConfigFile& out) {
   if (auto value = environment("memory_compact")) out.compact = *value != "false" && *value != "0";
   if (auto value = environment("memory_cache_size")) out.cache_size = std::max(0, std::atoi(value->c_str()));
   for (const std::string_view key : sections().at("server"))
-    if (auto value = environment("server_" + std::string(key))) {
-      const Json parsed = Json::parse(*value, nullptr, false);
-      out.server[std::string(key)] = parsed.is_discarded() ? Json(*value).dump() : *value;
-    }
+    if (auto value = environment("server_" + std::string(key))) out.server[std::string(key)] = as_json(*value);
   for (const OptionInfo& option : run_options())
-    if (auto value = environment("defaults_" + std::string(option.name))) {
-      const Json parsed = Json::parse(*value, nullptr, false);
-      out.defaults[std::string(option.name)] = parsed.is_discarded() ? Json(*value).dump() : *value;
-    }
+    if (auto value = environment("defaults_" + std::string(option.name)))
+      out.defaults[std::string(option.name)] = as_json(*value);
 }
 
 /// Installed by the Python package as <site>/api/, the program as <site>/fractile/_bin/fractile.
@@ -152,6 +191,12 @@ std::filesystem::path packaged_file() {
 }
 
 }  // namespace
+
+ConfigFile parse_config_file(const std::string& text, const std::string& path) {
+  ConfigFile out;
+  read_text(text, path, out);
+  return out;
+}
 
 ConfigFile read_config(const std::optional<std::string>& path) {
   ConfigFile out;

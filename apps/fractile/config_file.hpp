@@ -19,5 +19,7 @@ struct ConfigFile {
 /// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one, where it is there.
 /// Variables FRACTILE_SECTION_KEY win over the file. Throws INVALID_CONFIG_FILE naming file and line.
 ConfigFile read_config(const std::optional<std::string>& path);
+/// What the text of such a file says; `path` is for messages. Throws INVALID_CONFIG_FILE.
+ConfigFile parse_config_file(const std::string& text, const std::string& path);
 
 }  // namespace fractile::cli

@@ -146,8 +146,8 @@ void Session::drop_absent_default_groups() {
 void Session::open() {
   read_config_file();
   for (const auto& [name, text] : given_) options_[name] = to_json(*find_option(name), text);
-  if (const auto found = options_.find("sigvar"); found != options_.end()) sigvar_ = Json::parse(found->second);
   config();  // refuses wrong options before any work
+  if (const auto found = options_.find("sigvar"); found != options_.end()) sigvar_ = Json::parse(found->second);
   const auto began = std::chrono::steady_clock::now();
   const std::filesystem::path root = snapshot_root(root_ ? std::optional<std::filesystem::path>(*root_) : std::nullopt);
   const std::string id = snapshot_ ? *snapshot_ : newest_snapshot(root);

@@ -28,7 +28,7 @@ struct Table {
   const Column* find(std::string_view name) const noexcept;
 };
 
-/// One row of a signal, shown as an example of why rows were dropped.
+/// One row of a signal, shown as an example of why rows were dropped; of duplicates, one that repeats a row before it.
 struct RowExample {
   std::int64_t row;  ///< from 0, in the user's order
   std::int64_t security_id;

@@ -33,7 +33,7 @@ struct CivilDate {
   int day;    ///< 1 ... 31
 };
 
-/// O(1). Source: any calendar text; exact for years -32767 ... 32767.
+/// O(1). Source: any calendar text. The first is exact for every Day, the second for years -32767 ... 32767.
 CivilDate civil_from_day(Day day) noexcept;
 Day day_from_civil(int year, int month, int day) noexcept;
 /// "2020-01-02".

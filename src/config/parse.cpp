@@ -177,9 +177,12 @@ void check_combinations(const RunConfig& config) {
 
 /// nlohmann keeps the last of equal keys; a request that says two things is refused instead.
 Json parse_strictly(const std::string& text) {
+  constexpr int kDeepest = 16;
   std::vector<std::set<std::string>> keys;
   std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    // What shows a value goes down its levels one call each.
+    if (depth > kDeepest) throw std::runtime_error(fmt::format("more than {} levels", kDeepest));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)

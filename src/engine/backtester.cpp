@@ -39,7 +39,8 @@ Backtester::~Backtester() = default;
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   refuse_empty(keys);
   Result result;
-  impl_->market.snapshot().read_guarded([&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
+  impl_->market.snapshot().read_guarded(
+      [&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
   return result;
 }
 

@@ -93,11 +93,18 @@ void Weigher::set_weights(Book& book) {
     clip_side(false, book);
   }
   double sum_long = book.n_long, sum_short = book.n_short;
-  if (size_ || config_.input_type == InputType::weight) {
+  const auto add_up = [&] {
     sum_long = sum_short = 0.0;
-    for (const double w : book.weight) (w > 0.0 ? sum_long : sum_short) += std::fabs(w);
+    for (const double w : book.weight) (std::signbit(w) ? sum_short : sum_long) += std::fabs(w);
+  };
+  if (size_ || config_.input_type == InputType::weight) add_up();
+  if (std::isinf(sum_long) || std::isinf(sum_short)) {
+    // Weights near the largest double: as shares of a power of two that no number of names brings back there.
+    for (double& w : book.weight) w = std::ldexp(w, -64);
+    add_up();
   }
-  for (double& w : book.weight) w /= w > 0.0 ? sum_long : sum_short;
+  // The sign bit tells the side also of what has become 0.
+  for (double& w : book.weight) w /= std::signbit(w) ? sum_short : sum_long;
 }
 
 void Weigher::look_up_rows(Book& book) const {

@@ -8,7 +8,9 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch, bool& has_duplic
   const auto n_rows = static_cast<std::size_t>(market_.row_end(n) - first);
   if (slots_) {
     const auto at = static_cast<std::size_t>(first);
-    return {first, {slots_->value.data() + at, n_rows}, slots_->exposure_row.data() + at};
+    // No arithmetic on a null pointer: without residuals there are none.
+    const RowIndex* const exposure_rows = slots_->exposure_row.data();
+    return {first, {slots_->value.data() + at, n_rows}, exposure_rows ? exposure_rows + at : nullptr};
   }
   const int block = alignment_->block_of(n);
   if (scratch.block != block) {
@@ -19,7 +21,7 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch, bool& has_duplic
     scratch.block = block;
   }
   const auto at = static_cast<std::size_t>(first - alignment_->first_row(block));
-  return {first, {scratch.values.data() + at, n_rows}, scratch.exposure_rows.data() + at};
+  return {first, {scratch.values.data() + at, n_rows}, exposures_ ? scratch.exposure_rows.data() + at : nullptr};
 }
 
 }  // namespace fractile

@@ -23,8 +23,8 @@ ExposureRows::ExposureRows(const Market& market, Resid resid)
 }
 
 RowIndex ExposureRows::find_row(SecurityIndex security, Day sig) const noexcept {
-  const DateIndex newest = market_.on_or_after(sig + 1) - 1;
-  for (DateIndex n = newest; n >= 0 && sig - market_.date(n) <= kMaxAgeDays; --n) {
+  const DateIndex newest = market_.after(sig) - 1;
+  for (DateIndex n = newest; n >= 0 && std::int64_t{sig} - market_.date(n) <= kMaxAgeDays; --n) {
     const RowIndex row = market_.find_row(security, n);
     if (row != kNoRow) return row;
   }

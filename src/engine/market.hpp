@@ -52,7 +52,7 @@ class Category {
       const std::int32_t code = codes_[row];
       if (table_.empty()) return code == kMissingCode ? -1 : find(code);
       // A missing code is below every other one; one that is outside has changed on disk since the table was made.
-      const auto at = static_cast<std::size_t>(std::int64_t{code} - lowest_);
+      const auto at = static_cast<std::uint64_t>(std::int64_t{code} - lowest_);
       return at < table_.size() ? table_[at] : -1;
     }
     const double value = reals_[row];
@@ -115,6 +115,8 @@ class Market {
 
   /// First trading day on or after `day`; n_dates() where there is none.
   DateIndex on_or_after(Day day) const noexcept;
+  /// First trading day behind `day`, whatever day that is; n_dates() where there is none.
+  DateIndex after(Day day) const noexcept { return day >= dates_.back() ? n_dates() : on_or_after(day + 1); }
   DateIndex n_dates() const noexcept { return static_cast<DateIndex>(dates_.size()); }
   /// Trading day of a row. O(log days).
   DateIndex day_of_row(RowIndex row) const noexcept;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace fractile {
 namespace {
@@ -13,6 +14,14 @@ constexpr double kCollinear = 1e-11;
 constexpr double kOrthogonal = 1e-14;
 /// Residuals are rounded to this many bits of the signal's deviation, so that exact ties tie.
 constexpr int kBits = 36;
+
+/// The power of two that a signal is divided by: 0 but where its squares would leave the range of doubles. Residuals
+/// decide an order only, which it does not change.
+int scale_of(double largest) noexcept {
+  constexpr int kFar = 300;
+  const int exponent = std::ilogb(largest);
+  return std::abs(exponent) > kFar ? exponent : 0;
+}
 
 /// Takes the mean of its industry out of every name's number.
 void centre(const Regressors& regressors, double* x, ResidualScratch& scratch) {
@@ -89,12 +98,18 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
     low = std::min(low, value);
     high = std::max(high, value);
   }
+  if (low == high) {
+    std::fill(s.begin(), s.end(), 0.0);
+    return;
+  }
+  if (const int exponent = scale_of(std::max(std::fabs(low), std::fabs(high))); exponent != 0)
+    for (double& value : s) value = std::ldexp(value, -exponent);
   scratch.signal.resize(n);
   double* const y = scratch.signal.data();
   const double mean = sum(s.data(), n) / static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) y[i] = s[i] - mean;
   const double sigma = std::sqrt(sum_products(y, y, n) / static_cast<double>(n));
-  if (low == high || !(sigma > 0.0)) {
+  if (!(sigma > 0.0)) {
     std::fill(s.begin(), s.end(), 0.0);
     return;
   }

@@ -35,10 +35,10 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
   judgement = {};
   const bool has_avail = dates.avail_micros != kMissingTime;
   const Day avail = has_avail ? clamp_day(floor_divide(dates.avail_micros, kMicrosPerDay)) : kMissingDay;
-  const std::int64_t time_of_day = has_avail ? dates.avail_micros - std::int64_t{avail} * kMicrosPerDay : std::int64_t{0};
+  const std::int64_t time_of_day = has_avail ? floor_remainder(dates.avail_micros, kMicrosPerDay) : std::int64_t{0};
   judgement.impossible = has_avail && avail < dates.sig;
 
-  const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : market_.on_or_after(dates.sig + 1);
+  const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : market_.after(dates.sig);
   const bool is_given = dates.given != kMissingDay;
   const Day fixed_by = is_given ? dates.given : has_avail ? avail : dates.sig;
   if (fixed_by < first_date_) return -1;

@@ -31,7 +31,7 @@ class ReturnDays {
 
   /// R of a row with date_sig only; -1 where it lies outside the loaded dates.
   DateIndex from_date_sig(Day sig) const noexcept {
-    const auto at = static_cast<std::uint32_t>(sig - first_date_);
+    const auto at = static_cast<std::uint32_t>(sig) - static_cast<std::uint32_t>(first_date_);
     return at < from_sig_.size() ? from_sig_[at] : -1;
   }
   /// R of any row; -1 where it lies outside the loaded dates.

@@ -16,6 +16,12 @@ constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) noexcept {
   return q - ((a % b) < 0 ? 1 : 0);
 }
 
+/// a - floor_divide(a, b) * b.
+constexpr std::int64_t floor_remainder(std::int64_t a, std::int64_t b) noexcept {
+  const std::int64_t r = a % b;
+  return r < 0 ? r + b : r;
+}
+
 constexpr std::int64_t ticks_per_day(DateUnit unit) noexcept {
   switch (unit) {
     case DateUnit::day: return 1;

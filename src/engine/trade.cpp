@@ -107,7 +107,7 @@ void Trader::price_by_power_law(Trades& trades) {
       ++trades.unknown_cost;
     }
   }
-  trades.tc += largest * unknown;
+  if (unknown > 0.0) trades.tc += largest * unknown;  // nothing at an infinite rate is nothing
 }
 
 double Trader::last_known(const Reals& column, RowIndex newest, bool positive) const noexcept {

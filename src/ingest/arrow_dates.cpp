@@ -105,6 +105,7 @@ class LocalTime {
 };
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+std::int64_t floor_remainder(std::int64_t a, std::int64_t b) { return a % b < 0 ? a % b + b : a % b; }
 
 std::int64_t ticks_per_second(DateUnit unit) {
   switch (unit) {
@@ -175,8 +176,10 @@ void visit_instants(const ArrowSchema& schema, const arrow::Chunk& chunk, Visit&
   arrow::visit_values<std::int64_t>(*chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t t) {
     // numpy writes a missing time as the smallest number, and some exporters give no bitmap with it.
     if (null || t == kMissingTime) return visit(i, true, Instant{});
-    const std::int64_t seconds = floor_divide(t, ticks);
-    const std::int64_t nanos = (t - seconds * ticks) * (kNanosPerSecond / ticks);
+    // Far beyond any date that is told apart later; so the offset of a zone can be added.
+    constexpr std::int64_t kLimit = INT64_MAX / 4;
+    const std::int64_t seconds = std::clamp(floor_divide(t, ticks), -kLimit, kLimit);
+    const std::int64_t nanos = floor_remainder(t, ticks) * (kNanosPerSecond / ticks);
     visit(i, false, Instant{seconds + local.offset_seconds(seconds), nanos});
   });
 }

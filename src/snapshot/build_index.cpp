@@ -15,8 +15,6 @@
 namespace fractile {
 namespace {
 
-constexpr std::int64_t kMaxCalendarSpan = 366 * 400;
-
 void refuse_null_keys(const PanelKeys& keys) {
   std::int64_t nulls = 0, first = -1;
   for (std::size_t i = 0; i < keys.date.size(); ++i)
@@ -36,10 +34,12 @@ std::vector<Day> number_dates(std::vector<Day>& date) {
   const auto [low, high] = std::minmax_element(date.begin(), date.end());
   const Day first = *low;
   const std::int64_t span = std::int64_t{*high} - first + 1;
-  if (span > kMaxCalendarSpan)
-    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected dates within 400 years, found {} to {}. Check the "
-                                                        "unit of the date column.",
-                                                        format_day(*low), format_day(*high)));
+  // Dates are written with four digits of year.
+  if (span > layout::kMaxCalendarDays || civil_from_day(*low).year < 0 || civil_from_day(*high).year > 9999)
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected dates within 400 years of the years 0 to 9999, found {} to {}. Check the unit of the date "
+                            "column.",
+                            format_day(*low), format_day(*high)));
   std::vector<DateIndex> number(static_cast<std::size_t>(span), -1);
   for (const Day day : date) number[static_cast<std::size_t>(day - first)] = 0;
   std::vector<Day> dates;

@@ -17,6 +17,8 @@ inline constexpr std::size_t kPageBytes = 4096;
 /// A segment's rows are padded to whole pages of the narrowest type (4 bytes).
 inline constexpr std::int64_t kRowQuantum = 1024;
 inline constexpr std::int64_t kSegmentDays = 256;
+/// Calendar days from the first trading day to the last: tables by calendar day stay small.
+inline constexpr std::int64_t kMaxCalendarDays = 366 * 400;
 /// Row numbers are 32 bits wide.
 inline constexpr std::int64_t kMaxRows = std::int64_t{2000} << 20;
 

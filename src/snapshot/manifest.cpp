@@ -41,6 +41,12 @@ Json column_to_json(const ColumnInfo& column) {
           {"whole", column.whole}, {"missing", column.missing},      {"hash", column.hash}};
 }
 
+/// A float is refused, as its conversion need not have an answer.
+std::int64_t whole(const Json& json) {
+  if (!json.is_number_integer()) throw std::runtime_error("a number that is not whole");
+  return json.get<std::int64_t>();
+}
+
 ColumnInfo column_from_json(const Json& json) {
   ColumnInfo column;
   column.name = json.at("name");
@@ -51,7 +57,7 @@ ColumnInfo column_from_json(const Json& json) {
     column.float64 |= type == "float64";
   }
   column.whole = json.at("whole");
-  column.missing = json.at("missing");
+  column.missing = whole(json.at("missing"));
   column.hash = json.at("hash");
   return column;
 }
@@ -71,28 +77,29 @@ Manifest manifest_from_json(const Json& json) {
   info.source_name = json.at("source").at("name");
   info.source_hash = json.at("source").at("hash");
   info.parent = json.at("parent");
-  info.n_rows = json.at("rows");
-  info.n_securities = json.at("securities");
-  info.n_dates = json.at("dates").at("count");
+  info.n_rows = whole(json.at("rows"));
+  info.n_securities = whole(json.at("securities"));
+  info.n_dates = whole(json.at("dates").at("count"));
   info.first_date = day_from_json(json.at("dates").at("first"));
   info.last_date = day_from_json(json.at("dates").at("last"));
   info.content_hash = json.at("content_hash");
   for (const Json& column : json.at("columns")) info.columns.push_back(column_from_json(column));
-  manifest.index_bytes = json.at("index").at("bytes");
+  manifest.index_bytes = static_cast<std::uint64_t>(whole(json.at("index").at("bytes")));
   manifest.index_hash = json.at("index").at("hash");
-  info.bytes = static_cast<std::int64_t>(manifest.index_bytes);
+  std::uint64_t bytes = manifest.index_bytes;
   for (const Json& part : json.at("segments")) {
     SegmentInfo segment;
-    segment.first_day = part.at("first_day");
-    segment.days = part.at("days");
-    segment.rows = part.at("rows");
-    segment.rows_padded = part.at("rows_padded");
+    segment.first_day = whole(part.at("first_day"));
+    segment.days = whole(part.at("days"));
+    segment.rows = whole(part.at("rows"));
+    segment.rows_padded = whole(part.at("rows_padded"));
     for (const auto& [name, file] : part.at("files").items()) {
-      segment.files[name] = {file.at("bytes"), file.at("hash")};
-      info.bytes += file.at("bytes").get<std::int64_t>();
+      segment.files[name] = {static_cast<std::uint64_t>(whole(file.at("bytes"))), file.at("hash")};
+      bytes += segment.files[name].bytes;
     }
     manifest.segments.push_back(std::move(segment));
   }
+  info.bytes = static_cast<std::int64_t>(bytes);
   for (const auto& [name, texts] : json.at("dictionaries").items())
     manifest.dictionaries[name] = texts.get<std::vector<std::string>>();
   return manifest;
@@ -146,8 +153,13 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   text << file.rdbuf();
   Json json;
   try {
-    json = Json::parse(text.str());
-    const std::uint32_t version = json.at("format_version");
+    // What writes it again goes down its levels one call each.
+    constexpr int kDeepest = 16;
+    json = Json::parse(text.str(), [](int depth, Json::parse_event_t, const Json&) {
+      if (depth > kDeepest) throw std::runtime_error("too many levels");
+      return true;
+    });
+    const std::int64_t version = whole(json.at("format_version"));
     if (version != layout::kFormatVersion)
       throw refuse("format version " + std::to_string(version) + " where this build reads " +
                    std::to_string(layout::kFormatVersion));

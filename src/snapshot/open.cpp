@@ -107,6 +107,8 @@ void Snapshot::Impl::check_index() const {
     refuse("an index entry a row", "another number");
   if (manifest.info.n_dates != n_days || manifest.info.n_securities != static_cast<std::int64_t>(ids.size()))
     refuse("as many days and securities as the manifest says", "others");
+  if (std::int64_t{dates.back()} - dates.front() >= layout::kMaxCalendarDays)
+    refuse("a calendar of at most 400 years", "a longer one");
   std::int64_t rows = 0;
   for (std::size_t n = 0; n < dates.size(); ++n) {
     const bool is_ordered = n == 0 || (dates[n] > dates[n - 1] && begin[n] >= end[n - 1]);
@@ -125,11 +127,33 @@ void Snapshot::Impl::check_index() const {
     refuse("an index entry a security and day", "another number");
 }
 
+/// Every column that the manifest lists has the files that its kind is read from.
+void Snapshot::Impl::check_columns() const {
+  const auto require = [&](const ColumnInfo& column, const std::string& file) {
+    if (!files.contains(file)) refuse(fmt::format("file \"{}\" of column \"{}\"", file, column.name), "none");
+  };
+  bool has_ret = false;
+  for (const ColumnInfo& column : manifest.info.columns) {
+    if (column.kind != ColumnKind::real) {
+      require(column, column.name + ".i32");
+      continue;
+    }
+    const bool is_exposure = std::find(std::begin(kExposures), std::end(kExposures), column.name) != std::end(kExposures);
+    const std::string stem = is_exposure ? kExposuresFile : column.name;
+    if (!column.float32 && !column.float64) refuse(fmt::format("a type of column \"{}\"", column.name), "none");
+    if (column.float32) require(column, stem + ".f32");
+    if (column.float64) require(column, stem + ".f64");
+    has_ret |= column.name == "ret";
+  }
+  if (!has_ret) refuse("a column \"ret\"", "none");
+}
+
 void Snapshot::Impl::open(Verify verify) {
   manifest = read_manifest(path);
   if (manifest.segments.empty()) refuse("at least one segment", "none");
   open_index();
   open_segments();
+  check_columns();
   if (verify >= Verify::layout) check_index();
 }
 

@@ -43,6 +43,7 @@ struct Snapshot::Impl {
   void open_index();
   void open_segments();
   void check_index() const;
+  void check_columns() const;
   [[noreturn]] void refuse(const std::string& expected, const std::string& found) const;
 };
 

@@ -135,6 +135,7 @@ char* ByteBuffer::prepare(std::size_t count) {
 }
 
 void ByteBuffer::append(const void* data, std::size_t count) {
+  if (count == 0) return;  // `data` may be null
   std::memcpy(prepare(count), data, count);
   commit(count);
 }

@@ -22,9 +22,9 @@ bool read_digits(std::string_view text, std::size_t at, std::size_t n, int& out)
 
 // Years are counted from March, so that the day added in leap years is the last of a year.
 CivilDate civil_from_day(Day day) noexcept {
-  const int shifted = day + kDaysToMarch0000;
-  const int era = (shifted >= 0 ? shifted : shifted - (kDaysPerEra - 1)) / kDaysPerEra;
-  const int day_of_era = shifted - era * kDaysPerEra;
+  const std::int64_t shifted = std::int64_t{day} + kDaysToMarch0000;
+  const auto era = static_cast<int>((shifted >= 0 ? shifted : shifted - (kDaysPerEra - 1)) / kDaysPerEra);
+  const auto day_of_era = static_cast<int>(shifted - std::int64_t{era} * kDaysPerEra);
   const int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int month_from_march = (5 * day_of_year + 2) / 153;

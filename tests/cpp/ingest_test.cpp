@@ -183,6 +183,19 @@ TEST_F(Ingest, DatesFarAwayStayDates) {
   EXPECT_NE(times({batch({texts("x", "u", {"0001-01-01"})})})[0], kMissingTime);
 }
 
+TEST_F(Ingest, TicksAtTheEndsOfTheirTypeStayOutsideAnyCalendar) {
+  const std::vector<std::int64_t> ticks{INT64_MAX, INT64_MIN + 1};
+  for (const char* format : {"tss:", "tsm:", "tsu:", "tsn:", "tss:+05:30", "tsm:-0800", "tsn:America/New_York", "tdm"}) {
+    const std::vector<Day> found = days({batch({plain("date", format, ticks)})});
+    EXPECT_GT(found[0], 100000) << format;
+    EXPECT_LT(found[1], -100000) << format;
+    const std::vector<std::int64_t> moments = times({batch({plain("date", format, ticks)})});
+    EXPECT_GT(moments[0], 100000 * kDay) << format;
+    EXPECT_LT(moments[1], -100000 * kDay) << format;
+    EXPECT_NE(moments[1], kMissingTime) << format;
+  }
+}
+
 TEST_F(Ingest, ZonesGiveTheLocalDateAndTime) {
   // 2020-07-01 02:30 UTC is the evening before in New York (UTC-4 in summer).
   const Day day = day_from_civil(2020, 7, 1);

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <random>
 #include <stdexcept>
@@ -143,6 +144,64 @@ TEST(SnapshotFiles, AFileOfAnotherTypeIsFoundWhenOpened) {
   const fs::path segment = root.path() / "s" / segment_directory(0);
   fs::copy_file(segment / "ret.f32", segment / "cap.i32", fs::copy_options::overwrite_existing);
   EXPECT_EQ(code_of([&] { Snapshot::open(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT);
+}
+
+/// Writes the manifest with its hash made to fit.
+void write_manifest(const fs::path& root, const Manifest& manifest) {
+  write(root / manifest.info.id / kManifestFile, manifest_to_json(manifest));
+}
+
+TEST(SnapshotFiles, AManifestThatListsWhatIsNotThereIsFoundWhenOpened) {
+  ScratchFolder root;
+  create(root.path(), "s");
+  const Manifest whole = read_manifest(root.path() / "s");
+  const auto open_with = [&](const std::function<void(Manifest&)>& change) {
+    Manifest manifest = whole;
+    change(manifest);
+    write_manifest(root.path(), manifest);
+    std::string message;
+    EXPECT_EQ(code_of([&] { Snapshot::open(root.path(), "s", Verify::header); }, &message), ErrorCode::CORRUPT_SNAPSHOT);
+    return message;
+  };
+  const auto column = [](Manifest& manifest, const char* name) -> ColumnInfo& {
+    return *std::find_if(manifest.info.columns.begin(), manifest.info.columns.end(),
+                         [&](const ColumnInfo& one) { return one.name == name; });
+  };
+  EXPECT_NE(open_with([&](Manifest& m) { column(m, "cap").name = "caps"; }).find("caps.i32"), std::string::npos);
+  EXPECT_NE(open_with([&](Manifest& m) { column(m, "ret").float64 = true; }).find("ret.f64"), std::string::npos);
+  EXPECT_NE(open_with([&](Manifest& m) { column(m, "ret").float32 = false; }).find("\"ret\""), std::string::npos);
+  EXPECT_NE(open_with([&](Manifest& m) { column(m, "mcap").kind = ColumnKind::text; }).find("mcap.i32"), std::string::npos);
+  EXPECT_NE(open_with([&](Manifest& m) { m.info.columns.clear(); }).find("\"ret\""), std::string::npos);
+  write_manifest(root.path(), whole);
+  EXPECT_NO_THROW(Snapshot::open(root.path(), "s", Verify::content));
+}
+
+TEST(SnapshotFiles, NoNumberInAManifestDecidesHowMuchMemoryIsTaken) {
+  ScratchFolder root;
+  create(root.path(), "s");
+  for (const std::uint64_t bytes : {std::uint64_t{1} << 50, ~std::uint64_t{0}}) {
+    Manifest manifest = read_manifest(root.path() / "s");
+    manifest.index_bytes = bytes;
+    write_manifest(root.path(), manifest);
+    EXPECT_EQ(code_of([&] { Snapshot::open(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT);
+    EXPECT_EQ(code_of([&] { verify_snapshot(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT);
+    remove_snapshot(root.path(), "s");
+    create(root.path(), "s");
+  }
+}
+
+TEST(SnapshotFiles, AManifestOfAnyTextIsRefused) {
+  ScratchFolder root;
+  create(root.path(), "s");
+  const std::string whole = read(root.path() / "s" / kManifestFile);
+  std::string real = whole;
+  const std::size_t at = real.find("\"rows\": ") + 8;
+  real.replace(at, real.find(',', at) - at, "1e300");
+  const std::string deep(200000, '[');
+  for (const std::string& text : {std::string(), std::string("null"), std::string("{}"), deep, "{\"a\":" + deep, real}) {
+    write(root.path() / "s" / kManifestFile, text);
+    EXPECT_EQ(code_of([&] { Snapshot::open(root.path(), "s"); }), ErrorCode::CORRUPT_SNAPSHOT) << text.substr(0, 40);
+  }
 }
 
 TEST(SnapshotFiles, ARenamedFolderIsFound) {

@@ -321,6 +321,10 @@ TEST(Snapshot, RefusesPanels) {
          days[0] = 9999999;
          c[1] = plain("date", "tdD", days);
        }},
+      {ErrorCode::PANEL_TOO_LARGE, "years 0 to 9999",
+       [&](auto& c) { c[1] = plain("date", "tdD", testing::column_of(rows, [](const Row& r) { return r.day + 3000000; })); }},
+      {ErrorCode::PANEL_TOO_LARGE, "years 0 to 9999",
+       [&](auto& c) { c[1] = plain("date", "tdD", testing::column_of(rows, [](const Row& r) { return r.day - 800000; })); }},
   };
   ScratchFolder root;
   for (const Refusal& refusal : refusals) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <set>
 #include <string>
 
@@ -46,6 +47,11 @@ TEST(Dates, TextsThatAreNoDates) {
        {"", "2020-1-2", "2020-02-30", "2021-02-29", "2020-13-01", "2020-00-10", "2020-01-00", "2020-01-32", "2020/01/02",
         "20200102", "2020-01-02 ", "2020-01-02T00:00:00", " 020-01-02", "-020-01-02", "2020-+1-02"})
     EXPECT_FALSE(parse_day(text, day)) << text;
+}
+
+TEST(Dates, TheEndsOfDayAreDates) {
+  EXPECT_EQ(format_day(std::numeric_limits<Day>::max()), "5881580-07-11");
+  EXPECT_EQ(format_day(kMissingDay + 1), "-5877641-06-24");
 }
 
 TEST(Errors, TableIsWhole) {

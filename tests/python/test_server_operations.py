@@ -20,7 +20,7 @@ from fractile import BacktestClient, BacktestService
 from oracle.markets import make_panel
 from prometheus_client.parser import text_string_to_metric_families
 from raw_http import Answer, Connection, exchange, request
-from server_market import SEED, STREAM, assert_refusal, json_body, make_root, make_rows, to_ipc, to_records, to_table
+from server_market import SEED, SLOWER, STREAM, assert_refusal, json_body, make_root, make_rows, to_ipc, to_records, to_table
 from server_process import ServerProcess, eventually, find_executable, free_port, serving, start_server
 
 ROWS = make_rows()
@@ -317,7 +317,7 @@ def test_a_client_that_leaves_frees_its_run(demo_folder, long_rows, tmp_path):
         cpu = server.cpu_seconds()
         for one in leaving:
             one.connection.socket.close()
-        assert eventually(lambda: metrics_total(server) == 0, max(whole, 2)), (
+        assert eventually(lambda: metrics_total(server) == 0, max(whole, 2) * SLOWER), (
             f"expected no run of clients that left, found {server.get('/stats')['queue']}"
         )
         assert server.cpu_seconds() - cpu < 4 * whole

@@ -1,0 +1,41 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "targets.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace fractile::fuzz {
+
+void run_aligner(Input input);
+void run_arrow_ipc(Input input);
+void run_config(Input input);
+void run_content_encoding(Input input);
+void run_csv(Input input);
+void run_json_request(Input input);
+void run_manifest(Input input);
+void run_query(Input input);
+void run_snapshot_open(Input input);
+
+namespace {
+
+constexpr Target kTargets[] = {{"aligner", run_aligner},
+                               {"arrow_ipc", run_arrow_ipc},
+                               {"config", run_config},
+                               {"content_encoding", run_content_encoding},
+                               {"csv", run_csv},
+                               {"json_request", run_json_request},
+                               {"manifest", run_manifest},
+                               {"query", run_query},
+                               {"snapshot_open", run_snapshot_open}};
+
+}  // namespace
+
+std::span<const Target> all_targets() { return kTargets; }
+
+const Target* find_target(std::string_view name) {
+  const auto* const found =
+      std::find_if(std::begin(kTargets), std::end(kTargets), [&](const Target& target) { return target.name == name; });
+  return found == std::end(kTargets) ? nullptr : found;
+}
+
+}  // namespace fractile::fuzz

@@ -1,0 +1,94 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Looks for memory that the extension leaks; `tools/sanitize.sh address` runs it under AddressSanitizer.
+
+Python itself and the packages around it leave much behind when they end, so the report of LeakSanitizer is read: what our own code
+allocated is a leak, all else is not. Everything is done several times, so that what is kept once, on purpose, is told apart.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROUNDS = 5
+OURS = re.compile(r" in (?:void |auto |bool |int )?fractile::|libfractile_formats")
+
+
+def use_everything(folder: pathlib.Path) -> None:
+    """One round of what the extension can do, errors included."""
+    import fractile
+    import polars as pl
+    import pyarrow as pa
+    from oracle.markets import make_panel, make_signal
+
+    from api import BacktestService
+
+    panel = make_panel(2)
+    fractile.create_snapshot("s", panel, root=folder, dtype="both")
+    for wrong in (panel.drop(columns="ret"), panel.assign(ret="x")):
+        try:
+            fractile.create_snapshot("t", wrong, root=folder)
+        except fractile.errors.FractileError:
+            pass
+    rows = make_signal(panel, 2, messy=False)
+    service = BacktestService.get("s", root=folder)
+    for signal in (rows, pl.from_pandas(rows), pa.Table.from_pandas(rows), {k: rows[k].to_numpy() for k in rows}):
+        service.run(signal, mincos=2)
+    result = service.run(rows, mincos=2, byvar_list=["year", "cap"], resid="all", analysis=["ic", "fractile", "coverage"])
+    result.to_json()
+    service.run_suite(rows, lags=[0, 1], resid_modes=["off", "industry"])
+    for options in ({"lag": -1}, {"byvar_list": ["nothing"]}, {"sigvar": "nothing"}):
+        try:
+            service.run(rows, **options)
+        except fractile.errors.FractileError:
+            pass
+    rows.to_parquet(folder / "rows.parquet")
+    rows.to_csv(folder / "rows.csv", index=False)
+    for name in ("rows.parquet", "rows.csv"):
+        service.run(str(folder / name), mincos=2)
+    service.close()
+    BacktestService.reset()
+    fractile.remove_snapshot("s", root=folder)
+
+
+def run_rounds() -> None:
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(ROUNDS):
+            use_everything(pathlib.Path(name))
+            gc.collect()
+
+
+def find_leaks(report: str) -> list[str]:
+    """The leaks of several objects that our code allocated, as the sanitizer describes them."""
+    blocks = re.findall(r"((?:Direct|Indirect) leak of .*? allocated from:\n(?: +#\d+ .*\n)+)", report)
+    counted = [(int(re.search(r"in (\d+) object", block)[1]), block) for block in blocks]
+    return [block for count, block in counted if count >= ROUNDS and OURS.search(block)]
+
+
+def main() -> int:
+    if sys.argv[1:] == ["--rounds"]:
+        run_rounds()
+        return 0
+    if "libasan" not in pathlib.Path("/proc/self/maps").read_text():
+        print("expected AddressSanitizer in this process, found none. Run tools/sanitize.sh address.")
+        return 2
+    options = {"ASAN_OPTIONS": "detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=25", "PYTHONMALLOC": "malloc"}
+    command = [sys.executable, __file__, "--rounds"]
+    done = subprocess.run(command, env={**os.environ, **options}, capture_output=True, text=True, check=False)
+    if "LeakSanitizer" not in done.stderr:
+        print(f"expected a report of LeakSanitizer, found none:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        return 2
+    leaks = find_leaks(done.stderr)
+    print(f"leaks: {len(leaks)} of {len(re.findall('leak of', done.stderr))} places that the process left memory at are our code's")
+    print("\n".join(leaks))
+    return 1 if leaks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
