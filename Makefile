@@ -3,10 +3,11 @@ PYTHON := .venv/bin/python
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-server fuzz fuzz-http wheel package docs sanitize sanitize-fast clean
+.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server instructions determinism sbom fuzz fuzz-http \
+  wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup: ## Install Debian packages (root or sudo) and the Python environment .venv
 	@tools/setup.sh
@@ -41,8 +42,24 @@ format: setup ## Format all sources
 	@$(PYTHON) -m ruff format .
 	@.venv/bin/clang-format -i $(SOURCES)
 
-bench: build ## Measure runs on the demo market, answers checked
-	@$(PYTHON) bench/run.py
+MARKETS ?= W2,W10
+bench: build ## Measure kernels, whole runs, memory and other systems, answers checked (MARKETS=W2,W10,WFull)
+	@tools/bench.sh $(MARKETS)
+
+ROUNDS ?= 3
+bench-compare: build ## Whole runs of BASE=revision and of the working tree in turn, as ratios (ROUNDS=3, CASES=text)
+	@tools/bench_compare.sh "$(BASE)" $(ROUNDS) "$(CASES)"
+
+instructions: build ## Count the instructions of each stage of a small run; fails where one takes over 5 % more
+	@tools/install_packages.sh valgrind
+	@$(PYTHON) bench/instructions.py
+
+RUNS ?= 1000
+determinism: build ## The same run RUNS=1000 times through threads, kernels, batches, HTTP and the pool: one hash
+	@FRACTILE_DETERMINISM_RUNS=$(RUNS) $(PYTHON) -m pytest -q tests/python/test_determinism.py
+
+sbom: setup ## Write what fractile is made of as CycloneDX: build/sbom/*.cdx.json
+	@tools/sbom.sh
 
 wheel: setup ## Make the Python wheel in dist/
 	@tools/wheel.sh

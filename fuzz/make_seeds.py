@@ -41,7 +41,9 @@ def panel(n: int = 12) -> dict[str, pa.Array]:
     }
 
 
-def stream(columns: dict[str, pa.Array], batch_rows: int = 1 << 20, compression: str | None = None, is_file: bool = False) -> bytes:
+def stream(
+    columns: dict[str, pa.Array], batch_rows: int = 1 << 20, compression: str | None = None, is_file: bool = False
+) -> bytes:
     table = pa.table(columns)
     sink = io.BytesIO()
     options = pa.ipc.IpcWriteOptions(compression=compression)
@@ -53,7 +55,9 @@ def stream(columns: dict[str, pa.Array], batch_rows: int = 1 << 20, compression:
 
 def csv(columns: dict[str, pa.Array]) -> bytes:
     sink = io.BytesIO()
-    pa.csv.write_csv(pa.table({k: v.cast(pa.string()) if pa.types.is_dictionary(v.type) else v for k, v in columns.items()}), sink)
+    pa.csv.write_csv(
+        pa.table({k: v.cast(pa.string()) if pa.types.is_dictionary(v.type) else v for k, v in columns.items()}), sink
+    )
     return sink.getvalue()
 
 
@@ -95,7 +99,12 @@ def request_seeds() -> None:
     write("json_request", "suite", json.dumps({"signal": columns, "lags": [0, 2], "resid_modes": ["off", "industry"]}))
     write("json_request", "path", '{"signal_path":"a.parquet"}')
     write("json_request", "missing", '{"signal":[{"security_id":null,"signal":1e5},{"date_sig":null,"date_ret":"2020-01-09"}]}')
-    odd = {"byvar_list": ["cap", "year"], "universe": {"country": ["CH"], "adv": {"min": 1}}, "analysis": ["ic"], "fractile": [20, 80]}
+    odd = {
+        "byvar_list": ["cap", "year"],
+        "universe": {"country": ["CH"], "adv": {"min": 1}},
+        "analysis": ["ic"],
+        "fractile": [20, 80],
+    }
     write("json_request", "options", json.dumps({"signal": columns, "config": {**odd, "keep_weights": True, "mincos": 1}}))
     write("query", "plain", "/run")
     write("query", "config", "/run?config=%7B%22lag%22%3A1%2C%22mincos%22%3A1%7D&orient=split")
@@ -109,7 +118,9 @@ def config_seeds() -> None:
     write("config", "packaged", (SEEDS.parent.parent / "api" / "backtest_config.yaml").read_bytes())
     write("config", "sections", "snapshot: a\ndate_range: {start: 2020-01-01, end: null}\nmemory: {compact: no, cache_size: 3}\n")
     write("config", "server", "server:\n  port: 0\n  max_body_mb: 0.5\n  cors_origins: [http://a, 'b']\n  workers: 2\n")
-    write("config", "defaults", "defaults:\n  resid: off\n  fractile: [20, 80]\n  tc_level: {big: 1}\n  universe: {cap: [1, 2]}\n")
+    write(
+        "config", "defaults", "defaults:\n  resid: off\n  fractile: [20, 80]\n  tc_level: {big: 1}\n  universe: {cap: [1, 2]}\n"
+    )
     write("config", "anchors", "defaults: &a\n  byvar_list: &b [overall, year]\n  analysis: [ic]\n")
     options = {
         "byvar_list": ["overall", "cap"],
@@ -121,7 +132,9 @@ def config_seeds() -> None:
         "threads": 2,
     }
     write("config", "options", json.dumps(options))
-    write("config", "double_sort", '{"sort_method":"double","double_var":"cap","double_frac":4,"resid":true,"resid_style":"factor"}')
+    write(
+        "config", "double_sort", '{"sort_method":"double","double_var":"cap","double_frac":4,"resid":true,"resid_style":"factor"}'
+    )
 
 
 def encoded_seeds() -> None:

@@ -7,6 +7,7 @@ allocated is a leak, all else is not. Everything is done several times, so that 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import pathlib
@@ -31,10 +32,8 @@ def use_everything(folder: pathlib.Path) -> None:
     panel = make_panel(2)
     fractile.create_snapshot("s", panel, root=folder, dtype="both")
     for wrong in (panel.drop(columns="ret"), panel.assign(ret="x")):
-        try:
+        with contextlib.suppress(fractile.errors.FractileError):
             fractile.create_snapshot("t", wrong, root=folder)
-        except fractile.errors.FractileError:
-            pass
     rows = make_signal(panel, 2, messy=False)
     service = BacktestService.get("s", root=folder)
     for signal in (rows, pl.from_pandas(rows), pa.Table.from_pandas(rows), {k: rows[k].to_numpy() for k in rows}):
@@ -43,10 +42,8 @@ def use_everything(folder: pathlib.Path) -> None:
     result.to_json()
     service.run_suite(rows, lags=[0, 1], resid_modes=["off", "industry"])
     for options in ({"lag": -1}, {"byvar_list": ["nothing"]}, {"sigvar": "nothing"}):
-        try:
+        with contextlib.suppress(fractile.errors.FractileError):
             service.run(rows, **options)
-        except fractile.errors.FractileError:
-            pass
     rows.to_parquet(folder / "rows.parquet")
     rows.to_csv(folder / "rows.csv", index=False)
     for name in ("rows.parquet", "rows.csv"):
@@ -85,7 +82,9 @@ def main() -> int:
         print(f"expected a report of LeakSanitizer, found none:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
         return 2
     leaks = find_leaks(done.stderr)
-    print(f"leaks: {len(leaks)} of {len(re.findall('leak of', done.stderr))} places that the process left memory at are our code's")
+    print(
+        f"leaks: {len(leaks)} of {len(re.findall('leak of', done.stderr))} places that the process left memory at are our code's"
+    )
     print("\n".join(leaks))
     return 1 if leaks else 0
 

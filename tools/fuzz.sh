@@ -11,14 +11,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift $(($# > 0 ? 1 : 0))
 
-if ! command -v clang++-19 >/dev/null || ! command -v llvm-symbolizer-19 >/dev/null; then
-  as_root=""
-  [ "$(id -u)" = 0 ] || as_root=sudo
-  echo "== Installing Debian packages: clang-19 libclang-rt-19-dev llvm-19"
-  $as_root apt-get -o DPkg::Lock::Timeout=200 update -q >/dev/null
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=200 install -q -y --no-install-recommends \
-    clang-19 libclang-rt-19-dev llvm-19 >/dev/null
-fi
+tools/install_packages.sh clang-19 libclang-rt-19-dev llvm-19
 [ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 

@@ -8,30 +8,11 @@ cd "$(dirname "$0")/.."
 
 say() { printf '== %s\n' "$*"; }
 
-missing_packages() {
-  local package
-  while read -r package; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || printf '%s ' "$package"
-  done < tools/apt-packages.txt
-  python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3-venv '
+needed_packages() {
+  cat tools/apt-packages.txt
+  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   python3 -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' 2>/dev/null ||
-    printf 'python3-dev '
-}
-
-install_packages() {
-  local wanted=$1 as_root=""
-  if [ "$(id -u)" != 0 ]; then
-    if command -v sudo >/dev/null; then
-      as_root=sudo
-    else
-      say "These Debian packages are missing, and neither root nor sudo is at hand to install them: $wanted"
-      exit 1
-    fi
-  fi
-  say "Installing Debian packages: $wanted"
-  $as_root apt-get -o DPkg::Lock::Timeout=200 update -q >/dev/null
-  # shellcheck disable=SC2086
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=200 install -q -y --no-install-recommends $wanted >/dev/null
+    echo python3-dev
 }
 
 make_environment() {
@@ -50,6 +31,6 @@ make_environment() {
   cp tools/requirements-dev.txt "$stamp"
 }
 
-missing=$(missing_packages)
-[ -z "$missing" ] || install_packages "$missing"
+mapfile -t packages < <(needed_packages)
+tools/install_packages.sh "${packages[@]}"
 make_environment

@@ -90,6 +90,26 @@ std::string nearest_of(const std::string& key, const std::vector<std::string_vie
   return fmt::format("\"{}\" (did you mean \"{}\"?)", key, nearest_name(key, known));
 }
 
+std::string expected_memory(const std::string& key) {
+  return fmt::format("{} for {}", key == "cache_size" ? "a whole number from 0 to 1000000" : "true or false", key);
+}
+
+/// One key of the section "memory"; false where the text is not what it has to be.
+bool set_memory(const std::string& key, const std::string& text, ConfigFile& out) {
+  constexpr int kMostKept = 1000000;
+  const YAML::Node value(text);
+  if (key == "cache_size") {
+    int size = 0;
+    if (!YAML::convert<int>::decode(value, size) || size < 0 || size > kMostKept) return false;
+    out.cache_size = size;
+    return true;
+  }
+  bool is_set = false;
+  if (!YAML::convert<bool>::decode(value, is_set)) return false;
+  (key == "compact" ? out.compact : key == "preload" ? out.preload : out.use_mmap) = is_set;
+  return true;
+}
+
 void read_section(const std::string& path, const std::string& section, const YAML::Node& node, ConfigFile& out) {
   if (node.IsNull()) return;
   if (!node.IsMap()) refuse(path, node.Mark(), fmt::format("keys below \"{}\"", section), "none");
@@ -106,15 +126,9 @@ void read_section(const std::string& path, const std::string& section, const YAM
       out.defaults[key] = converter.convert(value);
     else if (section == "date_range" && !value.IsNull())
       (key == "start" ? out.start_date : out.end_date) = value.Scalar();
-    else if (section == "memory" && key == "compact") {
-      bool compact = true;
-      if (!YAML::convert<bool>::decode(value, compact)) refuse(path, value.Mark(), "true or false for compact", value.Scalar());
-      out.compact = compact;
-    } else if (section == "memory" && key == "cache_size" && !value.IsNull()) {
-      int size = 0;
-      if (!YAML::convert<int>::decode(value, size) || size < 0)
-        refuse(path, value.Mark(), "a whole number from 0 for cache_size", value.Scalar());
-      out.cache_size = size;
+    else if (section == "memory" && !value.IsNull()) {
+      if (!set_memory(key, value.IsScalar() ? value.Scalar() : "", out))
+        refuse(path, value.Mark(), expected_memory(key), value.IsScalar() ? fmt::format("\"{}\"", value.Scalar()) : "no scalar");
     } else if (section == "server") {
       out.server[key] = converter.convert(value);
     }
@@ -152,9 +166,13 @@ void read_file(const std::string& path, ConfigFile& out) {
   read_text({std::istreambuf_iterator<char>(file), {}}, path, out);
 }
 
-std::optional<std::string> environment(std::string name) {
+std::string upper(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const char* value = std::getenv(("FRACTILE_" + name).c_str());
+  return name;
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(("FRACTILE_" + upper(name)).c_str());
   if (!value || !*value) return std::nullopt;
   return value;
 }
@@ -174,8 +192,15 @@ void read_environment(ConfigFile& out) {
   if (auto value = environment("snapshot")) out.snapshot = value;
   if (auto value = environment("date_range_start")) out.start_date = value;
   if (auto value = environment("date_range_end")) out.end_date = value;
-  if (auto value = environment("memory_compact")) out.compact = *value != "false" && *value != "0";
-  if (auto value = environment("memory_cache_size")) out.cache_size = std::max(0, std::atoi(value->c_str()));
+  for (const std::string_view name : sections().at("memory")) {
+    const std::string key(name);
+    const auto value = environment("memory_" + key);
+    if (!value) continue;
+    const std::string text = key == "cache_size" ? *value : *value == "1" ? "true" : *value == "0" ? "false" : *value;
+    if (!set_memory(key, text, out))
+      throw Error(ErrorCode::INVALID_CONFIG_FILE, fmt::format("expected {}, found \"{}\" in FRACTILE_{}. Correct it.",
+                                                              expected_memory(key), *value, upper("memory_" + key)));
+  }
   for (const std::string_view key : sections().at("server"))
     if (auto value = environment("server_" + std::string(key))) out.server[std::string(key)] = as_json(*value);
   for (const OptionInfo& option : run_options())

@@ -5,15 +5,19 @@
 #include <optional>
 #include <string>
 
+#include "fractile/snapshot.hpp"
+
 namespace fractile::cli {
 
 /// backtest_config.yaml and the environment above it, as far as the program reads them.
 struct ConfigFile {
   std::optional<std::string> snapshot, start_date, end_date;
-  std::optional<bool> compact;
+  std::optional<bool> compact, use_mmap, preload;
   std::optional<int> cache_size;
   std::map<std::string, std::string> server;    ///< keys of the section "server" as JSON
   std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
+
+  Residence residence() const { return make_residence(use_mmap.value_or(true), preload.value_or(false)); }
 };
 
 /// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one, where it is there.

@@ -114,6 +114,7 @@ server::ServerOptions make_serve_options(const ServeArguments& given, const Conf
   out.end = read_day(given.end_date ? given.end_date : file.end_date, "end_date");
   out.compact = given.compact.value_or(file.compact.value_or(true));
   out.cache_size = file.cache_size.value_or(kDefaultCacheSize);
+  out.residence = file.residence();
   out.defaults = file.defaults;
   // Wrong defaults are refused before anything is served.
   std::string defaults = "{";

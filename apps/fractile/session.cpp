@@ -129,6 +129,8 @@ void Session::read_config_file() {
   if (!start_date_) start_date_ = file.start_date;
   if (!end_date_) end_date_ = file.end_date;
   if (!compact_) compact_ = file.compact;
+  residence_ = file.residence();
+  cache_size_ = file.cache_size.value_or(kDefaultCacheSize);
 }
 
 /// A group that a default names is left out where the snapshot lacks it; one that was asked for is refused.
@@ -151,8 +153,10 @@ void Session::open() {
   const auto began = std::chrono::steady_clock::now();
   const std::filesystem::path root = snapshot_root(root_ ? std::optional<std::filesystem::path>(*root_) : std::nullopt);
   const std::string id = snapshot_ ? *snapshot_ : newest_snapshot(root);
-  backtester_ = std::make_unique<Backtester>(make_view(Snapshot::open(root, id), to_day(start_date_, "start_date"),
-                                                       to_day(end_date_, "end_date"), compact_.value_or(true)));
+  const bool compact = compact_.value_or(true);
+  const auto snapshot = Snapshot::open(root, id, Verify::layout, residence_, compact ? Storage::float32 : Storage::float64);
+  backtester_ = std::make_unique<Backtester>(
+      make_view(snapshot, to_day(start_date_, "start_date"), to_day(end_date_, "end_date"), compact), cache_size_);
   load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   drop_absent_default_groups();
 }

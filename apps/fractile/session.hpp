@@ -38,6 +38,8 @@ class Session {
   std::map<std::string, std::string> options_;  ///< run options as JSON, by name
   std::optional<std::string> snapshot_, root_, start_date_, end_date_, config_path_;
   std::optional<bool> compact_;
+  Residence residence_ = Residence::mapped;
+  int cache_size_ = kDefaultCacheSize;
   std::string sigvar_ = "signal", format_ = "table", out_;
   std::unique_ptr<Backtester> backtester_;
   double load_seconds_ = 0.0;

@@ -19,6 +19,17 @@ namespace fractile {
 /// layout (header, and that every index points inside), content (layout, and every hash).
 enum class Verify : std::uint8_t { header, layout, content };
 
+/// Where the index and the columns of an open snapshot are read from.
+enum class Residence : std::uint8_t {
+  mapped,     ///< the files, a page when it is first touched; shared by all processes that read them
+  preloaded,  ///< the same, all pages read when it is opened
+  copied,     ///< memory of this process, filled when it is opened: what becomes of the files then is no matter
+};
+/// As the configuration says it: memory.use_mmap, memory.preload.
+constexpr Residence make_residence(bool use_mmap, bool preload) noexcept {
+  return !use_mmap ? Residence::copied : preload ? Residence::preloaded : Residence::mapped;
+}
+
 enum class ColumnKind : std::uint8_t {
   real,     ///< float32 and/or float64; NaN is missing
   integer,  ///< int32; kMissingCode is missing
@@ -63,10 +74,12 @@ inline constexpr int kExposureStride = 8;
 /// security_of_row, previous_row, row_of) is not checked by opening: a reader keeps within bounds by itself.
 class Snapshot {
  public:
-  /// Opens `root/id`. Cost: O(number of files), not of rows. Throws SNAPSHOT_NOT_FOUND,
-  /// NO_SNAPSHOTS, CORRUPT_SNAPSHOT.
+  /// Opens `root/id`. Cost: O(number of files), not of rows; where it is preloaded or copied, of bytes. Of columns stored in both
+  /// types only those that a view of `storage` reads are (none given: all); the others are mapped. Throws SNAPSHOT_NOT_FOUND,
+  /// NO_SNAPSHOTS, CORRUPT_SNAPSHOT, IO_FAILURE.
   static std::shared_ptr<const Snapshot> open(const std::filesystem::path& root, const std::string& id,
-                                              Verify verify = Verify::layout);
+                                              Verify verify = Verify::layout, Residence residence = Residence::mapped,
+                                              std::optional<Storage> storage = std::nullopt);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;

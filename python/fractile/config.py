@@ -38,6 +38,8 @@ class ServiceConfig:
         force_reload: Map the snapshot anew.
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         cache_size: How many alignments are kept for signals on the same keys; 0 keeps none.
+        use_mmap: Read the snapshot from its files; False copies it into memory.
+        preload: Read all pages of the mapped files at once.
     """
 
     snapshot: str | None = None
@@ -47,6 +49,8 @@ class ServiceConfig:
     force_reload: bool = False
     root: str | os.PathLike[str] | None = None
     cache_size: int = 10
+    use_mmap: bool = True
+    preload: bool = False
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **arguments: Any) -> ServiceConfig:
@@ -95,9 +99,7 @@ class Configuration:
             "snapshot": self.values[""].get("snapshot"),
             "start_date": self.values["date_range"].get("start"),
             "end_date": self.values["date_range"].get("end"),
-            "compact": self.values["memory"].get("compact"),
-            "cache_size": self.values["memory"].get("cache_size"),
-        }
+        } | dict(self.values["memory"])
         given = {name: value for name, value in arguments.items() if value is not None}
         return ServiceConfig(**({name: value for name, value in below.items() if value is not None} | given))
 
@@ -177,9 +179,20 @@ def _read_file(path: str, values: dict[str, dict[str, Any]]) -> None:
         for key_node, value in node.value:
             key = _checked_key(path, key_node, f'a key of "{section}"', _keys_of(section))
             plain = str(value.value) if section == "date_range" and not _is_null(value) else _to_plain(value)
-            if key == "compact" and not isinstance(plain, bool):
-                raise _refuse(path, value.start_mark, "true or false for compact", str(value.value))
+            if section == "memory" and plain is not None and not _fits_memory(key, plain):
+                found = f'"{value.value}"' if value.id == "scalar" else "no scalar"
+                raise _refuse(path, value.start_mark, _expected_memory(key), found)
             values[section][key] = plain
+
+
+def _expected_memory(key: str) -> str:
+    return f"{'a whole number from 0 to 1000000' if key == 'cache_size' else 'true or false'} for {key}"
+
+
+def _fits_memory(key: str, value: Any) -> bool:
+    if key == "cache_size":
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000000
+    return isinstance(value, bool)
 
 
 def _is_null(node: Any) -> bool:
@@ -220,7 +233,17 @@ def _read_environment(values: dict[str, dict[str, Any]]) -> None:
                 continue
             if section == "date_range":
                 values[section][key] = text
-            elif key == "compact":
-                values[section][key] = text not in ("false", "0")
-            else:
-                values[section][key] = _from_json(text)
+                continue
+            values[section][key] = _read_memory_variable(key, text) if section == "memory" else _from_json(text)
+
+
+def _read_memory_variable(key: str, text: str) -> Any:
+    if key != "cache_size" and text.lower() in (*_TRUE, *_FALSE, "1", "0"):
+        return text.lower() in (*_TRUE, "1")
+    plain = _from_json(text)
+    if not _fits_memory(key, plain):
+        raise ConfigError(
+            f'INVALID_CONFIG_FILE: expected {_expected_memory(key)}, found "{text}" in FRACTILE_MEMORY_{key.upper()}. Correct it.',
+            "INVALID_CONFIG_FILE",
+        )
+    return plain

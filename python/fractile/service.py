@@ -23,7 +23,7 @@ from fractile.frames import read_signal
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
 
-_Key = tuple[str, str, str | None, str | None, bool, int]
+_Key = tuple[str, str, str | None, str | None, bool, int, bool, bool]
 
 
 def _as_date(value: Any) -> str | None:
@@ -69,14 +69,22 @@ class BacktestService:
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(
-        self, root: str, snapshot: str, start_date: str | None, end_date: str | None, compact: bool, cache_size: int
+        self,
+        root: str,
+        snapshot: str,
+        start_date: str | None,
+        end_date: str | None,
+        compact: bool,
+        cache_size: int,
+        use_mmap: bool,
+        preload: bool,
     ) -> None:
         began = time.perf_counter()
         self._root = root
         self._snapshot_id = snapshot
-        mapped = _core.open_snapshot(root, snapshot)
-        self._groups = frozenset(("overall", "year", "quarter", "month", *mapped.column_names))
-        self._engine: _core.Backtester | None = _core.Backtester(mapped, start_date, end_date, compact, cache_size)
+        opened = _core.open_snapshot(root, snapshot, use_mmap, preload, compact)
+        self._groups = frozenset(("overall", "year", "quarter", "month", *opened.column_names))
+        self._engine: _core.Backtester | None = _core.Backtester(opened, start_date, end_date, compact, cache_size)
         self._load_seconds = time.perf_counter() - began
         self._started = time.time()
         self._run_count = 0
@@ -93,6 +101,8 @@ class BacktestService:
         root: str | os.PathLike[str] | None = None,
         *,
         cache_size: int = 10,
+        use_mmap: bool = True,
+        preload: bool = False,
     ) -> BacktestService:
         """The shared service of these arguments; asking again returns it at once.
 
@@ -104,6 +114,9 @@ class BacktestService:
             force_reload: Map the snapshot anew.
             root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
             cache_size: How many alignments are kept for signals on the same keys; 0 keeps none.
+            use_mmap: Read the snapshot from its files, shared with other processes. False copies what runs read into memory of
+                this process, which then no longer depends on the files.
+            preload: Read all pages of the mapped files now, not when a run first touches them.
 
         Raises:
             SnapshotError: The snapshot is missing, damaged, or has no day in the range.
@@ -111,7 +124,7 @@ class BacktestService:
         folder = os.path.abspath(_core.snapshot_root(None if root is None else os.fspath(root)))
         shown = folder if root is not None else _core.snapshot_root(None)
         name = snapshot if snapshot is not None else _core.newest_snapshot(shown)
-        key = (folder, name, _as_date(start_date), _as_date(end_date), bool(compact), cache_size)
+        key = (folder, name, _as_date(start_date), _as_date(end_date), bool(compact), cache_size, bool(use_mmap), bool(preload))
         with cls._lock:
             service = cls._shared.get(key)
             if service is None or force_reload or not service.is_ready:

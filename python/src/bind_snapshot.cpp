@@ -103,8 +103,20 @@ void bind_snapshot(nb::module_& module) {
           "Columns besides security_id and date.");
   module.def(
       "open_snapshot",
-      [](const std::string& root, const std::string& id) { return std::const_pointer_cast<Snapshot>(Snapshot::open(root, id)); },
-      nb::arg("root"), nb::arg("id"), "Maps a snapshot. Raises SnapshotError.");
+      [](const std::string& root, const std::string& id, bool use_mmap, bool preload, std::optional<bool> compact) {
+        std::optional<Storage> storage;
+        if (compact) storage = *compact ? Storage::float32 : Storage::float64;
+        std::shared_ptr<const Snapshot> opened;
+        run_released([&](const Interrupt&) {
+          opened = Snapshot::open(root, id, Verify::layout, make_residence(use_mmap, preload), storage);
+        });
+        return std::const_pointer_cast<Snapshot>(opened);
+      },
+      nb::arg("root"), nb::arg("id"), nb::arg("use_mmap") = true, nb::arg("preload") = false,
+      nb::arg("compact").none() = nb::none(),
+      "Opens a snapshot: maps it, with preload reads all its pages, without use_mmap copies it into memory; of columns stored in "
+      "two "
+      "types those that a service with this `compact` reads. Raises SnapshotError.");
   module.def(
       "newest_snapshot", [](const std::string& root) { return newest_snapshot(root); }, nb::arg("root"), "Id of the newest.");
   module.def(

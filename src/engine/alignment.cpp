@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 
 #include "engine/exposure_plan.hpp"
 #include "engine/kernels.hpp"
 #include "engine/workers.hpp"
-#include "fractile/error.hpp"
 
 namespace fractile {
 namespace {
@@ -17,13 +15,6 @@ namespace {
 constexpr std::uint8_t kHasPlace = kNCauses;
 constexpr std::uint8_t code_of(Cause cause) noexcept { return static_cast<std::uint8_t>(cause); }
 constexpr double kEmptySlot = std::numeric_limits<double>::quiet_NaN();
-
-void refuse_too_many_rows(std::int64_t n_rows) {
-  constexpr std::int64_t kMaxRows = std::numeric_limits<std::uint32_t>::max();
-  if (n_rows > kMaxRows)
-    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected at most " + std::to_string(kMaxRows) + " rows in the signal, found " +
-                                                 std::to_string(n_rows) + ". Split it by date.");
-}
 
 }  // namespace
 
@@ -47,7 +38,6 @@ struct Alignment::Build {
 Alignment::Alignment(const Market& market, const SignalKeys& keys, const RunConfig& config, int threads,
                      AlignmentBuffers& buffers, const std::function<void()>& between)
     : n_rows_(keys.n_rows), first_day_(market.first()) {
-  refuse_too_many_rows(n_rows_);
   const auto n = static_cast<std::size_t>(n_rows_);
   buffers.rows.reserve(n);
   buffers.causes.reserve(n);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -21,6 +22,9 @@
 namespace fractile {
 
 struct ExposurePlan;
+
+/// A signal row's number fits AlignedRow.
+inline constexpr std::int64_t kMaxSignalRows = std::numeric_limits<std::uint32_t>::max();
 
 /// A signal row that has a panel row.
 struct AlignedRow {
@@ -50,7 +54,7 @@ struct AlignedSignal {
 /// security or a day, whatever the order of the signal; and of several rows for one slot the last one wins.
 class Alignment {
  public:
-  /// Cost: O(rows). `buffers`: memory to take. Throws SIGNAL_TOO_LARGE, and as ClosedRows.
+  /// Cost: O(rows), at most kMaxSignalRows. `buffers`: memory to take. Throws as ClosedRows.
   Alignment(const Market& market, const SignalKeys& keys, const RunConfig& config, int threads, AlignmentBuffers& buffers,
             const std::function<void()>& between);
   /// Gives the memory back; the alignment is no more.

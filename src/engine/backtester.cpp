@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
 
 #include "engine/workers.hpp"
@@ -16,9 +17,12 @@ using Clock = std::chrono::steady_clock;
 
 int threads_of(const RunConfig& config) { return std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads); }
 
-void refuse_empty(const SignalKeys& keys) {
+void require_rows(const SignalKeys& keys) {
   if (keys.n_rows == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
+  if (keys.n_rows > kMaxSignalRows)
+    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected at most " + std::to_string(kMaxSignalRows) + " rows in the signal, found " +
+                                                 std::to_string(keys.n_rows) + ". Split it by date.");
 }
 
 }  // namespace
@@ -37,7 +41,7 @@ Backtester::Backtester(View view, int cache_size) : impl_(std::make_unique<Impl>
 Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
-  refuse_empty(keys);
+  require_rows(keys);
   Result result;
   impl_->market.snapshot().read_guarded(
       [&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
@@ -48,7 +52,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
                                              const Interrupt& interrupt, const std::function<void(std::size_t)>& on_done) const {
   std::vector<RunOutcome> outcomes(cells.size());
   if (cells.empty()) return outcomes;
-  refuse_empty(keys);
+  require_rows(keys);
   const int threads = threads_of(cells[0].config);
   const std::string identity = impl_->kept.identify(keys, cells.size() > 1, threads, make_poll(interrupt));
   const auto caller = std::this_thread::get_id();

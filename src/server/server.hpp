@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fractile/backtest.hpp"
 #include "fractile/types.hpp"
 
 /// The HTTP server: docs/server.md says what it answers, ARCHITECTURE.md how it is built.
@@ -20,7 +21,8 @@ struct ServerOptions {
   std::optional<std::string> snapshot;  ///< none: the newest, also on reload
   std::optional<Day> start, end;
   bool compact = true;
-  int cache_size = 10;
+  int cache_size = kDefaultCacheSize;
+  Residence residence = Residence::mapped;
   int workers = 2;  ///< runs computed at once
   int max_queue = 64;
   std::size_t max_body_bytes = std::size_t{512} << 20;

@@ -181,10 +181,7 @@ void link_rows(PanelIndex& index) {
   for (std::size_t i = 0; i < n_securities; ++i) {
     index.row_of_begin.push_back(static_cast<std::int32_t>(entries));
     entries += index.last_day[i] - index.first_day[i] + 1;
-    if (entries > layout::kMaxRows)
-      throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} (security, day) places, found more. "
-                                                          "Split the panel by date.",
-                                                          layout::kMaxRows));
+    require_places(entries);
   }
   index.row_of.assign(static_cast<std::size_t>(entries), kNoRow);
   for (DateIndex n = 0; n < n_days; ++n)
@@ -196,12 +193,24 @@ void link_rows(PanelIndex& index) {
 
 }  // namespace
 
+void require_panel_rows(std::int64_t n_rows) {
+  if (n_rows > kMaxPanelRows)
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected at most {} rows in the panel, found {}. Split it by date.", kMaxPanelRows, n_rows));
+}
+
+void require_places(std::int64_t n_places) {
+  if (n_places > kMaxPlaces)
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected at most {} days between the first and the last of each security, "
+                            "found {} or more. Split the panel by date.",
+                            kMaxPlaces, n_places));
+}
+
 PanelIndex build_index(PanelKeys keys) {
   const std::size_t n_rows = keys.date.size();
   if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
-  if (static_cast<std::int64_t>(n_rows) > layout::kMaxRows - layout::kRowQuantum * 4096)
-    throw Error(ErrorCode::PANEL_TOO_LARGE,
-                fmt::format("expected fewer than {} rows, found {}. Split the panel by date.", layout::kMaxRows, n_rows));
+  require_panel_rows(static_cast<std::int64_t>(n_rows));
   refuse_null_keys(keys);
   PanelIndex index;
   index.dates = number_dates(keys.date);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fractile/types.hpp"
+#include "snapshot/layout.hpp"
 #include "snapshot/manifest.hpp"
 
 namespace fractile {
@@ -30,6 +31,13 @@ struct PanelIndex {
   std::vector<RowIndex> row_of_source;
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };
+
+inline constexpr std::int64_t kMaxPanelRows = layout::kMaxRows - layout::kRowQuantum * 4096;  // padding has to find room
+inline constexpr std::int64_t kMaxPlaces = layout::kMaxRows;
+/// Throws PANEL_TOO_LARGE beyond kMaxPanelRows.
+void require_panel_rows(std::int64_t n_rows);
+/// Throws PANEL_TOO_LARGE where the days between first and last day of all securities are more than kMaxPlaces.
+void require_places(std::int64_t n_places);
 
 /// Sorts by (date, security) in two counting passes: O(rows). Takes the keys' memory. Throws
 /// PANEL_NULL_KEY, PANEL_DUPLICATE_ROW, PANEL_EMPTY, PANEL_TOO_LARGE.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "fractile/error.hpp"
@@ -66,6 +67,31 @@ void Mapping::map_file(int fd, std::size_t file_offset, std::size_t bytes, std::
   if (bytes == 0) return;
   void* address = ::mmap(data_ + at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(file_offset));
   if (address == MAP_FAILED) throw_io_failure("map", path);
+}
+
+void Mapping::preload(std::size_t at, std::size_t bytes) const noexcept {
+#ifdef MADV_POPULATE_READ
+  if (::madvise(data_ + at, bytes, MADV_POPULATE_READ) == 0) return;
+#endif
+  ::madvise(data_ + at, bytes, MADV_WILLNEED);  // before Linux 5.14: begins to read, and does not wait
+}
+
+void Mapping::read_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path) {
+  if (bytes == 0) return;
+  std::byte* const to = data_ + at;
+  if (::mprotect(to, bytes, PROT_READ | PROT_WRITE) != 0) throw_io_failure("find memory for", path);
+  ::madvise(to, bytes, MADV_HUGEPAGE);
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t count = ::pread(fd, to + done, bytes - done, static_cast<off_t>(file_offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io_failure("read", path);
+    if (count == 0)
+      throw Error(ErrorCode::CORRUPT_SNAPSHOT, fmt::format("expected {} bytes, found {} at \"{}\". Restore the snapshot from a "
+                                                           "copy, or create it again.",
+                                                           file_offset + bytes, file_offset + done, path.string()));
+    done += static_cast<std::size_t>(count);
+  }
+  ::mprotect(to, bytes, PROT_READ);
 }
 
 bool MappedFile::is_intact() const noexcept {

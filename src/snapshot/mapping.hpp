@@ -28,6 +28,10 @@ class Mapping {
   std::size_t size() const noexcept { return bytes_; }
   /// True once it reads as zeros.
   bool is_damaged() const noexcept { return guard_ && guard_->is_damaged(); }
+  /// Reads the pages of `bytes` from data() + at that are not in memory.
+  void preload(std::size_t at, std::size_t bytes) const noexcept;
+  /// Reads `bytes` of an open file into memory at data() + at. Throws CORRUPT_SNAPSHOT where the file ends before, IO_FAILURE.
+  void read_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path);
   /// Maps `bytes` of an open file from `file_offset` (whole pages) to data() + at.
   void map_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path);
 

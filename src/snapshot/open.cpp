@@ -17,13 +17,33 @@ void Snapshot::Impl::refuse(const std::string& expected, const std::string& foun
                                                        expected, found, path.string()));
 }
 
+void Snapshot::Impl::bring(const SnapshotFile& file, std::uint64_t offset, std::uint64_t bytes, Mapping& mapping, std::size_t at,
+                           Residence how) {
+  const std::filesystem::path& from = file.mapped().path;
+  if (how == Residence::copied) {
+    mapping.read_file(file.fd(), offset, bytes, at, from);
+    return;
+  }
+  mapping.map_file(file.fd(), offset, bytes, at, from);
+  if (how == Residence::preloaded) mapping.preload(at, bytes);
+  mapped.push_back(file.mapped());
+  mapped.back().watch(mapping.data() + at, offset);
+}
+
+Residence Snapshot::Impl::residence_of(const std::string& name) const {
+  const auto dot = name.rfind('.');
+  const std::string stem = name.substr(0, dot), suffix = name.substr(dot);
+  const auto& all = manifest.segments.front().files;
+  const bool is_other = (storage == Storage::float32 && suffix == ".f64" && all.contains(stem + ".f32")) ||
+                        (storage == Storage::float64 && suffix == ".f32" && all.contains(stem + ".f64"));
+  return is_other ? Residence::mapped : residence;
+}
+
 void Snapshot::Impl::open_index() {
   const SnapshotFile file(path / kIndexFile, layout::FileKind::index, manifest.index_bytes);
   header = file.header();
   index = Mapping(manifest.index_bytes);
-  index.map_file(file.fd(), 0, manifest.index_bytes, 0, path / kIndexFile);
-  mapped.push_back(file.mapped());
-  mapped.back().watch(index.data(), 0);
+  bring(file, 0, manifest.index_bytes, index, 0, residence);
   for (std::size_t s = 0; s < layout::kNIndexSections; ++s) {
     const layout::Section& section = header.sections[s];
     if (section.offset % layout::kPageBytes != 0 || section.offset > manifest.index_bytes ||
@@ -81,9 +101,7 @@ void Snapshot::Impl::open_segments() {
         refuse(fmt::format("{} rows in \"{}\"", segment.rows, name), fmt::format("{}", column.rows));
       if (!mapping) mapping = &files.emplace(name, Mapping(static_cast<std::size_t>(capacity) * row_bytes)).first->second;
       if (at + column.data_bytes > mapping->size()) refuse("one type in all segments of \"" + name + "\"", "several");
-      mapping->map_file(file.fd(), layout::kPageBytes, column.data_bytes, at, path / segment_directory(s) / name);
-      mapped.push_back(file.mapped());
-      mapped.back().watch(mapping->data() + at, layout::kPageBytes);
+      bring(file, layout::kPageBytes, column.data_bytes, *mapping, at, residence_of(name));
       at += column.data_bytes;
     }
   }
@@ -160,8 +178,11 @@ void Snapshot::Impl::open(Verify verify) {
 Snapshot::Snapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Snapshot::~Snapshot() = default;
 
-std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root, const std::string& id, Verify verify) {
+std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root, const std::string& id, Verify verify,
+                                               Residence residence, std::optional<Storage> storage) {
   auto impl = std::make_unique<Impl>();
+  impl->residence = residence;
+  impl->storage = storage;
   impl->path = find_snapshot(root, id);
   impl->open(verify);
   if (verify == Verify::content) verify_snapshot(root, id);

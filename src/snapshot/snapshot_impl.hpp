@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Snapshot::Impl {
   std::map<std::string, Mapping, std::less<>> files;  ///< by file name without segment: "ret.f32"
   std::vector<MappedFile> mapped;
   RowIndex row_capacity = 0;
+  Residence residence = Residence::mapped;
+  std::optional<Storage> storage;
   std::atomic<bool> is_changed{false};  ///< a mapped file was seen cut or written to: for good
 
   static const Impl& of(const Snapshot& snapshot) noexcept { return *snapshot.impl_; }
@@ -40,6 +43,11 @@ struct Snapshot::Impl {
   }
 
   void open(Verify verify);
+  /// Brings `bytes` of a file into a mapping, as residence says.
+  void bring(const SnapshotFile& file, std::uint64_t offset, std::uint64_t bytes, Mapping& mapping, std::size_t at,
+             Residence how);
+  /// How the column file `name` is brought into memory.
+  Residence residence_of(const std::string& name) const;
   void open_index();
   void open_segments();
   void check_index() const;

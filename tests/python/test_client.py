@@ -155,6 +155,10 @@ def test_the_command_line_reads_the_file_alike(root, rows, tmp_path, executable)
         ("defaults: 3\n", ["line 1", '"defaults"']),
         ("- a\n", ["line 1", "sections"]),
         ("memory:\n  compact: maybe\n", ["line 2", "true or false", "maybe"]),
+        ("memory:\n  use_mmap: 2\n", ["line 2", "true or false for use_mmap", '"2"']),
+        ("memory:\n  compact: no\n  preload: [yes]\n", ["line 3", "true or false for preload"]),
+        ("memory:\n  cache_size: -1\n", ["line 2", "a whole number from 0", '"-1"']),
+        ("memory:\n  cache_size: 1.5\n", ["line 2", "a whole number from 0", '"1.5"']),
         ("snapshot: [\n", ["YAML", "line 2"]),
         (None, ["nowhere.yaml"]),
     ],
@@ -168,6 +172,27 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, words):
     assert error.value.code == "INVALID_CONFIG_FILE"
     for word in [*words, str(path)]:
         assert word in str(error.value)
+
+
+def test_where_columns_are_read_from_is_configured(root, rows, tmp_path, monkeypatch, executable):
+    path = tmp_path / "c.yaml"
+    path.write_text("memory:\n  use_mmap: no\n  preload: true\n  cache_size: 3\n  compact:\n")
+    loaded = ServiceConfig.load(path)
+    assert (loaded.use_mmap, loaded.preload, loaded.cache_size, loaded.compact) == (False, True, 3, True)
+    monkeypatch.setenv("FRACTILE_MEMORY_USE_MMAP", "1")
+    monkeypatch.setenv("FRACTILE_MEMORY_PRELOAD", "off_and_on")
+    with pytest.raises(fractile.ConfigError, match=r"true or false for preload.*FRACTILE_MEMORY_PRELOAD"):
+        ServiceConfig.load(path)
+    rows.to_parquet(tmp_path / "s.parquet", index=False)
+    command = [executable, "run", tmp_path / "s.parquet", "--root", root, "--config", path, "--mincos", "2"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "true or false for preload" in refused.stderr
+    monkeypatch.delenv("FRACTILE_MEMORY_PRELOAD")
+    assert ServiceConfig.load(path).use_mmap
+    assert ServiceConfig.load(path, use_mmap=False).use_mmap is False
+    monkeypatch.setenv("FRACTILE_MEMORY_USE_MMAP", "false")
+    subprocess.run(command, capture_output=True, check=True)
 
 
 def test_an_empty_file_says_nothing(tmp_path):

@@ -169,6 +169,7 @@ def test_a_port_that_is_taken(root, tmp_path):
         ({"server": {"signal_dir": "nowhere"}}, "nowhere"),
         ({"server": {"cors_origins": 1}}, "cors_origins"),
         ({"memory": {"cache_size": "many"}}, "cache_size"),
+        ({"memory": {"use_mmap": "perhaps"}}, "use_mmap"),
         ({"defaults": {"mincoss": 2}}, "mincoss"),
         ({"snapshot": "v9"}, "v9"),
         ({"date_range": {"start": "soon"}}, "start"),

@@ -6,9 +6,11 @@ $FRACTILE_DAMAGE_TRIES: how often (default 6).
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -76,6 +78,52 @@ for path in sorted(pathlib.Path(root, "cut").rglob("*.*")):
 assert fractile.BacktestService.get("cut", root=root, force_reload=True).run(rows, mincos=2).daily.equals(want)
 print("alive")
 """
+
+
+@pytest.mark.parametrize("compact", [True, False])
+def test_columns_in_memory_do_not_need_the_files(tmp_path, compact):
+    root = tmp_path / "root"
+    fractile.create_snapshot("both", make_panel(SEED), root=root, dtype="both")
+    rows = make_rows()
+    get = functools.partial(fractile.BacktestService.get, "both", root=root, compact=compact)
+    mapped, copied = get(), get(use_mmap=False)
+    assert copied is not mapped
+    assert get(use_mmap=False) is copied
+    want = comparable(mapped.run(rows, **CONFIG))
+    assert comparable(get(preload=True).run(rows, **CONFIG)) == want
+    kept = "f32" if compact else "f64"
+    for path in data_files(root / "both"):
+        if path.name == "index.bin" or path.suffix.endswith((kept, "i32")):
+            os.truncate(path, 0)
+    assert comparable(copied.run(rows, **CONFIG)) == want
+    with pytest.raises(fractile.SnapshotError, match="CORRUPT_SNAPSHOT"):
+        mapped.run(rows, **CONFIG)
+    with pytest.raises(fractile.SnapshotError, match="CORRUPT_SNAPSHOT"):
+        get(use_mmap=False, force_reload=True)
+
+
+def resident_kb(path: pathlib.Path) -> int:
+    """How much of a file's mappings is resident in this process."""
+    total, is_of_file = 0, False
+    for line in pathlib.Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            is_of_file = line.endswith(str(path))
+        elif is_of_file and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
+
+
+def test_preload_reads_the_pages_of_what_runs_read(tmp_path):
+    root = tmp_path / "root"
+    fractile.create_snapshot("both", make_panel(SEED), root=root, dtype="both")
+    read = {}
+    for preload in (False, True):
+        service = fractile.BacktestService.get("both", root=root, preload=preload)
+        read[preload] = {path.name: resident_kb(path) for path in data_files(root / "both") if path.name.startswith("mcap.")}
+        service.close()
+    assert read[False] == {"mcap.f32": 0, "mcap.f64": 0}
+    assert read[True]["mcap.f32"] > 0
+    assert read[True]["mcap.f64"] == 0
 
 
 @pytest.mark.parametrize("faulthandler", ["none", "before", "after"])
