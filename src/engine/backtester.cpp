@@ -21,8 +21,9 @@ void require_rows(const SignalKeys& keys) {
   if (keys.n_rows == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
   if (keys.n_rows > kMaxSignalRows)
-    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected at most " + std::to_string(kMaxSignalRows) + " rows in the signal, found " +
-                                                 std::to_string(keys.n_rows) + ". Split it by date.");
+    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected at most " + std::to_string(kMaxSignalRows) +
+                                                 " rows in the signal, found " + std::to_string(keys.n_rows) +
+                                                 ". Split it by date.");
 }
 
 }  // namespace

@@ -2,10 +2,16 @@
 #include "engine/day.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/kernels.hpp"
 
 namespace fractile {
+namespace {
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 bool is_calendar_byvar(const std::string& byvar) noexcept { return byvar == "year" || byvar == "quarter" || byvar == "month"; }
 
@@ -13,7 +19,7 @@ Portfolios Portfolios::make(const Market& market, const RunConfig& config) {
   Portfolios out;
   for (const std::string& byvar : config.byvar_list) {
     if (byvar == "overall" || is_calendar_byvar(byvar)) continue;
-    Grouping grouping{byvar, market.category(byvar), out.count};
+    Grouping grouping{byvar, market.category(byvar), market.grouped_days(byvar, config.characteristics_asof), out.count};
     out.count += grouping.category->n_groups();
     out.groupings.push_back(std::move(grouping));
   }
@@ -70,23 +76,29 @@ bool DayRunner::is_single_sort() const noexcept {
 }
 
 /// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
-bool DayRunner::is_plain() const noexcept {
-  return is_single_sort_ && portfolios_.groupings.empty() && !exposures_.is_needed() && !analyst_.is_needed();
-}
+bool DayRunner::is_plain() const noexcept { return is_single_sort_ && !exposures_.is_needed() && !analyst_.is_needed(); }
 
-void DayRunner::build_plain_book(DateIndex n, bool is_counted) {
-  const Tails tails = find_tails(day_.values, config_.fractile[0], config_.fractile[1], guesses_[0], rank_scratch_);
-  n_names_ = tails.n_names;
-  build_tails_book(0, tails, {}, n, is_counted);
-}
-
-/// `rows`: those of the values that were sorted; none where they are the day's.
-void DayRunner::build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n,
-                                 bool is_counted) {
+/// A single sort: `s` of the rows of the day at `slots` (empty: of all of them), NaN where there is no name.
+void DayRunner::sort_slots(int portfolio, std::span<const double> s, std::span<const std::int32_t> slots, DateIndex n,
+                           bool is_counted) {
+  const Tails tails =
+      find_tails(s, config_.fractile[0], config_.fractile[1], guesses_[static_cast<std::size_t>(portfolio)], rank_scratch_);
+  if (portfolio == 0) n_names_ = tails.n_names;
+  if (is_counted && tails.n_names > 0) counts_.has_names[static_cast<std::size_t>(portfolio)] = 1;
   tail_rows_.resize(tails.at.size());
   for (std::size_t i = 0; i < tails.at.size(); ++i)
-    tail_rows_[i] = rows.empty() ? day_.first + tails.at[i] : rows[static_cast<std::size_t>(tails.at[i])];
+    tail_rows_[i] = day_.first + (slots.empty() ? tails.at[i] : slots[static_cast<std::size_t>(tails.at[i])]);
   take_book(portfolio, {tail_rows_, tails.s, tails.side}, n, is_counted);
+}
+
+/// Any other sort: of names only.
+void DayRunner::sort_names(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
+                           std::span<const double> double_values, DateIndex n, bool is_counted) {
+  if (portfolio == 0) n_names_ = s.size();
+  if (is_counted && !s.empty()) counts_.has_names[static_cast<std::size_t>(portfolio)] = 1;
+  sides_.resize(s.size());
+  assign_sides(s, double_values, config_, guesses_[static_cast<std::size_t>(portfolio)], rank_scratch_, sides_.data());
+  take_book(portfolio, {rows, s, sides_}, n, is_counted);
 }
 
 void DayRunner::take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted) {
@@ -100,7 +112,6 @@ void DayRunner::collect_names(DateIndex n) {
   rows_.resize(day_.values.size() + kKernelPadding);
   s_.resize(day_.values.size() + kKernelPadding);
   const std::size_t m = pack_numbers_and_rows(day_.values.data(), day_.values.size(), day_.first, s_.data(), rows_.data());
-  n_names_ = m;
   s_.resize(m);
   rows_.resize(m);
   if (exposures_.is_needed()) {
@@ -108,14 +119,26 @@ void DayRunner::collect_names(DateIndex n) {
     for (std::size_t i = 0; i < m; ++i) exposure_rows_[i] = day_.exposure_rows[rows_[i] - day_.first];
     residualize(exposures_, exposure_rows_, regressors(n), s_, residual_scratch_);
   }
-  if (portfolios_.groupings.empty() && config_.sort_method == SortMethod::single) return;
+  if (config_.sort_method != SortMethod::double_) return;
   const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
-  asof_.resize(m);
-  for (std::size_t i = 0; i < m; ++i) asof_[i] = on_return_day ? rows_[i] : market_.asof_row(rows_[i], n);
-  if (config_.sort_method == SortMethod::double_) {
-    double_values_.resize(m);
-    for (std::size_t i = 0; i < m; ++i) double_values_[i] = asof_[i] == kNoRow ? __builtin_nan("") : double_var_[asof_[i]];
+  double_values_.resize(m);
+  for (std::size_t i = 0; i < m; ++i) {
+    const RowIndex asof = on_return_day ? rows_[i] : market_.asof_row(rows_[i], n);
+    double_values_[i] = asof == kNoRow ? kMissing : double_var_[asof];
   }
+}
+
+/// Back to slots, a row of the day each.
+void DayRunner::spread_names() {
+  if (exposures_.is_needed()) {
+    slot_residuals_.assign(day_.values.size(), kMissing);
+    for (std::size_t i = 0; i < rows_.size(); ++i) slot_residuals_[static_cast<std::size_t>(rows_[i] - day_.first)] = s_[i];
+    slot_s_ = slot_residuals_;
+  }
+  if (config_.sort_method != SortMethod::double_) return;
+  slot_double_.assign(day_.values.size(), kMissing);
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    slot_double_[static_cast<std::size_t>(rows_[i] - day_.first)] = double_values_[i];
 }
 
 /// Of the used names of the day.
@@ -128,53 +151,42 @@ const Regressors& DayRunner::regressors(DateIndex n) {
   return regressors_;
 }
 
-void DayRunner::build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
-                                std::span<const double> double_values, DateIndex n, bool is_counted) {
-  if (is_counted && !rows.empty()) counts_.has_names[static_cast<std::size_t>(portfolio)] = 1;
-  CutGuess& guess = guesses_[static_cast<std::size_t>(portfolio)];
-  if (is_single_sort_)
-    return build_tails_book(portfolio, find_tails(s, config_.fractile[0], config_.fractile[1], guess, rank_scratch_), rows, n,
-                            is_counted);
-  sides_.resize(s.size());
-  assign_sides(s, double_values, config_, guess, rank_scratch_, sides_.data());
-  take_book(portfolio, {rows, s, sides_}, n, is_counted);
+void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted) {
+  const GroupedDays::Day& day = grouping.days->find_or_make(n);
+  std::size_t begin = 0;
+  for (const GroupedDays::Run& run : day.runs) {
+    const std::span<const std::int32_t> slots(day.slot.data() + begin, static_cast<std::size_t>(run.end) - begin);
+    begin = static_cast<std::size_t>(run.end);
+    const int portfolio = grouping.first + run.group;
+    if (run.group < 0) {
+      if (is_counted)
+        counts_.missing_group[number] += std::count_if(slots.begin(), slots.end(), [&](std::int32_t slot) {
+          const double value = slot_s_[static_cast<std::size_t>(slot)];
+          return value == value;
+        });
+    } else if (is_single_sort_) {
+      group_s_.resize(slots.size());
+      double* const to = group_s_.data();
+      for (std::size_t i = 0; i < slots.size(); ++i) to[i] = slot_s_[static_cast<std::size_t>(slots[i])];
+      sort_slots(portfolio, group_s_, slots, n, is_counted);
+    } else {
+      collect_group(slots);
+      if (!group_s_.empty()) sort_names(portfolio, group_rows_, group_s_, group_double_, n, is_counted);
+    }
+  }
 }
 
-void DayRunner::build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted) {
-  const auto n_groups = static_cast<std::size_t>(grouping.category->n_groups());
-  const std::size_t m = rows_.size();
-  const bool is_double = config_.sort_method == SortMethod::double_;
-  group_.resize(m);
-  group_begin_.assign(n_groups + 1, 0);
-  std::int64_t without_group = 0;
-  grouping.category->read_groups(asof_, group_.data());
-  for (const std::int32_t group : group_) {
-    if (group < 0)
-      ++without_group;
-    else
-      ++group_begin_[static_cast<std::size_t>(group) + 1];
-  }
-  if (is_counted) counts_.missing_group[number] += without_group;
-  for (std::size_t g = 0; g < n_groups; ++g) group_begin_[g + 1] += group_begin_[g];
-  group_at_.assign(group_begin_.begin(), group_begin_.end() - 1);
-  grouped_rows_.resize(m);
-  grouped_s_.resize(m);
-  if (is_double) grouped_double_.resize(m);
-  for (std::size_t i = 0; i < m; ++i) {
-    if (group_[i] < 0) continue;
-    const auto at = static_cast<std::size_t>(group_at_[static_cast<std::size_t>(group_[i])]++);
-    grouped_rows_[at] = rows_[i];
-    grouped_s_[at] = s_[i];
-    if (is_double) grouped_double_[at] = double_values_[i];
-  }
-  for (std::size_t g = 0; g < n_groups; ++g) {
-    const auto from = static_cast<std::size_t>(group_begin_[g]);
-    const auto size = static_cast<std::size_t>(group_begin_[g + 1]) - from;
-    if (size == 0) continue;
-    std::span<const double> double_values;
-    if (is_double) double_values = std::span<const double>(grouped_double_).subspan(from, size);
-    build_portfolio(grouping.first + static_cast<int>(g), std::span<const RowIndex>(grouped_rows_).subspan(from, size),
-                    std::span<const double>(grouped_s_).subspan(from, size), double_values, n, is_counted);
+/// The names at slots.
+void DayRunner::collect_group(std::span<const std::int32_t> slots) {
+  group_rows_.clear();
+  group_s_.clear();
+  group_double_.clear();
+  for (const std::int32_t slot : slots) {
+    const auto at = static_cast<std::size_t>(slot);
+    if (slot_s_[at] != slot_s_[at]) continue;
+    group_rows_.push_back(day_.first + slot);
+    group_s_.push_back(slot_s_[at]);
+    if (config_.sort_method == SortMethod::double_) group_double_.push_back(slot_double_[at]);
   }
 }
 
@@ -185,9 +197,15 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   held_now_.clear();
   if (n < market_.first()) return;
   day_ = sections_.read(n, *day_scratch_, has_duplicates_);
-  if (is_plain_) return build_plain_book(n, is_counted);
-  collect_names(n);
-  build_portfolio(0, rows_, s_, double_values_, n, is_counted);
+  slot_s_ = day_.values;
+  if (!is_plain_) {
+    collect_names(n);
+    spread_names();
+  }
+  if (is_single_sort_)
+    sort_slots(0, slot_s_, {}, n, is_counted);
+  else
+    sort_names(0, rows_, s_, double_values_, n, is_counted);
   for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i) build_group_books(portfolios_.groupings[i], i, n, is_counted);
 }
 

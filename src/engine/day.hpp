@@ -10,6 +10,7 @@
 #include "engine/book.hpp"
 #include "engine/cross_sections.hpp"
 #include "engine/exposures.hpp"
+#include "engine/grouped_days.hpp"
 #include "engine/market.hpp"
 #include "engine/perform.hpp"
 #include "engine/residualize.hpp"
@@ -22,6 +23,7 @@ struct Portfolios {
   struct Grouping {
     std::string byvar;
     std::shared_ptr<const Category> category;
+    std::shared_ptr<const GroupedDays> days;
     int first = 0;  ///< portfolio number of its group 0
   };
   std::vector<Grouping> groupings;
@@ -81,15 +83,16 @@ class DayRunner {
  private:
   bool is_single_sort() const noexcept;
   bool is_plain() const noexcept;
-  void build_plain_book(DateIndex n, bool is_counted);
   void take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted);
-  void build_tails_book(int portfolio, const Tails& tails, std::span<const RowIndex> rows, DateIndex n, bool is_counted);
+  void sort_slots(int portfolio, std::span<const double> s, std::span<const std::int32_t> slots, DateIndex n, bool is_counted);
+  void sort_names(int portfolio, std::span<const RowIndex> rows, std::span<const double> s, std::span<const double> double_values,
+                  DateIndex n, bool is_counted);
   void collect_names(DateIndex n);
   const Regressors& regressors(DateIndex n);
   void build_books(DateIndex n, bool is_counted);
+  void spread_names();
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
-  void build_portfolio(int portfolio, std::span<const RowIndex> rows, std::span<const double> s,
-                       std::span<const double> double_values, DateIndex n, bool is_counted);
+  void collect_group(std::span<const std::int32_t> slots);
   std::int64_t count_missing_returns(DateIndex n) const;
   void mark_securities();
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
@@ -114,13 +117,15 @@ class DayRunner {
   CrossSections::Scratch* day_scratch_ = nullptr;
   bool has_duplicates_ = false;
   std::size_t n_names_ = 0;  // used rows and copies of the day
-  // The cross-section of the day, securities ascending; left empty by a plain run.
-  std::vector<RowIndex> rows_, asof_, exposure_rows_;
+  // Names only, securities ascending; left empty by a plain run.
+  std::vector<RowIndex> rows_, exposure_rows_;
   std::vector<double> s_, double_values_;
-  // The same, by group.
-  std::vector<std::int32_t> group_, group_begin_, group_at_, groups_seen_;
-  std::vector<RowIndex> grouped_rows_;
-  std::vector<double> grouped_s_, grouped_double_;
+  // By slot, a row of the day each, NaN where there is no name.
+  std::span<const double> slot_s_;
+  std::vector<double> slot_residuals_, slot_double_;
+  // One group's names.
+  std::vector<RowIndex> group_rows_;
+  std::vector<double> group_s_, group_double_;
 
   std::vector<std::int8_t> sides_;
   std::vector<RowIndex> tail_rows_;

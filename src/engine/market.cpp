@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/grouped_days.hpp"
 #include "fractile/error.hpp"
 #include "types/nearest.hpp"
 
@@ -208,6 +209,14 @@ std::shared_ptr<const Category> Market::category(const std::string& name) const 
   const std::lock_guard lock(mutex_);
   auto& kept = categories_[name];
   if (!kept) kept = std::make_shared<const Category>(snapshot(), require(name, "byvar_list"), reals(name));
+  return kept;
+}
+
+std::shared_ptr<const GroupedDays> Market::grouped_days(const std::string& category_name, CharacteristicsAsof asof) const {
+  const std::shared_ptr<const Category> of = category(category_name);
+  const std::lock_guard lock(mutex_);
+  auto& kept = grouped_days_[{category_name, asof}];
+  if (!kept) kept = std::make_shared<const GroupedDays>(*this, *of, asof);
   return kept;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/exposure_block.hpp"
@@ -97,6 +98,8 @@ struct SecurityRange {
   std::int32_t unused;
 };
 
+class GroupedDays;
+
 /// What every run on one view needs: the snapshot's columns under their names, and look-up tables
 /// that are made once. Thread-safe.
 class Market {
@@ -165,6 +168,7 @@ class Market {
   ExposureBlock exposure_block() const;
   /// Made on first use and kept.
   std::shared_ptr<const Category> category(const std::string& name) const;
+  std::shared_ptr<const GroupedDays> grouped_days(const std::string& category_name, CharacteristicsAsof asof) const;
   std::shared_ptr<const CapClasses> cap_classes() const;
   /// Bits by row: what `find` makes on first use for a mode of residuals.
   std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
@@ -192,6 +196,7 @@ class Market {
   mutable std::mutex mutex_;
   // Made on first use and kept; guarded by mutex_.
   mutable std::map<std::string, std::shared_ptr<const Category>> categories_;
+  mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
   mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
   mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
   mutable std::shared_ptr<const CapClasses> cap_classes_;
