@@ -1,9 +1,10 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 PYTHON := .venv/bin/python
+MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -72,6 +73,9 @@ docs: build ## Build the documentation site into build/docs/html, executing its 
 
 bench-server: build ## Load on the HTTP server, answers checked
 	@$(PYTHON) bench/server.py
+
+soak: build ## Mixed use of server and pool for MINUTES (default 30): no failure, nothing grows, nothing slows down
+	@$(PYTHON) tests/soak.py --minutes $(MINUTES)
 
 fuzz-http: build ## Generated requests against the HTTP server and its schema
 	@tools/schemathesis.sh

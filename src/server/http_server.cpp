@@ -329,6 +329,7 @@ class Session : public std::enable_shared_from_this<Session> {
             beast::error_code ignored;
             self->stream_.socket().cancel(ignored);  // the watch for a client that has gone
             self->share_.release();
+            if (self->is_gone_) return self->leave_unanswered();
             self->hub_.router().metrics().count_latency(self->seconds_since_start());
             self->send(answer);
           });
@@ -347,8 +348,18 @@ class Session : public std::enable_shared_from_this<Session> {
       if (error || !self->is_running_) return;
       char byte = 0;
       const ssize_t n = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-      if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) ticket.give_up();
+      if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
+      self->is_gone_ = true;
+      ticket.give_up();
     });
+  }
+
+  /// Nobody is there to be told that the run was ended, and no fault of the server is to be counted.
+  void leave_unanswered() {
+    Answer answer;
+    answer.status = error_info(ErrorCode::CANCELLED).http_status;
+    log(answer);
+    stream_.close();
   }
 
   void send_error(const Error& error) { send_refusal(make_error(error, request_.id)); }
@@ -445,7 +456,7 @@ class Session : public std::enable_shared_from_this<Session> {
   BodyHash hash_;
   std::vector<char> step_;
   std::size_t missing_ = 0, received_ = 0, sent_ = 0, bytes_in_ = 0, lingered_ = 0;
-  bool is_whole_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false;
+  bool is_whole_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false, is_gone_ = false;
   std::shared_ptr<const Answer> answer_;
   std::string head_;
   std::array<net::const_buffer, 2> unsent_;
@@ -580,25 +591,33 @@ class Life {
     });
   }
 
-  /// On a thread of its own, so that the server goes on answering.
+  /// On a thread of its own, so that the server goes on answering. What is asked for during a load is one more load after it:
+  /// the snapshot it is asked for may have come too late for the first.
   void load(const char* event) {
-    if (is_loading_.exchange(true)) return;
+    if (loads_asked_.fetch_add(1) > 0) return;
     if (loader_.joinable()) loader_.join();
     loader_ = std::thread([this, event] {
-      SnapshotHolder& snapshots = hub_.router().snapshots();
-      try {
-        snapshots.load();
-        const auto loaded = snapshots.get();
-        log_event("info", event, {{"snapshot", loaded->id}, {"seconds", loaded->load_seconds}});
-      } catch (const std::exception& error) {
-        log_event("error", "snapshot not loaded", {{"message", error.what()}});
-        if (!snapshots.get()) {
-          failure_ = std::current_exception();
-          net::post(signals_.get_executor(), [this] { stop(); });
-        }
-      }
-      is_loading_ = false;
+      int n_served = 0;
+      do {
+        n_served = loads_asked_;
+        load_now(event);
+      } while (loads_asked_.fetch_sub(n_served) > n_served);
     });
+  }
+
+  void load_now(const char* event) {
+    SnapshotHolder& snapshots = hub_.router().snapshots();
+    try {
+      snapshots.load();
+      const auto loaded = snapshots.get();
+      log_event("info", event, {{"snapshot", loaded->id}, {"seconds", loaded->load_seconds}});
+    } catch (const std::exception& error) {
+      log_event("error", "snapshot not loaded", {{"message", error.what()}});
+      if (!snapshots.get()) {
+        failure_ = std::current_exception();
+        net::post(signals_.get_executor(), [this] { stop(); });
+      }
+    }
   }
 
   void stop() {
@@ -626,7 +645,7 @@ class Life {
   net::signal_set signals_;
   net::steady_timer poll_, tidy_;
   std::thread loader_;
-  std::atomic<bool> is_loading_{false};
+  std::atomic<int> loads_asked_{0};  // and not served yet
   bool is_stopping_ = false;
   std::exception_ptr failure_;
 };

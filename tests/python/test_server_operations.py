@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import signal
 import subprocess
 import threading
@@ -286,6 +287,22 @@ def test_sighup_takes_the_newest_snapshot(tmp_path):
         assert client.run(ROWS, mincos=2, byvar_list=["overall"]).run_id == wants["tiny"]
 
 
+def test_sighup_in_the_middle_of_a_load_is_not_lost(tmp_path):
+    """A snapshot that appears while another load is under way is there after the SIGHUP that announces it."""
+    root, aside = make_root(tmp_path / "snapshots"), tmp_path / "aside"
+    chooser = random.Random(1)
+    names = [f"v{k:02}" for k in range(60)]
+    for name in names:
+        fractile.create_snapshot(name, make_panel(SEED), root=aside)
+    with serving(tmp_path / "server", root) as server:
+        for name in names:
+            server.send_signal(signal.SIGHUP)
+            time.sleep(chooser.random() * 2e-3)
+            (aside / name).rename(root / name)
+            server.send_signal(signal.SIGHUP)
+            assert eventually(lambda: server.get("/health")["snapshot"] == name, 5), f"expected {name} to be loaded"  # noqa: B023
+
+
 def test_a_full_queue_says_when_to_come_again(demo_folder, long_rows, tmp_path):
     with demo_server(demo_folder, tmp_path, max_queue=1) as server:
         sent = [Sent(server.port, long_request(long_rows, k, 10)) for k in range(6)]
@@ -325,6 +342,20 @@ def test_a_client_that_leaves_frees_its_run(demo_folder, long_rows, tmp_path):
         began = time.monotonic()
         assert Sent(server.port, long_request(long_rows, 9, 1)).answer().status == 200
         assert time.monotonic() - began < 2 * whole
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_server(demo_folder, long_rows, tmp_path):
+    """It is told nothing of a timeout that was none, and no 5xx is logged or counted."""
+    with demo_server(demo_folder, tmp_path) as server:
+        half, gone = (Sent(server.port, long_request(long_rows, k, 30)) for k in range(2))
+        assert eventually(lambda: metrics_total(server) >= 2, 30)
+        half.connection.finish_sending()
+        gone.connection.socket.close()
+        with half.connection:
+            assert half.connection.is_closed(30 * SLOWER), "expected a closed connection without a word"
+        assert eventually(lambda: [r["status"] for r in server.log_records() if r.get("path") == "/suite"] == [499, 499], 30)
+        with urllib.request.urlopen(server.url + "/metrics") as answer:
+            assert b'fractile_requests_total{status="5' not in answer.read()
 
 
 def test_identical_requests_share_one_run(demo_folder, long_rows, tmp_path):
