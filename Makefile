@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -73,6 +73,9 @@ docs: build ## Build the documentation site into build/docs/html, executing its 
 
 bench-server: build ## Load on the HTTP server, answers checked
 	@$(PYTHON) bench/server.py
+
+attacks: build ## Attacks on snapshots at full size: flipped bits, cut files, crashes, full disks (ten minutes)
+	@tools/attacks.sh
 
 soak: build ## Mixed use of server and pool for MINUTES (default 30): no failure, nothing grows, nothing slows down
 	@$(PYTHON) tests/soak.py --minutes $(MINUTES)

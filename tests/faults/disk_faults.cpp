@@ -35,6 +35,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -159,7 +160,10 @@ class Disk {
     // Nothing survives that need not, or each with a chance of its own, or all names do and no bytes.
     const auto mood = random_() % 3;
     const auto is_lost = [&] { return mood == 0 || (mood == 1 && random_() % 2 == 0); };
-    for (const auto& [path, state] : files_) {
+    // What is done here is recorded as well: not in what is being read.
+    const auto files = std::exchange(files_, {});
+    const auto names = std::exchange(names_, {});
+    for (const auto& [path, state] : files) {
       if (state.durable >= state.size || !fs::exists(path)) continue;
       const std::size_t kept = mood == 1 ? state.durable + random_() % (state.size - state.durable + 1) : state.durable;
       if (::truncate(path.c_str(), static_cast<off_t>(kept)) != 0) std::perror("truncate");
@@ -167,7 +171,7 @@ class Disk {
       if (random_() % 2 == 0 && ::truncate(path.c_str(), static_cast<off_t>(state.size)) != 0) std::perror("truncate");
     }
     std::error_code ignored;
-    for (auto name = names_.rbegin(); name != names_.rend(); ++name) {
+    for (auto name = names.rbegin(); name != names.rend(); ++name) {
       if (!is_lost()) continue;
       if (name->what == PendingName::What::renamed)
         fs::rename(name->path, name->from, ignored);
