@@ -219,15 +219,16 @@ std::optional<std::map<std::int64_t, double>> weigh_naively(const std::map<std::
   }
   if (n_long < config.mincos || (config.method == Method::long_short && n_short < config.mincos))
     return std::map<std::int64_t, double>{};
-  // Large weights are summed as shares of the largest, so that their sum is a number.
+  // Large weights are summed as shares of the largest, so that their sum is a number. One that is nothing beside the largest
+  // becomes 0, and its sign still says its side.
   for (const bool is_long : {true, false}) {
     double largest = 0.0, sum = 0.0;
     for (const auto& [id, w] : weights)
-      if ((w > 0.0) == is_long) largest = std::max(largest, std::fabs(w));
+      if (std::signbit(w) != is_long) largest = std::max(largest, std::fabs(w));
     for (const auto& [id, w] : weights)
-      if ((w > 0.0) == is_long) sum += std::fabs(w) / largest;
+      if (std::signbit(w) != is_long) sum += std::fabs(w) / largest;
     for (auto& [id, w] : weights)
-      if ((w > 0.0) == is_long) w = w / largest / sum;
+      if (std::signbit(w) != is_long) w = w / largest / sum;
   }
   return weights;
 }

@@ -26,7 +26,7 @@ mkdir -p build/fuzz/findings build/fuzz/logs
 run() {
   local target=$1
   mkdir -p "build/fuzz/corpus/$target"
-  local arguments=(-max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096 -print_final_stats=1 "-artifact_prefix=build/fuzz/findings/$target-")
+  local arguments=(-max_total_time="$seconds" -timeout=60 -report_slow_units=60 -rss_limit_mb=4096 -print_final_stats=1 "-artifact_prefix=build/fuzz/findings/$target-")
   case $target in config | csv | json_request | manifest | query) arguments+=(-dict=fuzz/words.dict) ;; esac
   # libarrow takes its memory from malloc, so that what is read beyond it is found.
   FRACTILE_FUZZ_TARGET=$target FRACTILE_FORMATS=$PWD/build/fuzz/_libs/libfractile_formats.so ARROW_DEFAULT_MEMORY_POOL=system \

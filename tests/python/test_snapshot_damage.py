@@ -21,7 +21,7 @@ import fractile
 import pytest
 from oracle.markets import make_panel, make_signal
 from raw_http import exchange, request
-from server_market import SEED, assert_refusal, json_body, make_rows, to_records
+from server_market import SEED, SLOWER, assert_refusal, json_body, make_rows, to_records
 from server_process import eventually, serving
 
 TRIES = int(os.environ.get("FRACTILE_DAMAGE_TRIES", "6"))
@@ -130,7 +130,7 @@ def test_preload_reads_the_pages_of_what_runs_read(tmp_path):
 def test_a_cut_file_ends_no_python_process(root, faulthandler):
     """Whether or not Python's own handler of crashes is there, and whoever came first."""
     command = [sys.executable, "-c", SCRIPT, str(pathlib.Path(__file__).parents[1]), str(root), faulthandler]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120 * SLOWER, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "alive\n"
     assert "Fatal Python error" not in done.stderr
@@ -151,7 +151,7 @@ os.truncate(sys.argv[2], 0)
 mapped[5000]
 """
     command = [sys.executable, "-c", script, str(root), str(tmp_path / "file")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOWER, check=False)
     assert done.returncode == -signal.SIGBUS
     assert done.stderr.count("Fatal Python error: Bus error") == 1
 
