@@ -33,7 +33,10 @@ def test_seconds_of_a_soak(tmp_path):
 def make_figures():
     """Of half an hour in which nothing changed."""
     found = {"first": 100.0, "last": 100.0}
-    even = {name: {kind: dict(found) for kind in ("pss", "anonymous", "fds", "threads")} for name in soak.PROCESSES}
+    even = {
+        name: {kind: dict(found) for kind in ("resident", "anonymous", "proportional", "fds", "threads")}
+        for name in soak.PROCESSES
+    }
     quantiles = {name: [5.0, 5.0, 5.0] for name in ("p50", "p90", "p99")}
     nothing = {"failures": [], "n_failures": 0, "log_errors": [], "leftovers": [], "processors": 2}
     return {**nothing, "processes": even, "taken_by_others": [0.0, 0.0, 0.0], "latencies_ms": {"run": quantiles}}
@@ -59,10 +62,10 @@ def test_judgements():
     assert failed() == []
     for what in ("failures", "log_errors", "leftovers"):
         assert len(failed(lambda figures, what=what: figures.update({what: ["x"]}))) == 1
-    assert failed(grow("server", "fds", 1)) and failed(grow("pool worker 0", "threads", 1))
-    assert failed(grow("server", "fds", 1), minutes=0.1) and not failed(grow("server", "threads", 1), minutes=0.1)
+    assert failed(grow("server", "fds", 1)) and failed(grow("pool worker 0", "threads", 5))
+    assert failed(grow("server", "fds", 1), minutes=0.1) and not failed(grow("server", "threads", 4))
     assert failed(grow("clients", "anonymous", 8.1)) and not failed(grow("clients", "anonymous", 7.9))
-    assert failed(lambda figures: figures["processes"]["server"].pop("pss"))
+    assert failed(lambda figures: figures["processes"]["server"].pop("resident"))
     assert failed(slow("p50", 30.1)) and not failed(slow("p50", 29.9))
     # Others left half of the processors: twice as slow is as fast.
     others = lambda figures: figures.update(taken_by_others=[0.0, 0.5, 1.0])  # noqa: E731
