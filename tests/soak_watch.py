@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 
-KINDS = ("pss", "anonymous")  # MB; pss: a page that n processes have mapped counts as one nth
+# MB. A page that n processes have mapped counts whole in resident and as one nth in proportional, which therefore changes
+# with what other processes do; anonymous leaves files out.
+KINDS = ("resident", "anonymous", "proportional")
 QUIET = ("fds", "threads")  # counted while nobody asks for anything
 
 
 def memory_of(pid: int) -> dict[str, float]:
-    """Proportional and anonymous memory of a process in MB (MiB); empty where it is gone."""
-    names = {"Pss": "pss", "Anonymous": "anonymous"}
+    """Memory of a process in MB (MiB), by kind; empty where it is gone."""
+    names = {"Rss": "resident", "Anonymous": "anonymous", "Pss": "proportional"}
     out = {}
     with contextlib.suppress(OSError):
         for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
