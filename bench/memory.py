@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -97,13 +97,12 @@ def create(market: str, root: pathlib.Path) -> dict:
     executable = ROOT / ".venv/bin/fractile"
     subprocess.run([executable, "snapshot", "remove", "created", "--root", root], capture_output=True)
     began = time.perf_counter()
-    subprocess.run(
-        [executable, "snapshot", "create", "created", "--panel", panel_file(market, root), "--root", root],
-        check=True,
-        capture_output=True,
-    )
+    command = [executable, "snapshot", "create", "created", "--panel", panel_file(market, root), "--root", root]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
-    peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    assert status == 0, "expected snapshot create to end well"
+    peak_gb = usage.ru_maxrss * 1024 / 1e9
     subprocess.run([executable, "snapshot", "remove", "created", "--root", root], check=True, capture_output=True)
     return {"create_seconds": seconds, "create_peak_gb": peak_gb}
 
