@@ -233,19 +233,17 @@ def judge(figures: dict[str, Any], minutes: float) -> list[tuple[bool, str]]:
         (not figures["leftovers"], f"{len(figures['leftovers'])} things left behind after the end"),
     ]
     is_long = minutes >= JUDGED_FROM
-    for name in PROCESSES:
+    # In seconds there are too few moments to look at, and processes are still starting: measured and shown, not judged.
+    for name in PROCESSES if is_long else ():
         for kind in (*QUIET, *KINDS):
             found = figures["processes"][name].get(kind)
-            is_young = name == PROCESSES[1 + KILLED]
-            if is_young and not is_long:
-                continue  # of the few moments in which it was looked at it was starting in some
             if found is None:
-                out.append((not is_long, f"{name}: {kind} not measured in the first and the last third"))
+                out.append((False, f"{name}: {kind} not measured in the first and the last third"))
             elif kind in QUIET:
                 more = found["last"] - found["first"]
                 holds = more == 0 if kind == "fds" else more <= MOST_THREADS
                 out.append((holds, f"{name}: {found['first']:g} {kind} in the first third, {found['last']:g} in the last"))
-            elif is_long and kind in ("resident", "anonymous") and not is_young:  # how much the young one has is shown only
+            elif kind in ("resident", "anonymous") and name != PROCESSES[1 + KILLED]:  # that one is always young: only shown
                 change, allowed = found["last"] - found["first"], max(MOST_MB, MOST_SHARE * found["first"])
                 out.append((abs(change) < allowed, f"{name}: {change:+.1f} MB {kind}, allowed {allowed:.1f}"))
     left = [max(0.1, figures["processors"] - taken) for taken in figures["taken_by_others"]]
