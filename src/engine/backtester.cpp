@@ -84,11 +84,17 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
     }
     ++n_done;
   };
-  // The first by all threads, so that none waits for the alignment; then a thread each.
+  // The first by all threads, so that none waits for the alignment; then a thread each; what is left when not every thread would
+  // have one, by all again.
   run_cell(0, threads);
+  const std::size_t n_alone = (cells.size() - 1) / static_cast<std::size_t>(threads) * static_cast<std::size_t>(threads);
   parallel_for(
-      threads, static_cast<int>(cells.size()) - 1, [&](int task, int) { run_cell(static_cast<std::size_t>(task) + 1, 1); },
+      threads, static_cast<int>(n_alone), [&](int task, int) { run_cell(static_cast<std::size_t>(task) + 1, 1); },
       [&] { stop(); });
+  for (std::size_t i = n_alone + 1; i < cells.size(); ++i) {
+    stop();
+    run_cell(i, threads);
+  }
   show();
   return outcomes;
 }
