@@ -75,7 +75,8 @@ class LogReader:
             self.events[record["event"]] += 1
             status = record.get("status", 0)
             self.statuses[status] += 1
-            if record["level"] == "error" or status >= 500:
+            # Whoever is told to come again (503) judges whether that was right.
+            if record["level"] == "error" or (status >= 500 and status != 503):
                 self.errors.append(line.decode()[:500])
 
 
