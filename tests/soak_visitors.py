@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import json
 import math
@@ -112,7 +113,7 @@ class Book:
                 self.failures.append(text)
 
 
-class Visitor(threading.Thread):
+class Visitor(threading.Thread, abc.ABC):
     """Somebody who comes again and again until the gate ends it."""
 
     def __init__(self, name: str, book: Book, seed: int, pause: float) -> None:
@@ -148,11 +149,13 @@ class Visitor(threading.Thread):
     def leave_nothing(self) -> None:
         """Before a moment of quiet, and at the end."""
 
+    @abc.abstractmethod
     def choose(self) -> str:
-        raise NotImplementedError
+        """What to do next."""
 
+    @abc.abstractmethod
     def visit(self, what: str) -> None:
-        raise NotImplementedError
+        """Does it, and checks the answer."""
 
 
 class Material:

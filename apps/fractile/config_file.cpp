@@ -223,6 +223,15 @@ ConfigFile parse_config_file(const std::string& text, const std::string& path) {
   return out;
 }
 
+std::optional<Day> read_date(const std::optional<std::string>& text, const char* name) {
+  if (!text || text->empty()) return std::nullopt;
+  Day day = 0;
+  if (!parse_day(*text, day))
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
+  return day;
+}
+
 ConfigFile read_config(const std::optional<std::string>& path) {
   ConfigFile out;
   const char* named = std::getenv("FRACTILE_CONFIG");

@@ -23,6 +23,8 @@ struct ConfigFile {
 /// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one, where it is there.
 /// Variables FRACTILE_SECTION_KEY win over the file. Throws INVALID_CONFIG_FILE naming file and line.
 ConfigFile read_config(const std::optional<std::string>& path);
+/// A loaded date as typed or configured; none where there is none. Throws INVALID_VALUE with the name.
+std::optional<Day> read_date(const std::optional<std::string>& text, const char* name);
 /// What the text of such a file says; `path` is for messages. Throws INVALID_CONFIG_FILE.
 ConfigFile parse_config_file(const std::string& text, const std::string& path);
 

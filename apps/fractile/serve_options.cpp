@@ -80,15 +80,6 @@ std::string read_token(const std::string& path) {
   return token;
 }
 
-std::optional<Day> read_day(const std::optional<std::string>& text, const char* name) {
-  if (!text || text->empty()) return std::nullopt;
-  Day day = 0;
-  if (!parse_day(*text, day))
-    throw Error(ErrorCode::INVALID_VALUE,
-                fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
-  return day;
-}
-
 }  // namespace
 
 server::ServerOptions make_serve_options(const ServeArguments& given, const ConfigFile& file) {
@@ -110,8 +101,8 @@ server::ServerOptions make_serve_options(const ServeArguments& given, const Conf
   out.cors_origins = section.texts("cors_origins");
   out.root = snapshot_root(given.root ? std::optional<std::filesystem::path>(*given.root) : std::nullopt);
   out.snapshot = given.snapshot ? given.snapshot : file.snapshot;
-  out.start = read_day(given.start_date ? given.start_date : file.start_date, "start_date");
-  out.end = read_day(given.end_date ? given.end_date : file.end_date, "end_date");
+  out.start = read_date(given.start_date ? given.start_date : file.start_date, "start_date");
+  out.end = read_date(given.end_date ? given.end_date : file.end_date, "end_date");
   out.compact = given.compact.value_or(file.compact.value_or(true));
   out.cache_size = file.cache_size.value_or(kDefaultCacheSize);
   out.residence = file.residence();

@@ -80,15 +80,6 @@ std::string to_json(const OptionInfo& option, const std::string& text) {
   return text == "true" || text == "false" ? text : Json(text).dump();
 }
 
-std::optional<Day> to_day(const std::optional<std::string>& text, const char* name) {
-  if (!text || text->empty()) return std::nullopt;
-  Day day = 0;
-  if (!parse_day(*text, day))
-    throw Error(ErrorCode::INVALID_VALUE,
-                fmt::format("expected {} as a date such as 2020-01-31, found \"{}\". Correct it.", name, *text));
-  return day;
-}
-
 }  // namespace
 
 void Session::add_options(CLI::App& command) {
@@ -156,7 +147,7 @@ void Session::open() {
   const bool compact = compact_.value_or(true);
   const auto snapshot = Snapshot::open(root, id, Verify::layout, residence_, compact ? Storage::float32 : Storage::float64);
   backtester_ = std::make_unique<Backtester>(
-      make_view(snapshot, to_day(start_date_, "start_date"), to_day(end_date_, "end_date"), compact), cache_size_);
+      make_view(snapshot, read_date(start_date_, "start_date"), read_date(end_date_, "end_date"), compact), cache_size_);
   load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   drop_absent_default_groups();
 }
