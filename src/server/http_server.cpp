@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Sockets, deadlines and limits; the one file that knows Boost. Over 600 lines: a second file with Boost in it would be as heavy to
-// compile again.
+// Sockets, deadlines and limits; the one file that knows Boost. Over 600 lines: a second file with Boost in it would be as heavy
+// to compile again.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
