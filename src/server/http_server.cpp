@@ -349,7 +349,9 @@ class Session : public std::enable_shared_from_this<Session> {
       if (error || !self->is_running_) return;
       char byte = 0;
       const ssize_t n = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-      if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
+      if (n > 0) return;
+      // The wait may also end on the news of bytes that were read since.
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return self->watch(ticket);
       self->is_gone_ = true;
       ticket.give_up();
     });
