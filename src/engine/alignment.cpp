@@ -205,14 +205,18 @@ std::int64_t Alignment::read(int block, std::int32_t from, const double* values,
     }
     return met;
   }
-  for (; row < end; ++row) {
-    __builtin_prefetch(values + row[end - row > std::ptrdiff_t{kAhead} ? kAhead : 0].signal_row);
-    const double value = values[row->signal_row] + 0.0;
-    const double before = slots[row->slot];
+  const auto take = [&](const AlignedRow& one) {
+    const double value = values[one.signal_row] + 0.0;
+    const double before = slots[one.slot];
     const bool is_number = value == value;
     met += is_number & (before == before);
-    slots[row->slot] = is_number ? value : before;
+    slots[one.slot] = is_number ? value : before;
+  };
+  for (; end - row > std::ptrdiff_t{kAhead}; ++row) {
+    __builtin_prefetch(values + row[kAhead].signal_row);
+    take(*row);
   }
+  for (; row < end; ++row) take(*row);
   return met;
 }
 

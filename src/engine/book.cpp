@@ -37,7 +37,10 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     book.clear();
     return without_size;
   }
-  set_weights(book);
+  if (size_ || config_.input_type == InputType::weight)
+    set_weights(book);
+  else
+    set_equal_weights(book);
   look_up_rows(book);
   return without_size;
 }
@@ -86,18 +89,23 @@ int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) con
   return without_size;
 }
 
+void Weigher::set_equal_weights(Book& book) noexcept {
+  const double of_long = 1.0 / book.n_long, of_short = -1.0 / book.n_short;
+  for (double& w : book.weight) w = w > 0.0 ? of_long : of_short;
+}
+
 /// Each side's weights sum to 1 or -1.
 void Weigher::set_weights(Book& book) {
   if (size_) {
     clip_side(true, book);
     clip_side(false, book);
   }
-  double sum_long = book.n_long, sum_short = book.n_short;
+  double sum_long = 0.0, sum_short = 0.0;
   const auto add_up = [&] {
     sum_long = sum_short = 0.0;
     for (const double w : book.weight) (std::signbit(w) ? sum_short : sum_long) += std::fabs(w);
   };
-  if (size_ || config_.input_type == InputType::weight) add_up();
+  add_up();
   if (std::isinf(sum_long) || std::isinf(sum_short)) {
     // Weights near the largest double: as shares of a power of two that no number of names brings back there.
     for (double& w : book.weight) w = std::ldexp(w, -64);

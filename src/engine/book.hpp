@@ -42,6 +42,7 @@ class Weigher {
   bool has_enough(const Book& book) const noexcept;
   void take_equal(const SidedNames& names, Book& book) const;
   int take_weighted(const SidedNames& names, DateIndex n, Book& book) const;
+  static void set_equal_weights(Book& book) noexcept;
   void set_weights(Book& book);
   void look_up_rows(Book& book) const;
   void clip_side(bool is_long, Book& book);

@@ -151,12 +151,13 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
     if (!guess.is_set || values.size() < kWorthwhile) break;
     const double half = bracket * (guess.high - guess.low);
     const TailCount packed = pack(guess.low + half, guess.high - half);
+    if (packed.numbers == 0) return {};
     const Bracket found = collect_near({scratch.tail_s.data(), packed.tails}, guess.low - half, guess.low + half,
                                        guess.high - half, guess.high + half, scratch);
     const RankLimits limits(packed.numbers, a, b);
     const std::size_t below_high = packed.numbers - found.at_least_high;
     const auto is_inside = [](std::size_t k, std::size_t below, std::size_t in) { return below < k && k <= below + in; };
-    if (packed.numbers > 0 && is_inside(limits.low, found.below_low, found.in_low) &&
+    if (is_inside(limits.low, found.below_low, found.in_low) &&
         is_inside(limits.high, below_high, found.in_high)) {
       const OrderStatistic low = select({scratch.near_low.data(), found.in_low}, limits.low, found.below_low);
       const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, below_high);
