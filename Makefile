@@ -23,7 +23,8 @@ test: build ## Run all tests, C++ and Python
 	@ctest --test-dir build/release --output-on-failure -j2 --quiet --output-log build/release/ctest.log || \
 	  { grep -vE ' Passed |^ +Start ' build/release/ctest.log; exit 1; }
 	@grep 'tests passed' build/release/ctest.log
-	@$(PYTHON) -m pytest -q
+	@$(PYTHON) -m pytest -q -n 2 -m 'not alone'
+	@$(PYTHON) -m pytest -q -m alone
 
 lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) -m ruff check .

@@ -224,8 +224,8 @@ MUTATIONS = [
         "the first of several rows wins",
         "of rows for one name and day the last wins, whatever the threads",
         "src/engine/alignment.cpp",
-        "slots[row->slot] = is_number ? value : before;",
-        "slots[row->slot] = before == before ? before : value;",
+        "slots[one.slot] = is_number ? value : before;",
+        "slots[one.slot] = before == before ? before : value;",
         "test_laws.py::test_duplicates_take_the_last_row_whatever_the_threads",
     ),
     Mutation(

@@ -22,6 +22,8 @@ import yaml
 
 from api import BacktestClient, BacktestService
 
+pytestmark = pytest.mark.alone
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT.parent / "shared" / "spec" / "seed_README_API.md"]
 URL = "http://localhost:8000"

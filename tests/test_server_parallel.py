@@ -20,6 +20,8 @@ import pandas as pd
 import pytest
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 
+pytestmark = pytest.mark.alone
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PATIENCE = 30.0  # seconds, after which something hangs
 

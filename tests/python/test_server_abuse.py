@@ -11,6 +11,8 @@ from raw_http import Answer, Connection, exchange, request
 from server_market import assert_refusal, json_body, make_root, make_rows, to_records, unharmed
 from server_process import serving
 
+pytestmark = pytest.mark.alone
+
 BAD = (400,)
 HOST = b"Host: 127.0.0.1\r\n"
 JSON = b"Content-Type: application/json\r\n"

@@ -28,6 +28,8 @@ from server_market import (
 )  # fmt: skip
 from server_process import serving
 
+pytestmark = pytest.mark.alone
+
 ROWS = make_rows()
 GOOD = json_body(to_records(ROWS), mincos=2)
 CONFIG = "/run?config=" + urllib.parse.quote(json.dumps({"mincos": 2}))

@@ -27,6 +27,8 @@ from server_market import (
 )
 from server_process import serving
 
+pytestmark = pytest.mark.alone
+
 ROWS = make_rows()
 RECORDS = to_records(ROWS)
 GOOD = json_body(RECORDS, mincos=2)

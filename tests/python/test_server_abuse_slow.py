@@ -13,6 +13,8 @@ from raw_http import Connection, exchange, request, trickle
 from server_market import json_body, make_root, make_rows, to_records, unharmed
 from server_process import eventually, serving
 
+pytestmark = pytest.mark.alone
+
 GOOD = json_body(to_records(make_rows()), mincos=2)
 # Deadlines of headers need not follow request_timeout_s, so they get some more.
 DEADLINE_SECONDS = 40

@@ -25,6 +25,8 @@ from raw_http import Answer, Connection, exchange, request
 from server_market import SEED, SLOWER, STREAM, assert_refusal, json_body, make_root, make_rows, to_ipc, to_records, to_table
 from server_process import ServerProcess, eventually, find_executable, free_port, serving, start_server
 
+pytestmark = pytest.mark.alone
+
 ROWS = make_rows()
 GOOD = json_body(to_records(ROWS), mincos=2)
 

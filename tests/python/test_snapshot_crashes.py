@@ -23,6 +23,8 @@ import pytest
 from disk_faults import FaultyDisk, build_library
 from oracle.markets import make_panel
 
+pytestmark = pytest.mark.alone
+
 POINTS = int(os.environ.get("FRACTILE_CRASH_POINTS", "8"))
 COLUMNS = ["security_id", "date", "ret", "cap", "size", "country"]
 

@@ -24,6 +24,8 @@ from raw_http import exchange, request
 from server_market import SEED, SLOWER, assert_refusal, json_body, make_rows, to_records
 from server_process import eventually, serving
 
+pytestmark = pytest.mark.alone
+
 TRIES = int(os.environ.get("FRACTILE_DAMAGE_TRIES", "6"))
 CONFIG = {"mincos": 2, "resid": "all", "weight": "value", "byvar_list": ["overall", "cap"]}
 

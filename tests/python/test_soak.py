@@ -14,6 +14,8 @@ import pytest
 import soak
 from soak_watch import fit_slope
 
+pytestmark = pytest.mark.alone
+
 SCRIPT = pathlib.Path(soak.__file__)
 
 
