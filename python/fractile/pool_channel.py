@@ -8,9 +8,7 @@ are never written to the socket, and nothing that has a name is left behind howe
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import socket
 from typing import Any
 
@@ -66,21 +64,3 @@ class Channel:
         """Tells the other side that this one is gone."""
         with contextlib.suppress(OSError):
             self._socket.close()
-
-
-def write_memory(data: memoryview, file: int | None) -> int:
-    """Writes bytes into shared memory without a name, made where none is given; returns its descriptor.
-
-    Memory that is written again costs half of new memory, because its pages are there. It keeps its largest size.
-    """
-    if file is None:
-        file = os.memfd_create("fractile-signal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
-        at = 0
-        while at < len(data):
-            at += os.pwrite(file, data[at:], at)
-    except BaseException:
-        os.close(file)
-        raise
-    return file

@@ -16,7 +16,8 @@ from typing import Any
 
 from fractile import errors
 from fractile.errors import FractileError
-from fractile.pool_channel import Closed, write_memory
+from fractile.pool_channel import Closed
+from fractile.pool_memory import SharedMemory
 from fractile.pool_process import Worker, start_worker, stop_worker
 
 _TRIES = 2  # of a task whose worker dies
@@ -27,11 +28,11 @@ _MEMORY_AHEAD = 256 << 20  # bytes of signals in shared memory that no worker ha
 
 @dataclass
 class Task:
-    """A signal to run: a path, or a descriptor of shared memory that is kept until the answer is there."""
+    """A signal to run: a path, or shared memory that is kept until the answer is there."""
 
     id: int
     path: str | None
-    file: int | None
+    memory: SharedMemory | None
     size: int
     deaths: int = 0
 
@@ -62,7 +63,7 @@ class Dispatcher:
         self._changed = threading.Condition()
         self._waiting: collections.deque[Task] = collections.deque()
         self._finished: collections.deque[Answer] = collections.deque()
-        self._spare: list[int] = []  # shared memory to be written again
+        self._spare: list[SharedMemory] = []  # shared memory to be written again
         self._workers: dict[int, Worker] = {}
         self._writing = 0  # tasks whose bytes are being copied
         self._bytes = 0  # in shared memory, of all tasks
@@ -98,10 +99,11 @@ class Dispatcher:
             self._writing += 1
             self._bytes += size
             spare = self._spare.pop() if data is not None and self._spare else None
-        task = Task(-1, path, None, 0)
+        task = Task(-1, path, spare, size)
         try:
             if data is not None:
-                task.file, task.size = write_memory(data, spare), size
+                task.memory = spare or SharedMemory()
+                task.memory.write(data)
             with self._changed:
                 self._require_open()
                 task.id, self._next_id = self._next_id, self._next_id + 1
@@ -111,7 +113,6 @@ class Dispatcher:
                 return task.id
         except BaseException:
             if task.id < 0:
-                task.size = size  # also where writing failed
                 self._release(task)
             raise
         finally:
@@ -244,7 +245,9 @@ class Dispatcher:
                 if worker.is_ready and worker.task is None:
                     task = self._waiting.popleft()
                     try:
-                        worker.channel.send({"task": task.id, "path": task.path, "size": task.size}, task.file)
+                        worker.channel.send(
+                            {"task": task.id, "path": task.path, "size": task.size}, task.memory.file if task.memory else None
+                        )
                         worker.task = task
                     except Closed:  # it died idle: the selector will say so
                         self._waiting.appendleft(task)
@@ -305,16 +308,16 @@ class Dispatcher:
 
     def _release(self, task: Task) -> None:
         """Keeps as much shared memory as workers read at a time and one to be written; closes the rest."""
-        file, task.file = task.file, None
+        memory, task.memory = task.memory, None
         with self._changed:
             self._bytes -= task.size
             task.size = 0
-            if file is None:
+            if memory is None:
                 return
             if len(self._spare) <= self._n_workers and not self._is_closing:
-                self._spare.append(file)
+                self._spare.append(memory)
                 return
-        os.close(file)
+        memory.close()
 
     def _finish(self, task: Task, answer: Answer) -> None:
         self._release(task)
@@ -335,7 +338,7 @@ class Dispatcher:
             self._workers.clear()
             self._waiting.clear()
             while self._spare:
-                os.close(self._spare.pop())
+                self._spare.pop().close()
             self._pending = len(self._finished)
             wake, self._wake = self._wake, None
             if wake is not None:

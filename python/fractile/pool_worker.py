@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import mmap
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from typing import Any
 
 from fractile.errors import FractileError
 from fractile.pool_channel import Channel, Closed
+from fractile.pool_memory import MemoryReader
 from fractile.service import BacktestService
 
 _PR_SET_PDEATHSIG = 1
@@ -47,41 +47,32 @@ def serve(channel: Channel) -> None:
         channel.send({"failed": describe(error)})
         return
     channel.send({"ready": True})
+    reader = MemoryReader()
     memory = proportional_mb()
     while True:
         task, file = channel.receive()
-        answer = run_task(service, task, file, order["run"])
+        answer = run_task(service, reader, task, file, order["run"])
         # Measured once a task, because it takes some milliseconds.
         before, memory = memory, proportional_mb()
         channel.send({**answer, "mem_delta": memory - before})
 
 
-def run_task(service: BacktestService, task: dict[str, Any], file: int | None, options: dict[str, Any]) -> dict[str, Any]:
-    """The answer to one task; whatever goes wrong is part of it."""
+def run_task(
+    service: BacktestService, reader: MemoryReader, task: dict[str, Any], file: int | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The answer to one task; whatever goes wrong is part of it. Bytes are looked at where they lie."""
     began = time.perf_counter()
     answer: dict[str, Any] = {"task": task["task"], "sharpe": float("nan")}
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            answer["sharpe"] = run_signal(service, task["path"], file, task["size"], options)
+            signal = task["path"] if file is None else reader.read(file, task["size"])
+            answer["sharpe"] = service.run(signal, **options).sharpe
         answer["warnings"] = [str(warning.message) for warning in caught]
     except Exception as error:
         answer["error"] = describe(error)
     answer["elapsed"] = time.perf_counter() - began
     return answer
-
-
-def run_signal(service: BacktestService, path: str | None, file: int | None, size: int, options: dict[str, Any]) -> float:
-    """Sharpe ratio of a file's signal, or of one in shared memory, which is looked at where it lies."""
-    if path is not None:
-        return service.run(path, **options).sharpe
-    assert file is not None
-    try:
-        # The mapping ends with the last view of it, when the run is over.
-        memory = mmap.mmap(file, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ) if size else b""
-    finally:
-        os.close(file)
-    return service.run(memory, **options).sharpe
 
 
 def describe(error: Exception) -> dict[str, str]:
