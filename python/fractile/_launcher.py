@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import sys
 
 
@@ -10,7 +11,15 @@ def launch(arguments: list[str]) -> None:
     """Replaces this process by the executable, which calls this Python back to draw."""
     os.environ["FRACTILE_PYTHON"] = sys.executable
     path = pathlib.Path(__file__).parent / "_bin" / "fractile"
-    os.execv(path, ["fractile", *arguments])
+    os.execv(path, [name_of_command(), *arguments])
+
+
+def name_of_command() -> str:
+    """As a user can type it again: bare where the shell would find this one."""
+    found = shutil.which("fractile")
+    typed = sys.argv[0]
+    is_script = os.path.basename(typed) == "fractile" and os.path.exists(typed)
+    return typed if is_script and not (found and os.path.samefile(found, typed)) else "fractile"
 
 
 def main() -> None:

@@ -154,7 +154,8 @@ class BacktestWorkerPool:
 
         elapsed is in seconds, of the worker. mem_delta is in MB (10^6 bytes): how much the worker's share of memory
         (its proportional set size: a page of the snapshot that n processes have touched counts as one nth) grew
-        since its last task.
+        since the worker last looked: after this task or, so that looking takes at most a twentieth of the time, some
+        tasks before; then 0.
 
         Raises:
             TimeoutError: No result within `timeout` seconds. The task goes on.
