@@ -14,5 +14,10 @@ find "$site/fractile" "$site/api" -name '*.py' -delete 2>/dev/null || true
 cmake --install build/release --component python --prefix "$site" >/dev/null
 # What pip makes of the entry point in pyproject.toml, without starting Python: it says which Python draws for --plot.
 rm -f .venv/bin/fractile
-printf '#!/bin/sh\nFRACTILE_PYTHON="%s" exec "%s" "$@"\n' "$PWD/.venv/bin/python" "$site/fractile/_bin/fractile" >.venv/bin/fractile
+cat >.venv/bin/fractile <<SCRIPT
+#!/bin/sh
+name=\$0
+[ "\$(command -v fractile)" = "\$0" ] && name=fractile
+FRACTILE_COMMAND="\$name" FRACTILE_PYTHON="$PWD/.venv/bin/python" exec "$site/fractile/_bin/fractile" "\$@"
+SCRIPT
 chmod +x .venv/bin/fractile

@@ -18,6 +18,9 @@ void add_batch(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_health(CLI::App& app);
 
+/// How the program was called, so that it can be typed again: FRACTILE_COMMAND, which the scripts before it set.
+std::string command_name();
+
 /// True once Ctrl-C was pressed.
 bool is_interrupted() noexcept;
 

@@ -1,5 +1,4 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <errno.h>  // program_invocation_name
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -84,7 +83,7 @@ void add_demo(CLI::App& app) {
     fmt::print("{} of {} signal rows used ({} without a value, {} without a return day, {} without a panel row).\n",
                counts["rows_used"], counts["rows_given"], counts["null_signal"], counts["outside_dates"], counts["no_return"]);
     fmt::print("Load {:.1f} ms, run {:.1f} ms (warm, all threads).\n", load_seconds * 1e3, result.elapsed_seconds * 1e3);
-    fmt::print("Next: {} run {} --root {} --resid all\n", program_invocation_name, signal_path(folder).string(), folder.string());
+    fmt::print("Next: {} run {} --root {} --resid all\n", command_name(), signal_path(folder).string(), folder.string());
   });
 }
 

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,7 +43,7 @@ void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"fractile: cross-sectional equity signal backtests at the speed of memory"};
+  CLI::App app{"fractile: cross-sectional equity signal backtests at the speed of memory", command_name()};
   app.set_version_flag("--version", fmt::format("fractile {} ({}, running {})", kVersion, kBuild, kernel_target()));
   app.require_subcommand(1);
   app.get_formatter()->column_width(44);
@@ -71,6 +73,11 @@ int run(int argc, char** argv) {
 }  // namespace
 
 bool is_interrupted() noexcept { return interrupted; }
+
+std::string command_name() {
+  const char* const typed = std::getenv("FRACTILE_COMMAND");
+  return typed && *typed ? typed : "fractile";
+}
 
 void show_progress(std::string_view stage, double fraction) {
   if (::isatty(STDERR_FILENO) == 0) return;

@@ -11,7 +11,8 @@ def launch(arguments: list[str]) -> None:
     """Replaces this process by the executable, which calls this Python back to draw."""
     os.environ["FRACTILE_PYTHON"] = sys.executable
     path = pathlib.Path(__file__).parent / "_bin" / "fractile"
-    os.execv(path, [name_of_command(), *arguments])
+    os.environ["FRACTILE_COMMAND"] = name_of_command()
+    os.execv(path, ["fractile", *arguments])
 
 
 def name_of_command() -> str:

@@ -157,8 +157,7 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
     const RankLimits limits(packed.numbers, a, b);
     const std::size_t below_high = packed.numbers - found.at_least_high;
     const auto is_inside = [](std::size_t k, std::size_t below, std::size_t in) { return below < k && k <= below + in; };
-    if (is_inside(limits.low, found.below_low, found.in_low) &&
-        is_inside(limits.high, below_high, found.in_high)) {
+    if (is_inside(limits.low, found.below_low, found.in_low) && is_inside(limits.high, below_high, found.in_high)) {
       const OrderStatistic low = select({scratch.near_low.data(), found.in_low}, limits.low, found.below_low);
       const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, below_high);
       return keep_tails(make_cuts(limits, &low, high, guess), packed.tails, packed.numbers, scratch);
