@@ -45,10 +45,18 @@ class Mutation:
 ASOF = "on_return_day ? row : market_.asof_row(row, n)"
 MUTATIONS = [
     Mutation(
-        "a kept alignment forgets missing values",
-        "a kept alignment changes nothing",
+        "missing values are forgotten",
+        "rows given are rows used and rows dropped by cause",
         "src/engine/alignment.cpp",
         "counts.causes[static_cast<std::size_t>(Cause::null_signal)].merge(missing.rows);",
+        "",
+        "test_laws.py::test_rows_given_are_used_or_dropped",
+    ),
+    Mutation(
+        "an alignment is kept whatever the lag",
+        "a kept alignment changes nothing",
+        "src/engine/alignment_cache.cpp",
+        "  alone.lag = config.lag;\n",
         "",
         "test_laws.py::test_a_kept_alignment_changes_nothing",
     ),

@@ -82,14 +82,12 @@ def test_a_kept_alignment_changes_nothing(service, root, panel, options, seed, m
         assert (bits(again), again.run_id, again.diagnostics) == (bits(want), want.run_id, want.diagnostics)
     found = warm.run(other, mincos=2, **options)
     assert (bits(found), found.run_id, found.diagnostics) == (bits(want_other), want_other.run_id, want_other.diagnostics)
-    cell = warm.run_suite(
-        other,
-        [options.get("lag", 0), 1],
-        [options.get("resid", "off"), "all"],
-        mincos=2,
-        **{name: value for name, value in options.items() if name not in ("lag", "resid")},
-    )[f"lag{options.get('lag', 0)}_resid{options.get('resid', 'off')}"]
-    assert (bits(cell), cell.run_id, cell.diagnostics) == (bits(want_other), want_other.run_id, want_other.diagnostics)
+    others = {name: value for name, value in options.items() if name not in ("lag", "resid")}
+    lag, resid = options.get("lag", 0), options.get("resid", "off")
+    cells = warm.run_suite(other, [lag, lag + 1], [resid, "all"], mincos=2, **others)
+    want_later = fresh().run(other, mincos=2, **others, lag=lag + 1, resid=resid)
+    for cell, wanted in ((cells[f"lag{lag}_resid{resid}"], want_other), (cells[f"lag{lag + 1}_resid{resid}"], want_later)):
+        assert (bits(cell), cell.run_id, cell.diagnostics) == (bits(wanted), wanted.run_id, wanted.diagnostics)
 
 
 @LAW
