@@ -1,8 +1,8 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Shared memory in which signals travel to workers: without a name, so that nothing is left behind however either side ends.
 
-Both sides keep it mapped: to map 160 MB anew for every signal, and to write it through a descriptor, takes a quarter as long as
-the run itself.
+Both sides keep it mapped: to write 160 MB through a descriptor and map them anew for every signal takes 60 ms, to copy them
+into a mapping 18, beside 155 of the run itself.
 """
 
 from __future__ import annotations
