@@ -435,7 +435,14 @@ def test_serialized_signals_keep_their_run_id(root, signals):
     table = pa.ipc.open_stream(serialize_signal_arrow(frame)).read_all()
     assert table.column_names == ["security_id", "date_sig", "date_avail", "signal", "other"]
     assert table["date_sig"].null_count == 2
-    days = pa.Table.from_pandas(frame, preserve_index=False).set_column(1, "date_sig", table["date_sig"].cast("date32"))
+    # Whole days take half the bytes; hours are kept.
+    assert table.schema.field("date_sig").type == pa.date32()
+    assert table["date_sig"].to_pylist()[0] == frame["date_sig"][0].date()
+    hours = frame.assign(date_avail=frame["date_avail"] + pd.Timedelta(hours=9))
+    table = pa.ipc.open_stream(serialize_signal_arrow(hours)).read_all()
+    assert pa.types.is_timestamp(table.schema.field("date_avail").type)
+    assert table["date_avail"].to_pandas().astype(hours["date_avail"].dtype).equals(hours["date_avail"])
+    days = pa.Table.from_pandas(frame, preserve_index=False).set_column(1, "date_sig", table["date_sig"])
     assert service.run(serialize_signal_arrow(days), mincos=2).run_id == want.run_id
 
 

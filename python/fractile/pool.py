@@ -38,7 +38,7 @@ def serialize_signal_arrow(signal: Any, sigvars: Sequence[str] | None = None) ->
     """
     if sigvars is None:
         sigvars = _number_columns(signal) if isinstance(signal, pd.DataFrame) else ()
-    return bytes(_core.signal_to_bytes(read_signal(signal, sigvars or ["signal"])))
+    return _core.signal_to_bytes(read_signal(signal, sigvars or ["signal"]))
 
 
 def _number_columns(frame: pd.DataFrame) -> list[str]:
@@ -154,7 +154,7 @@ class BacktestWorkerPool:
 
         elapsed is in seconds, of the worker. mem_delta is in MB (10^6 bytes): how much the worker's share of memory
         (its proportional set size: a page of the snapshot that n processes have touched counts as one nth) grew
-        since the worker last looked: after this task or, so that looking takes at most a twentieth of the time, some
+        since the worker last looked: after this task or, so that looking takes at most a fiftieth of the time, some
         tasks before; then 0.
 
         Raises:

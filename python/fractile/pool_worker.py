@@ -75,7 +75,7 @@ def run_task(
 
 class MemoryGrowth:
     """Growth of this process's share of memory. To look takes the longer the more is mapped, a tenth of a run on ten years:
-    it is done in at most a twentieth of the time."""
+    it is done in at most a fiftieth of the time."""
 
     def __init__(self) -> None:
         self._look()
@@ -84,7 +84,7 @@ class MemoryGrowth:
         began = time.perf_counter()
         self._memory = proportional_mb()
         now = time.perf_counter()
-        self._next = now + 19 * (now - began)
+        self._next = now + 49 * (now - began)
 
     def measure(self) -> float:
         """MB since the last look; 0 where it is too early for another."""

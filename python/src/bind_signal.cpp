@@ -6,8 +6,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <limits>
 #include <map>
+#include <new>
+#include <optional>
 
 #include "bind.hpp"
 #include "formats/formats.hpp"
@@ -86,17 +90,47 @@ const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std:
   return bits.data();
 }
 
-/// The bytes of an Arrow IPC stream with the signal's columns.
-std::vector<std::uint8_t> write_signal(const Signal& signal) {
+/// Ticks as days where all of them are whole days, which take half the bytes; else nothing.
+template <std::int64_t kTicksPerDay>
+std::optional<std::vector<Day>> whole_days(const std::int64_t* ticks, std::int64_t n_rows) {
+  constexpr std::int64_t kLimit = std::numeric_limits<Day>::max();
+  std::vector<Day> days(static_cast<std::size_t>(n_rows));
+  for (std::int64_t i = 0; i < n_rows; ++i) {
+    const std::int64_t day = ticks[i] / kTicksPerDay;
+    const bool is_missing = ticks[i] == kMissingTime;
+    if (!is_missing && (day * kTicksPerDay != ticks[i] || day > kLimit || day < -kLimit)) return std::nullopt;
+    days[static_cast<std::size_t>(i)] = is_missing ? kMissingDay : static_cast<Day>(day);
+  }
+  return days;
+}
+
+std::optional<std::vector<Day>> whole_days(const DateColumn& dates, std::int64_t n_rows) {
+  const auto* ticks = static_cast<const std::int64_t*>(dates.data);
+  constexpr std::int64_t kSeconds = 86'400;
+  switch (dates.unit) {
+    case DateUnit::day: break;  // they are
+    case DateUnit::second: return whole_days<kSeconds>(ticks, n_rows);
+    case DateUnit::millisecond: return whole_days<kSeconds * 1'000>(ticks, n_rows);
+    case DateUnit::microsecond: return whole_days<kSeconds * 1'000'000>(ticks, n_rows);
+    case DateUnit::nanosecond: return whole_days<kSeconds * 1'000'000'000>(ticks, n_rows);
+  }
+  return std::nullopt;
+}
+
+/// Writes the signal's columns as an Arrow IPC stream into the memory that `allocate` gives.
+void write_signal(const Signal& signal, const std::function<char*(std::size_t)>& allocate) {
   const SignalKeys& keys = signal.keys;
-  std::vector<std::vector<std::uint8_t>> kept;
+  std::vector<std::vector<std::uint8_t>> kept_bits;
+  std::deque<std::vector<Day>> kept_days;
   std::vector<ExportColumn> columns;
-  columns.push_back({"security_id", "l", {bits_present<std::int64_t>(keys.security_id, keys.n_rows, kept), keys.security_id}});
-  const auto add_dates = [&](const char* name, const DateColumn& dates) {
+  columns.push_back(
+      {"security_id", "l", {bits_present<std::int64_t>(keys.security_id, keys.n_rows, kept_bits), keys.security_id}});
+  const auto add_dates = [&](const char* name, DateColumn dates) {
     if (!dates) return;
+    if (auto days = whole_days(dates, keys.n_rows)) dates = {kept_days.emplace_back(*std::move(days)).data(), DateUnit::day};
     constexpr const char* kFormats[] = {"tdD", "tss:", "tsm:", "tsu:", "tsn:"};
-    const void* present = dates.unit == DateUnit::day ? bits_present<Day>(dates.data, keys.n_rows, kept)
-                                                      : bits_present<std::int64_t>(dates.data, keys.n_rows, kept);
+    const void* present = dates.unit == DateUnit::day ? bits_present<Day>(dates.data, keys.n_rows, kept_bits)
+                                                      : bits_present<std::int64_t>(dates.data, keys.n_rows, kept_bits);
     columns.push_back({name, kFormats[static_cast<std::size_t>(dates.unit)], {present, dates.data}});
   };
   add_dates("date_sig", keys.date_sig);
@@ -106,7 +140,7 @@ std::vector<std::uint8_t> write_signal(const Signal& signal) {
   for (std::size_t i = 0; i < signal.names.size(); ++i) columns.push_back({signal.names[i], "g", {nullptr, signal.values[i]}});
   ArrowArrayStream stream{};
   export_table(std::move(columns), keys.n_rows, nullptr, &stream);
-  return formats::write_ipc_stream(&stream);
+  formats::write_ipc_stream(&stream, allocate);
 }
 
 }  // namespace
@@ -158,9 +192,18 @@ void bind_signal(nb::module_& module) {
   module.def(
       "signal_to_bytes",
       [](const Signal& signal) {
-        std::vector<std::uint8_t> bytes;
-        run_released([&](const Interrupt&) { bytes = write_signal(signal); });
-        return nb::bytes(bytes.data(), bytes.size());
+        nb::bytes bytes;
+        const auto allocate = [&bytes](std::size_t size) {
+          const nb::gil_scoped_acquire lock;
+          bytes = nb::steal<nb::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+          if (!bytes.is_valid()) {
+            PyErr_Clear();
+            throw std::bad_alloc();
+          }
+          return PyBytes_AS_STRING(bytes.ptr());
+        };
+        run_released([&](const Interrupt&) { write_signal(signal, allocate); });
+        return bytes;
       },
       nb::arg("signal"), "The bytes of an Arrow IPC stream with the signal's columns.");
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 
 #include "formats/formats_abi.h"
@@ -45,7 +46,7 @@ const FractileFormats* load() {
     }
     if (void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       const auto entry = reinterpret_cast<FractileFormatsEntry>(::dlsym(module, "fractile_formats"));
-      if (entry && entry()->abi_version == 1) return entry();
+      if (entry && entry()->abi_version == 2) return entry();
       tried += (tried.empty() ? "" : ", ") + place.string() + " (of another version)";
       continue;
     }
@@ -134,13 +135,32 @@ void write_file(const std::string& path, ArrowArrayStream* in) {
       ErrorCode::IO_FAILURE);
 }
 
-std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in) {
+void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate) {
+  struct Context {
+    const std::function<char*(std::size_t)>& allocate;
+    std::exception_ptr failure;
+  } context{allocate, nullptr};
+  const auto call = [](void* pointer, std::size_t size) noexcept -> char* {  // nothing is thrown across a C call
+    auto* kept = static_cast<Context*>(pointer);
+    try {
+      return kept->allocate(size);
+    } catch (...) {
+      kept->failure = std::current_exception();
+      return nullptr;
+    }
+  };
   Failure error;
-  char* bytes = nullptr;
-  std::size_t size = 0;
-  error.throw_if(module().write_ipc_stream(in, &bytes, &size, error.text(), Failure::size()), ErrorCode::INTERNAL);
-  std::vector<std::uint8_t> out(bytes, bytes + size);
-  module().free_text(bytes);
+  const int failed = module().write_ipc_stream(in, call, &context, error.text(), Failure::size());
+  if (context.failure) std::rethrow_exception(context.failure);
+  error.throw_if(failed, ErrorCode::INTERNAL);
+}
+
+std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in) {
+  std::vector<std::uint8_t> out;
+  write_ipc_stream(in, [&out](std::size_t size) {
+    out.resize(size);
+    return reinterpret_cast<char*>(out.data());
+  });
   return out;
 }
 

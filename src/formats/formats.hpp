@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ void open_file(const std::string& path, const std::vector<std::string>& columns,
 void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes, ErrorCode failure,
                 ArrowArrayStream* out);
 void write_file(const std::string& path, ArrowArrayStream* in);  ///< throws IO_FAILURE
+/// Takes the stream over. Writes an IPC stream into the memory that `allocate` is asked for, once, by its exact size.
+void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate);
 std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in);
 
 }  // namespace fractile::formats

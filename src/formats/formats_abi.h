@@ -16,7 +16,7 @@ extern "C" {
 // Every call answers 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
 // "csv" or "arrow" (IPC stream or file, told apart by its first bytes). `columns` may be null: all columns.
 struct FractileFormats {
-  int abi_version;  // 1
+  int abi_version;  // 2
   int (*column_names)(const char* path, const char* format, char** names_newline_separated, char* error,
                       size_t error_size);  // free with free_text
   int (*open_file)(const char* path, const char* format, const char* const* columns, int64_t n_columns,
@@ -26,8 +26,10 @@ struct FractileFormats {
                     int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
   int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error, size_t error_size);
-  // IPC stream bytes; free with free_text.
-  int (*write_ipc_stream)(struct ArrowArrayStream* in, char** bytes, size_t* size, char* error, size_t error_size);
+  // Takes the stream over. Writes an IPC stream into the memory that `allocate` is asked for, once, by its exact size; it
+  // answers null where there is none, and is called with `context`.
+  int (*write_ipc_stream)(struct ArrowArrayStream* in, char* (*allocate)(void* context, size_t size), void* context, char* error,
+                          size_t error_size);
   void (*free_text)(char*);
 };
 

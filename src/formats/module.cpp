@@ -366,30 +366,32 @@ int write_file(const char* path, const char* format, ArrowArrayStream* in, char*
   });
 }
 
-int write_ipc_stream(ArrowArrayStream* in, char** bytes, size_t* size, char* error, size_t error_size) {
+arrow::Status write_batches(const std::shared_ptr<arrow::Schema>& schema, const arrow::RecordBatchVector& batches,
+                            arrow::io::OutputStream* sink) {
+  ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(sink, schema));
+  for (const auto& batch : batches) ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+  return writer->Close();
+}
+
+int write_ipc_stream(ArrowArrayStream* in, char* (*allocate)(void*, size_t), void* context, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
-    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
-    ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(sink, reader->schema()));
-    std::shared_ptr<arrow::RecordBatch> batch;
-    while (true) {
-      ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
-      if (!batch) break;
-      ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
-    }
-    ARROW_RETURN_NOT_OK(writer->Close());
-    ARROW_ASSIGN_OR_RAISE(auto buffer, sink->Finish());
-    *bytes = static_cast<char*>(std::malloc(static_cast<size_t>(buffer->size()) + 1));
-    if (!*bytes) return arrow::Status::OutOfMemory("no memory for ", buffer->size(), " bytes");
-    std::memcpy(*bytes, buffer->data(), static_cast<size_t>(buffer->size()));
-    *size = static_cast<size_t>(buffer->size());
-    return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto batches, reader->ToRecordBatches());
+    // Once for the size, so that no byte is copied twice.
+    arrow::io::MockOutputStream measure;
+    ARROW_RETURN_NOT_OK(write_batches(reader->schema(), batches, &measure));
+    const int64_t size = measure.GetExtentBytesWritten();
+    char* bytes = allocate(context, static_cast<size_t>(size));
+    if (!bytes) return arrow::Status::OutOfMemory("no memory for ", size, " bytes");
+    arrow::io::FixedSizeBufferWriter sink(std::make_shared<arrow::MutableBuffer>(reinterpret_cast<uint8_t*>(bytes), size));
+    ARROW_RETURN_NOT_OK(write_batches(reader->schema(), batches, &sink));
+    return sink.Close();
   });
 }
 
 void free_text(char* text) { std::free(text); }
 
-constexpr FractileFormats kFormats{1, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
+constexpr FractileFormats kFormats{2, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
 
 }  // namespace
 

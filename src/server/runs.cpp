@@ -271,8 +271,11 @@ void append_streams(const std::string& cell, const Result& result, std::string& 
     if (&named == tables.data()) metadata.emplace_back("fractile:result", rest.dump());
     ArrowArrayStream stream{};
     table_to_arrow(*named.table, &stream, metadata);
-    const std::vector<std::uint8_t> bytes = formats::write_ipc_stream(&stream);
-    out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    formats::write_ipc_stream(&stream, [&out](std::size_t size) {
+      const std::size_t begin = out.size();
+      out.resize(begin + size);
+      return out.data() + begin;
+    });
   }
 }
 
