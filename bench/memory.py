@@ -1,7 +1,8 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Opening and memory, each in processes of their own: BacktestService.get, a second process, a run's peak, snapshot create.
+"""Opening and memory, each in processes of their own: BacktestService.get, a second process, a run's peak, snapshot create,
+float32 against float64.
 
-.venv/bin/python bench/memory.py [--markets W10,WFull] [--create] [--json FILE]
+.venv/bin/python bench/memory.py [--markets W10,WFull] [--create] [--types] [--json FILE]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 
+from fractile import list_snapshots
 from markets import FOLDER, ROOT, make_market, panel_file
 
 # A process that only imported numpy and pandas is what the others are compared with.
@@ -25,7 +27,8 @@ sys.path.insert(0, "bench")
 def memory():
     lines = open("/proc/self/smaps_rollup").read().splitlines()
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
-    return {"resident": kb["Rss"] / 1024, "own": (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024}
+    return {"resident": kb["Rss"] / 1024, "own": (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024,
+            "anonymous": kb["Anonymous"] / 1024}
 market, root = sys.argv[1:3]
 out = {"imports": memory()}
 """
@@ -68,13 +71,34 @@ done.set()
 watcher.join()
 out["anonymous_over_signal"] = (highest[0] - base) / out["signal_mb"]
 """
+# What a service holds after a run that reads few columns and one that reads most, and what it takes in time.
+TYPES = """
+import pathlib, statistics
+from fractile import BacktestService
+from markets import read_signal
+signal = read_signal(market, pathlib.Path(root))
+compact = sys.argv[3] == "float32"
+before = memory()
+service = BacktestService.get(market + "-both", root=root, compact=compact)
+plain, rich = {}, {"weight": "value", "resid": "all", "byvar_list": ["overall", "cap", "year"]}
+for name, options in {"plain": plain, "rich": rich}.items():
+    out[name + "_sharpe"] = service.run(signal, **options).sharpe
+    after = memory()
+    out[name] = {part: after[part] - before[part] for part in after}
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        service.run(signal, **options)
+        times.append((time.perf_counter() - began) * 1e3)
+    out[name]["ms"] = statistics.median(times)
+"""
 END = """
 print(json.dumps(out), flush=True)
 """
 
 
-def in_new_process(code: str, market: str, root: pathlib.Path) -> dict:
-    command = [sys.executable, "-c", BEGIN + code + END, market, str(root)]
+def in_new_process(code: str, market: str, root: pathlib.Path, *more: str) -> dict:
+    command = [sys.executable, "-c", BEGIN + code + END, market, str(root), *more]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
@@ -107,10 +131,32 @@ def create(market: str, root: pathlib.Path) -> dict:
     return {"create_seconds": seconds, "create_peak_gb": peak_gb}
 
 
+def types(market: str, root: pathlib.Path) -> dict[str, float]:
+    """The same runs on float32 and on float64 of one snapshot that has both; their Sharpe ratios agree."""
+    make_market(market, root, with_panel=True)
+    executable, snapshot = ROOT / ".venv/bin/fractile", f"{market}-both"
+    if snapshot not in set(list_snapshots(root)["id"]):
+        command = [executable, "snapshot", "create", snapshot, "--panel", panel_file(market, root), "--root", root]
+        subprocess.run([*command, "--dtype", "both"], check=True, capture_output=True)
+    found = {dtype: in_new_process(TYPES, market, root, dtype) for dtype in ("float32", "float64")}
+    figures: dict[str, float] = {}
+    for run in ("plain", "rich"):
+        narrow, wide = (found[dtype][f"{run}_sharpe"] for dtype in ("float32", "float64"))
+        assert abs(narrow - wide) < 1e-4, f"expected the Sharpe ratio of float64 {wide} on float32, found {narrow}"
+        for dtype, got in found.items():
+            figures |= {
+                f"{dtype}, {run} run: resident beyond imports and signal, MB": got[run]["resident"],
+                f"{dtype}, {run} run: of which not the snapshot's pages, MB": got[run]["anonymous"],
+                f"{dtype}, {run} run, ms": got[run]["ms"],
+            }
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markets", default="W10")
     parser.add_argument("--create", action="store_true", help="time snapshot create from Parquet too")
+    parser.add_argument("--types", action="store_true", help="compare float32 with float64 too")
     parser.add_argument("--root", default=str(FOLDER))
     parser.add_argument("--json", help="write the figures here")
     arguments = parser.parse_args()
@@ -133,6 +179,8 @@ def main() -> None:
         if arguments.create:
             made = create(market, root)
             figures[market] |= {"create from Parquet, s": made["create_seconds"], "its peak, GB": made["create_peak_gb"]}
+        if arguments.types:
+            figures[market] |= types(market, root)
         for name, value in figures[market].items():
             print(f"{market:6} {value:10.2f}  {name}", flush=True)
     if arguments.json:

@@ -15,6 +15,6 @@ build/release/bin/fractile_kernels --benchmark_out=build/bench/kernels.json --be
 echo "== Whole runs"
 .venv/bin/python bench/whole_runs.py --markets "$markets" --json build/bench/whole_runs.json
 echo "== Opening and memory"
-.venv/bin/python bench/memory.py --markets "$markets" --create --json build/bench/memory.json
+.venv/bin/python bench/memory.py --markets "$markets" --create --types --json build/bench/memory.json
 echo "== Other systems"
 .venv/bin/python bench/peers.py --json build/bench/peers.json
