@@ -40,6 +40,12 @@ const std::map<std::string, std::vector<std::string_view>>& sections() {
               fmt::format("expected {}, found {} at {}, line {}. Correct the file.", expected, found, path, mark.line + 1));
 }
 
+/// One text; refuses lists and maps.
+std::string scalar_of(const std::string& path, const YAML::Node& node, const std::string& what) {
+  if (!node.IsScalar()) refuse(path, node.Mark(), fmt::format("one text for {}", what), "a list or map");
+  return node.Scalar();
+}
+
 /// From YAML to JSON. Aliases may name what they stand in, or multiply: depth and size are bounded.
 class Converter {
  public:
@@ -68,7 +74,7 @@ class Converter {
     }
     if (node.IsMap()) {
       Json map = Json::object();
-      for (const auto& entry : node) map[entry.first.Scalar()] = to_json(entry.second, depth + 1);
+      for (const auto& entry : node) map[scalar_of(path_, entry.first, "a key")] = to_json(entry.second, depth + 1);
       return map;
     }
     // A quoted scalar is text; a plain one may be a number or a truth value.
@@ -118,14 +124,14 @@ void read_section(const std::string& path, const std::string& section, const YAM
     for (const OptionInfo& option : run_options()) known.push_back(option.name);
   Converter converter(path);
   for (const auto& entry : node) {
-    const std::string key = entry.first.Scalar();
+    const std::string key = scalar_of(path, entry.first, "a key");
     if (std::find(known.begin(), known.end(), key) == known.end())
       refuse(path, entry.first.Mark(), fmt::format("a key of \"{}\"", section), nearest_of(key, known));
     const YAML::Node& value = entry.second;
     if (section == "defaults")
       out.defaults[key] = converter.convert(value);
     else if (section == "date_range" && !value.IsNull())
-      (key == "start" ? out.start_date : out.end_date) = value.Scalar();
+      (key == "start" ? out.start_date : out.end_date) = scalar_of(path, value, key);
     else if (section == "memory" && !value.IsNull()) {
       if (!set_memory(key, value.IsScalar() ? value.Scalar() : "", out))
         refuse(path, value.Mark(), expected_memory(key), value.IsScalar() ? fmt::format("\"{}\"", value.Scalar()) : "no scalar");
@@ -147,13 +153,13 @@ void read_text(const std::string& text, const std::string& path, ConfigFile& out
   std::vector<std::string_view> known{"snapshot"};
   for (const auto& [name, unused] : sections()) known.push_back(name);
   for (const auto& entry : root) {
-    const std::string key = entry.first.Scalar();
+    const std::string key = scalar_of(path, entry.first, "a key");
     if (std::find(known.begin(), known.end(), key) == known.end())
       refuse(path, entry.first.Mark(), "a section", nearest_of(key, known));
     if (key != "snapshot")
       read_section(path, key, entry.second, out);
     else if (!entry.second.IsNull())
-      out.snapshot = entry.second.Scalar();
+      out.snapshot = scalar_of(path, entry.second, key);
   }
 }
 

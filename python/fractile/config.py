@@ -23,6 +23,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "defaults": (),
 }
 _LOCAL_FILE = "api/backtest_config.yaml"
+_DEEPEST, _MOST_VALUES = 16, 10000  # levels of a value, values of a section
 _TRUE, _FALSE = ("y", "yes", "true"), ("n", "no", "false")
 
 
@@ -136,8 +137,15 @@ def _refuse(path: str, mark: Any, expected: str, found: str) -> ConfigError:
     )
 
 
+def _scalar_of(path: str, node: Any, what: str) -> str:
+    """One text; refuses lists and maps."""
+    if node.id != "scalar":
+        raise _refuse(path, node.start_mark, f"one text for {what}", "a list or map")
+    return str(node.value)
+
+
 def _checked_key(path: str, node: Any, expected: str, known: Sequence[str]) -> str:
-    key = str(node.value)
+    key = _scalar_of(path, node, "a key")
     if key not in known:
         nearest = _core.nearest_name(key, list(known))
         raise _refuse(path, node.start_mark, expected, f'"{key}" (did you mean "{nearest}"?)')
@@ -162,6 +170,8 @@ def _read_file(path: str, values: dict[str, dict[str, Any]]) -> None:
     except (yaml.MarkedYAMLError, yaml.reader.ReaderError, UnicodeDecodeError) as error:
         problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
         raise _refuse(path, mark or yaml.Mark(path, 0, 0, 0, None, 0), "YAML", problem or str(error)) from None
+    except RecursionError:
+        raise _refuse(path, yaml.Mark(path, 0, 0, 0, None, 0), f"values of at most {_DEEPEST} levels", "more") from None
     if root is None or _is_null(root):
         return
     if not isinstance(root, yaml.MappingNode):
@@ -170,15 +180,17 @@ def _read_file(path: str, values: dict[str, dict[str, Any]]) -> None:
         section = _checked_key(path, name, "a section", ["snapshot", *_SECTIONS])
         if section == "snapshot":
             if not _is_null(node):
-                values[""]["snapshot"] = str(node.value)
+                values[""]["snapshot"] = _scalar_of(path, node, section)
             continue
         if _is_null(node):
             continue
         if not isinstance(node, yaml.MappingNode):
             raise _refuse(path, node.start_mark, f'keys below "{section}"', "none")
+        converter = _Converter(path)
         for key_node, value in node.value:
             key = _checked_key(path, key_node, f'a key of "{section}"', _keys_of(section))
-            plain = str(value.value) if section == "date_range" and not _is_null(value) else _to_plain(value)
+            is_date = section == "date_range" and not _is_null(value)
+            plain = _scalar_of(path, value, key) if is_date else converter.convert(value)
             if section == "memory" and plain is not None and not _fits_memory(key, plain):
                 found = f'"{value.value}"' if value.id == "scalar" else "no scalar"
                 raise _refuse(path, value.start_mark, _expected_memory(key), found)
@@ -199,27 +211,39 @@ def _is_null(node: Any) -> bool:
     return node.id == "scalar" and node.style is None and node.value in ("", "~", "null", "Null", "NULL")
 
 
-def _to_plain(node: Any) -> Any:
-    """A node as JSON would have it. Off and on are texts: `resid: off` is an option's value."""
-    if _is_null(node):
-        return None
-    if node.id == "sequence":
-        return [_to_plain(entry) for entry in node.value]
-    if node.id == "mapping":
-        return {str(key.value): _to_plain(value) for key, value in node.value}
-    text = str(node.value)
-    if node.style is not None:
-        return text
-    if text.lower() in _TRUE + _FALSE:
-        return text.lower() in _TRUE
-    number = _from_json(text)
-    return number if isinstance(number, (int, float)) else text
+class _Converter:
+    """From nodes to what JSON would have. Aliases may name what they stand in, or multiply: depth and size are bounded."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._n_values = 0
+
+    def convert(self, node: Any, depth: int = 0) -> Any:
+        """Off and on are texts: `resid: off` is an option's value."""
+        if depth > _DEEPEST:
+            raise _refuse(self._path, node.start_mark, f"values of at most {_DEEPEST} levels", "more")
+        self._n_values += 1
+        if self._n_values > _MOST_VALUES:
+            raise _refuse(self._path, node.start_mark, f"at most {_MOST_VALUES} values", "more")
+        if _is_null(node):
+            return None
+        if node.id == "sequence":
+            return [self.convert(entry, depth + 1) for entry in node.value]
+        if node.id == "mapping":
+            return {_scalar_of(self._path, key, "a key"): self.convert(value, depth + 1) for key, value in node.value}
+        text = str(node.value)
+        if node.style is not None:
+            return text
+        if text.lower() in _TRUE + _FALSE:
+            return text.lower() in _TRUE
+        number = _from_json(text)
+        return number if isinstance(number, (int, float)) else text
 
 
 def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

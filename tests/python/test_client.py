@@ -174,6 +174,34 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, words):
         assert word in str(error.value)
 
 
+def test_files_that_bite_their_tail_are_refused(root, tmp_path, executable):
+    """Aliases of what they stand in, aliases that multiply, and depth: by Python and by the command line, with one message."""
+    tenfold = "".join(f", &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9))
+    texts = {
+        "defaults:\n  byvar_list: &a [overall, *a]\n": "values of at most 16 levels, found more",
+        "defaults: &d\n  universe: {cap: *d}\n": "values of at most 16 levels, found more",
+        f"defaults:\n  byvar_list: [&a0 [{', '.join(['1'] * 10)}]{tenfold}]\n": "at most 10000 values, found more",
+        f"defaults:\n  byvar_list: {'[' * 18}{']' * 18}\n": "values of at most 16 levels, found more",
+        "defaults:\n  universe: {[cap]: 1}\n": "one text for a key, found a list or map",
+        "date_range:\n  start: &s [*s]\n": "one text for start, found a list or map",
+        "snapshot: &s {a: *s}\n": "one text for snapshot, found a list or map",
+        "{[snapshot]: v1}\n": "one text for a key, found a list or map",
+    }
+    for text, words in texts.items():
+        path = tmp_path / "c.yaml"
+        path.write_text(text)
+        with pytest.raises(fractile.ConfigError) as error:
+            ServiceConfig.load(path)
+        assert words in str(error.value)
+        command = [executable, "run", "none.parquet", "--root", root, "--config", path]
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (refused.returncode, refused.stderr.strip()) == (2, str(error.value)), text
+    path.write_text("defaults:\n  byvar_list: " + "[" * 5000 + "\n")
+    with pytest.raises(fractile.ConfigError, match="INVALID_CONFIG_FILE"):
+        ServiceConfig.load(path)
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
+
+
 def test_where_columns_are_read_from_is_configured(root, rows, tmp_path, monkeypatch, executable):
     path = tmp_path / "c.yaml"
     path.write_text("memory:\n  use_mmap: no\n  preload: true\n  cache_size: 3\n  compact:\n")
