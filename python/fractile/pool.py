@@ -27,7 +27,7 @@ _WAITING_PER_WORKER = 4
 
 
 def serialize_signal_arrow(signal: Any, sigvars: Sequence[str] | None = None) -> bytes:
-    """A signal as the bytes of an Arrow IPC stream.
+    """A signal as the bytes of an Arrow IPC stream; dates without hours become date32.
 
     Args:
         signal: Any form of a signal that `BacktestService.run` takes.
