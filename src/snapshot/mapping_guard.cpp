@@ -54,8 +54,8 @@ GuardEntry* find_entry(std::uintptr_t address) noexcept {
 }
 
 /// The whole range at once: page by page a large column would need as many mappings as a process may have. The mark comes
-/// before the zeros, so that nobody has read one without it. The system call itself is safe in a handler; ThreadSanitizer would take
-/// mmap() for a write to all of the range.
+/// before the zeros, so that nobody has read one without it. The system call itself is safe in a handler; ThreadSanitizer would
+/// take mmap() for a write to all of the range.
 bool replace_range_of(std::uintptr_t address) noexcept {
   GuardEntry* const entry = find_entry(address);
   if (!entry) return false;
