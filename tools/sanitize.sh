@@ -61,12 +61,6 @@ fast() {
   build/tsan/tests/cpp/fractile_thread_tests --gtest_brief=1
 }
 
-# Those that look at times, memory or processes run alone.
-run_python_tests() { # PRESET LIBRARY ARGUMENTS...
-  with_python "$1" "$2" -m pytest -q -p no:cacheprovider -n 2 -m 'not alone' "${@:3}"
-  with_python "$1" "$2" -m pytest -q -p no:cacheprovider -m alone "${@:3}"
-}
-
 address() {
   # There the executable starts a Python, which lacks the sanitizer's library and cannot load the extension.
   local without=(--deselect tests/python/test_plot.py::test_the_command_line_draws_what_python_draws
@@ -77,8 +71,11 @@ address() {
   cmake --build build/asan
   ctest --test-dir build/asan --output-on-failure -j2
   install_python asan
-  run_python_tests asan libasan.so --ignore=tests/test_docker.py --ignore=tests/python/test_docs.py \
-    --ignore=tests/python/test_readme.py --ignore=tests/python/test_snapshot_crashes.py "${without[@]}" tests
+  without+=(--ignore=tests/test_docker.py --ignore=tests/python/test_docs.py --ignore=tests/python/test_readme.py
+    --ignore=tests/python/test_snapshot_crashes.py)
+  # Those that look at times, memory or processes run alone.
+  with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -n 2 -m 'not alone' tests
+  with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -m alone tests
   with_python asan libasan.so tests/leaks.py
 }
 
@@ -87,7 +84,8 @@ thread() {
   cmake --build build/tsan
   ctest --test-dir build/tsan --output-on-failure -j2
   install_python tsan
-  run_python_tests tsan libtsan.so tests/python/test_service.py tests/python/test_client.py \
+  # One after the other: pytest-xdist's processes do not live under ThreadSanitizer.
+  with_python tsan libtsan.so -m pytest -q -p no:cacheprovider tests/python/test_service.py tests/python/test_client.py \
     tests/python/test_laws.py tests/python/test_server_operations.py tests/python/test_server_equivalence.py \
     tests/python/test_server_abuse.py tests/python/test_server_abuse_bodies.py tests/python/test_server_abuse_slow.py \
     tests/python/test_server_abuse_arrow.py tests/python/test_server_schema.py
