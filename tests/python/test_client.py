@@ -19,7 +19,6 @@ from oracle.markets import make_panel, make_signal
 from api import BacktestClient, BacktestService, ServiceConfig, quick_backtest
 
 pa = pytest.importorskip("pyarrow")
-pl = pytest.importorskip("polars")
 
 
 @pytest.fixture(scope="module")
@@ -294,6 +293,7 @@ def test_a_server_gives_the_same_result(url, root, rows, tmp_path):
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+    pl = pytest.importorskip("polars")
     forms = [rows, rows.set_index(["date_sig", "security_id"]), pl.from_pandas(rows), table, table.to_batches()[0]]
     forms += [
         {name: rows[name].to_numpy() for name in rows},
@@ -330,6 +330,7 @@ def test_suite_batch_and_compare_on_a_server(url, root, rows):
 
 
 def test_errors_of_a_server_are_the_errors_of_a_service(url, rows):
+    pl = pytest.importorskip("polars")
     client = BacktestClient(server_url=url)
     with pytest.raises(fractile.ConfigError, match='Did you mean "value"') as error:
         client.run(rows, weight="vlaue")
