@@ -27,6 +27,22 @@ void unmap(const Mapping& mapping) noexcept {
   if (mapping.data) munmap(mapping.data, mapping.size);
 }
 
+void* map(std::size_t size) noexcept { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+
+/// `mapping` with `size` bytes, perhaps elsewhere; MAP_FAILED where there is no room, and the mapping as it was.
+void* grow(const Mapping& mapping, std::size_t size) noexcept {
+#ifdef __SANITIZE_THREAD__
+  // ThreadSanitizer does not see mremap(): who maps the place that one left would seem to race with who had it before.
+  void* const memory = map(size);
+  if (memory == MAP_FAILED) return memory;
+  std::memcpy(memory, mapping.data, mapping.size);
+  unmap(mapping);
+  return memory;
+#else
+  return mremap(mapping.data, mapping.size, size, MREMAP_MAYMOVE);
+#endif
+}
+
 /// What past buffers left, for coming ones.
 class Kept {
  public:
@@ -123,8 +139,7 @@ char* ByteBuffer::prepare(std::size_t count) {
         capacity_ = again.size;
         return data_;
       }
-    void* const memory = data_ ? mremap(data_, capacity_, wanted, MREMAP_MAYMOVE)
-                               : mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const memory = data_ ? grow({data_, capacity_}, wanted) : map(wanted);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<char*>(memory);
     capacity_ = wanted;
