@@ -3,8 +3,10 @@
 
 #include <nanobind/stl/string.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace fractile::python {
 namespace {
@@ -66,20 +68,20 @@ void register_errors(nb::module_& module) {
 }
 
 void run_released(const std::function<void(const Interrupt&)>& work) {
-  bool is_interrupted = false;
-  const Interrupt interrupt = [&is_interrupted] {
+  // What a signal handler raises waits here: until it is thrown, callbacks into Python must find no exception set.
+  std::optional<nb::python_error> raised;
+  const Interrupt interrupt = [&raised] {
     const nb::gil_scoped_acquire lock;
-    is_interrupted = is_interrupted || PyErr_CheckSignals() != 0;
-    return is_interrupted;
+    if (!raised && PyErr_CheckSignals() != 0) raised.emplace();
+    return raised.has_value();
   };
   try {
     const nb::gil_scoped_release released;
     work(interrupt);
-  } catch (const Error& error) {
-    // The signal handler has raised already: its exception is the one to show.
-    if (error.code() == ErrorCode::CANCELLED && PyErr_Occurred()) throw nb::python_error();
-    throw;
+  } catch (const Error&) {
+    if (!raised) throw;
   }
+  if (raised) throw std::move(*raised);
 }
 
 }  // namespace fractile::python
