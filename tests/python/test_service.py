@@ -213,10 +213,11 @@ def test_every_error_code_has_its_class():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals as on Linux")
-def test_ctrl_c_ends_a_long_run(tmp_path):
+@pytest.mark.parametrize("work", ["service.run(rows, mincos=2)", "service.run_suite(rows, lags=range(4), mincos=2)"])
+def test_ctrl_c_ends_a_long_run(tmp_path, work):
     """The process runs backtests until it is interrupted, and must answer with KeyboardInterrupt."""
     script = textwrap.dedent(
-        """
+        f"""
         import sys
         sys.path.insert(0, sys.argv[1])
         import fractile
@@ -228,7 +229,7 @@ def test_ctrl_c_ends_a_long_run(tmp_path):
         try:
             print("ready", flush=True)
             while True:
-                service.run(rows, mincos=2)
+                {work}
         except KeyboardInterrupt:
             print("interrupted", flush=True)
         """
