@@ -93,7 +93,7 @@ def test_the_site_builds_offline_without_a_warning(demo_folder, tmp_path):
     else:
         leave_out += [
             "-D",
-            "exclude_patterns=api_cpp.md",
+            "exclude_patterns=api_cpp.*",
             "-D",
             "suppress_warnings=toc.excluded,myst.xref_missing,duplicate_declaration.cpp",
         ]
