@@ -3,7 +3,7 @@
 
 Each mode runs in a process of its own. All modes have to give the same Sharpe ratios, bit by bit.
 
-.venv/bin/python bench/parallel.py [--root DIR] [--snapshot ID] [--signal FILE] [--signals N] [--workers N] [--json FILE]
+.venv/bin/python bench/parallel.py [--market W2 | W10 | WFull] [--signals N] [--workers N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import markets
 import numpy as np
 import pandas as pd
 from fractile import BacktestService
@@ -28,9 +29,7 @@ MODES = ["sequential, 1 thread", "sequential", "threading", "processes, Arrow", 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="snapshots")
-    parser.add_argument("--snapshot", default="2026-02-10-v1")
-    parser.add_argument("--signal", help="file of the first signal; default the demo's, beside its snapshot")
+    parser.add_argument("--market", choices=markets.MARKETS, default="W10", help="default W10; made where it is not there")
     parser.add_argument("--signals", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", help="write the figures here")
@@ -39,9 +38,8 @@ def read_arguments() -> argparse.Namespace:
 
 
 def make_signals(arguments: argparse.Namespace) -> list[pd.DataFrame]:
-    """The signal given, then the same under more and more noise."""
-    base = pd.read_parquet(arguments.signal or pathlib.Path(arguments.root) / f"{arguments.snapshot}-signal.parquet")
-    base["date_sig"] = pd.to_datetime(base["date_sig"]).astype("datetime64[ns]")
+    """The market's signal, then the same under more and more noise."""
+    base = markets.read_signal(arguments.market)
     rng = np.random.default_rng(1)
     scale = base["signal"].std()
     return [base.assign(signal=base["signal"] + rng.normal(0, scale * i, len(base))) for i in range(arguments.signals)]
@@ -59,7 +57,7 @@ def proportional_mb(pids: list[int]) -> float:
 def run_in_process(arguments: argparse.Namespace, signals: list[pd.DataFrame]) -> dict:
     n_runs = arguments.workers if arguments.mode == "threading" else 1
     threads = None if arguments.mode == "sequential" else 1
-    service = BacktestService.get(arguments.snapshot, root=arguments.root)
+    service = BacktestService.get(arguments.market, root=markets.FOLDER)
 
     def run(signal: pd.DataFrame) -> float:
         return service.run(signal, threads=threads).sharpe
@@ -75,7 +73,7 @@ def run_in_process(arguments: argparse.Namespace, signals: list[pd.DataFrame]) -
 def run_in_processes(arguments: argparse.Namespace, signals: list[pd.DataFrame]) -> dict:
     with (
         tempfile.TemporaryDirectory() as folder,
-        BacktestWorkerPool(arguments.workers, snapshot=arguments.snapshot, root=arguments.root) as pool,
+        BacktestWorkerPool(arguments.workers, snapshot=arguments.market, root=markets.FOLDER) as pool,
     ):
         began = time.perf_counter()
         ready = [prepare(signal, arguments.mode, pathlib.Path(folder) / str(i)) for i, signal in enumerate(signals)]
@@ -122,6 +120,7 @@ def main() -> None:
     arguments = read_arguments()
     if arguments.mode:
         return measure(arguments)
+    markets.make_market(arguments.market)
     figures: dict[str, dict] = {}
     sharpes: list[float] = []
     for mode in MODES:
@@ -137,7 +136,7 @@ def main() -> None:
 
 def show(arguments: argparse.Namespace, figures: dict[str, dict]) -> None:
     n = arguments.signals
-    print(f"{n} signals of {figures[MODES[0]]['rows']:,} rows on {arguments.snapshot}; the same Sharpe ratios in all modes")
+    print(f"{n} signals of {figures[MODES[0]]['rows']:,} rows on {arguments.market}; the same Sharpe ratios in all modes")
     print("\n| mode | workers | time a signal, s | signals a second | memory, MB | of which imports and signals |")
     print("|---|---|---|---|---|---|")
     for mode in MODES[:4]:
