@@ -13,9 +13,8 @@ __attribute__((constructor(101))) void require_baseline() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v3")) return;
   constexpr std::string_view kMessage =
-      "fractile: expected a processor with AVX2 (x86-64-v3: Haswell, Zen and later), found one without. Install the portable "
-      "build: "
-      "pip install . --config-settings=cmake.define.FRACTILE_MARCH=\n";
+      "fractile: expected a processor with AVX2 (x86-64-v3: Haswell, Zen and later), found one without. "
+      "Install the portable build: pip install . --config-settings=cmake.define.FRACTILE_MARCH=\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
   _exit(1);
 }
