@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
 // The loops of a day, by google-benchmark. Each checks its answer against a plain loop before it is timed.
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "engine/rank.hpp"
+#include "engine/portfolio/rank.hpp"
 
 namespace fractile {
 namespace {

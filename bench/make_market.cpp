@@ -8,10 +8,10 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "arrow/arrow_export.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
-#include "ingest/arrow_export.hpp"
 #include "synthetic/synthetic.hpp"
 
 namespace {

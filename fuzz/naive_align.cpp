@@ -22,7 +22,7 @@ class Naive {
   NaiveAlignment run() {
     for (std::size_t i = 0; i < rows_.size(); ++i) judge(i);
     settle_duplicates();
-    if (config_.hold_days > 1) carry();
+    if (config_.hold_days > 1) extend_holding();
     for (const auto& [n, names] : out_.used)
       for (const auto& [id, value] : names) {
         const PanelRow& row = *market_.find(id, n);
@@ -158,7 +158,7 @@ class Naive {
   }
 
   /// Rule 9.
-  void carry() {
+  void extend_holding() {
     const auto rows = out_.used;
     for (const std::int64_t id : market_.ids) {
       double value = 0.0;

@@ -42,12 +42,12 @@ class Mutation:
     test: str
 
 
-ASOF = "on_return_day ? row : market_.asof_row(row, n)"
+ASOF = "on_return_day ? row : panel_.asof_row(row, n)"
 MUTATIONS = [
     Mutation(
         "missing values are forgotten",
         "rows given are rows used and rows dropped by cause",
-        "src/engine/alignment.cpp",
+        "src/engine/align/alignment.cpp",
         "counts.causes[static_cast<std::size_t>(Cause::null_signal)].merge(missing.rows);",
         "",
         "test_laws.py::test_rows_given_are_used_or_dropped",
@@ -55,7 +55,7 @@ MUTATIONS = [
     Mutation(
         "an alignment is kept whatever the lag",
         "a kept alignment changes nothing",
-        "src/engine/alignment_cache.cpp",
+        "src/engine/align/alignment_cache.cpp",
         "  alone.lag = config.lag;\n",
         "",
         "test_laws.py::test_a_kept_alignment_changes_nothing",
@@ -63,15 +63,15 @@ MUTATIONS = [
     Mutation(
         "exposures of three days later",
         "nothing dated after t changes a result up to t",
-        "src/engine/exposures.cpp",
-        "market_.after(sig) - 1;",
-        "std::min(market_.n_dates() - 1, market_.after(sig) + 2);",
+        "src/engine/residual/exposures.cpp",
+        "panel_.after(sig) - 1;",
+        "std::min(panel_.n_dates() - 1, panel_.after(sig) + 2);",
         "test_laws.py::test_the_future_changes_nothing_before_it",
     ),
     Mutation(
         "weights by the size of the return day",
         "what decides a weight was known at the trade",
-        "src/engine/book.cpp",
+        "src/engine/portfolio/book.cpp",
         ASOF,
         "row",
         "test_oracle.py::test_option[value-1]",
@@ -79,15 +79,15 @@ MUTATIONS = [
     Mutation(
         "universe of the return day",
         "what decides who takes part was known at the trade",
-        "src/engine/closed_rows.cpp",
-        "on_return_day ? row : market.asof_row(row, n)",
+        "src/engine/align/eligibility_mask.cpp",
+        "on_return_day ? row : panel.asof_row(row, n)",
         "on_return_day ? row : row",
         "test_oracle.py::test_option[universe-1]",
     ),
     Mutation(
         "trade one day too early",
         "a signal that knows the return of its own return day earns a huge Sharpe at lag 0 and none at lag 1",
-        "src/engine/return_day.cpp",
+        "src/engine/align/return_day.cpp",
         "+ (from_open ? 0 : 1) + lag;",
         "+ lag;",
         "test_laws.py::test_perfect_foresight_pays_at_its_lag_only[False]",
@@ -95,7 +95,7 @@ MUTATIONS = [
     Mutation(
         "the open is at ten",
         "a time of day after the open is too late for it",
-        "src/engine/return_day.cpp",
+        "src/engine/align/return_day.cpp",
         "kOpenTime = 9 * kMicrosPerHour",
         "kOpenTime = 10 * kMicrosPerHour",
         "test_oracle.py::test_dates[True-True-1]",
@@ -111,7 +111,7 @@ MUTATIONS = [
     Mutation(
         "tied names keep their highest rank",
         "tied names share their mean rank",
-        "src/engine/rank.cpp",
+        "src/engine/portfolio/rank.cpp",
         "static_cast<double>(equal + 1) / 2.0; }",
         "static_cast<double>(equal); }",
         "test_golden.py::test_case[ranks_and_ties]",
@@ -119,7 +119,7 @@ MUTATIONS = [
     Mutation(
         "cuts a little below the rank",
         "an increasing transform of the signal keeps the book",
-        "src/engine/rank.cpp",
+        "src/engine/portfolio/rank.cpp",
         "> limits.bm ? high.value :",
         "> limits.bm ? high.value - 0.1 :",
         "cpp:Rank.IncreasingTransformKeepsTheBook",
@@ -127,7 +127,7 @@ MUTATIONS = [
     Mutation(
         "no projection",
         "residuals are orthogonal to every regressor",
-        "src/engine/residualize.cpp",
+        "src/engine/residual/residualize.cpp",
         "for (int step = 0; step < kMostSteps; ++step) {",
         "if (length >= 0.0) return true;\n  for (int step = 0; step < kMostSteps; ++step) {",
         "test_laws.py::test_a_factor_in_the_signal_changes_no_position[factor]",
@@ -135,7 +135,7 @@ MUTATIONS = [
     Mutation(
         "residuals are not rounded",
         "names that are equal in exact arithmetic tie",
-        "src/engine/residualize.cpp",
+        "src/engine/residual/residualize.cpp",
         "const double rounded = std::nearbyint(y[i] / unit) * unit + 0.0;",
         "const double rounded = y[i] + 0.0 * unit;",
         "test_laws.py::test_a_signal_of_factors_alone_holds_nothing",
@@ -143,7 +143,7 @@ MUTATIONS = [
     Mutation(
         "neighbouring industries are one",
         "renaming industries changes no bit",
-        "src/engine/regressors.cpp",
+        "src/engine/residual/regressors.cpp",
         "static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0));",
         "static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0) / 2);",
         "test_laws.py::test_renaming_industries_changes_no_bit",
@@ -151,7 +151,7 @@ MUTATIONS = [
     Mutation(
         "ids are read to sixteen bits",
         "renaming securities in order changes no bit",
-        "src/engine/market.hpp",
+        "src/engine/panel/panel_view.hpp",
         "static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(lowest_id_);",
         "(static_cast<std::uint64_t>(id) & 0xFFFF) - (static_cast<std::uint64_t>(lowest_id_) & 0xFFFF);",
         "test_laws.py::test_renaming_securities_in_order_changes_no_bit",
@@ -159,7 +159,7 @@ MUTATIONS = [
     Mutation(
         "both sides over one sum",
         "each side sums to one",
-        "src/engine/book.cpp",
+        "src/engine/portfolio/book.cpp",
         "w /= std::signbit(w) ? sum_short : sum_long;",
         "w *= 2.0 / (sum_long + sum_short);",
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
@@ -167,7 +167,7 @@ MUTATIONS = [
     Mutation(
         "one name too few is a side",
         "a side with fewer names than mincos is flat",
-        "src/engine/book.cpp",
+        "src/engine/portfolio/book.cpp",
         "book.n_long < config_.mincos",
         "book.n_long + 1 < config_.mincos",
         "test_oracle.py::test_option[mincos_uneven-1]",
@@ -175,7 +175,7 @@ MUTATIONS = [
     Mutation(
         "cost is taken twice",
         "net is gross less cost, to the last bit",
-        "src/stats/series.cpp",
+        "src/report/series.cpp",
         "out.ret_net[t] = out.ret[t] - out.tc[t];",
         "out.ret_net[t] = out.ret[t] - 2.0 * out.tc[t];",
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
@@ -183,7 +183,7 @@ MUTATIONS = [
     Mutation(
         "every trade costs at least something",
         "without costs net is gross",
-        "src/engine/trade.cpp",
+        "src/engine/trading/turnover_and_costs.cpp",
         "rates[cap_classes_->of(newest_[i])];",
         "rates[cap_classes_->of(newest_[i])] + 1e-9;",
         "test_laws.py::test_zero_cost_leaves_gross",
@@ -191,7 +191,7 @@ MUTATIONS = [
     Mutation(
         "a name in both books is traded twice",
         "trades are the change of the weights",
-        "src/engine/trade.cpp",
+        "src/engine/trading/turnover_and_costs.cpp",
         "std::fabs(now.weight[i] - w);\n    w = 0.0;",
         "std::fabs(now.weight[i] - w);",
         "test_worked_example.py",
@@ -199,7 +199,7 @@ MUTATIONS = [
     Mutation(
         "the first day pays for its trades",
         "a group's first day is not charged",
-        "src/stats/series.cpp",
+        "src/report/series.cpp",
         "!shape.calc_turnover || day == first",
         "!shape.calc_turnover",
         "test_worked_example.py",
@@ -207,7 +207,7 @@ MUTATIONS = [
     Mutation(
         "months lose their first day",
         "slices by date concatenate to overall",
-        "src/stats/series.cpp",
+        "src/report/series.cpp",
         "    first = last;\n",
         "    first = last + 1;\n",
         "test_laws.py::test_years_concatenate_to_overall",
@@ -215,7 +215,7 @@ MUTATIONS = [
     Mutation(
         "a missing return is no number",
         "a held name without a return adds nothing",
-        "src/engine/perform.cpp",
+        "src/engine/portfolio/portfolio_return.cpp",
         "returns_[i] = value == value ? value : 0.0;",
         "returns_[i] = value;",
         "test_oracle.py::test_option[plain-1]",
@@ -223,7 +223,7 @@ MUTATIONS = [
     Mutation(
         "copies are counted as rows",
         "rows given are rows used and rows dropped by cause",
-        "src/stats/diagnostics.cpp",
+        "src/report/diagnostics.cpp",
         'add("rows_used", align.rows_used);',
         'add("rows_used", align.rows_used + carried);',
         "test_laws.py::test_rows_given_are_used_or_dropped",
@@ -231,7 +231,7 @@ MUTATIONS = [
     Mutation(
         "the first of several rows wins",
         "of rows for one name and day the last wins, whatever the threads",
-        "src/engine/alignment.cpp",
+        "src/engine/align/alignment.cpp",
         "slots[one.slot] = is_number ? value : before;",
         "slots[one.slot] = before == before ? before : value;",
         "test_laws.py::test_duplicates_take_the_last_row_whatever_the_threads",
@@ -239,7 +239,7 @@ MUTATIONS = [
     Mutation(
         "a row is held a day too long",
         "a row stands for hold_days days",
-        "src/engine/carry.cpp",
+        "src/engine/align/extend_holding.cpp",
         "std::int64_t{n} + hold_days - 1;",
         "std::int64_t{n} + hold_days;",
         "test_golden.py::test_case[hold_days]",
@@ -247,7 +247,7 @@ MUTATIONS = [
     Mutation(
         "a column without dates counts as given",
         "an optional column of missing dates changes nothing",
-        "src/engine/signal_dates.cpp",
+        "src/engine/align/signal_dates.cpp",
         "ticks + n_rows, [](std::int64_t t) { return t == kMissingTime; });",
         "ticks + n_rows, [](std::int64_t) { return false; });",
         "test_laws.py::test_an_optional_column_of_missing_dates_changes_nothing",
@@ -255,7 +255,7 @@ MUTATIONS = [
     Mutation(
         "seconds are read as milliseconds",
         "every form of a signal gives the same bits and the same run_id",
-        "src/engine/signal_dates.cpp",
+        "src/engine/align/signal_dates.cpp",
         "days_of_ticks<ticks_per_day(DateUnit::second)>",
         "days_of_ticks<ticks_per_day(DateUnit::millisecond)>",
         "test_inputs.py::test_every_form_is_the_same_run[pandas_s]",

@@ -7,11 +7,11 @@
 #include <memory>
 #include <vector>
 
+#include "arrow/arrow_export.hpp"
 #include "commands.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
-#include "ingest/arrow_export.hpp"
 #include "output/output.hpp"
 #include "synthetic/synthetic.hpp"
 

@@ -14,7 +14,7 @@
 
 #include "commands.hpp"
 #include "config/options.hpp"
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
 

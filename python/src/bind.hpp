@@ -5,8 +5,8 @@
 
 #include <memory>
 
+#include "arrow/arrow_abi.h"
 #include "fractile/result.hpp"
-#include "ingest/arrow_abi.h"
 
 namespace fractile::python {
 

@@ -13,12 +13,12 @@
 #include <new>
 #include <optional>
 
+#include "arrow/arrow_export.hpp"
 #include "bind.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "fractile/signal.hpp"
 #include "gate.hpp"
-#include "ingest/arrow_export.hpp"
 
 namespace nb = nanobind;
 

@@ -5,10 +5,10 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
-#include "engine/kernels.hpp"
-#include "engine/workers.hpp"
+#include "engine/kernels/kernels.hpp"
 #include "fractile/version.hpp"
 #include "gate.hpp"
+#include "parallel/workers.hpp"
 
 NB_MODULE(_core, module) {
   module.doc() = "The fractile engine.";

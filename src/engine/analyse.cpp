@@ -70,7 +70,7 @@ void Analyst::bin(std::span<const RowIndex> rows, std::span<const double> s, Dat
     const double r = performer_.ret()[rows[i]];
     if (out.bin_names[bin]++ == 0) out.bin_ret[bin] = 0.0;
     if (r == r) out.bin_ret[bin] += r;
-    const RowIndex asof = on_return_day ? rows[i] : market_.asof_row(rows[i], n);
+    const RowIndex asof = on_return_day ? rows[i] : panel_.asof_row(rows[i], n);
     if (asof != kNoRow) performer_.add_exposures(asof, &out.bin_exposure[bin * kNExposures]);
   }
   for (std::size_t bin = first; bin < first + static_cast<std::size_t>(out.n_bins); ++bin) {

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/perform.hpp"
-#include "engine/rank.hpp"
+#include "engine/portfolio/portfolio_return.hpp"
+#include "engine/portfolio/rank.hpp"
 #include "fractile/config.hpp"
 
 /// The daily numbers behind `analysis`, methodology section 8: rank correlation and bins.
@@ -26,8 +26,8 @@ struct DailyAnalysis {
 
 class Analyst {
  public:
-  Analyst(const Market& market, const RunConfig& config, const Performer& performer)
-      : market_(market), config_(config), performer_(performer) {}
+  Analyst(const PanelView& panel, const RunConfig& config, const PortfolioReturn& performer)
+      : panel_(panel), config_(config), performer_(performer) {}
   bool is_needed() const noexcept { return config_.ic || config_.fractile_table; }
   /// The cross-section of day n (rows and values after residualization) into entry `at` of out.
   void analyse(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at, DailyAnalysis& out);
@@ -36,9 +36,9 @@ class Analyst {
   void correlate(std::span<const RowIndex> rows, std::span<const double> s, std::size_t at, DailyAnalysis& out);
   void bin(std::span<const RowIndex> rows, std::span<const double> s, DateIndex n, std::size_t at, DailyAnalysis& out);
 
-  const Market& market_;
+  const PanelView& panel_;
   const RunConfig& config_;
-  const Performer& performer_;
+  const PortfolioReturn& performer_;
   RankScratch scratch_;
   std::vector<double> s_, r_, s_ranks_, r_ranks_;
 };

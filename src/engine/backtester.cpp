@@ -7,8 +7,8 @@
 #include <string>
 #include <thread>
 
-#include "engine/workers.hpp"
 #include "fractile/error.hpp"
+#include "parallel/workers.hpp"
 
 namespace fractile {
 namespace {
@@ -44,7 +44,7 @@ Backtester::~Backtester() = default;
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   require_rows(keys);
   Result result;
-  impl_->market.snapshot().read_guarded(
+  impl_->panel.snapshot().read_guarded(
       [&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
   return result;
 }
@@ -74,7 +74,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   const auto run_cell = [&](std::size_t i, int threads_of_cell) {
     if (stop_on_error && has_failed) return;
     try {
-      impl_->market.snapshot().read_guarded(
+      impl_->panel.snapshot().read_guarded(
           [&] { outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop); });
     } catch (const Error& error) {
       if (error.code() == ErrorCode::CANCELLED) throw;
@@ -99,6 +99,6 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   return outcomes;
 }
 
-const View& Backtester::view() const noexcept { return impl_->market.view(); }
+const View& Backtester::view() const noexcept { return impl_->panel.view(); }
 
 }  // namespace fractile

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/alignment_cache.hpp"
-#include "engine/market.hpp"
+#include "engine/align/alignment_cache.hpp"
+#include "engine/panel/panel_view.hpp"
 #include "engine/run_buffers.hpp"
 #include "fractile/backtest.hpp"
 
@@ -16,9 +16,9 @@
 namespace fractile {
 
 struct Backtester::Impl {
-  Impl(View view, int cache_size) : market(std::move(view)), kept(cache_size) {}
+  Impl(View view, int cache_size) : panel(std::move(view)), kept(cache_size) {}
 
-  Market market;
+  PanelView panel;
   mutable AlignmentCache kept;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 namespace fractile {
 namespace {
@@ -15,11 +15,11 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 bool is_calendar_byvar(const std::string& byvar) noexcept { return byvar == "year" || byvar == "quarter" || byvar == "month"; }
 
-Portfolios Portfolios::make(const Market& market, const RunConfig& config) {
+Portfolios Portfolios::make(const PanelView& panel, const RunConfig& config) {
   Portfolios out;
   for (const std::string& byvar : config.byvar_list) {
     if (byvar == "overall" || is_calendar_byvar(byvar)) continue;
-    Grouping grouping{byvar, market.category(byvar), market.grouped_days(byvar, config.characteristics_asof), out.count};
+    Grouping grouping{byvar, panel.category(byvar), panel.grouped_days(byvar, config.characteristics_asof), out.count};
     out.count += grouping.category->n_groups();
     out.groupings.push_back(std::move(grouping));
   }
@@ -40,35 +40,35 @@ void DayCounts::merge(const DayCounts& other) {
   for (std::size_t i = 0; i < has_security.size(); ++i) has_security[i] |= other.has_security[i];
 }
 
-DayRunner::DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const CrossSections& sections, const KeptRegressors* kept_regressors)
-    : market_(market),
+DayRunner::DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
+                     const CrossSections& sections, const RegressorCache* kept_regressors)
+    : panel_(panel),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
       sections_(sections),
       kept_regressors_(kept_regressors),
-      weigher_(market, config),
-      performer_(market, config),
-      trader_(market, config, performer_.ret()),
-      analyst_(market, config, performer_),
-      missing_returns_(market.missing_rows(config.from_open ? "openret" : "ret")),
+      weigher_(panel, config),
+      performer_(panel, config),
+      trader_(panel, config, performer_.ret()),
+      analyst_(panel, config, performer_),
+      missing_returns_(panel.missing_rows(config.from_open ? "openret" : "ret")),
       is_single_sort_(is_single_sort()),
       is_plain_(is_plain()),
       guesses_(static_cast<std::size_t>(portfolios.count)),
       now_(static_cast<std::size_t>(portfolios.count)),
       before_(static_cast<std::size_t>(portfolios.count)) {
-  if (config.sort_method == SortMethod::double_) double_var_ = market.characteristic(config.double_var);
+  if (config.sort_method == SortMethod::double_) double_var_ = panel.characteristic(config.double_var);
   counts_.missing_group.resize(portfolios.groupings.size());
   counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
-  if (config.coverage) counts_.has_security.resize(market.ranges().size());
+  if (config.coverage) counts_.has_security.resize(panel.ranges().size());
 }
 
-void DayRunner::require_columns(const Market& market, const RunConfig& config) {
-  const Performer performer(market, config);
-  const Weigher weigher(market, config);
-  const Trader trader(market, config, performer.ret());
-  if (config.sort_method == SortMethod::double_) market.require(config.double_var, "double_var");
+void DayRunner::require_columns(const PanelView& panel, const RunConfig& config) {
+  const PortfolioReturn performer(panel, config);
+  const Weigher weigher(panel, config);
+  const TurnoverAndCosts trader(panel, config, performer.ret());
+  if (config.sort_method == SortMethod::double_) panel.require(config.double_var, "double_var");
 }
 
 bool DayRunner::is_single_sort() const noexcept {
@@ -123,7 +123,7 @@ void DayRunner::collect_names(DateIndex n) {
   const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
   double_values_.resize(m);
   for (std::size_t i = 0; i < m; ++i) {
-    const RowIndex asof = on_return_day ? rows_[i] : market_.asof_row(rows_[i], n);
+    const RowIndex asof = on_return_day ? rows_[i] : panel_.asof_row(rows_[i], n);
     double_values_[i] = asof == kNoRow ? kMissing : double_var_[asof];
   }
 }
@@ -195,7 +195,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   std::swap(held_now_, held_before_);
   for (const int portfolio : held_now_) now_[static_cast<std::size_t>(portfolio)].clear();
   held_now_.clear();
-  if (n < market_.first()) return;
+  if (n < panel_.first()) return;
   day_ = sections_.read(n, *day_scratch_, has_duplicates_);
   slot_s_ = day_.values;
   if (!is_plain_) {
@@ -226,7 +226,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
   if (config_.coverage) mark_securities();
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
-  const auto at = static_cast<std::size_t>(n - market_.first());
+  const auto at = static_cast<std::size_t>(n - panel_.first());
   if (analyst_.is_needed())
     analyst_.analyse(rows_, s_, n, at, analysis);
   else
@@ -240,7 +240,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalys
 }
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
-  const auto day = static_cast<std::size_t>(n - market_.first());
+  const auto day = static_cast<std::size_t>(n - panel_.first());
   return std::count_if(missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day]),
                        missing_returns_->rows.begin() + static_cast<std::ptrdiff_t>(missing_returns_->begin[day + 1]),
                        [&](RowIndex row) {
@@ -252,7 +252,7 @@ std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
 void DayRunner::mark_securities() {
   for (std::size_t j = 0; j < day_.values.size(); ++j)
     if (day_.values[j] == day_.values[j])
-      counts_.has_security[static_cast<std::size_t>(market_.security_of_row(day_.first + static_cast<RowIndex>(j)))] = 1;
+      counts_.has_security[static_cast<std::size_t>(panel_.security_of_row(day_.first + static_cast<RowIndex>(j)))] = 1;
 }
 
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "engine/align/cross_sections.hpp"
 #include "engine/analyse.hpp"
-#include "engine/book.hpp"
-#include "engine/cross_sections.hpp"
-#include "engine/exposures.hpp"
-#include "engine/grouped_days.hpp"
-#include "engine/market.hpp"
-#include "engine/perform.hpp"
-#include "engine/residualize.hpp"
-#include "engine/trade.hpp"
+#include "engine/panel/grouped_days.hpp"
+#include "engine/panel/panel_view.hpp"
+#include "engine/portfolio/book.hpp"
+#include "engine/portfolio/portfolio_return.hpp"
+#include "engine/residual/exposures.hpp"
+#include "engine/residual/residualize.hpp"
+#include "engine/trading/turnover_and_costs.hpp"
 
 namespace fractile {
 
@@ -30,7 +30,7 @@ struct Portfolios {
   int count = 1;
 
   /// Calendar byvars make no portfolios and are passed over. Throws MISSING_PANEL_COLUMN, INVALID_BYVAR.
-  static Portfolios make(const Market& market, const RunConfig& config);
+  static Portfolios make(const PanelView& panel, const RunConfig& config);
 };
 bool is_calendar_byvar(const std::string& byvar) noexcept;
 
@@ -63,11 +63,11 @@ struct DayCounts {
 /// Goes through consecutive days on one thread: pack, residualize, rank, weigh, perform, trade.
 class DayRunner {
  public:
-  DayRunner(const Market& market, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const CrossSections& sections, const KeptRegressors* kept_regressors);
+  DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
+            const CrossSections& sections, const RegressorCache* kept_regressors);
 
   /// Throws MISSING_PANEL_COLUMN where a run of this configuration needs a column that the snapshot lacks.
-  static void require_columns(const Market& market, const RunConfig& config);
+  static void require_columns(const PanelView& panel, const RunConfig& config);
 
   /// Forgets all books, then makes those of day n without counting or reporting them (n may be
   /// first() - 1, where there are none): the day before the first that run_day() is asked for.
@@ -78,7 +78,7 @@ class DayRunner {
   const DayCounts& counts() const noexcept { return counts_; }
   /// True where the signal has several rows for one security and day.
   bool has_duplicates() const noexcept { return has_duplicates_; }
-  const Performer& performer() const noexcept { return performer_; }
+  const PortfolioReturn& performer() const noexcept { return performer_; }
 
  private:
   bool is_single_sort() const noexcept;
@@ -97,15 +97,15 @@ class DayRunner {
   void mark_securities();
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
 
-  const Market& market_;
+  const PanelView& panel_;
   const RunConfig& config_;
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
   const CrossSections& sections_;
-  const KeptRegressors* kept_regressors_;  // null where none are kept
+  const RegressorCache* kept_regressors_;  // null where none are kept
   Weigher weigher_;
-  Performer performer_;
-  Trader trader_;
+  PortfolioReturn performer_;
+  TurnoverAndCosts trader_;
   Analyst analyst_;
   std::shared_ptr<const MissingRows> missing_returns_;
   Characteristic double_var_;

@@ -5,16 +5,16 @@
 #include <chrono>
 #include <optional>
 
+#include "engine/align/cross_sections.hpp"
 #include "engine/backtester.hpp"
-#include "engine/cross_sections.hpp"
 #include "engine/day.hpp"
-#include "engine/exposure_plan.hpp"
+#include "engine/residual/exposure_plan.hpp"
 #include "engine/run_id.hpp"
-#include "engine/workers.hpp"
 #include "fractile/error.hpp"
+#include "parallel/workers.hpp"
+#include "report/diagnostics.hpp"
+#include "report/series.hpp"
 #include "stats/analysis_tables.hpp"
-#include "stats/diagnostics.hpp"
-#include "stats/series.hpp"
 
 namespace fractile {
 namespace {
@@ -61,14 +61,14 @@ DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunk
   return out;
 }
 
-Table build_weights(const std::vector<std::vector<HeldWeight>>& chunks, const Market& market) {
+Table build_weights(const std::vector<std::vector<HeldWeight>>& chunks, const PanelView& panel) {
   Column::Dates dates;
   std::vector<std::int64_t> ids;
   std::vector<double> weights;
   for (const auto& chunk : chunks)
     for (const HeldWeight& held : chunk) {
-      dates.days.push_back(market.date(held.n));
-      ids.push_back(market.snapshot().security_ids()[static_cast<std::size_t>(held.security)]);
+      dates.days.push_back(panel.date(held.n));
+      ids.push_back(panel.snapshot().security_ids()[static_cast<std::size_t>(held.security)]);
       weights.push_back(held.weight);
     }
   return {{{"date", std::move(dates)}, {"security_id", std::move(ids)}, {"weight", std::move(weights)}}};
@@ -87,35 +87,36 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
   Result result;
   Stopwatch watch(result);
   const std::function<void()> poll = make_poll(interrupt);
-  const Portfolios portfolios = Portfolios::make(market, config);
-  const ExposureRows exposures(market, config.resid);
-  const Performer performer(market, config);
-  DayRunner::require_columns(market, config);  // before any work
+  const Portfolios portfolios = Portfolios::make(panel, config);
+  const ExposureRows exposures(panel, config.resid);
+  const PortfolioReturn performer(panel, config);
+  DayRunner::require_columns(panel, config);  // before any work
   Lease lease(*this);
   RunBuffers& buffers = lease.buffers();
 
   const std::string known_by = identity ? *identity : kept.identify(keys, false, threads, poll);
   const bool is_kept = !known_by.empty();
-  KeptAlignment at_hand;
-  if (is_kept) at_hand = kept.find_or_make(known_by, market, keys, config, exposures, threads, buffers, poll);
+  CachedAlignment at_hand;
+  if (is_kept) at_hand = kept.find_or_make(known_by, panel, keys, config, exposures, threads, buffers, poll);
   std::optional<Alignment> own_alignment;
   std::optional<ExposurePlan> own_exposures;
   if (!is_kept) {
-    own_alignment.emplace(market, keys, config, threads, buffers.alignment, poll);
+    own_alignment.emplace(panel, keys, config, threads, buffers.alignment, poll);
     if (exposures.is_needed())
-      own_exposures = make_exposure_plan(market, keys, config, exposures, threads, buffers.exposure_rows, poll);
+      own_exposures = make_exposure_plan(panel, keys, config, exposures, threads, buffers.exposure_rows, poll);
   }
   const Alignment& alignment = is_kept ? *at_hand.alignment : *own_alignment;
   const ExposurePlan* const exposure_plan = own_exposures ? &*own_exposures : at_hand.exposures.get();
   AlignedSignal signal = alignment.inspect(values, config, exposure_plan, threads, poll);
   refuse_bad_rows(signal.counts, keys, config);
-  Carried carried;
-  if (config.hold_days > 1) carried = carry(market, alignment, values, exposure_plan, config, threads, buffers.slots, poll);
+  ExtendedHolding carried;
+  if (config.hold_days > 1)
+    carried = extend_holding(panel, alignment, values, exposure_plan, config, threads, buffers.slots, poll);
   const CrossSections sections =
-      config.hold_days > 1 ? CrossSections(market, buffers.slots) : CrossSections(market, alignment, values, exposure_plan);
+      config.hold_days > 1 ? CrossSections(panel, buffers.slots) : CrossSections(panel, alignment, values, exposure_plan);
   watch.mark("align");
 
-  const int n_days = market.n_days();
+  const int n_days = panel.n_days();
   // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
   const int chunk_days = std::clamp(n_days / (threads * 8) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
   const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
@@ -130,9 +131,9 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
       [&](int chunk, int slot) {
         auto& runner = runners[static_cast<std::size_t>(slot)];
         if (!runner)
-          runner = std::make_unique<DayRunner>(market, config, portfolios, exposures, sections, at_hand.regressors.get());
-        const DateIndex begin = market.first() + chunk * chunk_days;
-        const DateIndex end = std::min(market.last() + 1, begin + chunk_days);
+          runner = std::make_unique<DayRunner>(panel, config, portfolios, exposures, sections, at_hand.regressors.get());
+        const DateIndex begin = panel.first() + chunk * chunk_days;
+        const DateIndex end = std::min(panel.last() + 1, begin + chunk_days);
         runner->prepare(begin - 1, scratches[static_cast<std::size_t>(slot)]);
         for (DateIndex n = begin; n < end; ++n)
           runner->run_day(n, chunks[static_cast<std::size_t>(chunk)], analysis,
@@ -156,7 +157,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
   shape.long_only = config.method == Method::long_only;
   for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = performer.has_exposure(k);
 
-  Series overall = build_series(days.of(0), market, shape);
+  Series overall = build_series(days.of(0), panel, shape);
   overall.byvar = overall.group = "overall";
   result.diagnostics = build_diagnostics(signal.counts, carried.copies, counts, overall.unknown_cost, portfolios, keys);
   if (signal.counts.rows_used == 0) refuse_unusable(result.diagnostics);
@@ -179,7 +180,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
       const int portfolio = of.first + g;
       if (!counts.has_names[static_cast<std::size_t>(portfolio)]) continue;
       order.emplace_back(false, groups.size());
-      groups.push_back(build_series(days.of(portfolio), market, shape));
+      groups.push_back(build_series(days.of(portfolio), panel, shape));
       groups.back().byvar = byvar;
       groups.back().group = of.category->label(g);
     }
@@ -195,18 +196,18 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* identity
   result.tc = {{{"date", Column::Dates{overall.date}}, {"tc", overall.tc}}};
   result.daily_by_group = build_daily_by_group(portfolio_rows);
   if (config.ic) {
-    result.ic = build_ic(analysis, market);
+    result.ic = build_ic(analysis, panel);
     result.ic_summary = build_ic_summary(analysis);
   }
   if (config.fractile_table) result.fractile = build_fractile_table(analysis, shape);
   if (config.coverage) {
-    result.coverage = build_coverage(analysis, market);
+    result.coverage = build_coverage(analysis, panel);
     result.coverage_unique = count_unique_names(counts);
   }
-  if (config.keep_weights) result.weights = build_weights(weights, market);
-  result.snapshot = market.snapshot().id();
+  if (config.keep_weights) result.weights = build_weights(weights, panel);
+  result.snapshot = panel.snapshot().id();
   result.config_json = config_to_json(config);
-  result.run_id = compute_run_id(market.view(), config_to_json(config, true), signal.rows_hash);
+  result.run_id = compute_run_id(panel.view(), config_to_json(config, true), signal.rows_hash);
   watch.mark("summarise");
   if (own_alignment) own_alignment->give_back(buffers.alignment);
   if (own_exposures) buffers.exposure_rows = std::move(own_exposures->row);

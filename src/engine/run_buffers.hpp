@@ -1,8 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include "engine/alignment.hpp"
-#include "engine/carry.hpp"
+#include "engine/align/alignment.hpp"
+#include "engine/align/extend_holding.hpp"
 
 namespace fractile {
 

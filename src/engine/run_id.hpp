@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/market.hpp"
+#include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 
 namespace fractile {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "arrow/arrow_abi.h"
 #include "fractile/error.hpp"
-#include "ingest/arrow_abi.h"
 
 namespace fractile::formats {
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ingest/arrow_abi.h"
+#include "arrow/arrow_abi.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "arrow/arrow_column.hpp"
+#include "arrow/arrow_export.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_column.hpp"
-#include "ingest/arrow_export.hpp"
 
 namespace fractile {
 namespace {

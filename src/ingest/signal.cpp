@@ -11,9 +11,9 @@
 #include <memory>
 #include <type_traits>
 
+#include "arrow/arrow_column.hpp"
+#include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_column.hpp"
-#include "ingest/arrow_visit.hpp"
 #include "ingest/signal_reader.hpp"
 
 namespace fractile {

@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "ingest/arrow_export.hpp"
+#include "arrow/arrow_export.hpp"
 #include "output/output.hpp"
 
 namespace fractile {

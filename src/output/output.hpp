@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "arrow/arrow_abi.h"
 #include "fractile/changes.hpp"
 #include "fractile/result.hpp"
-#include "ingest/arrow_abi.h"
 
 namespace fractile {
 

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "arrow/arrow_export.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_export.hpp"
 #include "types/nearest.hpp"
 
 namespace fractile::server {

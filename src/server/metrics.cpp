@@ -12,7 +12,7 @@
 #include <limits>
 #include <sstream>
 
-#include "engine/workers.hpp"
+#include "parallel/workers.hpp"
 
 namespace fractile::server {
 

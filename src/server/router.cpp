@@ -7,7 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/key_resolver.hpp"
+#include "engine/align/key_resolver.hpp"
 #include "fractile/version.hpp"
 #include "server/log.hpp"
 #include "server/openapi.hpp"

@@ -201,10 +201,9 @@ void require_panel_rows(std::int64_t n_rows) {
 
 void require_places(std::int64_t n_places) {
   if (n_places > kMaxPlaces)
-    throw Error(ErrorCode::PANEL_TOO_LARGE,
-                fmt::format("expected at most {} days between the first and the last of each security, "
-                            "found {} or more. Split the panel by date.",
-                            kMaxPlaces, n_places));
+    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} days poll the first and the last of each security, "
+                                                        "found {} or more. Split the panel by date.",
+                                                        kMaxPlaces, n_places));
 }
 
 PanelIndex build_index(PanelKeys keys) {

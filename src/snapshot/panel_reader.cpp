@@ -9,8 +9,8 @@
 #include <memory>
 #include <string_view>
 
+#include "arrow/arrow_column.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_column.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/manifest.hpp"
 

@@ -29,13 +29,13 @@ struct BinMeans {
 
 }  // namespace
 
-Table build_ic(const DailyAnalysis& daily, const Market& market) {
+Table build_ic(const DailyAnalysis& daily, const PanelView& panel) {
   Column::Dates dates;
   std::vector<double> ic;
   std::vector<std::int64_t> names;
   for (std::size_t t = 0; t < daily.ic.size(); ++t) {
     if (daily.ic[t] != daily.ic[t]) continue;
-    dates.days.push_back(market.date(market.first() + static_cast<DateIndex>(t)));
+    dates.days.push_back(panel.date(panel.first() + static_cast<DateIndex>(t)));
     ic.push_back(daily.ic[t]);
     names.push_back(daily.ic_names[t]);
   }
@@ -91,16 +91,16 @@ Table build_fractile_table(const DailyAnalysis& daily, const SeriesShape& shape)
   return table;
 }
 
-Table build_coverage(const DailyAnalysis& daily, const Market& market) {
+Table build_coverage(const DailyAnalysis& daily, const PanelView& panel) {
   Column::Dates dates;
   std::vector<std::int64_t> names;
   std::vector<double> share;
   for (std::size_t t = 0; t < daily.names_used.size(); ++t) {
     if (daily.names_used[t] == 0) continue;
-    const DateIndex n = market.first() + static_cast<DateIndex>(t);
-    dates.days.push_back(market.date(n));
+    const DateIndex n = panel.first() + static_cast<DateIndex>(t);
+    dates.days.push_back(panel.date(n));
     names.push_back(daily.names_used[t]);
-    share.push_back(static_cast<double>(daily.names_used[t]) / (market.row_end(n) - market.row_begin(n)));
+    share.push_back(static_cast<double>(daily.names_used[t]) / (panel.row_end(n) - panel.row_begin(n)));
   }
   return {{{"date", std::move(dates)}, {"names", std::move(names)}, {"share", std::move(share)}}};
 }

@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "arrow/arrow_export.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_export.hpp"
 
 namespace fractile::synthetic {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "ingest/arrow_abi.h"
+#include "arrow/arrow_abi.h"
 
 /// Arrow arrays built by hand, every field open, so that tests can be as odd or as wrong as they like.
 namespace fractile::testing {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 namespace fractile {
 namespace {

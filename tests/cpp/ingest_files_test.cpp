@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "arrow/arrow_column.hpp"
 #include "arrow_builder.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
-#include "ingest/arrow_column.hpp"
 
 namespace fractile {
 namespace {

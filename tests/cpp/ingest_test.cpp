@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "arrow/arrow_column.hpp"
+#include "arrow/arrow_export.hpp"
 #include "arrow_builder.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
-#include "ingest/arrow_column.hpp"
-#include "ingest/arrow_export.hpp"
 
 namespace fractile {
 namespace {

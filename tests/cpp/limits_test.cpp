@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/alignment.hpp"
+#include "engine/align/alignment.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "snapshot/build_index.hpp"

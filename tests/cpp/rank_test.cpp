@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/rank.hpp"
+#include "engine/portfolio/rank.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "arrow/arrow_column.hpp"
 #include "fractile/error.hpp"
-#include "ingest/arrow_column.hpp"
 #include "synthetic/exchange_calendar.hpp"
 #include "synthetic/portable_math.hpp"
 

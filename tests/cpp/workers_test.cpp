@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/workers.hpp"
+#include "parallel/workers.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,166 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "arrow/arrow_column.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "arrow/arrow_visit.hpp"
+#include "fractile/error.hpp"
+
+namespace fractile {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+ArrowType index_type(const ArrowSchema& schema) {
+  ArrowSchema plain = schema;
+  plain.dictionary = nullptr;
+  return describe_type(plain);
+}
+
+}  // namespace
+
+namespace arrow {
+
+std::string column_name(const ArrowSchema& schema) { return schema.name ? schema.name : ""; }
+
+[[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected) {
+  throw Error(ErrorCode::COLUMN_TYPE, std::string("expected ") + expected + " in column \"" + column_name(schema) + "\", found " +
+                                          describe_type(schema).name + ". Convert the column first.");
+}
+
+double half_to_double(std::uint16_t bits) noexcept {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  double value = exponent == 0    ? std::ldexp(mantissa, -24)
+                 : exponent == 31 ? (mantissa ? kNaN : std::numeric_limits<double>::infinity())
+                                  : std::ldexp(mantissa + 1024, exponent - 25);
+  return bits >> 15 ? -value : value;
+}
+
+/// Where each row of a dictionary column points; -1 where it is null.
+std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk) {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.length), -1);
+  const std::int64_t n_values = chunk.array->dictionary ? chunk.array->dictionary->length : 0;
+  visit_numbers<std::int64_t>(
+      index_type(schema), *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t index) {
+        if (null) return;
+        if (index < 0 || index >= n_values)
+          throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected dictionary indices below " + std::to_string(n_values) + ", found " +
+                                                        std::to_string(index) + " in column \"" + column_name(schema) +
+                                                        "\". Check the data's source.");
+        out[static_cast<std::size_t>(i)] = index;
+      });
+  return out;
+}
+
+Chunk dictionary_chunk(const Chunk& chunk) {
+  const ArrowArray* values = chunk.array->dictionary;
+  return {values, values ? values->offset : 0, values ? values->length : 0};
+}
+
+std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column) {
+  const auto refuse = [&](const std::string& found) {
+    throw Error(ErrorCode::UNREADABLE_SIGNAL,
+                "expected a text inside its buffer, found " + found + " in column \"" + column + "\". Check the data's source.");
+  };
+  const std::string_view format = schema.format;
+  if (format != "vu") {
+    // The text buffer ends where the array's last text does.
+    std::int64_t begin = 0, end = 0, size = 0;
+    const auto read_offsets = [&](const auto* offsets) {
+      if (!offsets) return;
+      begin = offsets[at];
+      end = offsets[at + 1];
+      size = offsets[array.offset + array.length];
+    };
+    if (format == "u")
+      read_offsets(buffer<std::int32_t>(array, 1));
+    else
+      read_offsets(buffer<std::int64_t>(array, 1));
+    const char* texts = buffer<char>(array, 2);
+    if (begin == end) return {};
+    if (begin < 0 || end < begin || end > size || !texts)
+      refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
+    return {texts + begin, static_cast<std::size_t>(end - begin)};
+  }
+  // string_view: 16 bytes; texts of up to 12 bytes stand inside, longer ones in a numbered buffer. The sizes
+  // of those buffers stand in the last one.
+  const char* views = buffer<char>(array, 1);
+  if (!views) return {};
+  const char* view = views + at * 16;
+  std::int32_t length = 0, number = 0, place = 0;
+  std::memcpy(&length, view, 4);
+  if (length < 0) refuse("a length of " + std::to_string(length));
+  if (length <= 12) return {view + 4, static_cast<std::size_t>(length)};
+  std::memcpy(&number, view + 8, 4);
+  std::memcpy(&place, view + 12, 4);
+  if (number < 0 || number >= array.n_buffers - 3 || place < 0) refuse("buffer " + std::to_string(number));
+  const char* texts = buffer<char>(array, 2 + number);
+  const auto* sizes = buffer<std::int64_t>(array, array.n_buffers - 1);
+  if (!texts || (sizes && std::int64_t{place} + length > sizes[number]))
+    refuse("it at " + std::to_string(place) + " of buffer " + std::to_string(number));
+  return {texts + place, static_cast<std::size_t>(length)};
+}
+
+}  // namespace arrow
+
+void read_doubles(const ArrowSchema& schema, const arrow::Chunk& chunk, double* out) {
+  if (schema.dictionary) return arrow::read_through_dictionary(schema, chunk, kNaN, out, read_doubles);
+  const ArrowType type = describe_type(schema);
+  if (type.name == "null") {
+    std::fill(out, out + chunk.length, kNaN);
+    return;
+  }
+  const bool is_read = arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length,
+                                                    [&](std::int64_t i, bool null, double v) { out[i] = null ? kNaN : v; });
+  if (!is_read) arrow::refuse_type(schema, "numbers");
+}
+
+void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t missing, std::int64_t* out) {
+  if (schema.dictionary)
+    return arrow::read_through_dictionary(schema, chunk, missing, out,
+                                          [&](const ArrowSchema& values_schema, const arrow::Chunk& values, std::int64_t* to) {
+                                            read_integers(values_schema, values, missing, to);
+                                          });
+  const ArrowType type = describe_type(schema);
+  if (type.kind == ArrowKind::integer && type.bits == 64 && type.is_unsigned) {
+    arrow::visit_values<std::uint64_t>(*chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::uint64_t v) {
+      if (!null && v > static_cast<std::uint64_t>(INT64_MAX))
+        throw Error(ErrorCode::COLUMN_TYPE, "expected whole numbers up to 9223372036854775807 in column \"" +
+                                                arrow::column_name(schema) + "\", found " + std::to_string(v) + " at row " +
+                                                std::to_string(chunk.first_row + i) + ". Number the securities anew.");
+      out[i] = null ? missing : static_cast<std::int64_t>(v);
+    });
+    return;
+  }
+  const bool is_read =
+      arrow::visit_numbers<std::int64_t>(type, *chunk.array, chunk.offset, chunk.length,
+                                         [&](std::int64_t i, bool null, std::int64_t v) { out[i] = null ? missing : v; });
+  if (!is_read) arrow::refuse_type(schema, "whole numbers");
+}
+
+void read_texts(const ArrowSchema& schema, const arrow::Chunk& chunk,
+                const std::function<void(std::int64_t, std::string_view, bool)>& sink) {
+  if (describe_type(schema).kind != ArrowKind::text) arrow::refuse_type(schema, "text");
+  const std::string column = arrow::column_name(schema);
+  if (!schema.dictionary) {
+    for (std::int64_t i = 0; i < chunk.length; ++i) {
+      const std::int64_t at = chunk.offset + i;
+      const bool null = arrow::is_null(*chunk.array, at);
+      sink(i, null ? std::string_view() : arrow::text_at(schema, *chunk.array, at, column), null);
+    }
+    return;
+  }
+  const arrow::Chunk values = arrow::dictionary_chunk(chunk);
+  const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::int64_t at = values.offset + indices[i];
+    const bool null = indices[i] < 0 || arrow::is_null(*values.array, at);
+    sink(static_cast<std::int64_t>(i), null ? std::string_view() : arrow::text_at(*schema.dictionary, *values.array, at, column),
+         null);
+  }
+}
+
+}  // namespace fractile

@@ -1,0 +1,93 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrow/arrow_abi.h"
+#include "fractile/signal.hpp"
+#include "fractile/types.hpp"
+
+namespace fractile {
+
+/// What an Arrow column holds, as far as a panel or a signal cares.
+enum class ArrowKind : std::uint8_t { integer, real, boolean, text, date, timestamp, other };
+
+struct ArrowType {
+  ArrowKind kind = ArrowKind::other;
+  int bits = 0;              ///< width of an integer or a real
+  bool is_unsigned = false;  ///< integers
+  bool is_dictionary = false;
+  DateUnit unit = DateUnit::day;  ///< timestamps; date32 is day, date64 millisecond
+  std::string timezone;           ///< "" where a timestamp has none
+  std::string name;               ///< for messages: "int64", "timestamp[ns, UTC]", "decimal128(10, 2)"
+};
+
+/// Reads a schema's format string (of the dictionary's values where there is one).
+ArrowType describe_type(const ArrowSchema& schema);
+
+/// Owns one stream's schema and batches; releases all. A stream whose schema is no struct is one
+/// column. Batches keep the order given. A null row of a batch is null in every column. Lengths, offsets
+/// and numbers of buffers are checked as far as the C interface lets a reader see them; sizes of buffers
+/// it can't. Throws UNREADABLE_SIGNAL with the producer's own words.
+class ArrowBatches {
+ public:
+  enum class Read : std::uint8_t { all, by_batch };
+  /// Takes the stream over; reads it to its end, or waits for read_batch().
+  explicit ArrowBatches(ArrowArrayStream* stream, Read read = Read::all);
+  ~ArrowBatches();
+  ArrowBatches(const ArrowBatches&) = delete;
+  ArrowBatches& operator=(const ArrowBatches&) = delete;
+  /// One more batch; false at the stream's end.
+  bool read_batch();
+  /// Releases the batches held; their rows still count.
+  void forget_batches() noexcept;
+  std::int64_t n_rows() const noexcept { return n_rows_; }
+  const std::vector<std::string>& names() const noexcept { return names_; }
+  int find(std::string_view name) const noexcept;  ///< -1 where absent; the first of equal names
+  const ArrowSchema& schema(int column) const;
+  /// One entry a batch that is held; children's own offset and the batch's offset must both be honoured: `offset`
+  /// below is their sum.
+  struct Chunk {
+    const ArrowArray* array;
+    std::int64_t offset;
+    std::int64_t length;
+    std::int64_t first_row = 0;  ///< of the whole column; for messages
+  };
+  std::vector<Chunk> chunks(int column) const;
+
+ private:
+  struct MaskedColumn;
+
+  void read_schema();
+  void check_batch(const ArrowArray& batch) const;
+  void mask_null_rows(std::size_t batch);
+  void release() noexcept;
+
+  ArrowArrayStream stream_;
+  ArrowSchema schema_{};
+  bool is_struct_ = false;
+  std::vector<ArrowArray> batches_;
+  std::vector<std::shared_ptr<MaskedColumn>> masked_;  ///< columns of batches that have null rows
+  std::vector<std::string> names_;
+  std::int64_t n_rows_ = 0;
+  std::int64_t first_row_ = 0;  ///< of the batches held
+};
+
+/// Each writes chunk.length values to out; nulls become NaN, `missing`, kMissingDay, kMissingTime.
+/// Integers and booleans are accepted as doubles; floats are not accepted as integers.
+void read_doubles(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, double* out);
+void read_integers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t missing, std::int64_t* out);
+/// Dates (date32, date64, timestamp, ISO text) as days, local to the column's zone.
+void read_days(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, Day* out);
+/// The same with the time of day, in nanoseconds since 1970-01-01, local to the column's zone.
+void read_times(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t* out);
+/// Calls sink(i, text, is_null) for i = 0 ... length-1. Texts and dictionaries of texts.
+void read_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk,
+                const std::function<void(std::int64_t, std::string_view, bool)>& sink);
+
+}  // namespace fractile

@@ -1,0 +1,108 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "arrow/arrow_column.hpp"
+
+/// Walks over the values of one chunk of an Arrow array, whatever its physical type.
+namespace fractile::arrow {
+
+using Chunk = ArrowBatches::Chunk;
+
+std::string column_name(const ArrowSchema& schema);
+/// Throws COLUMN_TYPE naming the column and what it holds.
+[[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected);
+double half_to_double(std::uint16_t bits) noexcept;
+
+/// Where each row of a dictionary column points; -1 where it is null. Throws UNREADABLE_SIGNAL on an index
+/// outside the dictionary.
+std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk);
+/// All values of a dictionary, as a chunk of `*schema.dictionary`.
+Chunk dictionary_chunk(const Chunk& chunk);
+/// The text at a place (offset included) of an array that is not null there; `column` is for messages.
+std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column);
+
+template <class T>
+const T* buffer(const ArrowArray& array, std::int64_t i) {
+  return i < array.n_buffers && array.buffers ? static_cast<const T*>(array.buffers[i]) : nullptr;
+}
+
+inline bool is_null(const ArrowArray& array, std::int64_t at) {
+  if (array.null_count == 0) return false;
+  const auto* bits = buffer<std::uint8_t>(array, 0);
+  return bits && (bits[at / 8] >> (at % 8) & 1) == 0;
+}
+
+/// Calls visit(i, is_null, value) with plain values of type T.
+template <class T, class Visit>
+void visit_values(const ArrowArray& array, std::int64_t offset, std::int64_t length, Visit&& visit) {
+  const T* values = buffer<T>(array, 1);
+  const auto* valid = array.null_count == 0 ? nullptr : buffer<std::uint8_t>(array, 0);
+  if (!values)
+    for (std::int64_t i = 0; i < length; ++i) visit(i, true, T{});
+  else if (!valid)
+    for (std::int64_t i = 0; i < length; ++i) visit(i, false, values[offset + i]);
+  else
+    for (std::int64_t i = 0; i < length; ++i) {
+      const std::int64_t at = offset + i;
+      visit(i, (valid[at / 8] >> (at % 8) & 1) == 0, values[at]);
+    }
+}
+
+/// Visits any plain numeric array as type V (double or int64), by its Arrow type.
+template <class V, class Visit>
+bool visit_numbers(const ArrowType& type, const ArrowArray& array, std::int64_t offset, std::int64_t length, Visit&& visit) {
+  const auto cast = [&](std::int64_t i, bool null, auto value) { visit(i, null, static_cast<V>(value)); };
+  if (type.kind == ArrowKind::integer) {
+    switch (type.bits * (type.is_unsigned ? -1 : 1)) {
+      case 8: visit_values<std::int8_t>(array, offset, length, cast); return true;
+      case -8: visit_values<std::uint8_t>(array, offset, length, cast); return true;
+      case 16: visit_values<std::int16_t>(array, offset, length, cast); return true;
+      case -16: visit_values<std::uint16_t>(array, offset, length, cast); return true;
+      case 32: visit_values<std::int32_t>(array, offset, length, cast); return true;
+      case -32: visit_values<std::uint32_t>(array, offset, length, cast); return true;
+      case 64: visit_values<std::int64_t>(array, offset, length, cast); return true;
+      default: visit_values<std::uint64_t>(array, offset, length, cast); return true;
+    }
+  }
+  if (type.kind == ArrowKind::boolean) {
+    const auto* bits = buffer<std::uint8_t>(array, 1);
+    for (std::int64_t i = 0; i < length; ++i) {
+      const std::int64_t at = offset + i;
+      const bool null = !bits || is_null(array, at);
+      visit(i, null, static_cast<V>(null ? 0 : bits[at / 8] >> (at % 8) & 1));
+    }
+    return true;
+  }
+  if constexpr (std::is_same_v<V, double>) {
+    if (type.kind == ArrowKind::real) {
+      if (type.bits == 64)
+        visit_values<double>(array, offset, length, cast);
+      else if (type.bits == 32)
+        visit_values<float>(array, offset, length, cast);
+      else
+        visit_values<std::uint16_t>(array, offset, length,
+                                    [&](std::int64_t i, bool null, std::uint16_t v) { visit(i, null, half_to_double(v)); });
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Reads the dictionary's values with `read`, then spreads them over the rows.
+template <class V, class Read>
+void read_through_dictionary(const ArrowSchema& schema, const Chunk& chunk, V missing, V* out, Read&& read) {
+  const Chunk values = dictionary_chunk(chunk);
+  std::vector<V> read_values(static_cast<std::size_t>(values.length));
+  if (values.array) read(*schema.dictionary, values, read_values.data());
+  const std::vector<std::int64_t> indices = read_indices(schema, chunk);
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    out[i] = indices[i] < 0 ? missing : read_values[static_cast<std::size_t>(indices[i])];
+}
+
+}  // namespace fractile::arrow

@@ -1,0 +1,115 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "engine/align/align_counts.hpp"
+#include "engine/align/eligibility_mask.hpp"
+#include "engine/align/key_resolver.hpp"
+#include "engine/panel/panel_view.hpp"
+#include "fractile/config.hpp"
+#include "fractile/signal.hpp"
+#include "parallel/huge_array.hpp"
+
+/// Stage 1, methodology section 2: where each signal row goes.
+namespace fractile {
+
+struct ExposurePlan;
+
+/// A signal row's number fits AlignedRow.
+inline constexpr std::int64_t kMaxSignalRows = std::numeric_limits<std::uint32_t>::max();
+
+/// A signal row that has a panel row.
+struct AlignedRow {
+  std::int32_t slot;         ///< its panel row, counted from the first of its block of days
+  std::uint32_t signal_row;  ///< whence its value is read
+};
+
+/// Memory that one run after the other uses.
+struct AlignmentBuffers {
+  HugeArray<AlignedRow> rows;
+  HugeArray<std::uint8_t> causes;
+  HugeArray<RowIndex> panel_rows;
+  HugeArray<std::uint16_t> blocks;
+};
+
+/// What alignment says of one signal.
+struct AlignedSignal {
+  AlignCounts counts;
+  /// Hash of the rows as the run reads them: ids, dates and times, values, in input order.
+  Hash128 rows_hash{};
+};
+
+/// What a signal's keys settle, for every column of values, whichever are missing. Immutable once made; thread-safe.
+///
+/// Rows are sorted by blocks of days, in input order within a block. A run reads a block's values where they lie and writes
+/// them into one slot a panel row, which stay in the second-level cache: memory is read once, and in order within a
+/// security or a day, whatever the order of the signal; and of several rows for one slot the last one wins.
+class Alignment {
+ public:
+  /// Cost: O(rows), at most kMaxSignalRows. `buffers`: memory to take. Throws as EligibilityMask.
+  Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, AlignmentBuffers& buffers,
+            const std::function<void()>& poll);
+  /// Gives the memory back; the alignment is no more.
+  void give_back(AlignmentBuffers& buffers) noexcept;
+  std::size_t bytes() const noexcept { return static_cast<std::size_t>(n_rows_) * (sizeof(AlignedRow) + 1); }
+
+  /// Counts and hashes one column of values, except for duplicates. `exposures`: null where the run has no residuals.
+  AlignedSignal inspect(const double* values, const RunConfig& config, const ExposurePlan* exposures, int threads,
+                        const std::function<void()>& poll) const;
+  /// Where read() met several rows for one slot: moves those that are not the last from rows_used to their cause.
+  void count_duplicates(const double* values, const ExposurePlan* exposures, AlignCounts& counts) const;
+
+  /// Days are read in blocks.
+  static constexpr int kBlockDays = 8;
+  int n_blocks() const noexcept { return static_cast<int>(first_row_.size()) - 1; }
+  int block_of(DateIndex n) const noexcept { return (n - first_day_) / kBlockDays; }
+  RowIndex first_row(int block) const noexcept { return first_row_[static_cast<std::size_t>(block)]; }
+  std::size_t n_slots(int block) const noexcept { return static_cast<std::size_t>(first_row(block + 1) - first_row(block)); }
+  /// Fills a block's slots from the slot `from` on: values, NaN where there is none; and in residualized runs the rows of
+  /// their regressors. Returns how many rows came upon a slot that was filled.
+  std::int64_t read(int block, std::int32_t from, const double* values, const ExposurePlan* exposures, double* slots,
+                    RowIndex* exposure_rows) const noexcept;
+
+ private:
+  /// Rows without a value, by the cause that their keys have (the last entry: none, they would be used).
+  struct NanCounts {
+    std::array<std::int64_t, kNCauses + 1> by_cause{};
+    CauseCount rows;
+  };
+  struct Build;
+  void resolve_rows(Build& build, const std::function<void()>& poll);
+  void sort_by_block(Build& build, const std::function<void()>& poll);
+  void find_bad_prints(const Build& build);
+  bool has_panel_row(std::int64_t row) const noexcept;
+  void count_bad_prints(const double* values, const ExposurePlan* exposures, AlignCounts& counts) const;
+  bool takes(std::uint32_t row, const double* values, const ExposurePlan* exposures) const noexcept;
+  std::uint8_t final_cause(std::size_t row, const ExposurePlan* exposures) const noexcept;
+  void count_nan(std::int64_t row, const ExposurePlan* exposures, NanCounts& out) const;
+  AlignCounts count_with_nan(const double* values, const NanCounts& missing, const ExposurePlan* exposures, int threads) const;
+  AlignCounts count_without_nan(const ExposurePlan* exposures, int threads) const;
+  AlignCounts count_rows(const double* values, const ExposurePlan* exposures, int threads) const;
+
+  std::int64_t n_rows_;
+  DateIndex first_day_;
+  HugeArray<AlignedRow> rows_;
+  HugeArray<std::uint8_t> cause_;         // by signal row: its Cause, or kHasPlace
+  std::vector<std::size_t> block_begin_;  // by block, and one past the last: into rows_
+  std::vector<RowIndex> first_row_;       // by block, and one past the last
+  /// Panel and signal rows of bad open prints, ascending.
+  std::vector<std::pair<RowIndex, std::uint32_t>> bad_prints_;
+  AlignCounts key_counts_;  // of values without NaN
+  KeyShape shape_{};
+  std::vector<KeyHashes> hashes_;  // by kBlockRows signal rows
+  mutable std::mutex mutex_;
+  mutable std::map<Resid, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
+};
+
+}  // namespace fractile

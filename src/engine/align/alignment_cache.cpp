@@ -1,0 +1,151 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/align/alignment_cache.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "parallel/workers.hpp"
+
+namespace fractile {
+namespace {
+
+/// The key columns as bytes: what they hold and how wide it is.
+struct RawColumn {
+  const char* data;
+  std::int64_t width;
+};
+
+std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
+  std::vector<RawColumn> out{{reinterpret_cast<const char*>(keys.security_id), 8}};
+  for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
+    if (dates) out.push_back({static_cast<const char*>(dates.data), dates.unit == DateUnit::day ? 4 : 8});
+  return out;
+}
+
+/// Which columns there are, of which type, and how many rows.
+std::string describe_columns(const SignalKeys& keys) {
+  std::string out = fmt::format("{}", keys.n_rows);
+  for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
+    out += dates ? fmt::format(" {}", static_cast<int>(dates.unit)) : " -";
+  return out;
+}
+
+std::string to_text(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash[0], hash[1]); }
+
+/// A few hundred rows, evenly spread: tells at little cost that keys have not been seen.
+Hash128 hash_sample(const SignalKeys& keys) {
+  constexpr std::int64_t kSamples = 512;
+  std::string bytes = describe_columns(keys);
+  for (const RawColumn& column : raw_columns(keys))
+    for (std::int64_t k = 0; k < kSamples; ++k) {
+      const std::int64_t row = (keys.n_rows - 1) * k / (kSamples - 1);
+      bytes.append(column.data + row * column.width, static_cast<std::size_t>(column.width));
+    }
+  return hash_bytes(bytes.data(), bytes.size());
+}
+
+std::string hash_columns(const SignalKeys& keys, int threads, const std::function<void()>& poll) {
+  const auto n_blocks = static_cast<std::size_t>(count_blocks(keys.n_rows));
+  const std::vector<RawColumn> columns = raw_columns(keys);
+  std::vector<Hash128> hashes(n_blocks * columns.size());
+  parallel_for(
+      threads, static_cast<int>(n_blocks),
+      [&](int task, int) {
+        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
+        for (std::size_t c = 0; c < columns.size(); ++c)
+          hashes[static_cast<std::size_t>(task) * columns.size() + c] =
+              hash_bytes(columns[c].data + begin * columns[c].width, static_cast<std::size_t>(count * columns[c].width));
+      },
+      poll);
+  return to_text(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);
+}
+
+/// The options that decide where a key goes.
+std::string describe_alignment(const RunConfig& config) {
+  RunConfig alone;
+  alone.lag = config.lag;
+  alone.from_open = config.from_open;
+  alone.universe = config.universe;
+  if (!config.universe.empty()) alone.characteristics_asof = config.characteristics_asof;
+  return config_to_json(alone, true);
+}
+
+}  // namespace
+
+bool AlignmentCache::is_seen(const Hash128& sample) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find(seen_.begin(), seen_.end(), sample);
+  if (found != seen_.end()) return true;
+  seen_.push_front(sample);
+  if (seen_.size() > kMaxSeen) seen_.pop_back();
+  return false;
+}
+
+void AlignmentCache::shrink() {
+  std::size_t bytes = 0;
+  int count = 0;
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const bool is_of_newest = count == 0;  // an alignment is used before what belongs to it, and so stands behind it
+    bytes += entry->bytes;
+    count += entry->is_alignment;
+    const bool is_kept = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
+    entry = is_kept ? std::next(entry) : entries_.erase(entry);
+  }
+}
+
+template <class Kept, class Make>
+std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
+    if (found != entries_.end()) {
+      entries_.splice(entries_.begin(), entries_, found);
+      return std::static_pointer_cast<const Kept>(found->kept);
+    }
+    if (making_.insert(key).second) break;
+    made_.wait(lock);
+  }
+  lock.unlock();
+  std::shared_ptr<const Kept> kept;
+  std::exception_ptr failure;
+  try {
+    kept = make();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  making_.erase(key);
+  made_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  entries_.push_front({key, kept->bytes(), std::is_same_v<Kept, Alignment>, kept});
+  shrink();
+  return kept;
+}
+
+std::string AlignmentCache::identify(const SignalKeys& keys, bool come_again, int threads, const std::function<void()>& poll) {
+  if (capacity_ <= 0) return {};
+  if (!is_seen(hash_sample(keys)) && !come_again) return {};
+  return hash_columns(keys, threads, poll);
+}
+
+CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const PanelView& panel, const SignalKeys& keys,
+                                             const RunConfig& config, const ExposureRows& exposures, int threads,
+                                             RunBuffers& buffers, const std::function<void()>& poll) {
+  const std::string aligned = identity + describe_alignment(config);
+  CachedAlignment out;
+  out.alignment = find_or_make_one<Alignment>(
+      aligned, [&] { return std::make_shared<Alignment>(panel, keys, config, threads, buffers.alignment, poll); });
+  if (!exposures.is_needed()) return out;
+  const std::string mode = fmt::format(" resid {}", static_cast<int>(config.resid));
+  out.exposures = find_or_make_one<ExposurePlan>(identity + mode, [&] {
+    return std::make_shared<ExposurePlan>(
+        make_exposure_plan(panel, keys, config, exposures, threads, buffers.exposure_rows, poll));
+  });
+  out.regressors = find_or_make_one<RegressorCache>(
+      aligned + mode, [&] { return std::make_shared<RegressorCache>(panel, exposures, static_cast<std::size_t>(keys.n_rows)); });
+  return out;
+}
+
+}  // namespace fractile

@@ -1,0 +1,33 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/panel/panel_view.hpp"
+#include "fractile/config.hpp"
+
+/// Methodology section 2, rule 8 and `bad_open_print`: the panel rows that take no signal.
+namespace fractile {
+
+/// An openret this low is a bad print (methodology section 2, rule 7).
+inline constexpr double kBadOpenReturn = -0.95;
+
+enum class RowState : std::uint8_t { open, outside_universe, bad_open_print };
+
+/// The states of the loaded days' rows.
+class EligibilityMask {
+ public:
+  /// Throws MISSING_PANEL_COLUMN, INVALID_VALUE where the universe asks for what the snapshot has not.
+  EligibilityMask(const PanelView& panel, const RunConfig& config, int threads, const std::function<void()>& poll);
+  RowState state(RowIndex row) const noexcept {
+    return states_.empty() ? RowState::open : states_[static_cast<std::size_t>(row - first_)];
+  }
+
+ private:
+  RowIndex first_;
+  std::vector<RowState> states_;  // empty where no row can be closed
+};
+
+}  // namespace fractile

@@ -1,0 +1,30 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "engine/align/alignment.hpp"
+
+/// Methodology section 2, rule 9: `hold_days`.
+namespace fractile {
+
+/// The signal of all loaded days at once, by panel row.
+struct Slots {
+  HugeArray<double> value;           ///< NaN: the row is not used
+  HugeArray<RowIndex> exposure_row;  ///< residualized runs only: the row of a used row's regressors
+};
+
+/// What extend_holding() did.
+struct ExtendedHolding {
+  std::int64_t copies = 0;
+  bool has_duplicates = false;  ///< of the signal's rows
+};
+
+/// Fills `slots` from a signal, then copies each used row onto the following days. `exposures`: null where the run has no
+/// residuals. Cost: O(rows + panel rows of the view).
+ExtendedHolding extend_holding(const PanelView& panel, const Alignment& alignment, const double* values,
+                               const ExposurePlan* exposures, const RunConfig& config, int threads, Slots& slots,
+                               const std::function<void()>& poll);
+
+}  // namespace fractile

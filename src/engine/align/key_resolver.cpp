@@ -1,0 +1,136 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/align/key_resolver.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <limits>
+
+#include "engine/align/signal_dates.hpp"
+
+namespace fractile {
+
+Hash128 hash_bytes(const void* data, std::size_t bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(data, bytes);
+  return {hash.high64, hash.low64};
+}
+
+namespace {
+
+template <class T>
+Hash128 hash_array(const T* data, std::size_t n) {
+  return hash_bytes(data, n * sizeof(T));
+}
+
+}  // namespace
+
+KeyResolver::KeyResolver(const PanelView& panel, const SignalKeys& keys, const RunConfig& config)
+    : panel_(panel),
+      keys_(keys),
+      days_(panel, config.from_open, config.lag),
+      has_avail_(!is_all_missing(keys.date_avail, keys.n_rows)),
+      given_(config.from_open ? keys.date_openret : keys.date_ret),
+      has_given_(!is_all_missing(given_, keys.n_rows)) {}
+
+void KeyResolver::read(std::int64_t begin, std::int64_t count, KeyBlock& block) const {
+  const auto n = static_cast<std::size_t>(count);
+  block.sig.resize(n);
+  block.r.resize(n);
+  block.at.resize(n);
+  read_signal_days(keys_.date_sig, begin, count, block.sig.data());
+  if (has_avail_) {
+    block.avail.resize(n);
+    read_signal_micros(keys_.date_avail, begin, count, block.avail.data());
+  }
+  if (has_given_) {
+    block.given.resize(n);
+    read_signal_days(given_, begin, count, block.given.data());
+  }
+}
+
+KeyHashes KeyResolver::hash(std::int64_t begin, std::int64_t count, const KeyBlock& block) const {
+  const auto n = static_cast<std::size_t>(count);
+  KeyHashes out{};
+  out[0] = hash_array(keys_.security_id + begin, n);
+  out[1] = hash_array(block.sig.data(), n);
+  if (has_avail_) out[2] = hash_array(block.avail.data(), n);
+  if (has_given_) out[3] = hash_array(block.given.data(), n);
+  return out;
+}
+
+void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const {
+  if (has_avail_ || has_given_)
+    resolve_dates(begin, count, block, counts);
+  else
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) block.r[i] = days_.from_date_sig(block.sig[i]);
+
+  const std::int64_t* const ids = keys_.security_id + begin;
+  const SecurityRange* const ranges = panel_.ranges().data();
+  const Day* const sig = block.sig.data();
+  const DateIndex* const r = block.r.data();
+  std::int32_t* const at = block.at.data();
+  std::int64_t id_now = kMissingId;
+  SecurityRange range{0, 0, 0, 0};
+  bool is_known = false;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (ids[i] != id_now) {
+      id_now = ids[i];
+      const SecurityIndex security = panel_.find_security(id_now);
+      is_known = security >= 0;
+      range = is_known ? ranges[security] : SecurityRange{0, 0, 0, 0};
+    }
+    const auto offset = static_cast<std::uint32_t>(r[i] - range.first);
+    // One test for the rows that have a place; the causes are told apart behind it.
+    if (r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && id_now != kMissingId && sig[i] != kMissingDay) {
+      at[i] = range.begin + static_cast<std::int32_t>(offset);
+      continue;
+    }
+    Cause cause = Cause::no_return;
+    if (id_now == kMissingId || sig[i] == kMissingDay)
+      cause = Cause::null_key;
+    else if (!is_known)
+      cause = Cause::unknown_security;
+    else if (r[i] < 0)
+      cause = Cause::outside_dates;
+    at[i] = -1 - static_cast<std::int32_t>(cause);
+  }
+}
+
+void KeyResolver::resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const {
+  const std::int64_t* const ids = keys_.security_id + begin;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    if (ids[i] == kMissingId || block.sig[at] == kMissingDay) continue;
+    RowDates dates{block.sig[at], kMissingTime, kMissingDay};
+    if (has_avail_) dates.avail_micros = block.avail[at];
+    if (has_given_) dates.given = block.given[at];
+    Judgement judgement;
+    block.r[at] = days_.resolve(dates, judgement);
+    counts.return_day_rolled += judgement.rolled;
+    if (judgement.impossible) counts.impossible.add(begin + i);
+    if (judgement.before_avail) counts.trade_before_avail.add(begin + i);
+  }
+}
+
+Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks) {
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  XXH3_128bits_update(&state, shape.data(), sizeof shape);
+  XXH3_128bits_update(&state, blocks.data(), blocks.size() * sizeof blocks[0]);
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return {hash.high64, hash.low64};
+}
+
+Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch) {
+  if (!has_nan) return hash_array(values, n);
+  scratch.resize(n);
+  for (std::size_t i = 0; i < n; ++i) scratch[i] = values[i] == values[i] ? values[i] : std::numeric_limits<double>::quiet_NaN();
+  return hash_array(scratch.data(), n);
+}
+
+Hash128 hash_rows(const KeyHashes& keys, const Hash128& values) {
+  const Hash128 parts[5] = {keys[0], keys[1], values, keys[2], keys[3]};
+  return hash_bytes(parts, sizeof parts);
+}
+
+}  // namespace fractile

@@ -1,0 +1,69 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/align/align_counts.hpp"
+#include "engine/align/return_day.hpp"
+#include "engine/panel/panel_view.hpp"
+#include "fractile/config.hpp"
+#include "fractile/signal.hpp"
+
+/// The part of alignment that looks at keys: where each row's place in row_of is, or why it has none.
+namespace fractile {
+
+/// Rows a task: its inputs stay in the second-level cache from the hash to the scatter.
+inline constexpr std::int64_t kBlockRows = 16384;
+inline int count_blocks(std::int64_t n_rows) noexcept { return static_cast<int>((n_rows + kBlockRows - 1) / kBlockRows); }
+
+using Hash128 = std::array<std::uint64_t, 2>;
+
+/// Hashes of one block's ids, date_sig, date_avail and given return days (zeros where a column is absent).
+using KeyHashes = std::array<Hash128, 4>;
+
+/// Number of rows, and which optional columns count: part of the hash of all rows.
+using KeyShape = std::array<std::uint64_t, 3>;
+
+/// One thread's buffers.
+struct KeyBlock {
+  std::vector<Day> sig, given;
+  std::vector<std::int64_t> avail;
+  std::vector<DateIndex> r;
+  std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
+};
+
+class KeyResolver {
+ public:
+  KeyResolver(const PanelView& panel, const SignalKeys& keys, const RunConfig& config);
+  const SignalKeys& keys() const noexcept { return keys_; }
+  /// Reads the dates of rows begin ... begin+count-1.
+  void read(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
+  /// Equal keys hash equal whatever types they came in: days, microseconds.
+  KeyHashes hash(std::int64_t begin, std::int64_t count, const KeyBlock& block) const;
+  /// Fills block.at, and counts what the rules say of dates.
+  void resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
+  KeyShape shape() const noexcept { return {static_cast<std::uint64_t>(keys_.n_rows), has_avail_, has_given_}; }
+
+ private:
+  void resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
+
+  const PanelView& panel_;
+  const SignalKeys& keys_;
+  ReturnDays days_;
+  bool has_avail_;
+  DateColumn given_;
+  bool has_given_;
+};
+
+/// Hash of a block's values, every NaN alike: `has_nan` says whether there may be some. `scratch` is used for them.
+Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch);
+/// Hash of one block of rows.
+Hash128 hash_rows(const KeyHashes& keys, const Hash128& values);
+/// One hash for all rows, from those of their blocks.
+Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks);
+/// Hash of any memory.
+Hash128 hash_bytes(const void* data, std::size_t bytes);
+
+}  // namespace fractile

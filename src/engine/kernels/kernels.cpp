@@ -1,0 +1,436 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/kernels/kernels.hpp"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace fractile {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Doubles = hn::ScalableTag<double>;
+using Rows = hn::Rebind<std::uint32_t, Doubles>;
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#define FRACTILE_HAS_COMPRESS 1
+#else
+#define FRACTILE_HAS_COMPRESS 0
+#endif
+
+// The last few slots of a day go through the same code, from a copy padded with NaN.
+template <class Visit>
+HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) visit(i, hn::LoadU(d, slots + i));
+  if (i < n) {
+    HWY_ALIGN double rest[HWY_MAX_BYTES / sizeof(double)];
+    for (std::size_t j = 0; j < lanes; ++j) rest[j] = i + j < n ? slots[i + j] : __builtin_nan("");
+    visit(i, hn::Load(d, rest));
+  }
+}
+
+#if FRACTILE_HAS_COMPRESS
+
+// Lanes whose mask is set go to the front, in registers: Highway's CompressStore goes through memory, which some AVX-512
+// machines do slowly.
+template <class Mask>
+HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
+  const Doubles d;
+  hn::StoreU(hn::Vec<Doubles>{_mm512_maskz_compress_pd(mask.raw, v.raw)}, d, out);
+  return hn::CountTrue(d, mask);
+}
+
+template <class Mask>
+HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, hn::Vec<Rows> at, double* out,
+                                                std::int32_t* places) {
+  hn::StoreU(hn::Vec<Rows>{_mm256_maskz_compress_epi32(mask.raw, at.raw)}, Rows(), reinterpret_cast<std::uint32_t*>(places));
+  return store_numbers(v, mask, out);
+}
+
+std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
+  std::size_t count = 0;
+  visit_vectors(slots, n, [&](std::size_t, auto v) { count += store_numbers(v, hn::Eq(v, v), out + count); });
+  return count;
+}
+
+std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
+  const Rows dr;
+  const auto first_rows = hn::Iota(dr, static_cast<std::uint32_t>(first_row));
+  std::size_t count = 0;
+  visit_vectors(slots, n, [&](std::size_t i, auto v) {
+    const auto at = hn::Add(first_rows, hn::Set(dr, static_cast<std::uint32_t>(i)));
+    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, rows + count);
+  });
+  return count;
+}
+
+TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
+  const Doubles d;
+  const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
+  const Rows dr;
+  const auto first_places = hn::Iota(dr, 0);
+  std::size_t numbers = 0, tails = 0;
+  visit_vectors(slots, n, [&](std::size_t i, auto v) {
+    const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
+    numbers += hn::CountTrue(d, hn::Eq(v, v));
+    const auto is_tail = hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
+    tails += store_numbers_and_places(v, is_tail, at, out + tails, places + tails);
+  });
+  return {numbers, tails};
+}
+
+#else
+
+// Without an instruction that compresses, the lanes of 64 slots become the bits of a word, which are walked.
+template <class IsSet, class Take>
+HWY_INLINE void visit_words(const double* slots, std::size_t n, IsSet&& is_set, Take&& take) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::uint64_t word = 0;
+  std::size_t first = 0;
+  visit_vectors(slots, n, [&](std::size_t i, auto v) {
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, is_set(v), bits);
+    word |= std::uint64_t{bits[0]} << (i - first);
+    if (i + lanes - first < 64) return;
+    take(first, word);
+    word = 0;
+    first = i + lanes;
+  });
+  if (word != 0) take(first, word);
+}
+
+template <class Take>
+HWY_INLINE void visit_bits(std::uint64_t word, Take&& take) {
+  for (; word != 0; word &= word - 1) take(static_cast<std::size_t>(__builtin_ctzll(word)));
+}
+
+std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
+  std::size_t count = 0;
+  visit_words(
+      slots, n, [](auto v) { return hn::Eq(v, v); },
+      [&](std::size_t first, std::uint64_t word) {
+        if (word == ~std::uint64_t{0}) {
+          std::copy_n(slots + first, 64, out + count);
+          count += 64;
+        } else {
+          visit_bits(word, [&](std::size_t bit) { out[count++] = slots[first + bit]; });
+        }
+      });
+  return count;
+}
+
+std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
+  std::size_t count = 0;
+  visit_words(
+      slots, n, [](auto v) { return hn::Eq(v, v); },
+      [&](std::size_t first, std::uint64_t word) {
+        if (word == ~std::uint64_t{0}) {
+          std::copy_n(slots + first, 64, out + count);
+          for (std::size_t bit = 0; bit < 64; ++bit) rows[count + bit] = first_row + static_cast<RowIndex>(first + bit);
+          count += 64;
+        } else {
+          visit_bits(word, [&](std::size_t bit) {
+            out[count] = slots[first + bit];
+            rows[count++] = first_row + static_cast<RowIndex>(first + bit);
+          });
+        }
+      });
+  return count;
+}
+
+TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
+  const Doubles d;
+  const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
+  std::size_t numbers = 0, tails = 0;
+  visit_words(
+      slots, n,
+      [&](auto v) {
+        numbers += hn::CountTrue(d, hn::Eq(v, v));
+        return hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
+      },
+      [&](std::size_t first, std::uint64_t word) {
+        visit_bits(word, [&](std::size_t bit) {
+          out[tails] = slots[first + bit];
+          places[tails++] = static_cast<std::int32_t>(first + bit);
+        });
+      });
+  return {numbers, tails};
+}
+
+#endif
+#undef FRACTILE_HAS_COMPRESS
+
+std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* places) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto limit = hn::Set(d, hwy::HighestValue<double>());
+  std::size_t count = 0, i = 0;
+  const auto look_at = [&](std::size_t to) {
+    for (; i < to; ++i) {
+      places[count] = static_cast<std::int32_t>(i);
+      count += !(__builtin_fabs(values[i]) <= hwy::HighestValue<double>());
+    }
+  };
+  while (i + lanes <= n) {
+    if (hn::AllTrue(d, hn::Le(hn::Abs(hn::LoadU(d, values + i)), limit)))
+      i += lanes;
+    else
+      look_at(i + lanes);
+  }
+  look_at(n);
+  return count;
+}
+
+constexpr std::size_t kStride = kExposureStride;
+constexpr std::size_t kFactors = kNExposures;
+using FactorTag = hn::CappedTag<double, kStride>;
+constexpr std::size_t kFactorLanes = hn::MaxLanes(FactorTag());
+constexpr std::size_t kFactorParts = kStride / kFactorLanes;
+
+HWY_INLINE hn::Vec<FactorTag> load_factors(const double* x) { return hn::LoadU(FactorTag(), x); }
+HWY_INLINE hn::Vec<FactorTag> load_factors(const float* x) {
+  return hn::PromoteTo(FactorTag(), hn::LoadU(hn::Rebind<float, FactorTag>(), x));
+}
+
+// Where a name's exposures are. Rows lie some cache lines apart, too irregularly for the hardware to foresee.
+template <class T>
+HWY_INLINE const T* factors_of(const FactorRows& x, std::size_t i) {
+  constexpr std::size_t kAhead = 24;
+  const auto* const data = static_cast<const T*>(x.block.data);
+  __builtin_prefetch(data + static_cast<std::size_t>(x.rows[std::min(i + kAhead, x.n - 1)]) * kStride);
+  return data + static_cast<std::size_t>(x.rows[i]) * kStride;
+}
+
+template <class T>
+HWY_INLINE void sum_exposures_of(const FactorRows& x, const double* weights, double* sums) {
+  const FactorTag d;
+  hn::Vec<FactorTag> sum[kFactorParts];
+  for (std::size_t part = 0; part < kFactorParts; ++part) sum[part] = hn::LoadU(d, sums + part * kFactorLanes);
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto weight = hn::Set(d, weights[i]);
+    for (std::size_t part = 0; part < kFactorParts; ++part) {
+      const auto value = load_factors(row + part * kFactorLanes);
+      sum[part] = hn::Add(sum[part], hn::IfThenElseZero(hn::Eq(value, value), hn::Mul(weight, value)));
+    }
+  }
+  for (std::size_t part = 0; part < kFactorParts; ++part) hn::StoreU(sum[part], d, sums + part * kFactorLanes);
+}
+
+void SumExposures(const FactorRows& x, const double* weights, double* sums) {
+  if (x.block.wide)
+    sum_exposures_of<double>(x, weights, sums);
+  else
+    sum_exposures_of<float>(x, weights, sums);
+}
+
+// Eight interleaved lanes whatever the vector width, added in a fixed order: the same bits on every CPU.
+constexpr std::size_t kLanes = 8;
+
+template <class Term, class ScalarTerm>
+HWY_INLINE double sum_lanes(std::size_t n, Term&& term, ScalarTerm&& scalar_term) {
+  const hn::CappedTag<double, kLanes> d;
+  const std::size_t width = hn::Lanes(d);
+  HWY_ALIGN double lanes[kLanes] = {};
+  hn::Vec<decltype(d)> sums[kLanes];
+  for (std::size_t k = 0; k < kLanes / width; ++k) sums[k] = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::size_t k = 0; k < kLanes / width; ++k) sums[k] = hn::Add(sums[k], term(d, i + k * width));
+  for (std::size_t k = 0; k < kLanes / width; ++k) hn::Store(sums[k], d, lanes + k * width);
+  for (std::size_t l = 0; i + l < n; ++l) lanes[l] += scalar_term(i + l);
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+double Sum(const double* a, std::size_t n) {
+  return sum_lanes(n, [=](auto d, std::size_t i) { return hn::LoadU(d, a + i); }, [=](std::size_t i) { return a[i]; });
+}
+
+double SumProducts(const double* a, const double* b, std::size_t n) {
+  return sum_lanes(
+      n, [=](auto d, std::size_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
+      [=](std::size_t i) { return a[i] * b[i]; });
+}
+
+double SumLongProducts(const double* weights, const double* b, std::size_t n) {
+  return sum_lanes(
+      n,
+      [=](auto d, std::size_t i) {
+        const auto w = hn::LoadU(d, weights + i);
+        return hn::IfThenElseZero(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+      },
+      [=](std::size_t i) { return weights[i] > 0.0 ? weights[i] * b[i] : 0.0; });
+}
+
+double SumShortProducts(const double* weights, const double* b, std::size_t n) {
+  return sum_lanes(
+      n,
+      [=](auto d, std::size_t i) {
+        const auto w = hn::LoadU(d, weights + i);
+        return hn::IfThenZeroElse(hn::Gt(w, hn::Zero(d)), hn::Mul(w, hn::LoadU(d, b + i)));
+      },
+      [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
+}
+
+/// Columns kFrom to kFrom + lanes - 1 of the sums, and of the products those that lie left of the diagonal.
+template <class T, std::size_t kFrom>
+HWY_INLINE void add_some_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) {
+  const FactorTag d;
+  hn::Vec<FactorTag> products[kFactors];
+  for (std::size_t k = kFrom; k < kFactors; ++k) products[k] = hn::LoadU(d, gram + k * kStride + kFrom);
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto part = load_factors(row + kFrom);
+    double* const sum = sums + std::size_t{group[i]} * kStride + kFrom;
+    hn::StoreU(hn::Add(hn::LoadU(d, sum), part), d, sum);
+    for (std::size_t k = kFrom; k < kFactors; ++k)
+      products[k] = hn::Add(products[k], hn::Mul(hn::Set(d, static_cast<double>(row[k])), part));
+  }
+  for (std::size_t k = kFrom; k < kFactors; ++k) hn::StoreU(products[k], d, gram + k * kStride + kFrom);
+  if constexpr (kFrom + kFactorLanes < kFactors) add_some_factors<T, kFrom + kFactorLanes>(x, group, sums, gram);
+}
+
+void AddFactors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) {
+  if (x.block.wide)
+    add_some_factors<double, 0>(x, group, sums, gram);
+  else
+    add_some_factors<float, 0>(x, group, sums, gram);
+}
+
+/// products[k] += the sum over names of factor k and what `next` gives for the name.
+template <class T, class Next>
+HWY_INLINE void sum_factor_products(const FactorRows& x, double* products, Next&& next) {
+  const FactorTag d;
+  hn::Vec<FactorTag> sums[kFactorParts];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto y = hn::Set(d, next(i, row));
+    for (std::size_t part = 0; part < kFactorParts; ++part)
+      sums[part] = hn::Add(sums[part], hn::Mul(load_factors(row + part * kFactorLanes), y));
+  }
+  for (std::size_t part = 0; part < kFactorParts; ++part) hn::StoreU(sums[part], d, products + part * kFactorLanes);
+}
+
+void MultiplyFactors(const FactorRows& x, const double* y, double* products) {
+  const auto next = [=](std::size_t i, const auto*) { return y[i]; };
+  if (x.block.wide)
+    sum_factor_products<double>(x, products, next);
+  else
+    sum_factor_products<float>(x, products, next);
+}
+
+void SubtractFit(const FactorRows& x, const std::uint16_t* group, const double* beta, const double* offset, double* y,
+                 double* products) {
+  const auto next = [=](std::size_t i, const auto* row) {
+    double even = static_cast<double>(row[0]) * beta[0], odd = static_cast<double>(row[1]) * beta[1];
+    even += static_cast<double>(row[2]) * beta[2];
+    odd += static_cast<double>(row[3]) * beta[3];
+    even += static_cast<double>(row[4]) * beta[4];
+    odd += static_cast<double>(row[5]) * beta[5];
+    even += static_cast<double>(row[6]) * beta[6];
+    return y[i] = (y[i] + offset[group[i]]) - (even + odd);
+  };
+  if (x.block.wide)
+    sum_factor_products<double>(x, products, next);
+  else
+    sum_factor_products<float>(x, products, next);
+}
+
+const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace fractile
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fractile {
+
+HWY_EXPORT(PackNumbers);
+HWY_EXPORT(PackNumbersAndRows);
+HWY_EXPORT(PackTails);
+HWY_EXPORT(FindNotFinite);
+HWY_EXPORT(SumExposures);
+HWY_EXPORT(Sum);
+HWY_EXPORT(SumProducts);
+HWY_EXPORT(SumLongProducts);
+HWY_EXPORT(SumShortProducts);
+HWY_EXPORT(AddFactors);
+HWY_EXPORT(MultiplyFactors);
+HWY_EXPORT(SubtractFit);
+HWY_EXPORT(TargetName);
+
+std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackNumbers)(slots, n, out);
+}
+std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackNumbersAndRows)(slots, n, first, out, rows);
+}
+TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept {
+  return HWY_DYNAMIC_DISPATCH(PackTails)(slots, n, low, high, out, places);
+}
+std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept {
+  return HWY_DYNAMIC_DISPATCH(FindNotFinite)(values, n, places);
+}
+void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);
+}
+double sum(const double* a, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(Sum)(a, n); }
+double sum_products(const double* a, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumProducts)(a, b, n);
+}
+double sum_long_products(const double* weights, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumLongProducts)(weights, b, n);
+}
+double sum_short_products(const double* weights, const double* b, std::size_t n) noexcept {
+  return HWY_DYNAMIC_DISPATCH(SumShortProducts)(weights, b, n);
+}
+void add_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) noexcept {
+  HWY_DYNAMIC_DISPATCH(AddFactors)(x, group, sums, gram);
+}
+void multiply_factors(const FactorRows& x, const double* y, double* products) noexcept {
+  HWY_DYNAMIC_DISPATCH(MultiplyFactors)(x, y, products);
+}
+void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double* beta, const double* offset, double* y,
+                  double* products) noexcept {
+  HWY_DYNAMIC_DISPATCH(SubtractFit)(x, group, beta, offset, y, products);
+}
+const char* kernel_target() noexcept { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
+
+namespace {
+
+/// Highway numbers its targets by bits, better ones lower.
+template <class Visit>
+void visit_targets(Visit&& visit) {
+  hwy::SetSupportedTargetsForTest(0);
+  for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) visit(rest & -rest);
+}
+
+}  // namespace
+
+std::vector<std::string> kernel_targets() {
+  std::vector<std::string> names;
+  visit_targets([&](std::int64_t target) { names.emplace_back(hwy::TargetName(target)); });
+  return names;
+}
+
+bool use_kernels(std::string_view target) {
+  std::int64_t chosen = 0;
+  visit_targets([&](std::int64_t candidate) {
+    if (target == hwy::TargetName(candidate)) chosen = candidate;
+  });
+  hwy::SetSupportedTargetsForTest(chosen);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return chosen != 0 || target.empty();
+}
+
+}  // namespace fractile
+#endif  // HWY_ONCE

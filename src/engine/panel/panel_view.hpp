@@ -1,0 +1,209 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/panel/exposure_block.hpp"
+#include "fractile/backtest.hpp"
+#include "fractile/config.hpp"
+
+namespace fractile {
+
+/// A column of reals of either storage, read as double.
+struct Reals {
+  const void* data = nullptr;
+  std::size_t stride = 1;
+  bool wide = false;  ///< doubles, else floats
+  explicit operator bool() const noexcept { return data != nullptr; }
+  double operator[](RowIndex row) const noexcept {
+    const std::size_t at = static_cast<std::size_t>(row) * stride;
+    return wide ? static_cast<const double*>(data)[at] : static_cast<double>(static_cast<const float*>(data)[at]);
+  }
+};
+
+/// Any numeric column, or a text column's codes, read as double; missing is NaN.
+struct Characteristic {
+  Reals reals;
+  const std::int32_t* codes = nullptr;
+  double operator[](RowIndex row) const noexcept {
+    if (reals) return reals[row];
+    const std::int32_t code = codes[row];
+    return code == kMissingCode ? __builtin_nan("") : code;
+  }
+  explicit operator bool() const noexcept { return reals || codes; }
+};
+
+/// The values of a category, ascending, and the place of each row's value among them.
+class Category {
+ public:
+  /// Scans the column once. Throws INVALID_BYVAR where a value is not whole or there are too many.
+  Category(const Snapshot& snapshot, const ColumnInfo& column, const Reals& reals);
+  int n_groups() const noexcept { return static_cast<int>(labels_.size()); }
+  const std::string& label(int group) const { return labels_[static_cast<std::size_t>(group)]; }
+  /// -1 where the value is missing.
+  int group_of(RowIndex row) const noexcept {
+    if (codes_) {
+      const std::int32_t code = codes_[row];
+      if (table_.empty()) return code == kMissingCode ? -1 : find(code);
+      // A missing code is below every other one; one that is outside has changed on disk since the table was made.
+      const auto at = static_cast<std::uint64_t>(std::int64_t{code} - lowest_);
+      return at < table_.size() ? table_[at] : -1;
+    }
+    const double value = reals_[row];
+    return value == value ? find(value) : -1;
+  }
+  /// The groups of several rows; that of kNoRow is missing.
+  void read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept;
+
+ private:
+  int find(double value) const noexcept;
+  const std::int32_t* codes_ = nullptr;
+  Reals reals_;
+  std::int64_t lowest_ = 0;
+  std::vector<std::int32_t> table_;  // by code - lowest_; empty where codes are far apart
+  std::vector<double> values_;       // ascending, where there is no table
+  std::vector<std::string> labels_;
+};
+
+/// The size class that naive costs are read from: 0 big (cap 1), 1 median (2), 2 small (any other, or never
+/// known), of the newest known cap at or before each row.
+class CapClasses {
+ public:
+  CapClasses(const Snapshot& snapshot, const Characteristic& cap);
+  std::uint8_t of(RowIndex row) const noexcept { return by_row_[static_cast<std::size_t>(row + 1)]; }
+
+ private:
+  std::vector<std::uint8_t> by_row_;  // of row -1 (no row: small), 0, 1, ...
+};
+inline constexpr int kNCapClasses = 3;
+
+/// The rows of a column's missing values among the loaded days.
+struct MissingRows {
+  std::vector<RowIndex> rows;      ///< ascending
+  std::vector<std::size_t> begin;  ///< by day from the first loaded, and one past the last
+};
+
+/// Where a security's rows stand in row_of: one cache line fetch gives all that alignment needs.
+struct SecurityRange {
+  std::int32_t begin;   ///< in row_of
+  DateIndex first;      ///< first trading day with a row
+  std::int32_t length;  ///< last - first + 1
+  std::int32_t unused;
+};
+
+class GroupedDays;
+
+/// What every run on one view needs: the snapshot's columns under their names, and look-up tables
+/// that are made once. Thread-safe.
+class PanelView {
+ public:
+  explicit PanelView(View view);
+
+  const View& view() const noexcept { return view_; }
+  const Snapshot& snapshot() const noexcept { return *view_.snapshot; }
+  DateIndex first() const noexcept { return view_.first; }
+  DateIndex last() const noexcept { return view_.last; }
+  int n_days() const noexcept { return view_.last - view_.first + 1; }
+  Day date(DateIndex n) const noexcept { return dates_[static_cast<std::size_t>(n)]; }
+  std::span<const Day> dates() const noexcept { return dates_; }
+  RowIndex row_begin(DateIndex n) const noexcept { return row_begin_[static_cast<std::size_t>(n)]; }
+  RowIndex row_end(DateIndex n) const noexcept { return row_end_[static_cast<std::size_t>(n)]; }
+
+  /// First trading day on or after `day`; n_dates() where there is none.
+  DateIndex on_or_after(Day day) const noexcept;
+  /// First trading day behind `day`, whatever day that is; n_dates() where there is none.
+  DateIndex after(Day day) const noexcept { return day >= dates_.back() ? n_dates() : on_or_after(day + 1); }
+  DateIndex n_dates() const noexcept { return static_cast<DateIndex>(dates_.size()); }
+  /// Trading day of a row. O(log days).
+  DateIndex day_of_row(RowIndex row) const noexcept;
+
+  /// -1 where unknown.
+  SecurityIndex find_security(std::int64_t id) const noexcept {
+    const std::uint64_t at = static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(lowest_id_);
+    if (!dense_ids_.empty()) return at < dense_ids_.size() ? dense_ids_[at] : -1;
+    return find_sparse(id);
+  }
+  const std::vector<SecurityRange>& ranges() const noexcept { return ranges_; }
+  // What stands in rows of the index is not checked when a snapshot is opened, and reads as zero where its file was cut since:
+  // whatever it says, these three lead to a row and a security that exist, and from row to row to an end.
+  /// What row_of says of a place, or kNoRow.
+  RowIndex row_at(std::int32_t place) const noexcept {
+    const RowIndex row = row_of_[place];
+    return static_cast<std::uint32_t>(row) < static_cast<std::uint32_t>(n_rows_) ? row : kNoRow;
+  }
+  /// The same security's row before this one, or kNoRow.
+  RowIndex previous_row(RowIndex row) const noexcept {
+    const RowIndex before = previous_row_[row];
+    return static_cast<std::uint32_t>(before) < static_cast<std::uint32_t>(row) ? before : kNoRow;
+  }
+  SecurityIndex security_of_row(RowIndex row) const noexcept {
+    const SecurityIndex security = security_of_row_[row];
+    return static_cast<std::uint32_t>(security) < ranges_.size() ? security : 0;
+  }
+  /// Asks for what row_at() will read; negative places are allowed.
+  void prefetch_row(std::int32_t place) const noexcept { __builtin_prefetch(row_of_ + std::max(place, 0)); }
+  /// The security's row on a day, or kNoRow.
+  RowIndex find_row(SecurityIndex security, DateIndex n) const noexcept {
+    const SecurityRange& range = ranges_[static_cast<std::size_t>(security)];
+    const auto offset = static_cast<std::uint32_t>(n - range.first);
+    return offset < static_cast<std::uint32_t>(range.length) ? row_at(range.begin + static_cast<std::int32_t>(offset)) : kNoRow;
+  }
+  /// The row that characteristics of return day n are read from (methodology section 1), or kNoRow.
+  RowIndex asof_row(RowIndex row, DateIndex n) const noexcept {
+    const RowIndex before = previous_row(row);
+    if (n > 0 && before >= row_begin(n - 1)) return before;
+    return before < 0 ? kNoRow : asof_row_slow(before, n);
+  }
+
+  /// Empty where the snapshot lacks it.
+  Reals reals(std::string_view name) const;
+  Characteristic characteristic(std::string_view name) const;
+  ExposureBlock exposure_block() const;
+  /// Made on first use and kept.
+  std::shared_ptr<const Category> category(const std::string& name) const;
+  std::shared_ptr<const GroupedDays> grouped_days(const std::string& category_name, CharacteristicsAsof asof) const;
+  std::shared_ptr<const CapClasses> cap_classes() const;
+  /// Bits by row: what `find` makes on first use for a mode of residuals.
+  std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
+                                                                  const std::function<std::vector<std::uint64_t>()>& find) const;
+  /// `name`: ret or openret.
+  std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
+  /// Throws MISSING_PANEL_COLUMN: `why` names the option that needs it.
+  const ColumnInfo& require(std::string_view name, std::string_view why) const;
+
+ private:
+  SecurityIndex find_sparse(std::int64_t id) const noexcept;
+  RowIndex asof_row_slow(RowIndex before, DateIndex n) const noexcept;
+
+  View view_;
+  std::span<const Day> dates_;
+  std::vector<RowIndex> row_begin_, row_end_;  // by trading day
+  std::vector<DateIndex> on_or_after_;         // by calendar day from dates_[0]
+  std::int64_t lowest_id_ = 0;
+  std::vector<SecurityIndex> dense_ids_;
+  std::vector<SecurityRange> ranges_;
+  RowIndex n_rows_ = 0;  // padding included
+  const RowIndex* row_of_ = nullptr;
+  const RowIndex* previous_row_ = nullptr;
+  const SecurityIndex* security_of_row_ = nullptr;
+  mutable std::mutex mutex_;
+  // Made on first use and kept; guarded by mutex_.
+  mutable std::map<std::string, std::shared_ptr<const Category>> categories_;
+  mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
+  mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
+  mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
+  mutable std::shared_ptr<const CapClasses> cap_classes_;
+};
+
+/// A characteristic older than this before the trade is missing (methodology section 1).
+inline constexpr Day kMaxAgeDays = 5;
+inline constexpr std::int64_t kMaxGroups = 20000;
+
+}  // namespace fractile

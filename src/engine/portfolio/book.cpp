@@ -1,0 +1,148 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/portfolio/book.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fractile {
+
+void Book::clear() noexcept {
+  security.clear();
+  row.clear();
+  previous.clear();
+  weight.clear();
+  n_long = n_short = 0;
+}
+
+Weigher::Weigher(const PanelView& panel, const RunConfig& config) : panel_(panel), config_(config) {
+  if (config.weight == Weight::equal) return;
+  const char* name = config.weight == Weight::value ? "mcap" : "adv";
+  panel.require(name, config.weight == Weight::value ? "weight=\"value\"" : "weight=\"volume\"");
+  size_ = panel.reals(name);
+}
+
+bool Weigher::has_enough(const Book& book) const noexcept {
+  if (book.n_long < config_.mincos) return false;
+  return config_.method == Method::long_only || book.n_short >= config_.mincos;
+}
+
+int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
+  book.clear();
+  int without_size = 0;
+  if (size_ || config_.input_type == InputType::weight)
+    without_size = take_weighted(names, n, book);
+  else
+    take_equal(names, book);
+  if (!has_enough(book)) {
+    book.clear();
+    return without_size;
+  }
+  if (size_ || config_.input_type == InputType::weight)
+    set_weights(book);
+  else
+    set_equal_weights(book);
+  look_up_rows(book);
+  return without_size;
+}
+
+/// Weights are the sides themselves for now.
+void Weigher::take_equal(const SidedNames& names, Book& book) const {
+  const int shortest = config_.method == Method::long_only ? kLong : kShort;
+  book.row.resize(names.rows.size());
+  book.weight.resize(names.rows.size());
+  std::size_t kept = 0;
+  int n_long = 0;
+  for (std::size_t i = 0; i < names.rows.size(); ++i) {
+    const int side = names.sides[i];
+    book.row[kept] = names.rows[i];
+    book.weight[kept] = side;
+    n_long += side == kLong;
+    kept += (side != kFlat) & (side >= shortest);
+  }
+  book.row.resize(kept);
+  book.weight.resize(kept);
+  book.n_long = n_long;
+  book.n_short = static_cast<int>(kept) - n_long;
+}
+
+int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) const {
+  const bool long_only = config_.method == Method::long_only;
+  const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
+  int without_size = 0;
+  for (std::size_t i = 0; i < names.rows.size(); ++i) {
+    const std::int8_t side = names.sides[i];
+    if (side == kFlat || (long_only && side == kShort)) continue;
+    const RowIndex row = names.rows[i];
+    double magnitude = std::fabs(names.s[i]);
+    if (size_) {
+      const RowIndex asof = on_return_day ? row : panel_.asof_row(row, n);
+      magnitude = asof == kNoRow ? __builtin_nan("") : size_[asof];
+      if (!(magnitude > 0.0)) {
+        ++without_size;
+        continue;
+      }
+    }
+    book.row.push_back(row);
+    book.weight.push_back(side * magnitude);
+    ++(side == kLong ? book.n_long : book.n_short);
+  }
+  return without_size;
+}
+
+void Weigher::set_equal_weights(Book& book) noexcept {
+  const double of_long = 1.0 / book.n_long, of_short = -1.0 / book.n_short;
+  for (double& w : book.weight) w = w > 0.0 ? of_long : of_short;
+}
+
+/// Each side's weights sum to 1 or -1.
+void Weigher::set_weights(Book& book) {
+  if (size_) {
+    clip_side(true, book);
+    clip_side(false, book);
+  }
+  double sum_long = 0.0, sum_short = 0.0;
+  const auto add_up = [&] {
+    sum_long = sum_short = 0.0;
+    for (const double w : book.weight) (std::signbit(w) ? sum_short : sum_long) += std::fabs(w);
+  };
+  add_up();
+  if (std::isinf(sum_long) || std::isinf(sum_short)) {
+    // Weights near the largest double: as shares of a power of two that no number of names brings back there.
+    for (double& w : book.weight) w = std::ldexp(w, -64);
+    add_up();
+  }
+  // The sign bit tells the side also of what has become 0.
+  for (double& w : book.weight) w /= std::signbit(w) ? sum_short : sum_long;
+}
+
+void Weigher::look_up_rows(Book& book) const {
+  book.security.resize(book.row.size());
+  book.previous.resize(book.row.size());
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = panel_.security_of_row(book.row[i]);
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = panel_.previous_row(book.row[i]);
+}
+
+void Weigher::clip_side(bool is_long, Book& book) {
+  side_values_.clear();
+  for (const double w : book.weight)
+    if ((w > 0.0) == is_long) side_values_.push_back(std::fabs(w));
+  if (side_values_.empty()) return;
+  const double q = config_.upper_pct / 100.0;
+  const double low = quantile(side_values_, 1.0 - q), high = quantile(side_values_, q);
+  for (double& w : book.weight)
+    if ((w > 0.0) == is_long) w = std::copysign(std::clamp(std::fabs(w), low, std::max(low, high)), w);
+}
+
+double quantile(std::vector<double>& values, double q) {
+  const double place = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const double share = place - static_cast<double>(below);
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(below);
+  std::nth_element(values.begin(), at, values.end());
+  const double a = *at;
+  if (share == 0.0 || below + 1 >= values.size()) return a;
+  const double b = *std::min_element(at + 1, values.end());
+  return a + (b - a) * share;
+}
+
+}  // namespace fractile

@@ -1,0 +1,59 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/panel/panel_view.hpp"
+#include "engine/portfolio/rank.hpp"
+#include "fractile/config.hpp"
+
+/// Stage 5, methodology section 6: from sides to weights.
+namespace fractile {
+
+/// What one portfolio holds on one day, securities ascending. Empty where it is flat.
+struct Book {
+  std::vector<SecurityIndex> security;
+  std::vector<RowIndex> row;       ///< of the return day
+  std::vector<RowIndex> previous;  ///< the security's row before that, however old; kNoRow where there is none
+  std::vector<double> weight;      ///< > 0 long, < 0 short
+  int n_long = 0;
+  int n_short = 0;
+  bool is_flat() const noexcept { return row.empty(); }
+  void clear() noexcept;
+};
+
+/// Names of one (group, R) with their values and sides, securities ascending; flat names may be left out.
+struct SidedNames {
+  std::span<const RowIndex> rows;
+  std::span<const double> s;
+  std::span<const std::int8_t> sides;
+};
+
+class Weigher {
+ public:
+  /// Throws MISSING_PANEL_COLUMN where weight needs a column that the snapshot lacks.
+  Weigher(const PanelView& panel, const RunConfig& config);
+  /// Builds the book of return day n. Returns how many names on a side had no usable mcap or adv.
+  int build_book(const SidedNames& names, DateIndex n, Book& book);
+
+ private:
+  bool has_enough(const Book& book) const noexcept;
+  void take_equal(const SidedNames& names, Book& book) const;
+  int take_weighted(const SidedNames& names, DateIndex n, Book& book) const;
+  static void set_equal_weights(Book& book) noexcept;
+  void set_weights(Book& book);
+  void look_up_rows(Book& book) const;
+  void clip_side(bool is_long, Book& book);
+
+  const PanelView& panel_;
+  const RunConfig& config_;
+  Reals size_;  // mcap or adv; empty for equal weights
+  std::vector<double> side_values_;
+};
+
+/// numpy's default quantile of values (which it reorders); q in 0 ... 1. O(n).
+double quantile(std::vector<double>& values, double q);
+
+}  // namespace fractile

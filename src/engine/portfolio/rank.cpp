@@ -1,0 +1,221 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/portfolio/rank.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/kernels/kernels.hpp"
+
+namespace fractile {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The largest whole rank that is short and the smallest that is long, by the rule itself in double.
+struct RankLimits {
+  double am, bm;
+  std::size_t low;   ///< 0: none is short
+  std::size_t high;  ///< 1 ... m
+
+  RankLimits(std::size_t m, double a, double b) : am(a * static_cast<double>(m)), bm(b * static_cast<double>(m)) {
+    low = std::min(static_cast<std::size_t>(am / 100.0), m);
+    while (low < m && 100.0 * static_cast<double>(low + 1) <= am) ++low;
+    while (low > 0 && 100.0 * static_cast<double>(low) > am) --low;
+    high = std::clamp(static_cast<std::size_t>(bm / 100.0), std::size_t{1}, m);
+    while (high > 1 && 100.0 * static_cast<double>(high - 1) > bm) --high;
+    while (high < m && 100.0 * static_cast<double>(high) <= bm) ++high;
+  }
+};
+
+/// An order statistic and its ties, which share the mean of their ranks: that decides for all of them.
+struct OrderStatistic {
+  double value;
+  std::size_t below;
+  std::size_t equal;
+  double mean_rank() const noexcept { return static_cast<double>(below) + static_cast<double>(equal + 1) / 2.0; }
+};
+
+/// The k-th smallest (from 1) of values, of which `below` more lie under them. Reorders values.
+OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(k - 1 - below);
+  std::nth_element(values.begin(), at, values.end());
+  OrderStatistic out{*at, below, 0};
+  for (const double x : values) {
+    out.below += x < out.value;
+    out.equal += x == out.value;
+  }
+  return out;
+}
+
+/// Short where s <= low, long where s >= high.
+struct Cuts {
+  double low = -kInfinity;
+  double high = kInfinity;
+};
+
+Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, CutGuess& guess) {
+  guess = {low ? low->value : high.value, high.value, low != nullptr};
+  Cuts cuts;
+  if (low) cuts.low = 100.0 * low->mean_rank() <= limits.am ? low->value : std::nextafter(low->value, -kInfinity);
+  cuts.high = 100.0 * high.mean_rank() > limits.bm ? high.value : std::nextafter(high.value, kInfinity);
+  return cuts;
+}
+
+/// Values near the two cuts, among tails that hold all values <= low_to or >= high_from.
+struct Bracket {
+  std::size_t below_low = 0, in_low = 0, at_least_high = 0, in_high = 0;
+};
+
+Bracket collect_near(std::span<const double> tails, double low_from, double low_to, double high_from, double high_to,
+                     RankScratch& scratch) {
+  scratch.near_low.resize(tails.size() + 1);
+  scratch.near_high.resize(tails.size() + 1);
+  Bracket found;
+  for (const double s : tails) {
+    scratch.near_low[found.in_low] = s;
+    scratch.near_high[found.in_high] = s;
+    found.below_low += s < low_from;
+    found.in_low += (s >= low_from) & (s <= low_to);
+    found.at_least_high += s >= high_from;
+    found.in_high += (s >= high_from) & (s <= high_to);
+  }
+  return found;
+}
+
+/// Of the first n names in the scratch's tails those beyond the cuts stay, and get their sides.
+Tails keep_tails(const Cuts& cuts, std::size_t n, std::size_t n_names, RankScratch& scratch) {
+  scratch.tail_side.resize(scratch.tail_s.size());
+  double* const s = scratch.tail_s.data();
+  std::int32_t* const at = scratch.tail_at.data();
+  std::int8_t* const side = scratch.tail_side.data();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double value = s[i];
+    const auto its = static_cast<std::int8_t>((value >= cuts.high) - (value <= cuts.low));
+    s[kept] = value;
+    at[kept] = at[i];
+    side[kept] = its;
+    kept += its != kFlat;
+  }
+  return {n_names, {s, kept}, {at, kept}, {side, kept}};
+}
+
+void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
+  const Tails tails = find_tails(s, config.fractile[0], config.fractile[1], guess, scratch);
+  std::fill(out, out + s.size(), static_cast<std::int8_t>(kFlat));
+  for (std::size_t i = 0; i < tails.at.size(); ++i) out[tails.at[i]] = tails.side[i];
+}
+
+void assign_double(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
+                   RankScratch& scratch, std::int8_t* out) {
+  std::fill(out, out + s.size(), static_cast<std::int8_t>(kFlat));
+  scratch.part.clear();
+  scratch.members.clear();
+  for (std::size_t i = 0; i < s.size(); ++i)
+    if (double_values[i] == double_values[i]) {
+      scratch.part.push_back(double_values[i]);
+      scratch.members.push_back(static_cast<std::int32_t>(i));
+    }
+  const std::size_t m = scratch.members.size();
+  average_ranks(scratch.part, scratch, scratch.ranks);
+  scratch.bins.resize(m);
+  for (std::size_t j = 0; j < m; ++j) scratch.bins[j] = bin_of_rank(scratch.ranks[j], config.double_frac, m);
+  for (int bin = 1; bin <= config.double_frac; ++bin) {
+    scratch.part.clear();
+    for (std::size_t j = 0; j < m; ++j)
+      if (scratch.bins[j] == bin) scratch.part.push_back(s[static_cast<std::size_t>(scratch.members[j])]);
+    CutGuess guess;
+    const Tails tails = find_tails(scratch.part, config.fractile[0], config.fractile[1], guess, scratch);
+    std::size_t next = 0, place = 0;
+    for (std::size_t j = 0; j < m && next < tails.at.size(); ++j) {
+      if (scratch.bins[j] != bin) continue;
+      if (static_cast<std::size_t>(tails.at[next]) == place++) out[scratch.members[j]] = tails.side[next++];
+    }
+  }
+}
+
+}  // namespace
+
+Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
+  // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from. Where they
+  // moved farther, a wider bracket is still cheaper than none.
+  constexpr double kBrackets[] = {0.03, 0.12};
+  constexpr std::size_t kWorthwhile = 128;
+  scratch.tail_s.resize(values.size() + kKernelPadding);
+  scratch.tail_at.resize(values.size() + kKernelPadding);
+  const auto pack = [&](double low, double high) {
+    return pack_tails(values.data(), values.size(), low, high, scratch.tail_s.data(), scratch.tail_at.data());
+  };
+  for (const double bracket : kBrackets) {
+    if (!guess.is_set || values.size() < kWorthwhile) break;
+    const double half = bracket * (guess.high - guess.low);
+    const TailCount packed = pack(guess.low + half, guess.high - half);
+    if (packed.numbers == 0) return {};
+    const Bracket found = collect_near({scratch.tail_s.data(), packed.tails}, guess.low - half, guess.low + half,
+                                       guess.high - half, guess.high + half, scratch);
+    const RankLimits limits(packed.numbers, a, b);
+    const std::size_t below_high = packed.numbers - found.at_least_high;
+    const auto is_inside = [](std::size_t k, std::size_t below, std::size_t in) { return below < k && k <= below + in; };
+    if (is_inside(limits.low, found.below_low, found.in_low) && is_inside(limits.high, below_high, found.in_high)) {
+      const OrderStatistic low = select({scratch.near_low.data(), found.in_low}, limits.low, found.below_low);
+      const OrderStatistic high = select({scratch.near_high.data(), found.in_high}, limits.high, below_high);
+      return keep_tails(make_cuts(limits, &low, high, guess), packed.tails, packed.numbers, scratch);
+    }
+  }
+  scratch.values.resize(values.size() + kKernelPadding);
+  const std::size_t m = pack_numbers(values.data(), values.size(), scratch.values.data());
+  if (m == 0) return {};
+  const std::span<double> numbers(scratch.values.data(), m);
+  const RankLimits limits(m, a, b);
+  const OrderStatistic high = select(numbers, limits.high, 0);
+  Cuts cuts;
+  if (limits.low == 0) {
+    cuts = make_cuts(limits, nullptr, high, guess);
+  } else {
+    const OrderStatistic low = select(numbers, limits.low, 0);
+    cuts = make_cuts(limits, &low, high, guess);
+  }
+  return keep_tails(cuts, pack(cuts.low, cuts.high).tails, m, scratch);
+}
+
+void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,
+                  RankScratch& scratch, std::int8_t* out) {
+  switch (config.input_type) {
+    case InputType::value:
+      if (config.sort_method == SortMethod::double_)
+        assign_double(s, double_values, config, scratch, out);
+      else
+        assign_single(s, config, guess, scratch, out);
+      return;
+    case InputType::fractile: {
+      if (s.empty()) return;
+      const auto [low, high] = std::minmax_element(s.begin(), s.end());
+      const double lowest = *low, highest = *high;
+      for (std::size_t i = 0; i < s.size(); ++i)
+        out[i] = lowest == highest ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
+      return;
+    }
+    case InputType::position:
+    case InputType::weight:
+      for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] > 0.0) - (s[i] < 0.0));
+      return;
+  }
+}
+
+void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
+  auto& order = scratch.order;
+  order.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) order[i] = {values[i], static_cast<std::int32_t>(i)};
+  std::sort(order.begin(), order.end());
+  out.resize(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t last = first;
+    while (last + 1 < order.size() && order[last + 1].first == order[first].first) ++last;
+    const double rank = static_cast<double>(first + last + 2) / 2.0;
+    for (std::size_t i = first; i <= last; ++i) out[static_cast<std::size_t>(order[i].second)] = rank;
+    first = last + 1;
+  }
+}
+
+}  // namespace fractile

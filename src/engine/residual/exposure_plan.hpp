@@ -1,0 +1,26 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <functional>
+
+#include "engine/align/key_resolver.hpp"
+#include "engine/residual/exposures.hpp"
+#include "parallel/huge_array.hpp"
+
+namespace fractile {
+
+/// Which panel rows give the regressors of each signal row. Depends on keys and resid, not on lag.
+struct ExposurePlan {
+  Resid resid = Resid::off;
+  std::size_t n_rows = 0;
+  HugeArray<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
+  std::size_t bytes() const noexcept { return n_rows * sizeof(RowIndex); }
+  bool is_missing(std::size_t signal_row) const noexcept { return row[signal_row] == kNoRow; }
+};
+
+/// `memory`: taken for the rows.
+ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, const RunConfig& config,
+                                const ExposureRows& exposures, int threads, HugeArray<RowIndex>& memory,
+                                const std::function<void()>& poll);
+
+}  // namespace fractile

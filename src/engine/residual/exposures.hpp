@@ -1,0 +1,45 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <span>
+
+#include "engine/panel/exposure_block.hpp"
+#include "engine/panel/panel_view.hpp"
+#include "fractile/config.hpp"
+
+namespace fractile {
+
+/// Which rows give the regressors of a residualized run (methodology section 3).
+class ExposureRows {
+ public:
+  /// Throws MISSING_PANEL_COLUMN where the snapshot lacks a regressor of this mode.
+  ExposureRows(const PanelView& panel, Resid resid);
+  bool is_needed() const noexcept { return with_industry_ || with_factors_; }
+  bool with_industry() const noexcept { return with_industry_; }
+  bool with_factors() const noexcept { return with_factors_; }
+  /// The security's newest row on or before `sig`, at most kMaxAgeDays older; kNoRow where there is none.
+  RowIndex find_row(SecurityIndex security, Day sig) const noexcept;
+  /// True where no regressor is missing in a row.
+  bool is_complete(RowIndex row) const noexcept {
+    const auto at = static_cast<std::size_t>(row);
+    return ((*complete_)[at / 64] >> (at % 64) & 1) != 0;
+  }
+  /// Asks for what is_complete() will read.
+  void prefetch(RowIndex row) const noexcept { __builtin_prefetch(complete_->data() + static_cast<std::size_t>(row) / 64); }
+  /// The factors of names with these exposure rows.
+  FactorRows factors(std::span<const RowIndex> rows) const noexcept { return {block_, rows.data(), rows.size()}; }
+  std::int32_t industry(RowIndex row) const noexcept { return industry_group_->group_of(row); }
+  int n_industries() const noexcept { return industry_group_ ? industry_group_->n_groups() : 0; }
+
+ private:
+  std::vector<std::uint64_t> find_complete_rows() const;
+
+  const PanelView& panel_;
+  bool with_industry_;
+  bool with_factors_;
+  ExposureBlock block_;
+  std::shared_ptr<const Category> industry_group_;
+  std::shared_ptr<const std::vector<std::uint64_t>> complete_;  // a bit a row
+};
+
+}  // namespace fractile

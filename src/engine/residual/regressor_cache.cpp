@@ -1,0 +1,27 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/residual/regressor_cache.hpp"
+
+namespace fractile {
+
+RegressorCache::RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_rows)
+    : first_(panel.first()), day_(static_cast<std::size_t>(panel.n_days())) {
+  const std::size_t a_day =
+      sizeof(Regressors) + static_cast<std::size_t>(exposures.n_industries()) * (kFactorStride + 1) * sizeof(double);
+  bytes_ = n_rows * (sizeof(RowIndex) + sizeof(std::uint16_t)) + day_.size() * a_day;
+}
+
+std::shared_ptr<const Regressors> RegressorCache::find_or_make(DateIndex n, const ExposureRows& exposures,
+                                                               std::span<const RowIndex> rows) const {
+  auto& kept = day_[static_cast<std::size_t>(n - first_)];
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<const Regressors> found = kept;
+  lock.unlock();
+  if (found && found->is_of(rows)) return found;
+  auto made = std::make_shared<Regressors>();
+  made->assign(exposures, rows);
+  lock.lock();
+  kept = made;
+  return made;
+}
+
+}  // namespace fractile

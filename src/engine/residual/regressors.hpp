@@ -1,0 +1,62 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/kernels/kernels.hpp"
+#include "engine/residual/exposures.hpp"
+
+/// What the residuals of a day need and no signal changes: methodology section 3.
+namespace fractile {
+
+inline constexpr std::size_t kFactors = kNExposures;
+inline constexpr std::size_t kFactorStride = kExposureStride;
+using Coefficients = std::array<double, kFactors>;
+
+/// Least squares on factors whose industry means are taken out, by the normal equations: for factors that are far
+/// from collinear.
+class NormalEquations {
+ public:
+  NormalEquations() = default;
+  /// `gram`: products of the factors as they are, of those with l <= k; `sums`: theirs by industry, kFactorStride apart.
+  NormalEquations(const double* gram, std::span<const double> sums, std::span<const double> counts);
+  bool is_well_conditioned() const noexcept { return is_well_conditioned_; }
+  /// Coefficients from the factors' products with y.
+  Coefficients solve(const double* products) const noexcept;
+  /// The largest part of y along one factor.
+  double largest_part(const double* products) const noexcept;
+
+ private:
+  bool is_well_conditioned_ = false;
+  Coefficients scale_{};
+  std::array<Coefficients, kFactors> root_{};  // lower triangle of the Cholesky factor
+};
+
+/// The regressors of one day's names: their industries, and the equations of their factors.
+class Regressors {
+ public:
+  /// `rows`: the names' exposure rows. Cost for n names and f factors: about n f (f + 1) / 2 operations; n for industries.
+  void assign(const ExposureRows& exposures, std::span<const RowIndex> rows);
+
+  /// True where assign() was given these rows.
+  bool is_of(std::span<const RowIndex> rows) const noexcept;
+  std::size_t n_names() const noexcept { return rows_.size(); }
+  /// By name: its industry, 0 for all where industries are no regressor.
+  const std::uint16_t* industry() const noexcept { return industry_.data(); }
+  /// By industry: its names.
+  std::span<const double> counts() const noexcept { return counts_; }
+  /// By industry, kFactorStride apart: its factors' sums.
+  const double* sums() const noexcept { return sums_.data(); }
+  const NormalEquations& equations() const noexcept { return equations_; }
+
+ private:
+  std::vector<RowIndex> rows_;
+  std::vector<std::uint16_t> industry_;
+  std::vector<double> counts_, sums_;
+  NormalEquations equations_;
+};
+
+}  // namespace fractile

@@ -1,0 +1,131 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/residual/residualize.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace fractile {
+namespace {
+
+/// A column whose remaining part is smaller than this share of it lies in the span of those before.
+constexpr double kCollinear = 1e-11;
+/// A residual is orthogonal to a factor where its part along it is at most this share of the signal.
+constexpr double kOrthogonal = 1e-14;
+/// Residuals are rounded to this many bits of the signal's deviation, so that exact ties tie.
+constexpr int kBits = 36;
+
+/// The power of two that a signal is divided by: 0 but where its squares would leave the range of doubles. Residuals
+/// decide an order only, which it does not change.
+int scale_of(double largest) noexcept {
+  constexpr int kFar = 300;
+  const int exponent = std::ilogb(largest);
+  return std::abs(exponent) > kFar ? exponent : 0;
+}
+
+/// Takes the mean of its industry out of every name's number.
+void centre(const Regressors& regressors, double* x, ResidualScratch& scratch) {
+  const std::uint16_t* const industry = regressors.industry();
+  const std::size_t n = regressors.n_names();
+  const std::span<const double> counts = regressors.counts();
+  scratch.means.assign(counts.size(), 0.0);
+  double* const means = scratch.means.data();
+  for (std::size_t i = 0; i < n; ++i) means[industry[i]] += x[i];
+  for (std::size_t g = 0; g < counts.size(); ++g) means[g] /= std::max(counts[g], 1.0);
+  for (std::size_t i = 0; i < n; ++i) x[i] -= means[industry[i]];
+}
+
+/// Takes the factors out of a centred y. False where y did not come to be orthogonal to all of them.
+bool solve_equations(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
+  constexpr int kMostSteps = 6;
+  const NormalEquations& equations = regressors.equations();
+  if (!equations.is_well_conditioned()) return false;
+  const double length = std::sqrt(sum_products(y, y, factors.n));
+  const std::span<const double> counts = regressors.counts();
+  double products[kFactorStride];
+  multiply_factors(factors, y, products);
+  for (int step = 0; step < kMostSteps; ++step) {
+    const Coefficients beta = equations.solve(products);
+    // The factors are read with their means, and fitted without.
+    for (std::size_t g = 0; g < counts.size(); ++g) {
+      const double* const sums = regressors.sums() + g * kFactorStride;
+      double mean = 0.0;
+      for (std::size_t k = 0; k < kFactors; ++k) mean += beta[k] * sums[k];
+      scratch.means[g] = mean / std::max(counts[g], 1.0);
+    }
+    subtract_fit(factors, regressors.industry(), beta.data(), scratch.means.data(), y, products);
+    if (equations.largest_part(products) <= kOrthogonal * length) return true;
+  }
+  return false;
+}
+
+/// Whatever the factors: an orthonormal basis of them column by column, and a centred y projected off it.
+void project_off_basis(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
+  const std::size_t n = factors.n;
+  scratch.columns.resize(n * kFactors);
+  const auto column = [&](std::size_t k) { return scratch.columns.data() + k * n; };
+  const auto take_out = [&](std::size_t k, double* x) {
+    const double* const unit = column(k);
+    const double factor = sum_products(x, unit, n);
+    for (std::size_t i = 0; i < n; ++i) x[i] -= factor * unit[i];
+  };
+  std::size_t rank = 0;
+  for (std::size_t k = 0; k < kFactors; ++k) {
+    double* const x = column(rank);
+    for (std::size_t i = 0; i < n; ++i) x[i] = factors.read(i, static_cast<int>(k));
+    const double before = sum_products(x, x, n);
+    centre(regressors, x, scratch);
+    centre(regressors, x, scratch);  // what rounding left of a large mean
+    for (int pass = 0; pass < 2; ++pass)
+      for (std::size_t j = 0; j < rank; ++j) take_out(j, x);
+    const double length = std::sqrt(sum_products(x, x, n));
+    if (!(length > kCollinear * std::sqrt(before))) continue;
+    for (std::size_t i = 0; i < n; ++i) x[i] /= length;
+    ++rank;
+  }
+  for (int pass = 0; pass < 2; ++pass)
+    for (std::size_t j = 0; j < rank; ++j) take_out(j, y);
+}
+
+}  // namespace
+
+void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, const Regressors& regressors, std::span<double> s,
+                 ResidualScratch& scratch) {
+  const std::size_t n = s.size();
+  if (n == 0) return;
+  double low = s[0], high = s[0];
+  for (const double value : s) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  if (low == high) {
+    std::fill(s.begin(), s.end(), 0.0);
+    return;
+  }
+  if (const int exponent = scale_of(std::max(std::fabs(low), std::fabs(high))); exponent != 0)
+    for (double& value : s) value = std::ldexp(value, -exponent);
+  scratch.signal.resize(n);
+  double* const y = scratch.signal.data();
+  const double mean = sum(s.data(), n) / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i) y[i] = s[i] - mean;
+  const double sigma = std::sqrt(sum_products(y, y, n) / static_cast<double>(n));
+  if (!(sigma > 0.0)) {
+    std::fill(s.begin(), s.end(), 0.0);
+    return;
+  }
+  centre(regressors, y, scratch);
+  if (exposures.with_factors()) {
+    const FactorRows factors = exposures.factors(rows);
+    if (!solve_equations(factors, regressors, y, scratch)) {
+      centre(regressors, y, scratch);
+      project_off_basis(factors, regressors, y, scratch);
+    }
+  }
+  const double unit = std::ldexp(1.0, std::ilogb(sigma) - kBits);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double rounded = std::nearbyint(y[i] / unit) * unit + 0.0;
+    s[i] = rounded == rounded ? rounded : 0.0;  // a damaged regressor may be infinite, and ranks need numbers
+  }
+}
+
+}  // namespace fractile

@@ -1,0 +1,78 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "report/diagnostics.hpp"
+
+#include "fractile/error.hpp"
+
+namespace fractile {
+namespace {
+
+Diagnostics::Count describe(const char* name, const CauseCount& cause, const SignalKeys& keys) {
+  Diagnostics::Count out{name, cause.count, {}};
+  for (const std::int64_t row : cause.rows)
+    if (row >= 0) out.examples.push_back(describe_row(keys, row));
+  return out;
+}
+
+}  // namespace
+
+Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
+                              const Portfolios& portfolios, const SignalKeys& keys) {
+  Diagnostics out;
+  const auto add = [&](const char* name, std::int64_t count) { out.counts.push_back({name, count, {}}); };
+  add("rows_given", keys.n_rows);
+  add("rows_used", align.rows_used);
+  for (std::size_t i = 0; i < align.causes.size(); ++i) out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys));
+  add("rows_carried", carried);
+  add("return_day_rolled", align.return_day_rolled);
+  out.counts.push_back(describe("trade_before_avail", align.trade_before_avail, keys));
+  add("missing_return", days.missing_return);
+  add("left_panel", days.left_panel);
+  add("missing_weight", days.missing_weight);
+  add("missing_double_var", days.missing_double_var);
+  add("unknown_cost", unknown_cost);
+  for (std::size_t i = 0; i < portfolios.groupings.size(); ++i)
+    out.missing_group.emplace_back(portfolios.groupings[i].byvar, days.missing_group[i]);
+  if (align.trade_before_avail.count > 0) {
+    const RowExample first = describe_row(keys, align.trade_before_avail.rows[0]);
+    out.warnings.push_back("trade_before_avail: " + std::to_string(align.trade_before_avail.count) +
+                           " rows are traded before their date_avail; the first is row " + std::to_string(first.row) +
+                           " (security_id " + std::to_string(first.security_id) + ", date_sig " + first.date_sig +
+                           "). Pass lookahead=\"error\" to refuse them.");
+  }
+  return out;
+}
+
+void refuse_unusable(const Diagnostics& diagnostics) {
+  std::string counts;
+  for (const Diagnostics::Count& count : diagnostics.counts)
+    if (count.count > 0 && count.name != "rows_given") counts += ", " + count.name + " " + std::to_string(count.count);
+  throw Error(ErrorCode::NO_USABLE_ROWS, "expected at least one usable row, found none of " +
+                                             std::to_string(diagnostics["rows_given"]) + counts +
+                                             ". Check that security_id and date_sig match the snapshot and its loaded dates.");
+}
+
+std::int64_t Diagnostics::operator[](std::string_view name) const noexcept {
+  for (const Count& count : counts)
+    if (count.name == name) return count.count;
+  return 0;
+}
+
+std::size_t Table::n_rows() const noexcept {
+  if (columns.empty()) return 0;
+  return std::visit(
+      [](const auto& values) {
+        if constexpr (requires { values.days; })
+          return values.days.size();
+        else
+          return values.size();
+      },
+      columns.front().values);
+}
+
+const Column* Table::find(std::string_view name) const noexcept {
+  for (const Column& column : columns)
+    if (column.name == name) return &column;
+  return nullptr;
+}
+
+}  // namespace fractile

@@ -1,0 +1,17 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include "engine/align/align_counts.hpp"
+#include "engine/day.hpp"
+#include "fractile/result.hpp"
+
+namespace fractile {
+
+/// Everything that was counted, in the order of the methodology, with warnings for the user.
+Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
+                              const Portfolios& portfolios, const SignalKeys& keys);
+
+/// Throws NO_USABLE_ROWS with the counts.
+[[noreturn]] void refuse_unusable(const Diagnostics& diagnostics);
+
+}  // namespace fractile
