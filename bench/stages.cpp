@@ -32,7 +32,7 @@ void run(const std::filesystem::path& root) {
                              R"({"threads":1,"weight":"value","tc_model":"power_law","analysis":["ic","fractile"]})",
                              R"({"threads":1,"hold_days":5,"sort_method":"double","double_var":"mcap"})"}) {
     const Result result = backtester.run(keys, market.signal.data(), parse_config(config));
-    fmt::print("{} {}\n", result.run_id, result.summary.columns.size());
+    fmt::print("{} {}\n", result.run_id, result.tables["summary"].columns.size());
   }
 }
 

@@ -106,11 +106,12 @@ void check_book(const std::map<std::int64_t, double>& book, const RunConfig& con
 /// The daily table against the weights, by the panel's own numbers.
 void check_days(const Result& result, const SignalCase& made) {
   const FuzzMarket& market = *made.market;
-  const Books books = read_books(result.weights);
-  const std::vector<Day>& days = dates(result.daily);
-  const auto &ret = reals(result.daily, "ret"), &turnover = reals(result.daily, "turnover"), &tc = reals(result.daily, "tc");
-  const auto& traded = reals(result.turnover, "traded");
-  const auto &n_long = wholes(result.daily, "numcos_l"), &n_short = wholes(result.daily, "numcos_s");
+  const Books books = read_books(result.tables["weights"]);
+  const std::vector<Day>& days = dates(result.tables["daily"]);
+  const auto &ret = reals(result.tables["daily"], "ret"), &turnover = reals(result.tables["daily"], "turnover"),
+             &tc = reals(result.tables["daily"], "tc");
+  const auto& traded = reals(result.tables["turnover"], "traded");
+  const auto &n_long = wholes(result.tables["daily"], "numcos_l"), &n_short = wholes(result.tables["daily"], "numcos_s");
   const double gross = made.config.method == Method::long_only ? 1.0 : 2.0;
   std::size_t n_held = 0;
   std::map<std::int64_t, double> before;
@@ -145,27 +146,29 @@ void check_days(const Result& result, const SignalCase& made) {
     before = book;
   }
   ensure(n_held == books.size(), "held days are in the daily table");
-  ensure(wholes(result.summary, "num_date").front() == static_cast<std::int64_t>(n_held), "num_date counts the held days");
+  ensure(wholes(result.tables["summary"], "num_date").front() == static_cast<std::int64_t>(n_held),
+         "num_date counts the held days");
 }
 
 void check_analysis(const Result& result, const SignalCase& made) {
-  if (made.config.ic)
-    for (const double ic : reals(result.ic, "ic")) ensure(std::fabs(ic) <= 1.0 + kClose, "rank correlations are within one");
-  if (!made.config.coverage) return;
+  if (has_analysis(made.config, "ic"))
+    for (const double ic : reals(result.tables["ic"], "ic"))
+      ensure(std::fabs(ic) <= 1.0 + kClose, "rank correlations are within one");
+  if (!has_analysis(made.config, "coverage")) return;
   std::int64_t names = 0;
-  for (const std::int64_t count : wholes(result.coverage, "names")) names += count;
+  for (const std::int64_t count : wholes(result.tables["coverage"], "names")) names += count;
   ensure(names == result.diagnostics["rows_used"] + result.diagnostics["rows_carried"], "coverage counts rows used and copies",
          fmt::format("{}", names));
-  for (const double share : reals(result.coverage, "share")) ensure(share <= 1.0, "coverage is a share");
+  for (const double share : reals(result.tables["coverage"], "share")) ensure(share <= 1.0, "coverage is a share");
 }
 
 }  // namespace
 
 void check_result(const Result& result, const SignalCase& made) {
   check_rows(result.diagnostics);
-  check_sums(result.daily, made.config.calc_turnover);
-  check_sums(result.daily_by_group, made.config.calc_turnover);
-  check_running_sums(result.daily);
+  check_sums(result.tables["daily"], made.config.calc_turnover);
+  check_sums(result.tables["daily_by_group"], made.config.calc_turnover);
+  check_running_sums(result.tables["daily"]);
   check_days(result, made);
   check_analysis(result, made);
 }
@@ -190,7 +193,7 @@ void check_against(const NaiveAlignment& naive, const Result& result, const Sign
       ensure(shown->examples[k].row == count.rows[k], "examples are the first rows in input order",
              fmt::format("{}: row {} where {} was expected", count.name, shown->examples[k].row, count.rows[k]));
   }
-  const Books books = read_books(result.weights);
+  const Books books = read_books(result.tables["weights"]);
   std::size_t n_held = 0;
   for (const auto& [n, names] : naive.used) {
     const auto weights = weigh_naively(names, made.config);

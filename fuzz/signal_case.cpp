@@ -66,11 +66,12 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
   config.drift = bytes.one_in(4);
   config.lookahead = bytes.one_in(4) ? Lookahead::error : Lookahead::warn;
   config.characteristics_asof = bytes.one_in(4) ? CharacteristicsAsof::return_day : CharacteristicsAsof::previous_day;
-  config.ic = bytes.one_in(4);
-  config.coverage = bytes.one_in(4);
+  if (bytes.one_in(4)) config.analysis.emplace_back("ic");
+  if (bytes.one_in(4)) config.analysis.emplace_back("coverage");
   config.keep_weights = true;
   const bool is_value = config.input_type == InputType::value;
-  config.fractile_table = is_value && bytes.one_in(4);
+  if (is_value && bytes.one_in(4)) config.analysis.emplace_back("fractile");
+  std::sort(config.analysis.begin(), config.analysis.end());
   config.n_fractile = 2 + bytes.below(12);
   if (bytes.one_in(4)) config.byvar_list.emplace_back("month");
   if (bytes.one_in(8)) config.byvar_list.emplace_back("year");

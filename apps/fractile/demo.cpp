@@ -76,7 +76,7 @@ void add_demo(CLI::App& app) {
     Table summary;
     for (const char* name : {"byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret",
                              "sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"})
-      if (const Column* column = result.summary.find(name)) summary.columns.push_back(*column);
+      if (const Column* column = result.tables["summary"].find(name)) summary.columns.push_back(*column);
     fmt::print("Deciles of the demo signal, long the top and short the bottom, equal weights, after naive costs:\n\n{}\n",
                table_to_text(summary));
     const Diagnostics& counts = result.diagnostics;

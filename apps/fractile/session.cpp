@@ -191,21 +191,11 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
   if (failed)
     throw Error(ErrorCode::IO_FAILURE, fmt::format("expected to create \"{}\", found: {}. Check space and permissions.",
                                                    folder.string(), failed.message()));
-  for (const auto& [name, table] : {std::pair{"summary", &result.summary},
-                                    {"daily", &result.daily},
-                                    {"turnover", &result.turnover},
-                                    {"tc", &result.tc},
-                                    {"daily_by_group", &result.daily_by_group},
-                                    {"ic", &result.ic},
-                                    {"ic_summary", &result.ic_summary},
-                                    {"fractile", &result.fractile},
-                                    {"coverage", &result.coverage},
-                                    {"weights", &result.weights}}) {
-    if (table->columns.empty()) continue;
+  for (const TableSet::Entry& entry : result.tables) {
     for (const char* extension : {".parquet", ".csv"}) {
       ArrowArrayStream stream{};
-      table_to_arrow(*table, &stream);
-      formats::write_file((folder / (std::string(name) + extension)).string(), &stream);
+      table_to_arrow(entry.table, &stream);
+      formats::write_file((folder / (entry.name + extension)).string(), &stream);
     }
   }
   Json manifest = {{"run_id", result.run_id}, {"snapshot", result.snapshot}, {"config", Json::parse(result.config_json)}};
@@ -218,7 +208,7 @@ Table short_summary(const Result& result) {
   Table out;
   for (const char* name : {"byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret",
                            "sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"})
-    if (const Column* column = result.summary.find(name)) out.columns.push_back(*column);
+    if (const Column* column = result.tables["summary"].find(name)) out.columns.push_back(*column);
   return out;
 }
 
@@ -248,7 +238,7 @@ void present(const Session& session, const Result& result, const std::string& na
     return;
   }
   if (session.format() == "csv") {
-    print_csv(result.summary);
+    print_csv(result.tables["summary"]);
     return;
   }
   if (!name.empty()) fmt::print("{}\n", name);

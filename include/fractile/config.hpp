@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fractile {
@@ -54,13 +55,17 @@ struct RunConfig {
   CharacteristicsAsof characteristics_asof = CharacteristicsAsof::previous_day;
   std::vector<UniverseRule> universe;
   int hold_days = 1;            ///< trading days
-  bool ic = false;              ///< analysis includes "ic"
-  bool fractile_table = false;  ///< analysis includes "fractile"
-  bool coverage = false;        ///< analysis includes "coverage"
+  std::vector<std::string> analysis;  ///< names of further tables, ascending, each once
   int n_fractile = 10;
   bool keep_weights = false;
   int threads = 0;  ///< 0: as many as the machine has
 };
+
+inline bool has_analysis(const RunConfig& config, std::string_view name) noexcept {
+  for (const std::string& asked : config.analysis)
+    if (asked == name) return true;
+  return false;
+}
 
 /// Reads options from JSON text: an object whose keys are the options of docs/api. `sigvar` and
 /// `resid_style` are accepted. Unknown options and values are refused with the nearest valid name.

@@ -48,9 +48,29 @@ struct Diagnostics {
   std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted
 };
 
+/// The tables of a result by name, in the order in which a run adds them. docs/tables.md describes each.
+class TableSet {
+ public:
+  struct Entry {
+    std::string name;
+    Table table;
+  };
+  void add(std::string name, Table table) { entries_.push_back({std::move(name), std::move(table)}); }
+  /// Null if the run was not asked for the table.
+  const Table* find(std::string_view name) const noexcept;
+  /// A table without columns if the run was not asked for it.
+  const Table& operator[](std::string_view name) const noexcept;
+  std::size_t size() const noexcept { return entries_.size(); }
+  auto begin() const noexcept { return entries_.begin(); }
+  auto end() const noexcept { return entries_.end(); }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+/// Everything that one run computes.
 struct Result {
-  Table summary, daily, turnover, tc, daily_by_group;
-  Table ic, ic_summary, fractile, coverage, coverage_unique, weights;  ///< empty unless asked for
+  TableSet tables;
   Diagnostics diagnostics;
   std::string config_json;
   std::string snapshot;

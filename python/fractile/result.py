@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from fractile import _core
 from fractile.wire import WireResult
 
 _TUPLE = ("summary", "daily", "turnover", "tc")
-_ALL_TABLES = (*_TUPLE, "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights")
+TABLES: dict[str, dict[str, Any]] = {table["name"]: table for table in _core.result_tables()}
 
 
 def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
@@ -35,8 +35,7 @@ def _from_json(text: str) -> BacktestResult:
 class BacktestResult:
     """Tables and numbers of one run; unpacks as ``summary, daily, turnover, tc``.
 
-    Tables are DataFrames as docs/methodology.md section 8 describes them. Those of ``analysis`` and
-    ``keep_weights`` are None where they were not asked for.
+    Each table of docs/tables.md is a property: a DataFrame, or None if the run was not asked for it.
     """
 
     def __init__(self, raw: _core.RawResult | WireResult) -> None:
@@ -48,9 +47,12 @@ class BacktestResult:
             self._frames[name] = to_frame(self._raw.table(name))
         return self._frames[name]
 
-    def _optional(self, name: str) -> pd.DataFrame | None:
+    def _find(self, name: str) -> Any:
+        """A table, None if the run was not asked for it; of a table of one value the value."""
         frame = self._table(name)
-        return frame if len(frame.columns) else None
+        if not len(frame.columns):
+            return None
+        return frame.to_numpy()[0, 0].item() if TABLES[name]["is_scalar"] else frame
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return (self._table(name) for name in _TUPLE)
@@ -63,61 +65,9 @@ class BacktestResult:
             return getattr(self, index)
         return tuple(self)[index]
 
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a (byvar, group); overall first."""
-        return self._table("summary")
+    if TYPE_CHECKING:  # the properties that the end of this module adds
 
-    @property
-    def daily(self) -> pd.DataFrame:
-        """The overall book, one row a trading day."""
-        return self._table("daily")
-
-    @property
-    def turnover(self) -> pd.DataFrame:
-        """Turnover and weight traded a day."""
-        return self._table("turnover")
-
-    @property
-    def tc(self) -> pd.DataFrame:
-        """Cost a day, as a fraction of one side's capital."""
-        return self._table("tc")
-
-    @property
-    def daily_by_group(self) -> pd.DataFrame:
-        """The daily table of every portfolio."""
-        return self._table("daily_by_group")
-
-    @property
-    def ic(self) -> pd.DataFrame | None:
-        """Rank correlation of signal and return a day (analysis "ic")."""
-        return self._optional("ic")
-
-    @property
-    def ic_summary(self) -> pd.DataFrame | None:
-        """Mean, deviation and t statistics of `ic`."""
-        return self._optional("ic_summary")
-
-    @property
-    def fractile(self) -> pd.DataFrame | None:
-        """Mean return a day by bin (analysis "fractile")."""
-        return self._optional("fractile")
-
-    @property
-    def coverage(self) -> pd.DataFrame | None:
-        """Names a day and their share of the panel (analysis "coverage")."""
-        return self._optional("coverage")
-
-    @property
-    def coverage_unique(self) -> int | None:
-        """Unique names over all days (analysis "coverage")."""
-        frame = self._optional("coverage_unique")
-        return None if frame is None else int(frame["names"].iloc[0])
-
-    @property
-    def weights(self) -> pd.DataFrame | None:
-        """date, security_id, weight of the overall book (keep_weights=True)."""
-        return self._optional("weights")
+        def __getattr__(self, name: str) -> Any: ...
 
     def _overall(self, column: str) -> float:
         return float(self.summary[column].iloc[0])
@@ -208,3 +158,13 @@ class BacktestResult:
             f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {self.snapshot} &nbsp; "
             f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small></div>"
         )
+
+
+def _make_property(table: dict[str, Any]) -> property:
+    name = table["name"]
+    asked_by = f" None unless the run has ``{table['asked_by']}``." if table["asked_by"] else ""
+    return property(lambda self: self._find(name), doc=f"{table['doc']}{asked_by}")
+
+
+for _table in TABLES.values():
+    setattr(BacktestResult, _table["name"], _make_property(_table))

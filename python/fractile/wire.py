@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-# JSON does not tell 10.0 from 10. Every other number of a table is real.
-_WHOLE = {
-    "summary": ("num_date",),
-    "daily": ("numcos_l", "numcos_s"),
-    "daily_by_group": ("numcos_l", "numcos_s"),
-    "ic": ("names",),
-    "coverage": ("names",),
-    "coverage_unique": ("names",),
-    "weights": ("security_id",),
-}
-_TEXT = ("byvar", "group", "bin")
+from fractile import _core
+
+# JSON does not tell 10.0 from 10, so the declaration of the tables says which columns are no reals.
+_TYPES = {table["name"]: {column["name"]: column["type"] for column in table["columns"]} for table in _core.result_tables()}
+
+
+def _to_array(values: list[Any], kind: str) -> Any:
+    if kind == "text" or (kind == "security" and values and isinstance(values[0], str)):
+        return list(values)
+    return np.array(values, dtype=np.int64 if kind in ("whole", "security") else np.float64)
 
 
 class WireResult:
@@ -28,20 +27,18 @@ class WireResult:
         self._body = body
 
     def table(self, name: str) -> dict[str, Any]:
-        """A table as a dict of arrays, days as int32 under "name:days"; empty where it was not asked for."""
+        """A table as a dict of arrays, days as int32 under "name:days"; empty if it was not asked for."""
         columns: dict[str, Any] = {}
         found = self._body.get(name)
         if found is None:
             return columns
+        types = _TYPES.get(name, {})
         for column, values in zip(found["columns"], found["data"], strict=True):
-            if column == "date":
-                columns["date:days"] = np.array(values, dtype="datetime64[D]").astype(np.int32)
-            elif column in _TEXT:
-                columns[column] = list(values)
-            elif column in _WHOLE.get(name, ()):
-                columns[column] = np.array(values, dtype=np.int64)
+            kind = types.get(column, "real")
+            if kind == "date":
+                columns[f"{column}:days"] = np.array(values, dtype="datetime64[D]").astype(np.int32)
             else:
-                columns[column] = np.array(values, dtype=np.float64)
+                columns[column] = _to_array(values, kind)
         return columns
 
     @property

@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "fractile/result.hpp"
 #include "output/output.hpp"
+#include "report/result_tables.hpp"
 
 namespace nb = nanobind;
 
@@ -40,19 +41,28 @@ nb::dict table_to_dict(const Held& result, const Table& table) {
   return out;
 }
 
-const Table* find_table(const Result& result, const std::string& name) {
-  if (name == "summary") return &result.summary;
-  if (name == "daily") return &result.daily;
-  if (name == "turnover") return &result.turnover;
-  if (name == "tc") return &result.tc;
-  if (name == "daily_by_group") return &result.daily_by_group;
-  if (name == "ic") return &result.ic;
-  if (name == "ic_summary") return &result.ic_summary;
-  if (name == "fractile") return &result.fractile;
-  if (name == "coverage") return &result.coverage;
-  if (name == "coverage_unique") return &result.coverage_unique;
-  if (name == "weights") return &result.weights;
-  throw nb::key_error(name.c_str());
+nb::list table_schemas() {
+  nb::list out;
+  for (const TableSchema& table : result_tables()) {
+    nb::list columns;
+    for (const ColumnSchema& column : table.columns) {
+      nb::dict entry;
+      entry["name"] = column.name;
+      entry["type"] = std::string(to_text(column.type));
+      entry["unit"] = column.unit;
+      entry["doc"] = column.doc;
+      columns.append(entry);
+    }
+    nb::dict entry;
+    entry["name"] = table.name;
+    entry["asked_by"] = table.asked_by;
+    entry["doc"] = table.doc;
+    entry["columns"] = columns;
+    entry["has_exposures"] = table.has_exposures;
+    entry["is_scalar"] = table.is_scalar;
+    out.append(entry);
+  }
+  return out;
 }
 
 nb::dict diagnostics_to_dict(const Result& result) {
@@ -80,11 +90,12 @@ nb::dict diagnostics_to_dict(const Result& result) {
 }  // namespace
 
 void bind_result(nb::module_& module) {
+  module.def("result_tables", &table_schemas, "Every table that a result can have, in order: name, columns, units.");
   nb::class_<RawResult>(module, "RawResult", "Tables and counts of one run, as the engine made them.")
       .def(
           "table",
-          [](const RawResult& raw, const std::string& name) { return table_to_dict(raw.result, *find_table(*raw.result, name)); },
-          nb::arg("name"), "A table as a dict of arrays; empty where it was not asked for.")
+          [](const RawResult& raw, const std::string& name) { return table_to_dict(raw.result, raw.result->tables[name]); },
+          nb::arg("name"), "A table as a dict of arrays; empty if it was not asked for.")
       .def_prop_ro(
           "diagnostics", [](const RawResult& raw) { return diagnostics_to_dict(*raw.result); }, "Counts by name.")
       .def_prop_ro(

@@ -167,7 +167,7 @@ void check_combinations(const RunConfig& config) {
     refuse_pair("input_type=\"weight\" with a weight other than \"equal\"", "Pass weight=\"equal\".");
   if (config.sort_method == SortMethod::double_ && config.input_type != InputType::value)
     refuse_pair("sort_method=\"double\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
-  if (config.fractile_table && config.input_type != InputType::value)
+  if (has_analysis(config, "fractile") && config.input_type != InputType::value)
     refuse_pair("analysis \"fractile\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
   if (config.sort_method == SortMethod::double_ && config.double_var.empty())
     refuse_pair("sort_method=\"double\" without double_var", "Pass double_var=\"cap\" or another panel column.");
@@ -267,11 +267,9 @@ void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::
   } else if (name == "hold_days") {
     config.hold_days = read_whole(option, value);
   } else if (name == "analysis") {
-    const std::vector<std::string> tables = value.is_null() ? std::vector<std::string>{} : read_texts(option, value);
-    const auto has = [&](const char* table) { return std::find(tables.begin(), tables.end(), table) != tables.end(); };
-    config.ic = has("ic");
-    config.fractile_table = has("fractile");
-    config.coverage = has("coverage");
+    config.analysis = value.is_null() ? std::vector<std::string>{} : read_texts(option, value);
+    std::sort(config.analysis.begin(), config.analysis.end());
+    config.analysis.erase(std::unique(config.analysis.begin(), config.analysis.end()), config.analysis.end());
   } else if (name == "n_fractile") {
     config.n_fractile = read_whole(option, value);
   } else if (name == "keep_weights") {
@@ -344,12 +342,8 @@ RunConfig parse_config(const std::string& text, std::string* sigvar) {
 
 std::string config_to_json(const RunConfig& config, bool identity) {
   const auto boolean = [](bool x) { return std::string(x ? "true" : "false"); };
-  std::vector<std::string> analysis;
-  if (config.coverage) analysis.emplace_back("coverage");
-  if (config.fractile_table) analysis.emplace_back("fractile");
-  if (config.ic) analysis.emplace_back("ic");
   std::vector<std::pair<std::string, std::string>> entries{
-      {"analysis", list(analysis, json_text)},
+      {"analysis", list(config.analysis, json_text)},
       {"byvar_list", list(config.byvar_list, json_text)},
       {"calc_turnover", boolean(config.calc_turnover)},
       {"characteristics_asof", choice("characteristics_asof", static_cast<int>(config.characteristics_asof))},

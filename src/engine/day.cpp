@@ -36,22 +36,22 @@ void DayCounts::merge(const DayCounts& other) {
   for (std::size_t i = 0; i < missing_group.size(); ++i) missing_group[i] += other.missing_group[i];
   has_names.resize(other.has_names.size());
   for (std::size_t i = 0; i < has_names.size(); ++i) has_names[i] |= other.has_names[i];
-  has_security.resize(other.has_security.size());
-  for (std::size_t i = 0; i < has_security.size(); ++i) has_security[i] |= other.has_security[i];
 }
 
 DayRunner::DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-                     const CrossSections& sections, const RegressorCache* kept_regressors)
+                     const CrossSections& sections, const RegressorCache* cached_regressors,
+                     std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names)
     : panel_(panel),
       config_(config),
       portfolios_(portfolios),
       exposures_(exposures),
       sections_(sections),
-      kept_regressors_(kept_regressors),
+      cached_regressors_(cached_regressors),
       weigher_(panel, config),
-      performer_(panel, config),
-      trader_(panel, config, performer_.ret()),
-      analyst_(panel, config, performer_),
+      portfolio_return_(panel, config),
+      trades_(panel, config, portfolio_return_.ret()),
+      observers_(std::move(observers)),
+      needs_names_(needs_names),
       missing_returns_(panel.missing_rows(config.from_open ? "openret" : "ret")),
       is_single_sort_(is_single_sort()),
       is_plain_(is_plain()),
@@ -61,13 +61,12 @@ DayRunner::DayRunner(const PanelView& panel, const RunConfig& config, const Port
   if (config.sort_method == SortMethod::double_) double_var_ = panel.characteristic(config.double_var);
   counts_.missing_group.resize(portfolios.groupings.size());
   counts_.has_names.resize(static_cast<std::size_t>(portfolios.count));
-  if (config.coverage) counts_.has_security.resize(panel.ranges().size());
 }
 
 void DayRunner::require_columns(const PanelView& panel, const RunConfig& config) {
-  const PortfolioReturn performer(panel, config);
+  const PortfolioReturn portfolio_return(panel, config);
   const Weigher weigher(panel, config);
-  const TurnoverAndCosts trader(panel, config, performer.ret());
+  const TurnoverAndCosts trades(panel, config, portfolio_return.ret());
   if (config.sort_method == SortMethod::double_) panel.require(config.double_var, "double_var");
 }
 
@@ -76,7 +75,7 @@ bool DayRunner::is_single_sort() const noexcept {
 }
 
 /// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
-bool DayRunner::is_plain() const noexcept { return is_single_sort_ && !exposures_.is_needed() && !analyst_.is_needed(); }
+bool DayRunner::is_plain() const noexcept { return is_single_sort_ && !exposures_.is_needed() && !needs_names_; }
 
 /// A single sort: `s` of the rows of the day at `slots` (empty: of all of them), NaN where there is no name.
 void DayRunner::sort_slots(int portfolio, std::span<const double> s, std::span<const std::int32_t> slots, DateIndex n,
@@ -143,8 +142,8 @@ void DayRunner::spread_names() {
 
 /// Of the used names of the day.
 const Regressors& DayRunner::regressors(DateIndex n) {
-  if (kept_regressors_) {
-    regressors_at_hand_ = kept_regressors_->find_or_make(n, exposures_, exposure_rows_);
+  if (cached_regressors_) {
+    regressors_at_hand_ = cached_regressors_->find_or_make(n, exposures_, exposure_rows_);
     return *regressors_at_hand_;
   }
   regressors_.assign(exposures_, exposure_rows_);
@@ -219,24 +218,19 @@ void DayRunner::prepare(DateIndex n, CrossSections::Scratch& scratch) {
   build_books(n, false);
 }
 
-void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights) {
+void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
   build_books(n, true);
   counts_.names += static_cast<std::int64_t>(n_names_);
   counts_.missing_return += count_missing_returns(n);
-  if (config_.coverage) mark_securities();
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
-  const auto at = static_cast<std::size_t>(n - panel_.first());
-  if (analyst_.is_needed())
-    analyst_.analyse(rows_, s_, n, at, analysis);
-  else
-    analysis.names_used[at] = static_cast<std::int32_t>(n_names_);
-  counts_.left_panel += performer_.count_leavers(now_[0], n);
+  const ObservedDay observed{n,      static_cast<std::size_t>(n - panel_.first()), n_names_, day_.first, day_.values, rows_, s_,
+                             now_[0]};
+  for (const auto& observer : observers_) observer->observe(observed);
+  counts_.left_panel += portfolio_return_.count_leavers(now_[0], n);
   for (const int portfolio : held_now_) report(portfolio, n, out);
   for (const int portfolio : held_before_)
     if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio, n, out);
-  if (weights)
-    for (std::size_t i = 0; i < now_[0].row.size(); ++i) weights->push_back({n, now_[0].security[i], now_[0].weight[i]});
 }
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
@@ -249,17 +243,11 @@ std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
                        });
 }
 
-void DayRunner::mark_securities() {
-  for (std::size_t j = 0; j < day_.values.size(); ++j)
-    if (day_.values[j] == day_.values[j])
-      counts_.has_security[static_cast<std::size_t>(panel_.security_of_row(day_.first + static_cast<RowIndex>(j)))] = 1;
-}
-
 void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {
   const Book& now = now_[static_cast<std::size_t>(portfolio)];
-  PortfolioDay day{portfolio, n, performer_.perform(now, n)};
+  PortfolioDay day{portfolio, n, portfolio_return_.compute(now, n)};
   if (config_.calc_turnover) {
-    const Trades trades = trader_.trade(before_[static_cast<std::size_t>(portfolio)], now, n);
+    const Trades trades = trades_.compute(before_[static_cast<std::size_t>(portfolio)], now, n);
     day.outcome.traded = trades.traded;
     day.outcome.tc = trades.tc;
     day.outcome.unknown_cost = trades.unknown_cost;

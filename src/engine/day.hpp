@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/align/cross_sections.hpp"
-#include "engine/analyse.hpp"
+#include "engine/day_observer.hpp"
 #include "engine/panel/grouped_days.hpp"
 #include "engine/panel/panel_view.hpp"
 #include "engine/portfolio/book.hpp"
@@ -41,13 +41,7 @@ struct PortfolioDay {
   DayOutcome outcome;
 };
 
-struct HeldWeight {
-  DateIndex n;
-  SecurityIndex security;
-  double weight;
-};
-
-/// What days count besides their returns; sums of whole numbers, so in any order.
+/// Counts over the days of a run. Sums of whole numbers, so the order of days does not matter.
 struct DayCounts {
   std::int64_t names = 0;  ///< used rows and copies
   std::int64_t missing_return = 0;
@@ -56,15 +50,16 @@ struct DayCounts {
   std::int64_t missing_double_var = 0;
   std::vector<std::int64_t> missing_group;  ///< by grouping
   std::vector<std::uint8_t> has_names;      ///< by portfolio
-  std::vector<std::uint8_t> has_security;   ///< by security, where coverage is asked for
   void merge(const DayCounts& other);
 };
 
 /// Goes through consecutive days on one thread: pack, residualize, rank, weigh, perform, trade.
 class DayRunner {
  public:
+  /// `cached_regressors`: null if none are cached. `needs_names`: an observer reads the names one by one.
   DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const ExposureRows& exposures,
-            const CrossSections& sections, const RegressorCache* kept_regressors);
+            const CrossSections& sections, const RegressorCache* cached_regressors,
+            std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names);
 
   /// Throws MISSING_PANEL_COLUMN where a run of this configuration needs a column that the snapshot lacks.
   static void require_columns(const PanelView& panel, const RunConfig& config);
@@ -74,11 +69,10 @@ class DayRunner {
   /// `scratch`: memory for the days from n on.
   void prepare(DateIndex n, CrossSections::Scratch& scratch);
   /// Days must follow one another.
-  void run_day(DateIndex n, std::vector<PortfolioDay>& out, DailyAnalysis& analysis, std::vector<HeldWeight>* weights);
+  void run_day(DateIndex n, std::vector<PortfolioDay>& out);
   const DayCounts& counts() const noexcept { return counts_; }
   /// True where the signal has several rows for one security and day.
   bool has_duplicates() const noexcept { return has_duplicates_; }
-  const PortfolioReturn& performer() const noexcept { return performer_; }
 
  private:
   bool is_single_sort() const noexcept;
@@ -94,7 +88,6 @@ class DayRunner {
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
   void collect_group(std::span<const std::int32_t> slots);
   std::int64_t count_missing_returns(DateIndex n) const;
-  void mark_securities();
   void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
 
   const PanelView& panel_;
@@ -102,11 +95,12 @@ class DayRunner {
   const Portfolios& portfolios_;
   const ExposureRows& exposures_;
   const CrossSections& sections_;
-  const RegressorCache* kept_regressors_;  // null where none are kept
+  const RegressorCache* cached_regressors_;  // null if none are cached
   Weigher weigher_;
-  PortfolioReturn performer_;
-  TurnoverAndCosts trader_;
-  Analyst analyst_;
+  PortfolioReturn portfolio_return_;
+  TurnoverAndCosts trades_;
+  std::vector<std::unique_ptr<DayObserver>> observers_;
+  bool needs_names_;
   std::shared_ptr<const MissingRows> missing_returns_;
   Characteristic double_var_;
   DayCounts counts_;

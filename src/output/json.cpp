@@ -81,7 +81,7 @@ void append_table(std::string& out, const Table& table, Orient orient) {
 }
 
 double overall(const Result& result, std::string_view column) {
-  const Column* found = result.summary.find(column);
+  const Column* found = result.tables["summary"].find(column);
   const auto* values = found ? std::get_if<std::vector<double>>(&found->values) : nullptr;
   return values && !values->empty() ? values->front() : std::nan("");
 }
@@ -130,27 +130,14 @@ std::string table_to_json(const Table& table, Orient orient) {
   return out;
 }
 
-std::string result_to_json(const Result& result, Orient orient) {
-  std::string out = "{";
-  const auto add_table = [&](const char* name, const Table& table) {
-    fmt::format_to(std::back_inserter(out), "\"{}\":", name);
-    append_table(out, table, orient);
-    out += ',';
-  };
-  add_table("summary", result.summary);
-  add_table("daily", result.daily);
-  add_table("turnover", result.turnover);
-  add_table("tc", result.tc);
-  add_table("daily_by_group", result.daily_by_group);
-  for (const auto& [name, table] : {std::pair{"ic", &result.ic},
-                                    {"ic_summary", &result.ic_summary},
-                                    {"fractile", &result.fractile},
-                                    {"coverage", &result.coverage},
-                                    {"coverage_unique", &result.coverage_unique},
-                                    {"weights", &result.weights}})
-    if (!table->columns.empty()) add_table(name, *table);
+namespace {
+
+void append_key(std::string& out, const char* name) { fmt::format_to(std::back_inserter(out), "\"{}\":", name); }
+
+/// Everything but the tables, without the braces.
+void append_facts(std::string& out, const Result& result) {
   const auto add_real = [&](const char* name, double x) {
-    fmt::format_to(std::back_inserter(out), "\"{}\":", name);
+    append_key(out, name);
     append_real(out, x);
     out += ',';
   };
@@ -172,7 +159,26 @@ std::string result_to_json(const Result& result, Orient orient) {
     out += ':';
     append_real(out, result.timings[i].second);
   }
-  return out + "}}";
+  out += '}';
+}
+
+}  // namespace
+
+std::string facts_to_json(const Result& result) {
+  std::string out = "{";
+  append_facts(out, result);
+  return out + "}";
+}
+
+std::string result_to_json(const Result& result, Orient orient) {
+  std::string out = "{";
+  for (const TableSet::Entry& entry : result.tables) {
+    append_key(out, entry.name.c_str());
+    append_table(out, entry.table, orient);
+    out += ',';
+  }
+  append_facts(out, result);
+  return out + "}";
 }
 
 }  // namespace fractile

@@ -16,8 +16,10 @@ enum class Orient : std::uint8_t { records, split };
 /// A table as JSON: a list of records, or (split) {"columns": [...], "data": [[...], ...]} by column.
 /// Dates are "2020-01-02", NaN is null, and a real is printed so that it reads back to the same bits.
 std::string table_to_json(const Table& table, Orient orient = Orient::records);
-/// The keys of POST /run in docs (summary, daily, turnover, tc, those asked for, sharpe, ...).
+/// The answer of POST /run: the tables by name, then what facts_to_json() writes.
 std::string result_to_json(const Result& result, Orient orient = Orient::records);
+/// Everything but the tables: sharpe, annual_return, ..., diagnostics, config, run_id, timings.
+std::string facts_to_json(const Result& result);
 /// One batch; dates are date32, NaN stays NaN. The table must live until the stream is released. `metadata`:
 /// texts that go with the schema.
 void table_to_arrow(const Table& table, ArrowArrayStream* out,

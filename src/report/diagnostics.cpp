@@ -57,22 +57,4 @@ std::int64_t Diagnostics::operator[](std::string_view name) const noexcept {
   return 0;
 }
 
-std::size_t Table::n_rows() const noexcept {
-  if (columns.empty()) return 0;
-  return std::visit(
-      [](const auto& values) {
-        if constexpr (requires { values.days; })
-          return values.days.size();
-        else
-          return values.size();
-      },
-      columns.front().values);
-}
-
-const Column* Table::find(std::string_view name) const noexcept {
-  for (const Column& column : columns)
-    if (column.name == name) return &column;
-  return nullptr;
-}
-
 }  // namespace fractile

@@ -121,49 +121,59 @@ std::vector<Series> cut_by_calendar(const Series& overall, const std::string& by
   return out;
 }
 
-Table build_daily(const Series& series) {
-  Table table;
-  table.columns = {{"date", Column::Dates{series.date}},
-                   {"ret", series.ret},
-                   {"resret", series.resret},
-                   {"ret_net", series.ret_net},
-                   {"resret_net", series.resret_net},
-                   {"ret_l", series.ret_l},
-                   {"ret_s", series.ret_s},
-                   {"numcos_l", std::vector<std::int64_t>(series.n_long.begin(), series.n_long.end())},
-                   {"numcos_s", std::vector<std::int64_t>(series.n_short.begin(), series.n_short.end())},
-                   {"turnover", series.turnover},
-                   {"tc", series.tc},
-                   {"cumret", series.cumret},
-                   {"cumret_net", series.cumret_net},
-                   {"drawdown", series.drawdown}};
-  return table;
+std::vector<const Series*> PortfolioSeries::summary_rows() const {
+  std::vector<const Series*> out{&overall};
+  for (const Place& place : order) out.push_back(place.is_calendar ? &calendar[place.at] : &groups[place.at]);
+  return out;
 }
 
-Table build_daily_by_group(const std::vector<const Series*>& all) {
-  std::vector<std::string> byvar, group;
-  Table table;
-  for (const Series* series : all) {
-    byvar.insert(byvar.end(), series->n_days(), series->byvar);
-    group.insert(group.end(), series->n_days(), series->group);
-    Table part = build_daily(*series);
-    if (table.columns.empty()) {
-      table = std::move(part);
+std::vector<const Series*> PortfolioSeries::portfolio_rows() const {
+  std::vector<const Series*> out{&overall};
+  for (const Place& place : order)
+    if (!place.is_calendar) out.push_back(&groups[place.at]);
+  return out;
+}
+
+DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios) {
+  DayResults out;
+  out.begin.assign(static_cast<std::size_t>(n_portfolios) + 1, 0);
+  for (const auto& chunk : chunks)
+    for (const PortfolioDay& day : chunk) ++out.begin[static_cast<std::size_t>(day.portfolio) + 1];
+  for (std::size_t p = 0; p + 1 < out.begin.size(); ++p) out.begin[p + 1] += out.begin[p];
+  out.days.resize(out.begin.back());
+  std::vector<std::size_t> next(out.begin.begin(), out.begin.end() - 1);
+  for (const auto& chunk : chunks)
+    for (const PortfolioDay& day : chunk) out.days[next[static_cast<std::size_t>(day.portfolio)]++] = day;
+  return out;
+}
+
+PortfolioSeries build_portfolio_series(const DayResults& days, const Portfolios& portfolios,
+                                       const std::vector<std::string>& byvar_list, std::span<const std::uint8_t> has_names,
+                                       const PanelView& panel, const SeriesShape& shape) {
+  PortfolioSeries out;
+  out.overall = build_series(days.of(0), panel, shape);
+  out.overall.byvar = out.overall.group = "overall";
+  std::size_t grouping = 0;
+  for (const std::string& byvar : byvar_list) {
+    if (byvar == "overall") continue;
+    if (is_calendar_byvar(byvar)) {
+      for (Series& cut : cut_by_calendar(out.overall, byvar)) {
+        out.order.push_back({true, out.calendar.size()});
+        out.calendar.push_back(std::move(cut));
+      }
       continue;
     }
-    for (std::size_t c = 0; c < part.columns.size(); ++c)
-      std::visit(
-          [&](auto& whole) {
-            auto& more = std::get<std::decay_t<decltype(whole)>>(part.columns[c].values);
-            if constexpr (requires { whole.days; })
-              whole.days.insert(whole.days.end(), more.days.begin(), more.days.end());
-            else
-              whole.insert(whole.end(), more.begin(), more.end());
-          },
-          table.columns[c].values);
+    const Portfolios::Grouping& of = portfolios.groupings[grouping++];
+    for (int g = 0; g < of.category->n_groups(); ++g) {
+      const int portfolio = of.first + g;
+      if (!has_names[static_cast<std::size_t>(portfolio)]) continue;
+      out.order.push_back({false, out.groups.size()});
+      out.groups.push_back(build_series(days.of(portfolio), panel, shape));
+      out.groups.back().byvar = byvar;
+      out.groups.back().group = of.category->label(g);
+    }
   }
-  table.columns.insert(table.columns.begin(), {Column{"byvar", std::move(byvar)}, Column{"group", std::move(group)}});
-  return table;
+  return out;
 }
 
 }  // namespace fractile

@@ -25,7 +25,7 @@ struct Series {
   std::size_t n_days() const noexcept { return date.size(); }
 };
 
-/// What of a run's options and data decides how series and summaries look.
+/// The options and columns that decide which parts of a series are known.
 struct SeriesShape {
   bool has_resret = false;
   bool calc_turnover = true;
@@ -40,9 +40,38 @@ Series cut_series(const Series& whole, std::size_t first, std::size_t last);
 /// The days of overall by "year", "quarter" or "month".
 std::vector<Series> cut_by_calendar(const Series& overall, const std::string& byvar);
 
-/// One row a series, in the order given.
-Table build_summary(const std::vector<const Series*>& series, const SeriesShape& shape);
-Table build_daily(const Series& series);
-Table build_daily_by_group(const std::vector<const Series*>& series);
+/// The series of a run: overall, then the groups of each byvar.
+struct PortfolioSeries {
+  Series overall;
+  std::vector<Series> groups;    ///< of categories, in the order of byvar_list
+  std::vector<Series> calendar;  ///< cuts of overall
+  struct Place {
+    bool is_calendar;
+    std::size_t at;
+  };
+  std::vector<Place> order;  ///< of groups and calendar in the summary
+
+  std::vector<const Series*> summary_rows() const;
+  /// The portfolios alone: cuts of overall are none.
+  std::vector<const Series*> portfolio_rows() const;
+};
+
+/// The daily outcomes of all portfolios, by portfolio, then by date.
+struct DayResults {
+  std::vector<PortfolioDay> days;
+  std::vector<std::size_t> begin;  ///< by portfolio, and one past the last
+  std::span<const PortfolioDay> of(int portfolio) const {
+    const auto at = static_cast<std::size_t>(portfolio);
+    return std::span<const PortfolioDay>(days).subspan(begin[at], begin[at + 1] - begin[at]);
+  }
+};
+
+/// `chunks`: outcomes in the order of days.
+DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios);
+
+/// `has_names`: by portfolio; a group without names on any day has no series.
+PortfolioSeries build_portfolio_series(const DayResults& days, const Portfolios& portfolios,
+                                       const std::vector<std::string>& byvar_list, std::span<const std::uint8_t> has_names,
+                                       const PanelView& panel, const SeriesShape& shape);
 
 }  // namespace fractile

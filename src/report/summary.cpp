@@ -1,79 +1,114 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "report/summary.hpp"
+
 #include <cmath>
 
-#include "report/series.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
 
-/// Columns in the order in which they are first named.
-class RowWriter {
- public:
-  void text(const char* name, const std::string& value) { column<std::vector<std::string>>(name).push_back(value); }
-  void whole(const char* name, std::int64_t value) { column<std::vector<std::int64_t>>(name).push_back(value); }
-  void real(const std::string& name, double value) { column<std::vector<double>>(name).push_back(value + 0.0); }
-  void end_row() { next_ = 0; }
-  Table take() { return std::move(table_); }
+constexpr const char* kPerYear = "fraction per year";
 
- private:
-  template <class Values>
-  Values& column(const std::string& name) {
-    if (next_ == table_.columns.size()) table_.columns.push_back({name, Values{}});
-    return std::get<Values>(table_.columns[next_++].values);
-  }
-  Table table_;
-  std::size_t next_ = 0;
-};
-
-/// Sum of w x over position days, by day count.
-double mean_exposure(const Series& series, std::size_t k, double n_held) {
-  double sum = 0.0;
-  for (const auto& exposure : series.exposure) sum += exposure[k];
-  return n_held > 0.0 ? sum / n_held : std::nan("");
+/// Days on which the portfolio holds a name.
+double count_held_days(const Series& series) {
+  double held = 0.0;
+  for (std::size_t t = 0; t < series.n_days(); ++t) held += series.n_long[t] + series.n_short[t] > 0.0;
+  return held;
 }
 
-void write_series(const char* name, const std::vector<double>& x, RowWriter& row) {
-  const std::string prefix = name;
-  row.real(prefix + "_ann", kDaysPerYear * mean(x));
-  row.real(prefix + "_std", std::sqrt(kDaysPerYear) * standard_deviation(x));
-  row.real("sharpe_" + prefix, annualised_sharpe(x));
-  row.real(prefix + "_pct_pos", share_positive(x));
+/// The mean over held days of a quantity that is 0 on all other days.
+double mean_while_held(const Series& series, double sum) {
+  const double held = count_held_days(series);
+  return held > 0.0 ? sum / held : std::nan("");
+}
+
+double sum_of(const std::vector<double>& x) {
+  double sum = 0.0;
+  for (const double value : x) sum += value;
+  return sum;
+}
+
+/// The four statistics of one daily series.
+void add_series(const std::string& x, std::vector<double> Series::* values, const std::string& what,
+                std::vector<Statistic>& out) {
+  out.push_back({x + "_ann", kPerYear, what + ": mean, annualised",
+                 [values](const Series& series) { return kDaysPerYear * mean(series.*values); }});
+  out.push_back({x + "_std", kPerYear, what + ": standard deviation (n-1), annualised",
+                 [values](const Series& series) { return std::sqrt(kDaysPerYear) * standard_deviation(series.*values); }});
+  out.push_back({"sharpe_" + x, "", what + ": annualised Sharpe ratio",
+                 [values](const Series& series) { return annualised_sharpe(series.*values); }});
+  out.push_back({x + "_pct_pos", "fraction", what + ": share of days above 0",
+                 [values](const Series& series) { return share_positive(series.*values); }});
+}
+
+std::vector<Statistic> make_statistics() {
+  std::vector<Statistic> out{
+      {"num_date", "", "days with a position", count_held_days, true},
+      {"numcos_l", "", "mean names held long on those days",
+       [](const Series& series) { return mean_while_held(series, sum_of(series.n_long)); }},
+      {"numcos_s", "", "mean names held short on those days",
+       [](const Series& series) { return mean_while_held(series, sum_of(series.n_short)); }},
+  };
+  add_series("ret", &Series::ret, "return before costs", out);
+  add_series("resret", &Series::resret, "residual return before costs", out);
+  add_series("ret_net", &Series::ret_net, "return after costs", out);
+  add_series("resret_net", &Series::resret_net, "residual return after costs", out);
+  const std::vector<Statistic> more{
+      {"maxdd", "fraction", "deepest drawdown of ret; at most 0", [](const Series& series) { return max_drawdown(series.ret); }},
+      {"maxdd_net", "fraction", "the same of ret_net", [](const Series& series) { return max_drawdown(series.ret_net); }},
+      {"turnover", "share of the book per day", "mean daily turnover; 1 is a full replacement",
+       [](const Series& series) { return mean(series.turnover); }},
+      {"tc_ann", kPerYear, "mean cost, annualised", [](const Series& series) { return kDaysPerYear * mean(series.tc); }},
+      {"t_stat", "", "t of the mean of ret", [](const Series& series) { return t_statistic(series.ret); }},
+      {"t_stat_nw", "", "the same with the Newey and West error",
+       [](const Series& series) { return newey_west_t_statistic(series.ret); }},
+      {"skew", "", "skewness of ret", [](const Series& series) { return skewness(series.ret); }},
+      {"kurt", "", "kurtosis of ret; a normal has 3", [](const Series& series) { return kurtosis(series.ret); }},
+  };
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+double mean_exposure(const Series& series, std::size_t k) {
+  double sum = 0.0;
+  for (const auto& exposure : series.exposure) sum += exposure[k];
+  return mean_while_held(series, sum);
+}
+
+template <class Compute>
+std::vector<double> per_series(const std::vector<const Series*>& all, Compute&& compute) {
+  std::vector<double> out;
+  for (const Series* series : all) out.push_back(compute(*series) + 0.0);  // + 0.0: -0 becomes 0
+  return out;
 }
 
 }  // namespace
 
+const std::vector<Statistic>& summary_statistics() {
+  static const std::vector<Statistic> statistics = make_statistics();
+  return statistics;
+}
+
 Table build_summary(const std::vector<const Series*>& all, const SeriesShape& shape) {
-  RowWriter row;
+  std::vector<std::string> byvar, group;
   for (const Series* series : all) {
-    double n_held = 0.0, longs = 0.0, shorts = 0.0;
-    for (std::size_t t = 0; t < series->n_days(); ++t) {
-      n_held += series->n_long[t] + series->n_short[t] > 0.0;
-      longs += series->n_long[t];
-      shorts += series->n_short[t];
-    }
-    row.text("byvar", series->byvar);
-    row.text("group", series->group);
-    row.whole("num_date", static_cast<std::int64_t>(n_held));
-    row.real("numcos_l", n_held > 0.0 ? longs / n_held : std::nan(""));
-    row.real("numcos_s", n_held > 0.0 ? shorts / n_held : std::nan(""));
-    write_series("ret", series->ret, row);
-    write_series("resret", series->resret, row);
-    write_series("ret_net", series->ret_net, row);
-    write_series("resret_net", series->resret_net, row);
-    row.real("maxdd", max_drawdown(series->ret));
-    row.real("maxdd_net", max_drawdown(series->ret_net));
-    row.real("turnover", mean(series->turnover));
-    row.real("tc_ann", kDaysPerYear * mean(series->tc));
-    row.real("t_stat", t_statistic(series->ret));
-    row.real("t_stat_nw", newey_west_t_statistic(series->ret));
-    row.real("skew", skewness(series->ret));
-    row.real("kurt", kurtosis(series->ret));
-    for (std::size_t k = 0; k < kNExposures; ++k)
-      if (shape.has_exposure[k]) row.real(std::string(kExposures[k]), mean_exposure(*series, k, n_held));
-    row.end_row();
+    byvar.push_back(series->byvar);
+    group.push_back(series->group);
   }
-  return row.take();
+  Table table{{{"byvar", std::move(byvar)}, {"group", std::move(group)}}};
+  for (const Statistic& statistic : summary_statistics()) {
+    const std::vector<double> values = per_series(all, statistic.compute);
+    if (statistic.is_count)
+      table.columns.push_back({statistic.name, std::vector<std::int64_t>(values.begin(), values.end())});
+    else
+      table.columns.push_back({statistic.name, values});
+  }
+  for (std::size_t k = 0; k < kNExposures; ++k)
+    if (shape.has_exposure[k])
+      table.columns.push_back(
+          {std::string(kExposures[k]), per_series(all, [k](const Series& series) { return mean_exposure(series, k); })});
+  return table;
 }
 
 }  // namespace fractile

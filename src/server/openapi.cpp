@@ -7,6 +7,7 @@
 #include "config/options.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
+#include "report/result_tables.hpp"
 #include "server/runs.hpp"
 
 namespace fractile::server {
@@ -176,15 +177,32 @@ Json text_answer(const char* type, const char* description) {
   return {{"description", description}, {"content", {{type, {{"schema", {{"type", "string"}}}}}}}};
 }
 
-Json schemas() {
-  const Json any_table{{"type", {"array", "object"}}};
-  Json result{{"type", "object"}, {"properties", Json::object()}, {"required", Json::array()}};
-  for (const char* name : {"summary", "daily", "turnover", "tc", "daily_by_group"}) {
-    result["properties"][name] = any_table;
-    result["required"].push_back(name);
+/// A table as records, or with orient=split by column. Columns are described in the order of the table.
+Json table_schema(const TableSchema& table) {
+  Json row{{"type", "object"}, {"properties", Json::object()}};
+  for (const ColumnSchema& column : table.columns) {
+    Json type = nullable("number");
+    if (column.type == ColumnType::whole) type = {{"type", "integer"}};
+    if (column.type == ColumnType::text) type = {{"type", "string"}};
+    if (column.type == ColumnType::date) type = {{"type", "string"}, {"format", "date"}};
+    if (column.type == ColumnType::security) type = {{"type", {"integer", "string"}}};
+    type["description"] = column.unit.empty() ? column.doc : column.doc + " (" + column.unit + ")";
+    row["properties"][column.name] = type;
   }
-  for (const char* name : {"ic", "ic_summary", "fractile", "coverage", "coverage_unique", "weights"})
-    result["properties"][name] = any_table;
+  const Json split{{"type", "object"},
+                   {"required", {"columns", "data"}},
+                   {"properties",
+                    {{"columns", {{"type", "array"}, {"items", {{"type", "string"}}}}},
+                     {"data", {{"type", "array"}, {"items", {{"type", "array"}}}}}}}};
+  return {{"description", table.doc}, {"anyOf", {{{"type", "array"}, {"items", row}}, split}}};
+}
+
+Json schemas() {
+  Json result{{"type", "object"}, {"properties", Json::object()}, {"required", Json::array()}};
+  for (const TableSchema& table : result_tables()) {
+    result["properties"][table.name] = table_schema(table);
+    if (table.asked_by.empty()) result["required"].push_back(table.name);
+  }
   for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "elapsed_seconds"}) {
     result["properties"][name] = nullable("number");
     result["required"].push_back(name);

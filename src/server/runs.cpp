@@ -101,28 +101,6 @@ class Descriptor {
                                                   path.substr(0, 200) + "\" (" + why + "). Send the rows, or correct the path.");
 }
 
-struct NamedTable {
-  std::string name;
-  const Table* table;
-};
-
-std::vector<NamedTable> list_tables(const Result& result) {
-  std::vector<NamedTable> out;
-  for (const auto& [name, table] : {std::pair{"summary", &result.summary},
-                                    {"daily", &result.daily},
-                                    {"turnover", &result.turnover},
-                                    {"tc", &result.tc},
-                                    {"daily_by_group", &result.daily_by_group},
-                                    {"ic", &result.ic},
-                                    {"ic_summary", &result.ic_summary},
-                                    {"fractile", &result.fractile},
-                                    {"coverage", &result.coverage},
-                                    {"coverage_unique", &result.coverage_unique},
-                                    {"weights", &result.weights}})
-    if (!table->columns.empty()) out.push_back({name, table});
-  return out;
-}
-
 }  // namespace
 
 struct Runs::Task {
@@ -262,15 +240,14 @@ namespace {
 
 /// Arrow streams one after the other, a table each: docs/server.md.
 void append_streams(const std::string& cell, const Result& result, std::string& out) {
-  Json rest = Json::parse(result_to_json(result, Orient::split));
-  const std::vector<NamedTable> tables = list_tables(result);
-  for (const NamedTable& named : tables) rest.erase(named.name);
-  for (const NamedTable& named : tables) {
-    std::vector<std::pair<std::string, std::string>> metadata{{"fractile:table", named.name}, {"fractile:run_id", result.run_id}};
+  bool is_first = true;
+  for (const TableSet::Entry& entry : result.tables) {
+    std::vector<std::pair<std::string, std::string>> metadata{{"fractile:table", entry.name}, {"fractile:run_id", result.run_id}};
     if (!cell.empty()) metadata.emplace_back("fractile:cell", cell);
-    if (&named == tables.data()) metadata.emplace_back("fractile:result", rest.dump());
+    if (is_first) metadata.emplace_back("fractile:result", facts_to_json(result));
+    is_first = false;
     ArrowArrayStream stream{};
-    table_to_arrow(*named.table, &stream, metadata);
+    table_to_arrow(entry.table, &stream, metadata);
     formats::write_ipc_stream(&stream, [&out](std::size_t size) {
       const std::size_t begin = out.size();
       out.resize(begin + size);

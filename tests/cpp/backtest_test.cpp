@@ -65,7 +65,7 @@ class Backtests : public ::testing::Test {
     return config;
   }
   static std::vector<double> weights(const Result& result) {
-    return std::get<std::vector<double>>(result.weights.find("weight")->values);
+    return std::get<std::vector<double>>(result.tables["weights"].find("weight")->values);
   }
   static std::string describe(Result result) {
     result.elapsed_seconds = 0.0;
@@ -114,7 +114,7 @@ TEST_F(Backtests, WeightsNearTheLargestDoubleSumToOne) {
     const Result result =
         backtester.run(rows.keys(), rows.values.data(),
                        options(std::string(R"({"input_type":"weight","mincos":1,"method":")") + method + "\"}"));
-    const auto& dates = std::get<Column::Dates>(result.weights.find("date")->values).days;
+    const auto& dates = std::get<Column::Dates>(result.tables["weights"].find("date")->values).days;
     const std::vector<double> w = weights(result);
     std::map<Day, double> longs;
     for (std::size_t i = 0; i < w.size(); ++i) {
@@ -136,8 +136,8 @@ TEST_F(Backtests, ResidualsOfAnyMagnitudeAreTheSameBook) {
       Rows rows = signal_;
       for (double& value : rows.values) value = std::ldexp(value, exponent);
       const Result scaled = backtester.run(rows.keys(), rows.values.data(), config);
-      EXPECT_EQ(table_to_json(scaled.weights), table_to_json(plain.weights)) << mode << " " << exponent;
-      EXPECT_EQ(table_to_json(scaled.ic), table_to_json(plain.ic)) << mode << " " << exponent;
+      EXPECT_EQ(table_to_json(scaled.tables["weights"]), table_to_json(plain.tables["weights"])) << mode << " " << exponent;
+      EXPECT_EQ(table_to_json(scaled.tables["ic"]), table_to_json(plain.tables["ic"])) << mode << " " << exponent;
     }
   }
 }
@@ -146,7 +146,7 @@ TEST_F(Backtests, CostsBeyondAnyNumberAreNoNaN) {
   const Backtester backtester(view_);
   const RunConfig config = options(R"({"mincos":2,"tc_model":"power_law","tc_value":[0.35,400]})");
   const Result result = backtester.run(signal_.keys(), signal_.values.data(), config);
-  const auto& costs = std::get<std::vector<double>>(result.daily.find("tc")->values);
+  const auto& costs = std::get<std::vector<double>>(result.tables["daily"].find("tc")->values);
   ASSERT_GT(costs.size(), 2U);
   for (const double tc : costs) EXPECT_GE(tc, 0.0);
 }

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import pathlib
 import pickle
 
 import fractile
 import numpy as np
 import pandas as pd
 import pytest
+from fractile import _core
 from fractile.result import BacktestResult
 from fractile.wire import WireResult
 from oracle.markets import make_panel, make_signal
 
-TABLES = ["summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights"]
+TABLES = [table["name"] for table in _core.result_tables()]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +40,9 @@ def full(service, rows) -> BacktestResult:
 
 def equal(one: BacktestResult, other: BacktestResult) -> None:
     for name in TABLES:
-        left, right = getattr(one, name), getattr(other, name)
-        if left is None:
-            assert right is None, name
+        left, right = one._table(name), other._table(name)
+        if left.empty and not len(left.columns):
+            assert not len(right.columns), name
         else:
             pd.testing.assert_frame_equal(left, right, check_exact=True, obj=name)
     assert one.coverage_unique == other.coverage_unique
@@ -103,3 +106,28 @@ def test_reprs_are_short_and_plain(full):
     page = full._repr_html_()
     assert page.count("<tr") == 1 + len(full.summary)
     assert full.snapshot in page
+
+
+KINDS = {"real": "f", "whole": "i", "date": "M", "text": "O", "security": "i"}
+
+
+@pytest.mark.parametrize("table", _core.result_tables(), ids=lambda table: table["name"])
+def test_a_table_has_the_columns_that_its_declaration_lists(full, table):
+    result = service.run(
+        make_signal(6), byvar_list=["overall", "cap"], analysis=["ic", "fractile", "coverage"], keep_weights=True
+    )
+    frame = full._table(table["name"])
+    declared = [column["name"] for column in table["columns"]]
+    assert list(frame.columns[: len(declared)]) == declared
+    assert table["has_exposures"] == (len(frame.columns) > len(declared))
+    for column in table["columns"]:
+        kind = frame[column["name"]].dtype.kind if KINDS[column["type"]] != "O" else "O"
+        assert kind == KINDS[column["type"]], column
+
+
+def test_the_page_of_tables_is_current():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    spec = importlib.util.spec_from_file_location("tables_page", root / "tools" / "tables_page.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    assert page.render() == (root / "docs" / "tables.md").read_text(), "run tools/tables_page.py > docs/tables.md"

@@ -62,7 +62,7 @@ Alignment::Alignment(const PanelView& panel, const SignalKeys& keys, const RunCo
   if (config.from_open) find_bad_prints(build);
 }
 
-void Alignment::give_back(AlignmentBuffers& buffers) noexcept {
+void Alignment::release_buffers(AlignmentBuffers& buffers) noexcept {
   buffers.rows = std::move(rows_);
   buffers.causes = std::move(cause_);
 }

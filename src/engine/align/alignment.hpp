@@ -58,7 +58,7 @@ class Alignment {
   Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, AlignmentBuffers& buffers,
             const std::function<void()>& poll);
   /// Gives the memory back; the alignment is no more.
-  void give_back(AlignmentBuffers& buffers) noexcept;
+  void release_buffers(AlignmentBuffers& buffers) noexcept;
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(n_rows_) * (sizeof(AlignedRow) + 1); }
 
   /// Counts and hashes one column of values, except for duplicates. `exposures`: null where the run has no residuals.

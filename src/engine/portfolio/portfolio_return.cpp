@@ -60,7 +60,7 @@ const double* PortfolioReturn::read_returns(const Reals& returns, const Book& bo
   return returns_.data();
 }
 
-DayOutcome PortfolioReturn::perform(const Book& book, DateIndex n) {
+DayOutcome PortfolioReturn::compute(const Book& book, DateIndex n) {
   DayOutcome out;
   if (book.is_flat()) return out;
   out.is_held = true;

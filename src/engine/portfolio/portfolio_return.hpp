@@ -32,7 +32,7 @@ class PortfolioReturn {
   bool has_exposure(int k) const noexcept { return has_exposure_[static_cast<std::size_t>(k)]; }
   /// The return that trades earn: ret, or openret with from_open.
   const Reals& ret() const noexcept { return ret_; }
-  DayOutcome perform(const Book& book, DateIndex n);
+  DayOutcome compute(const Book& book, DateIndex n);
   /// How many held names have their last row on n while the calendar goes on.
   int count_leavers(const Book& book, DateIndex n) const;
   /// Adds the exposures of the asof row, missing as 0.

@@ -76,7 +76,7 @@ void TurnoverAndCosts::collect_changes(const Book& before, const Book& now, Date
   newest_.resize(count);
 }
 
-Trades TurnoverAndCosts::trade(const Book& before, const Book& now, DateIndex n) {
+Trades TurnoverAndCosts::compute(const Book& before, const Book& now, DateIndex n) {
   Trades trades;
   collect_changes(before, now, n);
   trades.traded = sum(change_.data(), change_.size());

@@ -24,7 +24,7 @@ class TurnoverAndCosts {
   TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const Reals& ret);
   /// From `before` (the book of n-1) to `now` (that of n). Sums run over the names held now,
   /// securities ascending, then over those that left.
-  Trades trade(const Book& before, const Book& now, DateIndex n);
+  Trades compute(const Book& before, const Book& now, DateIndex n);
 
  private:
   void spread_before(const Book& before);

@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/backtester.hpp"
+#include "service/backtester.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -55,7 +55,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   if (cells.empty()) return outcomes;
   require_rows(keys);
   const int threads = threads_of(cells[0].config);
-  const std::string identity = impl_->kept.identify(keys, cells.size() > 1, threads, make_poll(interrupt));
+  const std::string identity = impl_->alignments.identify(keys, cells.size() > 1, threads, make_poll(interrupt));
   const auto caller = std::this_thread::get_id();
   std::atomic<bool> is_stopped{false};
   std::atomic<std::size_t> n_done{0};

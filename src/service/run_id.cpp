@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/run_id.hpp"
+#include "service/run_id.hpp"
 
 #define XXH_INLINE_ALL
 #include <fmt/format.h>

@@ -12,14 +12,14 @@
 #include "engine/run_buffers.hpp"
 #include "fractile/backtest.hpp"
 
-/// What a Backtester keeps from run to run.
+/// The state that a Backtester carries from run to run.
 namespace fractile {
 
 struct Backtester::Impl {
-  Impl(View view, int cache_size) : panel(std::move(view)), kept(cache_size) {}
+  Impl(View view, int cache_size) : panel(std::move(view)), alignments(cache_size) {}
 
   PanelView panel;
-  mutable AlignmentCache kept;
+  mutable AlignmentCache alignments;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
 
@@ -49,8 +49,8 @@ struct Backtester::Impl {
     std::unique_ptr<RunBuffers> buffers_;
   };
 
-  /// `identity`: what the kept alignment of the keys is known by, empty where none is kept; null: to be found out.
-  Result run(const SignalKeys& keys, const std::string* identity, const double* values, const RunConfig& config, int threads,
+  /// `known_by`: the key of the cached alignment, "" if none is cached; null: the run finds it.
+  Result run(const SignalKeys& keys, const std::string* known_by, const double* values, const RunConfig& config, int threads,
              const Interrupt& interrupt) const;
 };
 

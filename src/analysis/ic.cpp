@@ -1,0 +1,116 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// Analysis "ic", methodology section 8: the daily rank correlation of signal and return.
+#include <cmath>
+
+#include "analysis/analysis_module.hpp"
+#include "engine/portfolio/rank.hpp"
+#include "stats/moments.hpp"
+
+namespace fractile {
+namespace {
+
+/// A day with fewer names has no correlation.
+constexpr std::size_t kMinNames = 10;
+constexpr double kNaN = __builtin_nan("");
+
+/// Pearson correlation of ranks; NaN if either side is constant.
+double correlate_ranks(std::span<const double> a, std::span<const double> b) {
+  const double centre = static_cast<double>(a.size() + 1) / 2.0;
+  double ab = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i] - centre, y = b[i] - centre;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return aa > 0.0 && bb > 0.0 ? ab / std::sqrt(aa * bb) : kNaN;
+}
+
+class IcRun final : public AnalysisRun {
+ public:
+  explicit IcRun(const AnalysisContext& context) : context_(context), ic_(context.days(), kNaN), names_(context.days(), 0) {}
+
+  std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
+
+  void finish(TableSet& tables) override {
+    Column::Dates dates;
+    std::vector<double> ic;
+    std::vector<std::int64_t> names;
+    for (std::size_t t = 0; t < ic_.size(); ++t) {
+      if (ic_[t] != ic_[t]) continue;
+      dates.days.push_back(context_.panel.date(context_.panel.first() + static_cast<DateIndex>(t)));
+      ic.push_back(ic_[t]);
+      names.push_back(names_[t]);
+    }
+    Table summary = summarise(ic);
+    tables.add("ic", {{{"date", std::move(dates)}, {"ic", std::move(ic)}, {"names", std::move(names)}}});
+    tables.add("ic_summary", std::move(summary));
+  }
+
+ private:
+  class Observer final : public DayObserver {
+   public:
+    explicit Observer(IcRun& run) : run_(run) {}
+    void observe(const ObservedDay& day) override {
+      s_.clear();
+      r_.clear();
+      for (std::size_t i = 0; i < day.rows.size(); ++i) {
+        const double r = run_.context_.returns.ret()[day.rows[i]];
+        if (r != r) continue;
+        s_.push_back(day.values[i]);
+        r_.push_back(r);
+      }
+      if (s_.size() < kMinNames) return;
+      average_ranks(s_, scratch_, s_ranks_);
+      average_ranks(r_, scratch_, r_ranks_);
+      run_.ic_[day.at] = correlate_ranks(s_ranks_, r_ranks_);
+      run_.names_[day.at] = static_cast<std::int32_t>(s_.size());
+    }
+
+   private:
+    IcRun& run_;
+    RankScratch scratch_;
+    std::vector<double> s_, r_, s_ranks_, r_ranks_;
+  };
+
+  static Table summarise(const std::vector<double>& ic) {
+    const double deviation = standard_deviation(ic);
+    const auto one = [](double x) { return std::vector<double>{x + 0.0}; };
+    return {{{"mean", one(mean(ic))},
+             {"std", one(deviation)},
+             {"icir", one(deviation >= 1e-15 ? mean(ic) / deviation : kNaN)},
+             {"t_stat", one(t_statistic(ic))},
+             {"t_stat_nw", one(newey_west_t_statistic(ic))},
+             {"hit_rate", one(share_positive(ic))}}};
+  }
+
+  AnalysisContext context_;
+  std::vector<double> ic_;  // per loaded day; NaN if the day has none
+  std::vector<std::int32_t> names_;
+};
+
+}  // namespace
+
+AnalysisModule ic_module() {
+  return {"ic",
+          [](const RunConfig& config) { return has_analysis(config, "ic"); },
+          {{"ic",
+            "analysis=[\"ic\"]",
+            "Spearman rank correlation of signal and return per day.",
+            {{"date", ColumnType::date, "", "return day"},
+             {"ic", ColumnType::real, "", "rank correlation, average ranks for ties"},
+             {"names", ColumnType::whole, "", "names with a signal and a return"}}},
+           {"ic_summary",
+            "analysis=[\"ic\"]",
+            "Statistics of the daily correlations, one row.",
+            {{"mean", ColumnType::real, "", "mean"},
+             {"std", ColumnType::real, "", "standard deviation, n-1"},
+             {"icir", ColumnType::real, "", "mean / std"},
+             {"t_stat", ColumnType::real, "", "mean / (std / √n)"},
+             {"t_stat_nw", ColumnType::real, "", "the same with the Newey and West error"},
+             {"hit_rate", ColumnType::real, "", "share of days above 0"}}}},
+          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<IcRun>(context); }};
+}
+
+}  // namespace fractile

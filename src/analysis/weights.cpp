@@ -1,0 +1,68 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// `keep_weights`: the weights of the overall book.
+#include "analysis/analysis_module.hpp"
+
+namespace fractile {
+namespace {
+
+class WeightsRun final : public AnalysisRun {
+ public:
+  explicit WeightsRun(const AnalysisContext& context) : context_(context), days_(context.days()) {}
+
+  bool needs_names() const noexcept override { return false; }
+  std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
+
+  void finish(TableSet& tables) override {
+    std::size_t count = 0;
+    for (const HeldDay& day : days_) count += day.weight.size();
+    Column::Dates dates;
+    std::vector<std::int64_t> ids;
+    std::vector<double> weights;
+    dates.days.reserve(count);
+    ids.reserve(count);
+    weights.reserve(count);
+    const auto security_ids = context_.panel.snapshot().security_ids();
+    for (std::size_t t = 0; t < days_.size(); ++t) {
+      const HeldDay& day = days_[t];
+      dates.days.insert(dates.days.end(), day.weight.size(),
+                        context_.panel.date(context_.panel.first() + static_cast<DateIndex>(t)));
+      for (const SecurityIndex security : day.security) ids.push_back(security_ids[static_cast<std::size_t>(security)]);
+      weights.insert(weights.end(), day.weight.begin(), day.weight.end());
+    }
+    tables.add("weights", {{{"date", std::move(dates)}, {"security_id", std::move(ids)}, {"weight", std::move(weights)}}});
+  }
+
+ private:
+  struct HeldDay {
+    std::vector<SecurityIndex> security;
+    std::vector<double> weight;
+  };
+  class Observer final : public DayObserver {
+   public:
+    explicit Observer(WeightsRun& run) : run_(run) {}
+    void observe(const ObservedDay& day) override { run_.days_[day.at] = {day.book.security, day.book.weight}; }
+
+   private:
+    WeightsRun& run_;
+  };
+
+  AnalysisContext context_;
+  std::vector<HeldDay> days_;  // per loaded day
+};
+
+}  // namespace
+
+AnalysisModule weights_module() {
+  return {"",
+          [](const RunConfig& config) { return config.keep_weights; },
+          {{"weights",
+            "keep_weights=True",
+            "What the overall book holds, securities ascending within a day.",
+            {{"date", ColumnType::date, "", "return day"},
+             {"security_id", ColumnType::security, "", "the identifier as the panel gives it"},
+             {"weight", ColumnType::real, "share of a side", "above 0 long, below 0 short"}}}},
+          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<WeightsRun>(context); }};
+}
+
+}  // namespace fractile

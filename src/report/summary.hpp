@@ -1,0 +1,27 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "report/series.hpp"
+
+namespace fractile {
+
+/// One column of the summary: its declaration and its formula.
+struct Statistic {
+  std::string name;
+  std::string unit;
+  std::string doc;
+  std::function<double(const Series& series)> compute;
+  bool is_count = false;  ///< a whole number
+};
+
+/// The columns between byvar, group and the exposures, in order.
+const std::vector<Statistic>& summary_statistics();
+
+/// One row per series, in the order given.
+Table build_summary(const std::vector<const Series*>& series, const SeriesShape& shape);
+
+}  // namespace fractile

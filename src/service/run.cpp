@@ -1,0 +1,184 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// The order of the stages of a run, and nothing else.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "analysis/analysis_module.hpp"
+#include "engine/align/cross_sections.hpp"
+#include "engine/day.hpp"
+#include "engine/residual/exposure_plan.hpp"
+#include "parallel/workers.hpp"
+#include "report/diagnostics.hpp"
+#include "report/result_tables.hpp"
+#include "service/backtester.hpp"
+#include "service/run_id.hpp"
+
+namespace fractile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Names the time between two marks.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Result& result) : result_(result) {}
+  void mark(const char* stage) {
+    const auto now = Clock::now();
+    result_.timings.emplace_back(stage, std::chrono::duration<double>(now - last_).count());
+    last_ = now;
+  }
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  Result& result_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+/// One run. The members are the products of the stages, in the order in which the stages make them.
+class Run {
+ public:
+  Run(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, int threads,
+      const std::function<void()>& poll, RunBuffers& buffers)
+      : panel_(panel),
+        keys_(keys),
+        values_(values),
+        config_(config),
+        threads_(threads),
+        poll_(poll),
+        buffers_(buffers),
+        portfolios_(Portfolios::make(panel, config)),
+        exposures_(panel, config.resid),
+        portfolio_return_(panel, config),
+        analyses_({panel, config, portfolio_return_, panel.n_days(), threads}) {
+    DayRunner::require_columns(panel, config);  // before any work
+  }
+  ~Run() {
+    if (own_alignment_) own_alignment_->release_buffers(buffers_.alignment);
+    if (own_exposures_) buffers_.exposure_rows = std::move(own_exposures_->row);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// `known_by`: the key of the cached alignment; "" if none is cached.
+  void align(AlignmentCache& cache, const std::string& known_by) {
+    const Alignment* alignment = nullptr;
+    if (!known_by.empty()) {
+      cached_ = cache.find_or_make(known_by, panel_, keys_, config_, exposures_, threads_, buffers_, poll_);
+      alignment = cached_.alignment.get();
+      exposure_plan_ = cached_.exposures.get();
+    } else {
+      alignment = &own_alignment_.emplace(panel_, keys_, config_, threads_, buffers_.alignment, poll_);
+      if (exposures_.is_needed())
+        exposure_plan_ = &own_exposures_.emplace(
+            make_exposure_plan(panel_, keys_, config_, exposures_, threads_, buffers_.exposure_rows, poll_));
+    }
+    alignment_ = alignment;
+    signal_ = alignment->inspect(values_, config_, exposure_plan_, threads_, poll_);
+    refuse_bad_rows(signal_.counts, keys_, config_);
+    if (config_.hold_days > 1) {
+      extended_ = extend_holding(panel_, *alignment, values_, exposure_plan_, config_, threads_, buffers_.slots, poll_);
+      sections_.emplace(panel_, buffers_.slots);
+    } else {
+      sections_.emplace(panel_, *alignment, values_, exposure_plan_);
+    }
+  }
+
+  void compute_days() {
+    // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
+    const int n_days = panel_.n_days();
+    const int chunk_days = std::clamp(n_days / (threads_ * 8) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
+    const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
+    std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
+    std::vector<std::unique_ptr<DayRunner>> runners(static_cast<std::size_t>(threads_));
+    std::vector<CrossSections::Scratch> scratches(runners.size());
+    parallel_for(
+        threads_, n_chunks,
+        [&](int chunk, int slot) {
+          auto& runner = runners[static_cast<std::size_t>(slot)];
+          if (!runner)
+            runner = std::make_unique<DayRunner>(panel_, config_, portfolios_, exposures_, *sections_, cached_.regressors.get(),
+                                                 analyses_.make_observers(slot), analyses_.need_names());
+          const DateIndex begin = panel_.first() + chunk * chunk_days;
+          const DateIndex end = std::min(panel_.last() + 1, begin + chunk_days);
+          runner->prepare(begin - 1, scratches[static_cast<std::size_t>(slot)]);
+          for (DateIndex n = begin; n < end; ++n) runner->run_day(n, chunks[static_cast<std::size_t>(chunk)]);
+        },
+        poll_);
+    bool has_duplicates = extended_.has_duplicates;
+    for (const auto& runner : runners)
+      if (runner) {
+        counts_.merge(runner->counts());
+        has_duplicates |= runner->has_duplicates();
+      }
+    if (has_duplicates) alignment_->count_duplicates(values_, exposure_plan_, signal_.counts);
+    days_ = sort_by_portfolio(chunks, portfolios_.count);
+  }
+
+  void summarise(Result& result) {
+    SeriesShape shape;
+    shape.has_resret = portfolio_return_.has_resret();
+    shape.calc_turnover = config_.calc_turnover;
+    shape.long_only = config_.method == Method::long_only;
+    for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
+    const PortfolioSeries series =
+        build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
+    result.diagnostics =
+        build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_, keys_);
+    if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+    add_portfolio_tables(series, shape, result.tables);
+    analyses_.finish(result.tables);
+    result.snapshot = panel_.snapshot().id();
+    result.config_json = config_to_json(config_);
+    result.run_id = compute_run_id(panel_.view(), config_to_json(config_, true), signal_.rows_hash);
+  }
+
+ private:
+  const PanelView& panel_;
+  const SignalKeys& keys_;
+  const double* values_;
+  const RunConfig& config_;
+  int threads_;
+  const std::function<void()>& poll_;
+  RunBuffers& buffers_;
+
+  Portfolios portfolios_;
+  ExposureRows exposures_;
+  PortfolioReturn portfolio_return_;
+  Analyses analyses_;
+
+  CachedAlignment cached_;
+  std::optional<Alignment> own_alignment_;
+  std::optional<ExposurePlan> own_exposures_;
+  const Alignment* alignment_ = nullptr;
+  const ExposurePlan* exposure_plan_ = nullptr;  // null if the run has no residuals
+  AlignedSignal signal_;
+  ExtendedHolding extended_;
+  std::optional<CrossSections> sections_;
+
+  DayCounts counts_;
+  DayResults days_;
+};
+
+}  // namespace
+
+Result Backtester::Impl::run(const SignalKeys& keys, const std::string* known_by, const double* values, const RunConfig& config,
+                             int threads, const Interrupt& interrupt) const {
+  Result result;
+  Stopwatch watch(result);
+  const std::function<void()> poll = make_poll(interrupt);
+  Lease lease(*this);
+  Run run(panel, keys, values, config, threads, poll, lease.buffers());
+  run.align(alignments, known_by ? *known_by : alignments.identify(keys, false, threads, poll));
+  watch.mark("align");
+  run.compute_days();
+  watch.mark("days");
+  run.summarise(result);
+  watch.mark("summarise");
+  result.elapsed_seconds = watch.elapsed();
+  return result;
+}
+
+}  // namespace fractile
