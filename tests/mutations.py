@@ -42,7 +42,7 @@ class Mutation:
     test: str
 
 
-ASOF = "on_return_day ? row : panel_.asof_row(row, n)"
+ASOF = "as_of.find_row(row, n)"
 MUTATIONS = [
     Mutation(
         "missing values are forgotten",
@@ -80,8 +80,8 @@ MUTATIONS = [
         "universe of the return day",
         "what decides who takes part was known at the trade",
         "src/engine/align/eligibility_mask.cpp",
-        "on_return_day ? row : panel.asof_row(row, n)",
-        "on_return_day ? row : row",
+        ASOF,
+        "row",
         "test_oracle.py::test_option[universe-1]",
     ),
     Mutation(
@@ -183,15 +183,15 @@ MUTATIONS = [
     Mutation(
         "every trade costs at least something",
         "without costs net is gross",
-        "src/engine/trading/turnover_and_costs.cpp",
-        "rates[cap_classes_->of(newest_[i])];",
-        "rates[cap_classes_->of(newest_[i])] + 1e-9;",
+        "src/engine/trading/naive_cost.cpp",
+        "rate_of_class_[cap_classes_->of(trades.newest[i])];",
+        "rate_of_class_[cap_classes_->of(trades.newest[i])] + 1e-9;",
         "test_laws.py::test_zero_cost_leaves_gross",
     ),
     Mutation(
         "a name in both books is traded twice",
         "trades are the change of the weights",
-        "src/engine/trading/turnover_and_costs.cpp",
+        "src/engine/trading/trade_list.cpp",
         "std::fabs(now.weight[i] - w);\n    w = 0.0;",
         "std::fabs(now.weight[i] - w);",
         "test_worked_example.py",

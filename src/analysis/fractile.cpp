@@ -2,6 +2,7 @@
 //
 // Analysis "fractile", methodology section 8: the mean return of each bin of the signal.
 #include "analysis/analysis_module.hpp"
+#include "engine/panel/as_of.hpp"
 #include "engine/portfolio/rank.hpp"
 
 namespace fractile {
@@ -65,14 +66,14 @@ class FractileRun final : public AnalysisRun {
       average_ranks(day.values, scratch_, ranks_);
       const AnalysisContext& context = run_.context_;
       const std::size_t first = day.at * run_.n_bins_;
-      const bool on_return_day = context.config.characteristics_asof == CharacteristicsAsof::return_day;
+      const AsOf as_of(context.panel, context.config);
       for (std::size_t i = 0; i < day.rows.size(); ++i) {
         const int of_name = bin_of_rank(ranks_[i], context.config.n_fractile, day.rows.size());
         const std::size_t bin = first + static_cast<std::size_t>(of_name) - 1;
         const double r = context.returns.ret()[day.rows[i]];
         if (run_.names_[bin]++ == 0) run_.ret_[bin] = 0.0;
         if (r == r) run_.ret_[bin] += r;
-        const RowIndex asof = on_return_day ? day.rows[i] : context.panel.asof_row(day.rows[i], day.n);
+        const RowIndex asof = as_of.find_row(day.rows[i], day.n);
         if (asof != kNoRow) context.returns.add_exposures(asof, &run_.exposure_[bin * kExposureCount]);
       }
       for (std::size_t bin = first; bin < first + run_.n_bins_; ++bin) {

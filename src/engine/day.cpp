@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/kernels/kernels.hpp"
+#include "engine/panel/as_of.hpp"
 
 namespace fractile {
 namespace {
@@ -119,10 +120,10 @@ void DayRunner::collect_names(DateIndex n) {
     residualize(exposures_, exposure_rows_, regressors(n), s_, residual_scratch_);
   }
   if (config_.sort_method != SortMethod::double_) return;
-  const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
+  const AsOf as_of(panel_, config_);
   double_values_.resize(m);
   for (std::size_t i = 0; i < m; ++i) {
-    const RowIndex asof = on_return_day ? rows_[i] : panel_.asof_row(rows_[i], n);
+    const RowIndex asof = as_of.find_row(rows_[i], n);
     double_values_[i] = asof == kNoRow ? kMissing : double_var_[asof];
   }
 }
@@ -249,8 +250,8 @@ void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& ou
   if (config_.calc_turnover) {
     const Trades trades = trades_.compute(before_[static_cast<std::size_t>(portfolio)], now, n);
     day.outcome.traded = trades.traded;
-    day.outcome.tc = trades.tc;
-    day.outcome.unknown_cost = trades.unknown_cost;
+    day.outcome.tc = trades.cost.tc;
+    day.outcome.unknown_cost = trades.cost.unknown;
   }
   out.push_back(day);
 }

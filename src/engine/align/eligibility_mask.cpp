@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/panel/as_of.hpp"
 #include "fractile/error.hpp"
 #include "parallel/workers.hpp"
 
@@ -59,7 +60,7 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
   const Reals open_return = config.from_open ? panel.reals("openret") : Reals{};
   if (filters.empty() && !open_return) return;
   states_.assign(static_cast<std::size_t>(panel.row_end(panel.last()) - first_), RowState::open);
-  const bool on_return_day = config.characteristics_asof == CharacteristicsAsof::return_day;
+  const AsOf as_of(panel, config);
   parallel_for(
       threads, panel.n_days(),
       [&](int task, int) {
@@ -67,7 +68,7 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
         for (RowIndex row = panel.row_begin(n); row < panel.row_end(n); ++row) {
           bool inside = true;
           if (!filters.empty()) {
-            const RowIndex asof = on_return_day ? row : panel.asof_row(row, n);
+            const RowIndex asof = as_of.find_row(row, n);
             inside = asof != kNoRow && std::all_of(filters.begin(), filters.end(), [asof](const Filter& filter) {
                        return filter.keeps(filter.column[asof]);  // NaN fails every comparison
                      });

@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/panel/grouped_days.hpp"
 
+#include "engine/panel/as_of.hpp"
+
 #include <utility>
 
 namespace fractile {
@@ -24,10 +26,11 @@ const GroupedDays::Day& GroupedDays::find_or_make(DateIndex n) const {
 GroupedDays::Day GroupedDays::make(DateIndex n) const {
   const RowIndex first = panel_.row_begin(n);
   const auto n_rows = static_cast<std::size_t>(panel_.row_end(n) - first);
+  const AsOf rule(panel_, asof_);
   std::vector<RowIndex> asof(n_rows);
   for (std::size_t i = 0; i < n_rows; ++i) {
     const RowIndex row = first + static_cast<RowIndex>(i);
-    asof[i] = asof_ == CharacteristicsAsof::return_day ? row : panel_.asof_row(row, n);
+    asof[i] = rule.find_row(row, n);
   }
   std::vector<std::int32_t> group(n_rows);
   category_.read_groups(asof, group.data());

@@ -168,7 +168,7 @@ DateIndex PanelView::day_of_row(RowIndex row) const noexcept {
   return low;
 }
 
-RowIndex PanelView::asof_row_slow(RowIndex before, DateIndex n) const noexcept {
+RowIndex PanelView::find_recent_row_slow(RowIndex before, DateIndex n) const noexcept {
   return n > 0 && date(n - 1) - date(day_of_row(before)) <= kMaxAgeDays ? before : kNoRow;
 }
 

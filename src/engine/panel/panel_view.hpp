@@ -155,11 +155,10 @@ class PanelView {
     const auto offset = static_cast<std::uint32_t>(n - range.first);
     return offset < static_cast<std::uint32_t>(range.length) ? row_at(range.begin + static_cast<std::int32_t>(offset)) : kNoRow;
   }
-  /// The row that characteristics of return day n are read from (methodology section 1), or kNoRow.
-  RowIndex asof_row(RowIndex row, DateIndex n) const noexcept {
-    const RowIndex before = previous_row(row);
+  /// `before` if it is at most kMaxAgeDays older than day n-1, else kNoRow. See AsOf.
+  RowIndex find_recent_row(RowIndex before, DateIndex n) const noexcept {
     if (n > 0 && before >= row_begin(n - 1)) return before;
-    return before < 0 ? kNoRow : asof_row_slow(before, n);
+    return before < 0 ? kNoRow : find_recent_row_slow(before, n);
   }
 
   /// Empty where the snapshot lacks it.
@@ -180,7 +179,7 @@ class PanelView {
 
  private:
   SecurityIndex find_sparse(std::int64_t id) const noexcept;
-  RowIndex asof_row_slow(RowIndex before, DateIndex n) const noexcept;
+  RowIndex find_recent_row_slow(RowIndex before, DateIndex n) const noexcept;
 
   View view_;
   std::span<const Day> dates_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/panel/as_of.hpp"
+
 namespace fractile {
 
 void Book::clear() noexcept {
@@ -67,7 +69,7 @@ void Weigher::take_equal(const SidedNames& names, Book& book) const {
 
 int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) const {
   const bool long_only = config_.method == Method::long_only;
-  const bool on_return_day = config_.characteristics_asof == CharacteristicsAsof::return_day;
+  const AsOf as_of(panel_, config_);
   int without_size = 0;
   for (std::size_t i = 0; i < names.rows.size(); ++i) {
     const std::int8_t side = names.sides[i];
@@ -75,7 +77,7 @@ int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) con
     const RowIndex row = names.rows[i];
     double magnitude = std::fabs(names.s[i]);
     if (size_) {
-      const RowIndex asof = on_return_day ? row : panel_.asof_row(row, n);
+      const RowIndex asof = as_of.find_row(row, n);
       magnitude = asof == kNoRow ? __builtin_nan("") : size_[asof];
       if (!(magnitude > 0.0)) {
         ++without_size;

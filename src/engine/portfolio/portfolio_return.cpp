@@ -7,8 +7,7 @@
 
 namespace fractile {
 
-PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config)
-    : panel_(panel), on_return_day_(config.characteristics_asof == CharacteristicsAsof::return_day) {
+PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config) : panel_(panel), as_of_(panel, config) {
   if (config.from_open) panel.require("openret", "from_open");
   ret_ = panel.reals(config.from_open ? "openret" : "ret");
   resret_ = panel.reals(config.from_open ? "resopenret" : "resret");
@@ -28,11 +27,9 @@ void PortfolioReturn::add_exposures(RowIndex asof, double* sums) const noexcept 
 void PortfolioReturn::sum_block(const Book& book, DateIndex n, double* out) {
   asof_rows_.assign(book.row.begin(), book.row.end());
   asof_weights_.assign(book.weight.begin(), book.weight.end());
-  if (!on_return_day_) {
-    const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : 0;
+  if (!as_of_.on_return_day()) {
     for (std::size_t i = 0; i < asof_rows_.size(); ++i) {
-      RowIndex asof = book.previous[i];
-      if (n == 0 || asof < day_before) asof = panel_.asof_row(book.row[i], n);
+      const RowIndex asof = as_of_.find_row(book.row[i], book.previous[i], n);
       if (asof == kNoRow)
         asof_weights_[i] = 0.0;
       else

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "engine/panel/panel_view.hpp"
+#include "engine/panel/as_of.hpp"
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
@@ -47,7 +47,7 @@ class PortfolioReturn {
   Reals resret_;
   std::array<bool, kNExposures> has_exposure_{};
   ExposureBlock block_;
-  bool on_return_day_;
+  AsOf as_of_;
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;
   std::vector<double> asof_weights_;

@@ -1,0 +1,42 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include "engine/panel/panel_view.hpp"
+#include "fractile/config.hpp"
+
+namespace fractile {
+
+/// The as-of rule of methodology section 1: which panel row gives the characteristics of a return day.
+///
+/// Everything that decides a weight, a cost or a group asks this class, so no number is read that the trade could not know.
+class AsOf {
+ public:
+  AsOf(const PanelView& panel, CharacteristicsAsof rule) noexcept
+      : panel_(panel), on_return_day_(rule == CharacteristicsAsof::return_day) {}
+  AsOf(const PanelView& panel, const RunConfig& config) noexcept : AsOf(panel, config.characteristics_asof) {}
+
+  bool on_return_day() const noexcept { return on_return_day_; }
+
+  /// `row`: the name's row of return day n. kNoRow if no row is recent enough.
+  RowIndex find_row(RowIndex row, DateIndex n) const noexcept {
+    return on_return_day_ ? row : panel_.find_recent_row(panel_.previous_row(row), n);
+  }
+  /// The same if the caller knows the name's row before `row`.
+  RowIndex find_row(RowIndex row, RowIndex previous, DateIndex n) const noexcept {
+    return on_return_day_ ? row : panel_.find_recent_row(previous, n);
+  }
+  /// The newest row that the trade knows, however old (costs read on from it); kNoRow if there is none.
+  RowIndex newest_row(RowIndex row, RowIndex previous) const noexcept { return on_return_day_ ? row : previous; }
+  /// The same for a name without a known row on n, last held on row `last` of an earlier day.
+  RowIndex newest_row_of_leaver(RowIndex last, DateIndex n) const noexcept {
+    if (!on_return_day_) return last;
+    const RowIndex row = panel_.find_row(panel_.security_of_row(last), n);
+    return row == kNoRow ? last : row;
+  }
+
+ private:
+  const PanelView& panel_;
+  bool on_return_day_;
+};
+
+}  // namespace fractile

@@ -1,0 +1,68 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/trading/cost_model.hpp"
+
+namespace fractile {
+namespace {
+
+class PowerLawCost final : public CostModel {
+ public:
+  PowerLawCost(const PanelView& panel, const RunConfig& config)
+      : panel_(panel), beta_(config.tc_value[0]), alpha_(config.tc_value[1]), capital_(config.gmv_musd * 1e6) {
+    for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, "tc_model=\"power_law\"");
+    vol_ = panel.reals("vol");
+    adv_ = panel.reals("adv");
+    close_ = panel.reals("close_adj");
+  }
+
+  /// A trade of unknown cost takes the day's largest rate.
+  Cost price(const TradeList& trades) override {
+    Cost cost;
+    double largest = 0.0, unknown = 0.0;
+    for (std::size_t i = 0; i < trades.size(); ++i) {
+      const double change = trades.change[i];
+      if (change == 0.0) continue;
+      const double rate = find_rate(change, trades.newest[i]);
+      if (rate == rate) {
+        largest = std::max(largest, rate);
+        cost.tc += rate * change;
+      } else {
+        unknown += change;
+        ++cost.unknown;
+      }
+    }
+    if (unknown > 0.0) cost.tc += largest * unknown;  // nothing at an infinite rate is nothing
+    return cost;
+  }
+
+ private:
+  /// The newest known value of a column at or before a row; NaN if there is none.
+  double last_known(const Reals& column, RowIndex newest, bool must_be_positive) const noexcept {
+    for (RowIndex row = newest; row >= 0; row = panel_.previous_row(row)) {
+      const double value = column[row];
+      if (must_be_positive ? value > 0.0 : value == value) return value;
+    }
+    return __builtin_nan("");
+  }
+
+  double find_rate(double change, RowIndex newest) const noexcept {
+    const double vol = last_known(vol_, newest, false);
+    const double adv = last_known(adv_, newest, true);
+    const double close = last_known(close_, newest, true);
+    return beta_ * vol * std::pow(capital_ * change / adv, alpha_) / close;
+  }
+
+  const PanelView& panel_;
+  double beta_, alpha_, capital_;
+  Reals vol_, adv_, close_;
+};
+
+}  // namespace
+
+std::unique_ptr<CostModel> make_power_law_cost(const PanelView& panel, const RunConfig& config) {
+  return std::make_unique<PowerLawCost>(panel, config);
+}
+
+}  // namespace fractile

@@ -1,0 +1,40 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <vector>
+
+#include "engine/panel/as_of.hpp"
+#include "engine/portfolio/book.hpp"
+#include "fractile/config.hpp"
+
+/// Stage 7, methodology section 7: the changes from one day's book to the next.
+namespace fractile {
+
+/// The trades of one portfolio on one day: names held now, securities ascending, then names that are held no more.
+struct TradeList {
+  std::vector<double> change;    ///< |change of weight|
+  std::vector<RowIndex> newest;  ///< the newest row that the trade knows; costs are read from it
+  std::size_t size() const noexcept { return change.size(); }
+};
+
+/// Builds trade lists from pairs of books. One thread uses one builder.
+class TradeListBuilder {
+ public:
+  /// `ret`: the return that trades earn, by which weights drift.
+  TradeListBuilder(const PanelView& panel, const RunConfig& config, const Reals& ret);
+  /// From `before` (the book of n-1) to `now` (that of n). Valid until the next call. O(names of both books).
+  const TradeList& build(const Book& before, const Book& now, DateIndex n);
+
+ private:
+  void spread_before(const Book& before);
+  void drift_weights(const Book& before);
+
+  AsOf as_of_;
+  bool drift_;
+  Reals ret_;
+  std::vector<double> weight_before_;  // by security; all 0 between calls
+  std::vector<double> drifted_;
+  TradeList trades_;
+};
+
+}  // namespace fractile
