@@ -14,7 +14,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace fractile {
 namespace {
@@ -52,18 +51,25 @@ struct Job {
 };
 
 /// Threads that wait for jobs. Grows to what was asked for; ends with the process.
+///
+/// A pool is never destroyed: a destructor would wait for threads, and a forked child has none of its parent's.
 class Pool {
  public:
+  /// The pool of this process.
   static Pool& instance() {
-    static Pool pool;
-    return pool;
+    Pool* pool = current_.load(std::memory_order_acquire);
+    if (pool) return *pool;
+    static const int is_watched = pthread_atfork(nullptr, nullptr, &abandon);
+    static_cast<void>(is_watched);
+    auto made = std::make_unique<Pool>();
+    if (current_.compare_exchange_strong(pool, made.get(), std::memory_order_acq_rel)) return *made.release();
+    return *pool;
   }
 
   void offer(const std::shared_ptr<Job>& job, int helpers) {
     {
       const std::lock_guard lock(mutex_);
-      while (static_cast<int>(threads_.size()) < std::min(helpers, kMaxThreads))
-        threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+      for (; n_threads_ < std::min(helpers, kMaxThreads); ++n_threads_) std::thread([this] { serve(); }).detach();
       for (int i = 0; i < helpers; ++i) jobs_.push_back(job);
     }
     if (helpers == 1)
@@ -72,20 +78,17 @@ class Pool {
       wake_.notify_all();
   }
 
-  ~Pool() {
-    for (auto& thread : threads_) thread.request_stop();
-    wake_.notify_all();
-  }
-
  private:
-  void serve(const std::stop_token& stop) {
+  /// In a forked child: the threads did not come along, and locks may be held by those. The child makes a new pool.
+  static void abandon() { abandoned_ = current_.exchange(nullptr); }
+
+  [[noreturn]] void serve() {
     pthread_setname_np(pthread_self(), kEngineThreadName);
     while (true) {
       std::shared_ptr<Job> job;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, stop, [this] { return !jobs_.empty(); });
-        if (stop.stop_requested()) return;
+        wake_.wait(lock, [this] { return !jobs_.empty(); });
         job = std::move(jobs_.front());
         jobs_.pop_front();
       }
@@ -105,11 +108,16 @@ class Pool {
     }
   }
 
+  static std::atomic<Pool*> current_;
+  static std::atomic<Pool*> abandoned_;  // its memory stays reachable, so that a leak checker is quiet
   std::mutex mutex_;
-  std::condition_variable_any wake_;
+  std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;
-  std::vector<std::jthread> threads_;
+  int n_threads_ = 0;
 };
+
+constinit std::atomic<Pool*> Pool::current_{nullptr};
+constinit std::atomic<Pool*> Pool::abandoned_{nullptr};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ using TaskBody = std::function<void(int task, int slot)>;
 /// busy the caller does the work alone, so calls from many threads never wait for each other.
 /// `poll` is called by the calling thread between its tasks and while it waits; what it or a
 /// task throws ends the call once all started tasks have ended (the first exception is rethrown).
+/// A forked child may call it too, when its parent forks between calls.
 void parallel_for(int threads, int n_tasks, const TaskBody& body, const std::function<void()>& poll = {});
 
 /// Threads that a run takes where none are asked for: those the machine has.

@@ -2,8 +2,12 @@
 #include "parallel/workers.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
@@ -56,6 +60,41 @@ TEST(Workers, CallsFromManyThreadsDoNotWaitForEachOther) {
     for (int c = 0; c < 8; ++c) callers.emplace_back([&] { parallel_for(4, 200, [&](int task, int) { sum += task; }); });
   }
   EXPECT_EQ(sum, 8 * 199 * 100);
+}
+
+/// Forks, runs `body` in the child, which then leaves through the static destructors. True if the child ended by itself.
+bool ends_in_child(void (*body)()) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);  // a child that hangs is killed
+    body();
+    std::exit(0);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(Workers, AForkedChildRunsAndEnds) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer ends a forked child that starts threads";
+#endif
+  parallel_for(3, 100, [](int, int) {});
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the helpers wait again
+  EXPECT_TRUE(ends_in_child([] {}));
+  // The tasks wait for each other, so the child needs a helper of its own.
+  const auto run_with_helper = [] {
+    std::atomic<int> n_here{0};
+    parallel_for(2, 2, [&](int, int) {
+      for (++n_here; n_here < 2;) std::this_thread::yield();
+    });
+  };
+  EXPECT_TRUE(ends_in_child(run_with_helper));
+  // A grandchild as well, and the parent goes on.
+  EXPECT_TRUE(ends_in_child([] {
+    parallel_for(4, 100, [](int, int) {});
+    if (!ends_in_child([] { parallel_for(8, 100, [](int, int) {}); })) std::_Exit(3);
+  }));
+  run_with_helper();
 }
 
 }  // namespace
