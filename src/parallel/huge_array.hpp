@@ -56,8 +56,19 @@ class HugeArray {
     ASAN_POISON_MEMORY_REGION(data_ + count,
                               static_cast<std::size_t>(static_cast<char*>(raw) + bytes - reinterpret_cast<char*>(data_ + count)));
   }
+  /// An array of at least `count` elements for a long life: this memory if it is hardly larger, else fresh memory.
+  HugeArray take(std::size_t count) {
+    HugeArray taken;
+    if (count <= count_ && count_ <= count + count / 8)
+      taken.swap(*this);
+    else
+      taken.reserve(count);
+    return taken;
+  }
   /// Gives the memory back.
   void clear() noexcept { release(); }
+  /// Bytes that the array takes from the system.
+  std::size_t bytes() const noexcept { return bytes_; }
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
   T& operator[](std::size_t i) noexcept { return data_[i]; }

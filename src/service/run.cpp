@@ -70,10 +70,13 @@ class Run {
       alignment = cached_.alignment.get();
       exposure_plan_ = cached_.exposures.get();
     } else {
-      alignment = &own_alignment_.emplace(panel_, keys_, config_, threads_, buffers_.alignment, poll_);
-      if (exposures_.is_needed())
+      alignment =
+          &own_alignment_.emplace(panel_, keys_, config_, threads_, Alignment::Lifetime::one_run, buffers_.alignment, poll_);
+      if (exposures_.is_needed()) {
+        buffers_.exposure_rows.reserve(static_cast<std::size_t>(keys_.n_rows));
         exposure_plan_ = &own_exposures_.emplace(
-            make_exposure_plan(panel_, keys_, config_, exposures_, threads_, buffers_.exposure_rows, poll_));
+            make_exposure_plan(panel_, keys_, config_, exposures_, threads_, std::move(buffers_.exposure_rows), poll_));
+      }
     }
     alignment_ = alignment;
     signal_ = alignment->inspect(values_, config_, exposure_plan_, threads_, poll_);

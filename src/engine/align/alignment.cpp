@@ -35,16 +35,21 @@ struct Alignment::Build {
   }
 };
 
-Alignment::Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads,
+Alignment::Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, Lifetime lifetime,
                      AlignmentBuffers& buffers, const std::function<void()>& poll)
     : n_rows_(keys.n_rows), first_day_(panel.first()) {
   const auto n = static_cast<std::size_t>(n_rows_);
-  buffers.rows.reserve(n);
-  buffers.causes.reserve(n);
+  if (lifetime == Lifetime::one_run) {
+    buffers.rows.reserve(n);
+    buffers.causes.reserve(n);
+    rows_ = std::move(buffers.rows);
+    cause_ = std::move(buffers.causes);
+  } else {
+    rows_ = buffers.rows.take(n);
+    cause_ = buffers.causes.take(n);
+  }
   buffers.panel_rows.reserve(n);
   buffers.blocks.reserve(n);
-  rows_ = std::move(buffers.rows);
-  cause_ = std::move(buffers.causes);
   for (DateIndex day = panel.first(); day <= panel.last(); day += kBlockDays) first_row_.push_back(panel.row_begin(day));
   first_row_.push_back(panel.row_end(panel.last()));
   const KeyResolver resolver(panel, keys, config);
@@ -65,6 +70,11 @@ Alignment::Alignment(const PanelView& panel, const SignalKeys& keys, const RunCo
 void Alignment::release_buffers(AlignmentBuffers& buffers) noexcept {
   buffers.rows = std::move(rows_);
   buffers.causes = std::move(cause_);
+}
+
+std::size_t Alignment::bytes() const noexcept {
+  return sizeof *this + rows_.bytes() + cause_.bytes() + hashes_.capacity() * sizeof hashes_[0] +
+         bad_prints_.capacity() * sizeof bad_prints_[0];
 }
 
 /// Finds each row's panel row or cause, and counts those of each block of days.

@@ -54,12 +54,15 @@ struct AlignedSignal {
 /// security or a day, whatever the order of the signal; and of several rows for one slot the last one wins.
 class Alignment {
  public:
-  /// Cost: O(rows), at most kMaxSignalRows. `buffers`: memory to take. Throws as EligibilityMask.
-  Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, AlignmentBuffers& buffers,
-            const std::function<void()>& poll);
+  enum class Lifetime : std::uint8_t { one_run, cached };
+  /// Cost: O(rows), at most kMaxSignalRows. `buffers`: memory to take; a cached alignment takes none that is much larger than
+  /// it needs. Throws as EligibilityMask.
+  Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, Lifetime lifetime,
+            AlignmentBuffers& buffers, const std::function<void()>& poll);
   /// Gives the memory back; the alignment is no more.
   void release_buffers(AlignmentBuffers& buffers) noexcept;
-  std::size_t bytes() const noexcept { return static_cast<std::size_t>(n_rows_) * (sizeof(AlignedRow) + 1); }
+  /// Bytes of memory that it holds.
+  std::size_t bytes() const noexcept;
 
   /// Counts and hashes one column of values, except for duplicates. `exposures`: null where the run has no residuals.
   AlignedSignal inspect(const double* values, const RunConfig& config, const ExposurePlan* exposures, int threads,

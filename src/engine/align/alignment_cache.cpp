@@ -96,7 +96,8 @@ void AlignmentCache::shrink() {
 }
 
 template <class Kept, class Make>
-std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make) {
+std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make,
+                                                             const std::function<bool()>& are_keys_unchanged) {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
@@ -109,9 +110,11 @@ std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& 
   }
   lock.unlock();
   std::shared_ptr<const Kept> kept;
+  bool is_of_key = false;
   std::exception_ptr failure;
   try {
     kept = make();
+    is_of_key = are_keys_unchanged();
   } catch (...) {
     failure = std::current_exception();
   }
@@ -119,6 +122,7 @@ std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& 
   making_.erase(key);
   made_.notify_all();
   if (failure) std::rethrow_exception(failure);
+  if (!is_of_key) return kept;
   entries_.push_front({key, kept->bytes(), std::is_same_v<Kept, Alignment>, kept});
   shrink();
   return kept;
@@ -134,17 +138,30 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
                                              const RunConfig& config, const ExposureRows& exposures, int threads,
                                              RunBuffers& buffers, const std::function<void()>& poll) {
   const std::string aligned = identity + describe_alignment(config);
+  // The keys are the user's memory, and are read again after `identity` was made of them.
+  const auto are_keys_unchanged = [&] { return hash_columns(keys, threads, poll) == identity; };
   CachedAlignment out;
   out.alignment = find_or_make_one<Alignment>(
-      aligned, [&] { return std::make_shared<Alignment>(panel, keys, config, threads, buffers.alignment, poll); });
+      aligned,
+      [&] {
+        return std::make_shared<Alignment>(panel, keys, config, threads, Alignment::Lifetime::cached, buffers.alignment, poll);
+      },
+      are_keys_unchanged);
   if (!exposures.is_needed()) return out;
+  const auto n_rows = static_cast<std::size_t>(keys.n_rows);
   const std::string mode = fmt::format(" resid {}", static_cast<int>(config.resid));
-  out.exposures = find_or_make_one<ExposurePlan>(identity + mode, [&] {
-    return std::make_shared<ExposurePlan>(
-        make_exposure_plan(panel, keys, config, exposures, threads, buffers.exposure_rows, poll));
-  });
+  out.exposures = find_or_make_one<ExposurePlan>(
+      identity + mode,
+      [&] {
+        return std::make_shared<ExposurePlan>(
+            make_exposure_plan(panel, keys, config, exposures, threads, buffers.exposure_rows.take(n_rows), poll));
+      },
+      are_keys_unchanged);
+  // Copies of held rows have regressors too.
   out.regressors = find_or_make_one<RegressorCache>(
-      aligned + mode, [&] { return std::make_shared<RegressorCache>(panel, exposures, static_cast<std::size_t>(keys.n_rows)); });
+      fmt::format("{}{} hold {}", aligned, mode, config.hold_days),
+      [&] { return std::make_shared<RegressorCache>(panel, exposures, n_rows * static_cast<std::size_t>(config.hold_days)); },
+      [] { return true; });  // it verifies the rows by itself
   return out;
 }
 

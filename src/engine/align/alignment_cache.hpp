@@ -44,8 +44,10 @@ class AlignmentCache {
     bool is_alignment;  // counts towards the capacity
     std::shared_ptr<const void> kept;
   };
+  /// What is made of keys that changed meanwhile is returned, and not cached.
   template <class Kept, class Make>
-  std::shared_ptr<const Kept> find_or_make_one(const std::string& key, Make&& make);
+  std::shared_ptr<const Kept> find_or_make_one(const std::string& key, Make&& make,
+                                               const std::function<bool()>& are_keys_unchanged);
   bool is_seen(const Hash128& sample);
   void shrink();
 

@@ -205,19 +205,24 @@ Characteristic PanelView::characteristic(std::string_view name) const {
   return column ? Characteristic{column, nullptr} : Characteristic{{}, snapshot().codes(name)};
 }
 
-std::shared_ptr<const Category> PanelView::category(const std::string& name) const {
+template <class Key, class Made, class Make>
+std::shared_ptr<const Made> PanelView::find_or_make(std::map<Key, std::shared_ptr<const Made>>& made, const Key& key,
+                                                    const Make& make) const {
   const std::lock_guard lock(mutex_);
-  auto& kept = categories_[name];
-  if (!kept) kept = std::make_shared<const Category>(snapshot(), require(name, "byvar_list"), reals(name));
-  return kept;
+  const auto found = made.find(key);
+  // An entry is made after its value: a value that is refused leaves nothing behind.
+  return found != made.end() ? found->second : made.emplace(key, make()).first->second;
+}
+
+std::shared_ptr<const Category> PanelView::category(const std::string& name) const {
+  const ColumnInfo& column = require(name, "byvar_list");
+  return find_or_make(categories_, name, [&] { return std::make_shared<const Category>(snapshot(), column, reals(name)); });
 }
 
 std::shared_ptr<const GroupedDays> PanelView::grouped_days(const std::string& category_name, CharacteristicsAsof asof) const {
   const std::shared_ptr<const Category> of = category(category_name);
-  const std::lock_guard lock(mutex_);
-  auto& kept = grouped_days_[{category_name, asof}];
-  if (!kept) kept = std::make_shared<const GroupedDays>(*this, *of, asof);
-  return kept;
+  return find_or_make(grouped_days_, std::pair{category_name, asof},
+                      [&] { return std::make_shared<const GroupedDays>(*this, *of, asof); });
 }
 
 std::shared_ptr<const CapClasses> PanelView::cap_classes() const {
@@ -231,31 +236,27 @@ std::shared_ptr<const CapClasses> PanelView::cap_classes() const {
 
 std::shared_ptr<const std::vector<std::uint64_t>> PanelView::complete_rows(
     Resid resid, const std::function<std::vector<std::uint64_t>()>& find) const {
-  const std::lock_guard lock(mutex_);
-  auto& kept = complete_[resid];
-  if (!kept) kept = std::make_shared<const std::vector<std::uint64_t>>(find());
-  return kept;
+  return find_or_make(complete_, resid, [&] { return std::make_shared<const std::vector<std::uint64_t>>(find()); });
 }
 
 std::shared_ptr<const MissingRows> PanelView::missing_rows(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
-  auto& kept = missing_[name];
-  if (kept) return kept;
-  const auto found = std::make_shared<MissingRows>();
-  const auto collect = [&](const auto* values) {
-    for (DateIndex n = first(); n <= last(); ++n) {
+  return find_or_make(missing_, name, [&] {
+    auto found = std::make_shared<MissingRows>();
+    const auto collect = [&](const auto* values) {
+      for (DateIndex n = first(); n <= last(); ++n) {
+        found->begin.push_back(found->rows.size());
+        for (RowIndex row = row_begin(n); row < row_end(n); ++row)
+          if (values[row] != values[row]) found->rows.push_back(row);
+      }
       found->begin.push_back(found->rows.size());
-      for (RowIndex row = row_begin(n); row < row_end(n); ++row)
-        if (values[row] != values[row]) found->rows.push_back(row);
-    }
-    found->begin.push_back(found->rows.size());
-  };
-  const Reals column = reals(name);
-  if (column.wide)
-    collect(static_cast<const double*>(column.data));
-  else
-    collect(static_cast<const float*>(column.data));
-  return kept = found;
+    };
+    const Reals column = reals(name);
+    if (column.wide)
+      collect(static_cast<const double*>(column.data));
+    else
+      collect(static_cast<const float*>(column.data));
+    return found;
+  });
 }
 
 CapClasses::CapClasses(const Snapshot& snapshot, const Characteristic& cap)

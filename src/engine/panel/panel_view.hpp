@@ -178,6 +178,9 @@ class PanelView {
   const ColumnInfo& require(std::string_view name, std::string_view why) const;
 
  private:
+  template <class Key, class Made, class Make>
+  std::shared_ptr<const Made> find_or_make(std::map<Key, std::shared_ptr<const Made>>& made, const Key& key,
+                                           const Make& make) const;
   SecurityIndex find_sparse(std::int64_t id) const noexcept;
   RowIndex find_recent_row_slow(RowIndex before, DateIndex n) const noexcept;
 

@@ -11,13 +11,11 @@
 namespace fractile {
 
 ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, const RunConfig& config,
-                                const ExposureRows& exposures, int threads, HugeArray<RowIndex>& memory,
+                                const ExposureRows& exposures, int threads, HugeArray<RowIndex> memory,
                                 const std::function<void()>& poll) {
   constexpr int kBatch = 64;
   ExposurePlan plan;
   plan.resid = config.resid;
-  plan.n_rows = static_cast<std::size_t>(keys.n_rows);
-  memory.reserve(plan.n_rows);
   plan.row = std::move(memory);
   std::vector<std::vector<Day>> days(static_cast<std::size_t>(threads));
   parallel_for(

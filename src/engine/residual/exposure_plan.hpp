@@ -12,15 +12,14 @@ namespace fractile {
 /// Which panel rows give the regressors of each signal row. Depends on keys and resid, not on lag.
 struct ExposurePlan {
   Resid resid = Resid::off;
-  std::size_t n_rows = 0;
   HugeArray<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
-  std::size_t bytes() const noexcept { return n_rows * sizeof(RowIndex); }
+  std::size_t bytes() const noexcept { return sizeof *this + row.bytes(); }
   bool is_missing(std::size_t signal_row) const noexcept { return row[signal_row] == kNoRow; }
 };
 
-/// `memory`: taken for the rows.
+/// `memory`: for the rows, at least as many as the signal's.
 ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, const RunConfig& config,
-                                const ExposureRows& exposures, int threads, HugeArray<RowIndex>& memory,
+                                const ExposureRows& exposures, int threads, HugeArray<RowIndex> memory,
                                 const std::function<void()>& poll);
 
 }  // namespace fractile

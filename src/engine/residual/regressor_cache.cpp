@@ -1,13 +1,16 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/residual/regressor_cache.hpp"
 
+#include <algorithm>
+
 namespace fractile {
 
-RegressorCache::RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_rows)
+RegressorCache::RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names)
     : first_(panel.first()), day_(static_cast<std::size_t>(panel.n_days())) {
   const std::size_t a_day =
       sizeof(Regressors) + static_cast<std::size_t>(exposures.n_industries()) * (kFactorStride + 1) * sizeof(double);
-  bytes_ = n_rows * (sizeof(RowIndex) + sizeof(std::uint16_t)) + day_.size() * a_day;
+  const auto n_panel_rows = static_cast<std::size_t>(panel.row_end(panel.last()) - panel.row_begin(panel.first()));
+  bytes_ = std::min(n_names, n_panel_rows) * (sizeof(RowIndex) + sizeof(std::uint16_t)) + day_.size() * a_day;
 }
 
 std::shared_ptr<const Regressors> RegressorCache::find_or_make(DateIndex n, const ExposureRows& exposures,

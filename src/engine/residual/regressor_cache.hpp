@@ -14,8 +14,8 @@ namespace fractile {
 /// names. Thread-safe.
 class RegressorCache {
  public:
-  /// `n_rows`: of the signal.
-  RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_rows);
+  /// `n_names`: at most as many names on all days.
+  RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names);
   /// Those of the names whose exposure rows are `rows`.
   std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures,
                                                  std::span<const RowIndex> rows) const;
