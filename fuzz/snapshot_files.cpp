@@ -12,6 +12,7 @@
 #include "markets.hpp"
 #include "snapshot/durable_files.hpp"
 #include "snapshot/manifest.hpp"
+#include "types/hash.hpp"
 
 namespace fractile::fuzz {
 namespace {

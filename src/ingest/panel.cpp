@@ -1,9 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/panel.hpp"
 
-#include <fmt/format.h>
-#include <xxhash.h>
-
 #include <cstdio>
 #include <memory>
 #include <string_view>
@@ -13,6 +10,7 @@
 #include "arrow/arrow_export.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {
@@ -22,16 +20,13 @@ std::string hash_file(const std::filesystem::path& path) {
   if (!file)
     throw Error(ErrorCode::UNREADABLE_PANEL,
                 "expected a readable panel file, found none at \"" + path.string() + "\". Check the path.");
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), &XXH3_freeState);
-  XXH3_128bits_reset(state.get());
+  StreamHash hash;
   std::vector<char> block(std::size_t{1} << 20);
-  while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get()))
-    XXH3_128bits_update(state.get(), block.data(), n);
+  while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get())) hash.update(block.data(), n);
   if (std::ferror(file.get()))
     throw Error(ErrorCode::UNREADABLE_PANEL,
                 "expected a readable panel file, found that reading \"" + path.string() + "\" failed. Check the path.");
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return to_hex(hash.digest());
 }
 
 /// Parquet keeps columns apart, so each is read when it is asked for.

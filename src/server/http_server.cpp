@@ -12,11 +12,11 @@
 #include <set>
 #include <thread>
 
-#include "server/body_hash.hpp"
 #include "server/content_decoder.hpp"
 #include "server/log.hpp"
 #include "server/router.hpp"
 #include "server/server.hpp"
+#include "types/hash.hpp"
 
 namespace fractile::server {
 namespace {
@@ -477,7 +477,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<http::request_parser<http::buffer_body>> parser_;
   std::unique_ptr<ContentDecoder> decoder_;
   Request request_;
-  BodyHash hash_;
+  StreamHash hash_;
   std::vector<char> step_;
   std::size_t missing_ = 0, received_ = 0, sent_ = 0, bytes_in_ = 0, lingered_ = 0;
   bool is_whole_ = false, keep_alive_ = false, is_idle_ = false, is_running_ = false, is_gone_ = false;

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/align/key_resolver.hpp"
 #include "fractile/version.hpp"
 #include "server/log.hpp"
 #include "server/openapi.hpp"
+#include "types/hash.hpp"
 
 namespace fractile::server {
 namespace {

@@ -1,7 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -17,6 +16,7 @@
 #include "fractile/backtest.hpp"
 #include "server/http_message.hpp"
 #include "server/metrics.hpp"
+#include "types/hash.hpp"
 
 namespace fractile::server {
 
@@ -24,7 +24,7 @@ namespace fractile::server {
 /// computation. Thread-safe.
 class RunQueue {
  public:
-  using Key = std::array<std::uint64_t, 2>;
+  using Key = Hash128;
   /// Computes an answer; asks `interrupt` now and then. Must not throw.
   using Work = std::function<std::shared_ptr<const Answer>(const Interrupt& interrupt)>;
   /// Called once with the answer, on a worker's thread.

@@ -1,17 +1,16 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 
 /// What a run is known by: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
 /// dates, the storage, the canonical options (`config_json`), the rows and the engine's version.
-std::string compute_run_id(const View& view, const std::string& config_json, const std::array<std::uint64_t, 2>& rows_hash);
+std::string compute_run_id(const View& view, const std::string& config_json, const Hash128& rows_hash);
 
 }  // namespace fractile

@@ -9,6 +9,7 @@
 #include "fractile/error.hpp"
 #include "snapshot/durable_files.hpp"
 #include "snapshot/known_columns.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {
@@ -178,8 +179,8 @@ void ColumnAppender::finish() {
   }
   for (const auto& exposure : exposures_) {
     std::string& hash = manifest_.info.columns[exposure->place].hash;
-    if (dtype_ != StoreAs::float64) hash += exposure->narrow_hash.digest();
-    if (dtype_ != StoreAs::float32) hash += exposure->wide_hash.digest();
+    if (dtype_ != StoreAs::float64) hash += to_hex(exposure->narrow_hash.digest());
+    if (dtype_ != StoreAs::float32) hash += to_hex(exposure->wide_hash.digest());
   }
 }
 

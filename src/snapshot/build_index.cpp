@@ -11,6 +11,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/layout.hpp"
 #include "snapshot/mapping.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {

@@ -20,6 +20,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/layout.hpp"
 #include "snapshot/manifest.hpp"
+#include "types/hash.hpp"
 #include "types/nearest.hpp"
 
 namespace fractile {
@@ -147,7 +148,7 @@ void verify_snapshot(const fs::path& root, const std::string& id) {
     in.read(data.data(), static_cast<std::streamsize>(data.size()));
     const bool is_whole = has_length && in && in.peek() == std::ifstream::traits_type::eof();
     const std::size_t skip = std::min<std::size_t>(layout::kPageBytes, data.size());
-    const std::string found = hash_bytes(data.data() + skip, data.size() - skip);
+    const std::string found = to_hex(hash_bytes(data.data() + skip, data.size() - skip));
     if (!is_whole || found != hash)
       throw Error(ErrorCode::CORRUPT_SNAPSHOT,
                   fmt::format("expected content with hash {}, found {} at \"{}\". Restore the snapshot from a copy, or "

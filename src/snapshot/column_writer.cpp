@@ -13,6 +13,7 @@
 #include "snapshot/known_columns.hpp"
 #include "snapshot/mapping.hpp"
 #include "snapshot/parent_files.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {
@@ -105,7 +106,7 @@ void SegmentWriter::write(std::size_t s, const std::string& name, std::span<cons
   const std::string file_name = name + suffix_of<T>();
   SegmentInfo& segment = manifest_.segments[s];
   const auto bytes = std::as_bytes(values);
-  const SegmentFile file{layout::kPageBytes + bytes.size(), hash_bytes(bytes.data(), bytes.size())};
+  const SegmentFile file{layout::kPageBytes + bytes.size(), to_hex(hash_bytes(bytes.data(), bytes.size()))};
   if (parent_ && parent_->holds(s, file_name, segment, file)) return share(s, file_name, hash);
   const layout::FileHeader header = make_column_header(value_type_of<T>(), stride, segment.rows, segment.rows_padded);
   const std::array parts{std::as_bytes(std::span(&header, 1)), bytes};
@@ -169,14 +170,14 @@ void ColumnWriter::write_numbers(ColumnInfo column, const std::vector<double>& n
     const auto add = [&](const auto& values, auto& block) {
       using T = std::decay_t<decltype(values[0])>;
       const std::size_t k = exposure_number(column.name);
-      column.hash += hash_bytes(values.data(), values.size() * sizeof(T));
+      column.hash += to_hex(hash_bytes(values.data(), values.size() * sizeof(T)));
       if (block.empty()) block.assign(values.size() * kExposureStride, std::numeric_limits<T>::quiet_NaN());
       for (std::size_t row = 0; row < values.size(); ++row) block[row * kExposureStride + k] = values[row];
     };
     if (column.float32) {
       const std::vector<float> values = narrow(column.name, numbers);
       if (column.float64)
-        column.hash = hash_bytes(values.data(), values.size() * sizeof(float));
+        column.hash = to_hex(hash_bytes(values.data(), values.size() * sizeof(float)));
       else
         add(values, exposures32_);
     }

@@ -6,11 +6,9 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "fractile/error.hpp"
 
@@ -93,31 +91,5 @@ bool rename_if_absent(const std::filesystem::path& from, const std::filesystem::
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
   throw_io_failure("rename a finished snapshot to", to);
 }
-
-StreamHash::StreamHash()
-    : state_(XXH3_createState(), [](XXH3_state_t* state) { return static_cast<int>(XXH3_freeState(state)); }) {
-  if (!state_) throw std::bad_alloc();
-  XXH3_128bits_reset(state_.get());
-}
-
-void StreamHash::update(const void* data, std::size_t size) { XXH3_128bits_update(state_.get(), data, size); }
-
-std::string StreamHash::digest() const {
-  const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
-std::string hash_bytes(const void* data, std::size_t size) {
-  const XXH128_hash_t hash = XXH3_128bits(data, size);
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
-std::string hash_parts(std::span<const std::span<const std::byte>> parts) {
-  StreamHash hash;
-  for (const auto& part : parts) hash.update(part.data(), part.size());
-  return hash.digest();
-}
-
-std::string hash_text(std::string_view text) { return hash_bytes(text.data(), text.size()); }
 
 }  // namespace fractile

@@ -3,12 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-
-struct XXH3_state_s;
 
 namespace fractile {
 
@@ -24,21 +21,5 @@ void sync_directory(const std::filesystem::path& path);
 void create_directories_durably(const std::filesystem::path& path);
 /// Renames a directory that is not empty where nothing has the new name; false where something has.
 bool rename_if_absent(const std::filesystem::path& from, const std::filesystem::path& to);
-
-/// XXH3, 128 bits, over what comes in parts.
-class StreamHash {
- public:
-  StreamHash();
-  void update(const void* data, std::size_t size);
-  std::string digest() const;
-
- private:
-  std::unique_ptr<XXH3_state_s, int (*)(XXH3_state_s*)> state_;
-};
-
-/// XXH3, 128 bits, as 32 hexadecimal digits.
-std::string hash_bytes(const void* data, std::size_t size);
-std::string hash_parts(std::span<const std::span<const std::byte>> parts);  ///< as if they were one
-std::string hash_text(std::string_view text);
 
 }  // namespace fractile

@@ -11,6 +11,7 @@
 #include "fractile/error.hpp"
 #include "snapshot/durable_files.hpp"
 #include "snapshot/layout.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {

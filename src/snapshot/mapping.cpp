@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -15,13 +14,14 @@
 
 #include "fractile/error.hpp"
 #include "snapshot/durable_files.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {
 
 std::uint64_t hash_header(layout::FileHeader header) noexcept {
   header.header_hash = 0;
-  return XXH3_64bits(&header, sizeof header);
+  return hash64(&header, sizeof header);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "fractile/error.hpp"
 #include "snapshot/durable_files.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 
@@ -48,13 +49,13 @@ void ParentFiles::refuse(const fs::path& path) const {
 
 void ParentFiles::check(std::size_t s, const std::string& name) const {
   const auto data = data_of(s, name);
-  if (hash_bytes(data.data(), data.size()) != parent_.manifest.segments[s].files.at(name).hash)
+  if (to_hex(hash_bytes(data.data(), data.size())) != parent_.manifest.segments[s].files.at(name).hash)
     refuse(parent_.path / segment_directory(s) / name);
 }
 
 void ParentFiles::check_index() const {
   const std::byte* const data = parent_.index.data() + layout::kPageBytes;
-  if (hash_bytes(data, parent_.manifest.index_bytes - layout::kPageBytes) != parent_.manifest.index_hash)
+  if (to_hex(hash_bytes(data, parent_.manifest.index_bytes - layout::kPageBytes)) != parent_.manifest.index_hash)
     refuse(parent_.path / kIndexFile);
 }
 

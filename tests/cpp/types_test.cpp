@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fractile/error.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 namespace {
@@ -77,6 +78,18 @@ TEST(Errors, MessageBeginsWithTheName) {
   EXPECT_STREQ(error.what(), "INVALID_VALUE: expected 1, found 2 in \"lag\". Change it.");
   EXPECT_EQ(error.code(), ErrorCode::INVALID_VALUE);
   EXPECT_STREQ(Error(ErrorCode::NO_SNAPSHOTS, "No snapshots found in snapshots/.").what(), "No snapshots found in snapshots/.");
+}
+
+TEST(Hash, IsXxh3InOnePieceAndInParts) {
+  // The 128-bit XXH3 of nothing, from its specification.
+  EXPECT_EQ(hash_text(""), "99aa06d3014798d86001c324468d497f");
+  const std::string text(5000, 'x');
+  StreamHash hash;
+  for (int part = 0; part < 5; ++part) hash.update(text.data() + 1000 * part, 1000);
+  EXPECT_EQ(hash.digest(), hash_bytes(text.data(), text.size()));
+  EXPECT_EQ(to_hex(hash.digest()), hash_text(text));
+  hash.reset();
+  EXPECT_EQ(to_hex(hash.digest()), hash_text(""));
 }
 
 }  // namespace

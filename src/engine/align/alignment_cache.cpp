@@ -32,8 +32,6 @@ std::string describe_columns(const SignalKeys& keys) {
   return out;
 }
 
-std::string to_text(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash[0], hash[1]); }
-
 /// A few hundred rows, evenly spread: tells at little cost that keys have not been seen.
 Hash128 hash_sample(const SignalKeys& keys) {
   constexpr std::int64_t kSamples = 512;
@@ -59,7 +57,7 @@ std::string hash_columns(const SignalKeys& keys, int threads, const std::functio
               hash_bytes(columns[c].data + begin * columns[c].width, static_cast<std::size_t>(count * columns[c].width));
       },
       poll);
-  return to_text(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);
+  return to_hex(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);
 }
 
 /// The options that decide where a key goes.

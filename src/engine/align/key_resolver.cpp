@@ -1,19 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/align/key_resolver.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <limits>
 
 #include "engine/align/signal_dates.hpp"
 
 namespace fractile {
-
-Hash128 hash_bytes(const void* data, std::size_t bytes) {
-  const XXH128_hash_t hash = XXH3_128bits(data, bytes);
-  return {hash.high64, hash.low64};
-}
 
 namespace {
 
@@ -113,12 +105,10 @@ void KeyResolver::resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock
 }
 
 Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks) {
-  XXH3_state_t state;
-  XXH3_128bits_reset(&state);
-  XXH3_128bits_update(&state, shape.data(), sizeof shape);
-  XXH3_128bits_update(&state, blocks.data(), blocks.size() * sizeof blocks[0]);
-  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
-  return {hash.high64, hash.low64};
+  StreamHash hash;
+  hash.update(shape.data(), sizeof shape);
+  hash.update(blocks.data(), blocks.size() * sizeof blocks[0]);
+  return hash.digest();
 }
 
 Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch) {

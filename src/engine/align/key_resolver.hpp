@@ -10,6 +10,7 @@
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 #include "fractile/signal.hpp"
+#include "types/hash.hpp"
 
 /// The part of alignment that looks at keys: where each row's place in row_of is, or why it has none.
 namespace fractile {
@@ -17,8 +18,6 @@ namespace fractile {
 /// Rows a task: its inputs stay in the second-level cache from the hash to the scatter.
 inline constexpr std::int64_t kBlockRows = 16384;
 inline int count_blocks(std::int64_t n_rows) noexcept { return static_cast<int>((n_rows + kBlockRows - 1) / kBlockRows); }
-
-using Hash128 = std::array<std::uint64_t, 2>;
 
 /// Hashes of one block's ids, date_sig, date_avail and given return days (zeros where a column is absent).
 using KeyHashes = std::array<Hash128, 4>;
@@ -63,7 +62,5 @@ Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vect
 Hash128 hash_rows(const KeyHashes& keys, const Hash128& values);
 /// One hash for all rows, from those of their blocks.
 Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks);
-/// Hash of any memory.
-Hash128 hash_bytes(const void* data, std::size_t bytes);
 
 }  // namespace fractile

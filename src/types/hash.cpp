@@ -1,0 +1,48 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "types/hash.hpp"
+
+// Inlined: compiled for our processors, not for those of the system's library.
+#define XXH_INLINE_ALL
+#include <fmt/format.h>
+#include <xxhash.h>
+
+namespace fractile {
+namespace {
+
+Hash128 to_array(const XXH128_hash_t& hash) noexcept { return {hash.high64, hash.low64}; }
+
+}  // namespace
+
+struct StreamHash::State {
+  XXH3_state_t of_xxhash;
+};
+
+Hash128 hash_bytes(const void* data, std::size_t size) noexcept { return to_array(XXH3_128bits(data, size)); }
+
+std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash[0], hash[1]); }
+
+std::string hash_text(std::string_view text) { return to_hex(hash_bytes(text.data(), text.size())); }
+
+std::string hash_parts(std::span<const std::span<const std::byte>> parts) {
+  StreamHash hash;
+  for (const auto& part : parts) hash.update(part.data(), part.size());
+  return to_hex(hash.digest());
+}
+
+std::uint64_t hash64(const void* data, std::size_t size) noexcept { return XXH3_64bits(data, size); }
+
+StreamHash::StreamHash() : state_(std::make_unique<State>()) { reset(); }
+StreamHash::~StreamHash() = default;
+StreamHash::StreamHash(StreamHash&&) noexcept = default;
+StreamHash& StreamHash::operator=(StreamHash&&) noexcept = default;
+
+void StreamHash::reset() noexcept {
+  XXH3_INITSTATE(&state_->of_xxhash);
+  XXH3_128bits_reset(&state_->of_xxhash);
+}
+
+void StreamHash::update(const void* data, std::size_t size) noexcept { XXH3_128bits_update(&state_->of_xxhash, data, size); }
+
+Hash128 StreamHash::digest() const noexcept { return to_array(XXH3_128bits_digest(&state_->of_xxhash)); }
+
+}  // namespace fractile

@@ -1,0 +1,42 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+/// The 128-bit hash (XXH3) of files, columns, contents, requests and runs.
+namespace fractile {
+
+using Hash128 = std::array<std::uint64_t, 2>;
+
+Hash128 hash_bytes(const void* data, std::size_t size) noexcept;
+/// 32 hexadecimal digits.
+std::string to_hex(const Hash128& hash);
+/// The hash of a text, and of parts as if they were one, in hexadecimal digits: as manifests have them.
+std::string hash_text(std::string_view text);
+std::string hash_parts(std::span<const std::span<const std::byte>> parts);
+/// XXH3, 64 bits.
+std::uint64_t hash64(const void* data, std::size_t size) noexcept;
+
+/// The hash of bytes that come in parts, as if they were one.
+class StreamHash {
+ public:
+  StreamHash();
+  ~StreamHash();
+  StreamHash(StreamHash&&) noexcept;
+  StreamHash& operator=(StreamHash&&) noexcept;
+  void reset() noexcept;
+  void update(const void* data, std::size_t size) noexcept;
+  Hash128 digest() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fractile
