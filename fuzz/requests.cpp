@@ -6,9 +6,9 @@
 #include "bytes.hpp"
 #include "laws.hpp"
 #include "markets.hpp"
+#include "server/endpoint.hpp"
 #include "server/loaded_snapshot.hpp"
 #include "server/metrics.hpp"
-#include "server/runs.hpp"
 
 namespace fractile::fuzz {
 
@@ -22,12 +22,15 @@ using nlohmann::json;
 struct Server {
   Server() {
     options.max_body_bytes = std::size_t{1} << 22;
-    loaded.id = "market0";
+    const auto loaded = std::make_shared<server::LoadedSnapshot>(market(0).view, 2);
+    loaded->id = "market0";
+    snapshots.set(loaded);
   }
   server::ServerOptions options;
   server::Metrics metrics;
-  server::Runs runs{options, metrics};
-  server::LoadedSnapshot loaded{market(0).view, 2};
+  server::SnapshotHolder snapshots{options};
+  std::atomic<bool> is_draining{false};
+  server::ServerState state{options, metrics, snapshots, is_draining};
 };
 
 json parse_answer(const std::string& body) {
@@ -60,8 +63,9 @@ std::optional<json> answer_request(server::Request request) {
   static Server one;
   std::optional<json> answer;
   const auto refusal = refusal_of([&] {
-    server::Runs::check_head(request);
-    answer = parse_answer(one.runs.answer(request, one.loaded, [] { return false; }).body);
+    const server::Endpoint& endpoint = *server::find_endpoint(request.path);
+    endpoint.check(request);
+    answer = parse_answer(endpoint.answer(request, one.state, [] { return false; }).body);
   });
   if (!refusal) return answer;
   const int status = error_info(refusal->code()).http_status;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "fractile/error.hpp"
@@ -63,15 +64,10 @@ void add_suite(CLI::App& app) {
   command->callback([session, signal, lags, modes] {
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()});
-    std::vector<RunConfig> configs;
-    std::vector<std::string> names;
-    for (const int lag : *lags)
-      for (const std::string& mode : *modes) {
-        configs.push_back(session->config({{"lag", std::to_string(lag)}, {"resid", "\"" + mode + "\""}}));
-        names.push_back(fmt::format("lag{}_resid{}", lag, mode));
-      }
-    const std::vector<Result> results = session->run_suite(rows, configs);
-    for (std::size_t i = 0; i < results.size(); ++i) present(*session, results[i], names[i]);
+    const std::vector<SuiteCell> cells =
+        make_suite_cells(session->options(), nlohmann::json(*lags).dump(), nlohmann::json(*modes).dump());
+    const std::vector<Result> results = session->run_suite(rows, cells);
+    for (std::size_t i = 0; i < results.size(); ++i) present(*session, results[i], cells[i].name);
   });
 }
 

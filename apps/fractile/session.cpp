@@ -16,6 +16,7 @@
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "output/output.hpp"
+#include "service/run_options.hpp"
 
 namespace fractile::cli {
 namespace {
@@ -115,7 +116,7 @@ void Session::add_options(CLI::App& command) {
 
 void Session::read_config_file() {
   const ConfigFile file = read_config(config_path_);
-  options_ = file.defaults;
+  defaults_ = file.defaults;
   if (!snapshot_) snapshot_ = file.snapshot;
   if (!start_date_) start_date_ = file.start_date;
   if (!end_date_) end_date_ = file.end_date;
@@ -124,23 +125,13 @@ void Session::read_config_file() {
   cache_size_ = file.cache_size.value_or(kDefaultCacheSize);
 }
 
-/// A group that a default names is left out where the snapshot lacks it; one that was asked for is refused.
-void Session::drop_absent_default_groups() {
-  const auto found = options_.find("byvar_list");
-  if (found == options_.end() || given_.contains("byvar_list")) return;
-  Json kept = Json::array();
-  for (const Json& byvar : Json::parse(found->second)) {
-    const bool is_calendar = byvar == "overall" || byvar == "year" || byvar == "quarter" || byvar == "month";
-    if (is_calendar || backtester_->view().snapshot->find_column(byvar.get<std::string>())) kept.push_back(byvar);
-  }
-  found->second = kept.dump();
-}
-
 void Session::open() {
   read_config_file();
-  for (const auto& [name, text] : given_) options_[name] = to_json(*find_option(name), text);
-  config();  // refuses wrong options before any work
-  if (const auto found = options_.find("sigvar"); found != options_.end()) sigvar_ = Json::parse(found->second);
+  std::string given;
+  for (const auto& [name, text] : given_)
+    given += fmt::format("{}\"{}\":{}", given.empty() ? "" : ",", name, to_json(*find_option(name), text));
+  given = "{" + given + "}";
+  parse_config(given, &sigvar_);  // refuses wrong options before any work
   const auto began = std::chrono::steady_clock::now();
   const std::filesystem::path root = snapshot_root(root_ ? std::optional<std::filesystem::path>(*root_) : std::nullopt);
   const std::string id = snapshot_ ? *snapshot_ : newest_snapshot(root);
@@ -149,15 +140,8 @@ void Session::open() {
   backtester_ = std::make_unique<Backtester>(
       make_view(snapshot, read_date(start_date_, "start_date"), read_date(end_date_, "end_date"), compact), cache_size_);
   load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  drop_absent_default_groups();
-}
-
-RunConfig Session::config(const std::map<std::string, std::string>& replaced) const {
-  std::map<std::string, std::string> all = options_;
-  for (const auto& [name, json] : replaced) all[name] = json;
-  std::string text = "{";
-  for (const auto& [name, json] : all) text += fmt::format("{}\"{}\":{}", text.size() > 1 ? "," : "", name, json);
-  return parse_config(text + "}");
+  options_ = complete_options(given, defaults_, *snapshot);
+  parse_config(options_, &sigvar_);
 }
 
 Result Session::run(const Signal& signal, std::size_t column, const RunConfig& config) const {
@@ -166,9 +150,9 @@ Result Session::run(const Signal& signal, std::size_t column, const RunConfig& c
   return result;
 }
 
-std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<RunConfig>& configs) const {
+std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const {
   std::vector<RunCell> cells;
-  for (const RunConfig& config : configs) cells.push_back({signal.values[0], config});
+  for (const SuiteCell& cell : suite) cells.push_back({signal.values[0], cell.config});
   const auto show = [&](std::size_t n_done) {
     show_progress(fmt::format("{} of {}", n_done, cells.size()), static_cast<double>(n_done) / static_cast<double>(cells.size()));
   };

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fractile/backtest.hpp"
+#include "service/run_options.hpp"
 
 namespace fractile::cli {
 
@@ -24,18 +25,19 @@ class Session {
   const std::string& sigvar() const noexcept { return sigvar_; }
   const std::string& format() const noexcept { return format_; }
   const std::string& out() const noexcept { return out_; }
-  /// The run options with some replaced: {"lag": "1"} as JSON values.
-  RunConfig config(const std::map<std::string, std::string>& replaced = {}) const;
+  /// The run options as a JSON object, defaults included. Call after open().
+  const std::string& options() const noexcept { return options_; }
+  RunConfig config() const { return parse_config(options_); }
   Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
-  /// Several configurations on one signal, with progress on stderr.
-  std::vector<Result> run_suite(const Signal& signal, const std::vector<RunConfig>& configs) const;
+  /// The cells of a suite on one signal, with progress on stderr.
+  std::vector<Result> run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const;
 
  private:
   void read_config_file();
-  void drop_absent_default_groups();
 
-  std::map<std::string, std::string> given_;    ///< run options as typed, by name
-  std::map<std::string, std::string> options_;  ///< run options as JSON, by name
+  std::map<std::string, std::string> given_;  ///< run options as typed, by name
+  OptionTexts defaults_;                      ///< of the configuration file
+  std::string options_;
   std::optional<std::string> snapshot_, root_, start_date_, end_date_, config_path_;
   std::optional<bool> compact_;
   Residence residence_ = Residence::mapped;

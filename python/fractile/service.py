@@ -50,13 +50,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _to_json(value: Any) -> str:
+    """JSON text; objects that JSON does not know become their repr, which the engine refuses by name."""
+    try:
+        return json.dumps(_plain(value))
+    except TypeError:
+        return json.dumps(_plain(value), default=repr)
+
+
 def parse_config(options: Mapping[str, Any]) -> _core.RunConfig:
     """Checks run options. Raises ConfigError naming the nearest valid name or value."""
-    try:
-        text = json.dumps(_plain(options))
-    except TypeError:
-        text = json.dumps(_plain(options), default=repr)
-    return _core.parse_config(text)
+    return _core.parse_config(_to_json(options))
 
 
 class BacktestService:
@@ -83,7 +87,6 @@ class BacktestService:
         self._root = root
         self._snapshot_id = snapshot
         opened = _core.open_snapshot(root, snapshot, use_mmap, preload, compact)
-        self._groups = frozenset(("overall", "year", "quarter", "month", *opened.column_names))
         self._engine: _core.Backtester | None = _core.Backtester(opened, start_date, end_date, compact, cache_size)
         self._load_seconds = time.perf_counter() - began
         self._started = time.time()
@@ -157,8 +160,8 @@ class BacktestService:
         self.close()
 
     def has_group(self, byvar: str) -> bool:
-        """True where byvar is a slice of the calendar or a column of the snapshot."""
-        return byvar in self._groups
+        """True if byvar is a slice of the calendar or a column of the snapshot."""
+        return self._require_engine().has_group(byvar)
 
     def _require_engine(self) -> _core.Backtester:
         if self._engine is None:
@@ -294,8 +297,8 @@ class BacktestService:
                     "REFUSED_COMBINATION",
                 )
         rows = read_signal(signal, [sigvar])
-        cells = [(lag, mode) for lag in lags for mode in resid_modes]
-        named = {f"lag{lag}_resid{mode}": (0, parse_config({**config, "lag": lag, "resid": mode})) for lag, mode in cells}
+        cells = _core.make_suite(_to_json(config), _to_json(list(lags)), _to_json(list(resid_modes)))
+        named = {name: (0, options) for name, options in cells}
         return self._run_many(rows, named, "suite", progress, "raise")
 
     def run_batch(

@@ -8,6 +8,7 @@
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "gate.hpp"
+#include "service/run_options.hpp"
 
 namespace nb = nanobind;
 
@@ -55,6 +56,9 @@ void bind_backtest(nb::module_& module) {
       .def_prop_ro(
           "storage", [](const Backtester& self) { return self.view().storage == Storage::float32 ? "float32" : "float64"; },
           "Type in which reals are read.")
+      .def(
+          "has_group", [](const Backtester& self, const std::string& byvar) { return has_group(*self.view().snapshot, byvar); },
+          nb::arg("byvar"), "True for overall, year, quarter, month and for columns of the snapshot.")
       .def(
           "run",
           [](const Backtester& self, const Signal& signal, int column, const RunConfig& config) {

@@ -7,6 +7,7 @@
 #include "bind.hpp"
 #include "config/options.hpp"
 #include "fractile/config.hpp"
+#include "service/run_options.hpp"
 
 namespace nb = nanobind;
 
@@ -18,6 +19,16 @@ void bind_config(nb::module_& module) {
   module.def(
       "parse_config", [](const std::string& json) { return parse_config(json); }, nb::arg("json"),
       "Checks options given as a JSON object. Raises ConfigError.");
+  module.def(
+      "make_suite",
+      [](const std::string& options, const std::string& lags, const std::string& resid_modes) {
+        nb::list out;
+        for (SuiteCell& cell : make_suite_cells(options, lags, resid_modes))
+          out.append(nb::make_tuple(cell.name, std::move(cell.config)));
+        return out;
+      },
+      nb::arg("options"), nb::arg("lags"), nb::arg("resid_modes"),
+      "Name and options of every pair of lag and resid mode; all given as JSON. Raises ConfigError.");
   module.def(
       "options",
       [] {

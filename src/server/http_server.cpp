@@ -203,7 +203,7 @@ class Session : public std::enable_shared_from_this<Session> {
                     fmt::format("expected a body of at most {} bytes, found {}. Send fewer rows, or raise "
                                 "server.max_body_mb.",
                                 limit, *length));
-      if (!hub_.router().is_run(request_) && (length.value_or(0) > 0 || parser_->chunked()))
+      if (!hub_.router().is_computed(request_) && (length.value_or(0) > 0 || parser_->chunked()))
         throw Error(ErrorCode::BODY_TOO_LARGE, "expected no body here, found one. Leave it out.");
       if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit)) throw make_busy("bodies in flight");
       if (length && !decoder_) request_.body.prepare(static_cast<std::size_t>(*length));
@@ -320,7 +320,7 @@ class Session : public std::enable_shared_from_this<Session> {
     received_ = 0;
     stream_.expires_never();
     Router& router = hub_.router();
-    if (!router.is_run(request_)) return send(std::make_shared<const Answer>(router.answer_now(request_)));
+    if (!router.is_computed(request_)) return send(std::make_shared<const Answer>(router.answer_now(request_)));
     // The request goes to the run; what the answer and the log need of it stays.
     Request run = std::move(request_);
     request_ = {};

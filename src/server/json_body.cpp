@@ -273,6 +273,12 @@ Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) 
 
 std::string raw_text(od::value value) { return std::string(std::string_view(simdjson::to_json_string(value))); }
 
+std::string list_names(const std::vector<std::string_view>& names) {
+  std::string out;
+  for (const std::string_view name : names) out += (out.empty() ? "" : ", ") + std::string(name);
+  return out;
+}
+
 }  // namespace
 
 struct JsonBody::Parser {
@@ -280,21 +286,21 @@ struct JsonBody::Parser {
   od::document document;
 };
 
-JsonBody::JsonBody(ByteBuffer body, bool is_suite) : body_(std::move(body)), parser_(std::make_unique<Parser>()) {
+JsonBody::JsonBody(ByteBuffer body, std::span<const std::string_view> more)
+    : body_(std::move(body)), parser_(std::make_unique<Parser>()) {
   if (body_.size() == 0) refuse_json("an empty body");
   reading([&] {
     parser_->document = parser_->parser.iterate(std::as_const(body_).data(), body_.size(), body_.size() + ByteBuffer::kPadding);
     if (parser_->document.type() != od::json_type::object) refuse_json("another value");
     std::vector<std::string_view> known{"signal", "signal_path", "config"};
-    if (is_suite) known.insert(known.end(), {"lags", "resid_modes"});
+    known.insert(known.end(), more.begin(), more.end());
     std::vector<std::string> seen;
     for (auto field : parser_->document.get_object()) {
       const std::string key(std::string_view(field.unescaped_key()));
       if (std::find(known.begin(), known.end(), key) == known.end())
-        throw Error(ErrorCode::UNKNOWN_OPTION, "expected the keys signal, signal_path and config" +
-                                                   std::string(is_suite ? ", lags and resid_modes" : "") + ", found \"" +
-                                                   key.substr(0, 40) + "\". Did you mean \"" +
-                                                   std::string(nearest_name(key.substr(0, 40), known)) + "\"?");
+        throw Error(ErrorCode::UNKNOWN_OPTION, "expected keys among " + list_names(known) + ", found \"" + key.substr(0, 40) +
+                                                   "\". Did you mean \"" + std::string(nearest_name(key.substr(0, 40), known)) +
+                                                   "\"?");
       if (std::find(seen.begin(), seen.end(), key) != seen.end()) refuse_json("the key \"" + key + "\" twice");
       seen.push_back(key);
       od::value value = field.value();
@@ -306,7 +312,7 @@ JsonBody::JsonBody(ByteBuffer body, bool is_suite) : body_(std::move(body)), par
       } else {
         const std::string text = raw_text(value);
         check_depth(text);
-        (key == "config" ? config_ : key == "lags" ? lags_.emplace() : resid_modes_.emplace()) = text;
+        (key == "config" ? config_ : more_[key]) = text;
       }
     }
     const char* rest = nullptr;

@@ -1,9 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "fractile/signal.hpp"
 #include "types/byte_buffer.hpp"
@@ -15,16 +18,16 @@ namespace fractile::server {
 class JsonBody {
  public:
   /// Throws BAD_REQUEST on what is no JSON, has a key twice or ends too late; UNKNOWN_OPTION on a key that a
-  /// request does not have. `is_suite`: lags and resid_modes are keys too.
-  JsonBody(ByteBuffer body, bool is_suite);
+  /// request does not have. `more`: further keys that the endpoint takes.
+  JsonBody(ByteBuffer body, std::span<const std::string_view> more);
   ~JsonBody();
   JsonBody(const JsonBody&) = delete;
   JsonBody& operator=(const JsonBody&) = delete;
 
   /// JSON text of an object; "{}" where it is absent.
   const std::string& config() const noexcept { return config_; }
-  const std::optional<std::string>& lags() const noexcept { return lags_; }
-  const std::optional<std::string>& resid_modes() const noexcept { return resid_modes_; }
+  /// JSON text of the further keys that the body has.
+  const std::map<std::string, std::string>& more() const noexcept { return more_; }
   const std::optional<std::string>& signal_path() const noexcept { return signal_path_; }
   /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE,
   /// EMPTY_SIGNAL.
@@ -36,7 +39,8 @@ class JsonBody {
   std::unique_ptr<Parser> parser_;
   bool has_signal_ = false;
   std::string config_ = "{}";
-  std::optional<std::string> lags_, resid_modes_, signal_path_;
+  std::map<std::string, std::string> more_;
+  std::optional<std::string> signal_path_;
 };
 
 /// Refuses JSON text that nests deeper than requests have reason to. Throws BAD_REQUEST.

@@ -16,8 +16,7 @@ void SnapshotHolder::load() {
   loaded->n_dates = view.last - view.first + 1;
   for (DateIndex n = view.first; n <= view.last; ++n) loaded->n_rows += view.snapshot->row_end(n) - view.snapshot->row_begin(n);
   loaded->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  const std::lock_guard lock(mutex_);
-  loaded_ = loaded;
+  set(loaded);
 }
 
 }  // namespace fractile::server

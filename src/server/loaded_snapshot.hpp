@@ -25,6 +25,10 @@ class SnapshotHolder {
   explicit SnapshotHolder(const ServerOptions& options) : options_(options) {}
   /// Opens the snapshot of the options (the newest where none is named) and swaps it in. Throws; then the old one stays.
   void load();
+  void set(std::shared_ptr<const LoadedSnapshot> loaded) {
+    const std::lock_guard lock(mutex_);
+    loaded_ = std::move(loaded);
+  }
   /// Null until the first load.
   std::shared_ptr<const LoadedSnapshot> get() const {
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,45 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <atomic>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+#include <vector>
+
+#include "server/http_message.hpp"
+#include "server/loaded_snapshot.hpp"
+#include "server/metrics.hpp"
+#include "server/server.hpp"
+
+namespace fractile::server {
+
+/// What endpoints read and count. Thread-safe.
+struct ServerState {
+  const ServerOptions& options;
+  Metrics& metrics;
+  const SnapshotHolder& snapshots;
+  const std::atomic<bool>& is_draining;
+};
+
+/// One address of the server. src/server/endpoints/ has a file per endpoint, which endpoints.def lists.
+struct Endpoint {
+  std::string_view path;
+  std::string_view method = "GET";
+  /// Answered without a token.
+  bool is_open = false;
+  /// Takes a body, needs a loaded snapshot, and is computed by a worker of the queue.
+  bool is_computed = false;
+  /// Refuses a request from its head alone, before the body is read. Null: nothing to check.
+  void (*check)(const Request& request) = nullptr;
+  /// Throws Error.
+  Answer (*answer)(Request& request, const ServerState& state, const Interrupt& interrupt);
+  /// The OpenAPI operation.
+  nlohmann::ordered_json (*describe)(bool asks_token);
+};
+
+/// All endpoints, in the order of the OpenAPI description.
+const std::vector<Endpoint>& endpoints();
+/// Null if there is no such address.
+const Endpoint* find_endpoint(std::string_view path) noexcept;
+
+}  // namespace fractile::server

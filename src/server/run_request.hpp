@@ -1,0 +1,48 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fractile/backtest.hpp"
+#include "output/output.hpp"
+#include "server/endpoint.hpp"
+
+/// Endpoints that run a signal: what they read from a request, and how they write results.
+namespace fractile::server {
+
+inline constexpr std::string_view kArrowStream = "application/vnd.apache.arrow.stream";
+inline constexpr std::string_view kArrowFile = "application/vnd.apache.arrow.file";
+
+/// A signal and its options, read from the body and the query.
+struct RunRequest {
+  Signal signal;
+  std::string options;                      ///< JSON object, the server's defaults included
+  std::map<std::string, std::string> more;  ///< keys beside signal and config, as JSON text
+};
+
+/// Refuses a wrong query parameter, orient or content type from the head alone. `more`: keys that this endpoint takes beside
+/// signal and config: in a JSON body, else in the query. Throws UNKNOWN_OPTION, INVALID_VALUE, UNSUPPORTED_MEDIA_TYPE,
+/// BAD_REQUEST.
+void check_run_head(const Request& request, std::span<const std::string_view> more);
+
+/// Reads a request whose head check_run_head() has accepted; takes the body's memory. `check`: called with `more` before
+/// the rows are read. Throws Error.
+RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
+                            const LoadedSnapshot& loaded, void (*check)(const RunRequest& run));
+
+/// JSON text of one parameter. Throws BAD_REQUEST on text that is not JSON or has a key twice.
+nlohmann::json parse_parameter(const std::string& text, std::string_view name);
+
+/// Runs on one signal, counted in the metrics. Throws the first error.
+std::vector<Result> run_cells(const RunRequest& run, std::span<const RunConfig> configs, const LoadedSnapshot& loaded,
+                              const ServerState& state, const Interrupt& interrupt);
+
+Orient read_orient(const Request& request);
+bool wants_arrow(const Request& request) noexcept;
+/// Arrow streams one after the other, a table each: docs/server.md. `cell`: "" for a single run.
+void append_arrow(const std::string& cell, const Result& result, std::string& out);
+
+}  // namespace fractile::server
