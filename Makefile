@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build demo test lint tidy mutations extensions format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -38,6 +38,9 @@ tidy: build ## Read the C++ sources with clang-tidy, where it is installed
 
 mutations: build ## Break one line at a time and see the test of its law fail (ten minutes)
 	@$(PYTHON) tests/mutations.py
+
+extensions: build ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
+	@$(PYTHON) tests/extensions.py
 
 format: setup ## Format all sources
 	@$(PYTHON) -m ruff check --fix .

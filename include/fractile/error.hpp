@@ -9,7 +9,8 @@
 ///
 /// The enum, the Python classes, the HTTP mapping and docs/errors.md come from it; a test walks it.
 /// The category decides the Python class: config -> ConfigError, signal -> SignalError,
-/// snapshot -> SnapshotError, server -> ServerError, run -> FractileError, internal -> FractileError.
+/// snapshot -> SnapshotError, server -> ServerError, run, pool and internal -> FractileError.
+/// HTTP status 0: the server never answers with it; a client or a pool raises it.
 #define FRACTILE_ERROR_TABLE(X)                \
   X(UNKNOWN_OPTION, 101, config, 422)          \
   X(INVALID_VALUE, 102, config, 422)           \
@@ -59,11 +60,17 @@
   X(RUN_TIMEOUT, 511, server, 503)             \
   X(SERVER_NOT_READY, 512, server, 503)        \
   X(CANNOT_LISTEN, 513, server, 500)           \
+  X(SERVER_TIMEOUT, 514, server, 0)            \
+  X(SERVER_UNREACHABLE, 515, server, 0)        \
+  X(SERVER_ANSWER, 516, server, 0)             \
+  X(WORKER_DIED, 601, pool, 0)                 \
+  X(POOL_CLOSED, 602, pool, 0)                 \
+  X(NOTHING_PENDING, 603, pool, 0)             \
   X(INTERNAL, 901, internal, 500)
 
 namespace fractile {
 
-enum class ErrorCategory { config, signal, snapshot, run, server, internal };
+enum class ErrorCategory { config, signal, snapshot, run, server, pool, internal };
 
 enum class ErrorCode {
 #define FRACTILE_X(code, number, category, http) code = number,

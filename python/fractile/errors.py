@@ -40,3 +40,22 @@ class SnapshotNotFoundError(SnapshotError, FileNotFoundError):
 
 class ServerError(FractileError):
     """A server that cannot be reached, or failed."""
+
+
+_CLASSES = {"config": ConfigError, "signal": SignalError, "snapshot": SnapshotError, "server": ServerError}
+_NOT_FOUND = ("NO_SNAPSHOTS", "SNAPSHOT_NOT_FOUND")
+
+
+def make_error(code: str, message: str) -> FractileError:
+    """The exception of an error code, for errors of the engine and of a server alike.
+
+    Args:
+        code: A name of docs/errors.md. A server of another version may send an unknown one, which makes a ServerError.
+        message: As the engine writes it.
+    """
+    from fractile._core import ERROR_TABLE
+
+    if code in _NOT_FOUND:
+        return SnapshotNotFoundError(message, code)
+    category = next((entry[2] for entry in ERROR_TABLE if entry[0] == code), "server")
+    return _CLASSES.get(category, FractileError)(message, code)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from fractile import _core, errors
+from fractile import errors
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import DATE_COLUMNS
 from fractile.result import BacktestResult
@@ -160,11 +160,7 @@ class RemoteService:
             code, message = str(error["code"]), str(error["message"])
         except (ValueError, TypeError, KeyError):
             return self._unexpected(status, text)
-        kinds = {"config": errors.ConfigError, "signal": errors.SignalError, "snapshot": errors.SnapshotError}
-        category = next((entry[2] for entry in _core.ERROR_TABLE if entry[0] == code), "server")
-        if category in ("run", "internal"):
-            return FractileError(message, code)
-        return kinds.get(category, ServerError)(message, code)
+        return errors.make_error(code, message)
 
     def _unexpected(self, status: int, text: bytes) -> ServerError:
         shown = text[:200].decode("utf-8", "replace")

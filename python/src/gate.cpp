@@ -11,30 +11,12 @@
 namespace fractile::python {
 namespace {
 
-/// By category; kept for the life of the interpreter.
-nb::object class_of(const ErrorInfo& info) {
-  const nb::module_ errors = nb::module_::import_("fractile.errors");
-  const char* name = "FractileError";
-  switch (info.category) {
-    case ErrorCategory::config: name = "ConfigError"; break;
-    case ErrorCategory::signal: name = "SignalError"; break;
-    case ErrorCategory::snapshot:
-      name = info.code == ErrorCode::NO_SNAPSHOTS || info.code == ErrorCode::SNAPSHOT_NOT_FOUND ? "SnapshotNotFoundError"
-                                                                                                : "SnapshotError";
-      break;
-    case ErrorCategory::server: name = "ServerError"; break;
-    case ErrorCategory::run:
-    case ErrorCategory::internal: break;
-  }
-  return nb::object(errors.attr(name));
-}
-
 nb::object to_exception(const Error& error) {
   const ErrorInfo info = error_info(error.code());
   // A message may quote bytes of a damaged file.
   const std::string_view text = error.what();
   const nb::object message = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-  return class_of(info)(message, std::string(info.name));
+  return nb::module_::import_("fractile.errors").attr("make_error")(std::string(info.name), message);
 }
 
 void raise(const Error& error) {
