@@ -92,7 +92,7 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
     config.double_frac = 2 + bytes.below(4);
   }
   config.tc_model = bytes.one_in(4) ? TcModel::power_law : TcModel::naive;
-  if (bytes.one_in(8)) config.tc_level_bps = {0.0, 0.0, 0.0};
+  if (bytes.one_in(8)) config.tc_level = {0.0, 0.0, 0.0};
   switch (bytes.below(12)) {
     case 0: config.universe = {list_of("cap", {1.0, 2.0}, {})}; break;
     case 1: config.universe = {range_of("adv", 2e6, std::nullopt)}; break;

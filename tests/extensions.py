@@ -103,13 +103,37 @@ class Tree:
         (self.folder / name).write_text(text)
         self.touched.setdefault(kind, []).append(name)
 
-    def insert_after(self, kind: str, name: str, line: str, text: str) -> None:
+    def replace(self, kind: str, name: str, old: str, new: str) -> None:
         before = (self.folder / name).read_text()
-        assert before.count(line) == 1, (name, line)
-        self.add(kind, name, before.replace(line, line + text))
+        assert before.count(old) == 1, (name, old)
+        self.add(kind, name, before.replace(old, new))
+
+    def insert_after(self, kind: str, name: str, line: str, text: str) -> None:
+        self.replace(kind, name, line, line + text)
 
 
 def add_one_of_each(tree: Tree) -> None:
+    options = "include/fractile/run_options.def"
+    tree.insert_after(
+        "option",
+        options,
+        'FRACTILE_OPTION(bool, calc_turnover, true, .doc = "Compute turnover and costs.")\n',
+        'FRACTILE_OPTION(int, mincos_more, 0, .min = 0, .max = 100, .is_later = true, .doc = "Added to mincos.")\n',
+    )
+    book = "src/engine/portfolio/book.cpp"
+    tree.replace("option", book, "if (book.n_long < config_.mincos)", "if (book.n_long < config_.mincos + config_.mincos_more)")
+    tree.replace(
+        "weight scheme",
+        options,
+        "FRACTILE_CHOICE(Weight, equal, value, volume)",
+        "FRACTILE_CHOICE(Weight, equal, value, volume, price)",
+    )
+    tree.insert_after(
+        "weight scheme",
+        book,
+        '    {Weight::volume, "adv", "weight=\\"volume\\""},\n',
+        '    {Weight::price, "close_adj", "weight=\\"price\\""},\n',
+    )
     tree.add("analysis table", "src/analysis/breadth.cpp", BREADTH)
     tree.insert_after(
         "analysis table", "src/schema/analysis_modules.def", "FRACTILE_ANALYSIS(coverage)\n", "FRACTILE_ANALYSIS(breadth)\n"
@@ -126,7 +150,7 @@ def add_one_of_each(tree: Tree) -> None:
 
 
 CHECKS = """
-import json, os, pathlib, subprocess, sys, tempfile, time, urllib.request
+import inspect, json, os, pathlib, subprocess, sys, tempfile, time, urllib.request
 import numpy as np, pandas as pd
 import fractile
 from fractile import _core
@@ -137,17 +161,23 @@ rng = np.random.default_rng(1)
 days = pd.bdate_range("2020-01-01", periods=40)
 panel = pd.MultiIndex.from_product([days, range(1, 61)], names=["date", "security_id"]).to_frame(index=False)
 panel["ret"] = rng.normal(0, 0.02, len(panel))
+panel["close_adj"] = rng.uniform(5, 50, len(panel))
 signal = panel[["security_id", "date"]].rename(columns={"date": "date_sig"}).assign(signal=rng.normal(size=len(panel)))
 signal.to_parquet(root / "signal.parquet")
 fractile.create_snapshot("m", panel, root=root)
-options = dict(mincos=2, analysis=["breadth"])
-result = fractile.BacktestService.get("m", root=root).run(signal, **options)
+options = dict(mincos=2, analysis=["breadth"], weight="price", keep_weights=True)
+service = fractile.BacktestService.get("m", root=root)
+result = service.run(signal, **options)
+assert result.weights["weight"].nunique() > 100 and result.config["weight"] == "price"
+assert result.config["mincos_more"] == 0 and service.run(signal, mincos=2, mincos_more=50).daily.empty
+assert service.run(signal, mincos=2).run_id == service.run(signal, mincos=2, mincos_more=0).run_id
+assert "mincos_more" in inspect.signature(service.run).parameters and "mincos_more: Added" in inspect.getdoc(service.run)
 assert result.breadth["held"].max() == 12, result.breadth
 assert "first_ret" in result.summary and result.summary["first_ret"].iloc[0] == result.daily["ret"].iloc[0]
 
 binary = os.environ["FRACTILE_BIN"]
 out = root / "out"
-subprocess.run([binary, "run", str(root / "signal.parquet"), "--root", str(root), "--mincos", "2", "--analysis", "breadth",
+subprocess.run([binary, "run", str(root / "signal.parquet"), "--root", str(root), "--mincos", "2", "--mincos-more", "1", "--weight", "price", "--analysis", "breadth",
                 "--out", str(out)], check=True, capture_output=True)
 assert pd.read_csv(out / "breadth.csv")["held"].max() == 12
 assert "first_ret" in pd.read_csv(out / "summary.csv")
@@ -169,6 +199,8 @@ try:
     description = json.load(urllib.request.urlopen(url + "/openapi.json"))
     tables = description["components"]["schemas"]["Result"]["properties"]
     assert "breadth" in tables and "first_ret" in json.dumps(tables["summary"])
+    declared = description["components"]["schemas"]["Config"]["properties"]
+    assert "price" in declared["weight"]["enum"] and declared["mincos_more"]["default"] == 0
     assert "/ping" in description["paths"]
     assert json.load(urllib.request.urlopen(url + "/ping")) == {"ping": "pong"}
 finally:
@@ -178,6 +210,8 @@ finally:
 sys.path.insert(0, "tools")
 import tables_page
 page = tables_page.render()
+import options_page
+assert "`mincos_more`" in options_page.render() and "`price`" in options_page.render()
 assert "## breadth" in page and "`first_ret`" in page
 print("every addition is on every surface")
 """

@@ -76,7 +76,7 @@ def render() -> str:
     lines = []
     for option in _core.options():
         default = json.dumps(json.loads(option["default"]))
-        cells = [f"`{option['name']}`", describe_values(option), f"`{default}`", option["doc"], sections[option["name"]]]
+        cells = [f"`{option['name']}`", describe_values(option), f"`{default}`", option["doc"], sections.get(option["name"], "")]
         lines.append("| " + " | ".join(cells) + " |")
     return HEAD + "\n".join(lines) + "\n"
 

@@ -20,7 +20,8 @@ from fractile.errors import FractileError, SignalError
 from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, view_bytes
 from fractile.pool_dispatch import Answer, Dispatcher
 from fractile.progress import track
-from fractile.service import _as_date, _plain, parse_config, parse_error
+from fractile.run_options import parse_config, to_plain
+from fractile.service import _as_date, parse_error
 
 Result = tuple[int, int, float, float, float]
 _WAITING_PER_WORKER = 4
@@ -94,7 +95,7 @@ class BacktestWorkerPool:
         self.errors: dict[int, FractileError] = {}
         self._n_workers = n_workers
         self._use_arrow = use_arrow
-        self._run = _plain({"sigvar": sigvar, **run_config})
+        self._run = to_plain({"sigvar": sigvar, **run_config})
         self._service: dict[str, Any] = {"snapshot": snapshot, "start_date": _as_date(start_date), "end_date": _as_date(end_date)}
         self._service |= {"compact": compact, "root": None if root is None else os.fspath(root)}
         self._dispatcher: Dispatcher | None = None

@@ -17,6 +17,7 @@ from fractile import errors
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import DATE_COLUMNS
 from fractile.result import BacktestResult
+from fractile.run_options import to_json
 from fractile.wire import WireResult
 
 _STREAM, _FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
@@ -109,7 +110,7 @@ class RemoteService:
         """Nothing is kept open between requests."""
 
     def _answer(self, path: str, body: bytes, kind: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        texts = {name: json.dumps(value, default=str) for name, value in query.items()}
+        texts = {name: to_json(value) for name, value in query.items()}
         target = f"{path}?{urllib.parse.urlencode({'orient': 'split', **texts})}"
         return dict(self._ask("POST", target, body, {"Content-Type": kind}))
 

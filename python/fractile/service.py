@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import math
 import os
 import resource
 import threading
@@ -22,6 +20,7 @@ from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
+from fractile.run_options import parse_config, to_json, with_run_options
 
 _Key = tuple[str, str, str | None, str | None, bool, int, bool, bool]
 
@@ -33,34 +32,6 @@ def _as_date(value: Any) -> str | None:
     if isinstance(value, (dt.date, np.datetime64)):
         return pd.Timestamp(value).date().isoformat()
     return str(value)
-
-
-def _plain(value: Any) -> Any:
-    """What json can write: numpy scalars, tuples and sets become their plain counterparts."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)  # JSON has no such number: the engine refuses the text, naming the option
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(v) for v in value]
-    return value
-
-
-def _to_json(value: Any) -> str:
-    """JSON text; objects that JSON does not know become their repr, which the engine refuses by name."""
-    try:
-        return json.dumps(_plain(value))
-    except TypeError:
-        return json.dumps(_plain(value), default=repr)
-
-
-def parse_config(options: Mapping[str, Any]) -> _core.RunConfig:
-    """Checks run options. Raises ConfigError naming the nearest valid name or value."""
-    return _core.parse_config(_to_json(options))
 
 
 class BacktestService:
@@ -199,6 +170,7 @@ class BacktestService:
             for name, outcome in zip(cells, outcomes)
         }
 
+    @with_run_options
     def run(
         self,
         signal: Any,
@@ -211,72 +183,28 @@ class BacktestService:
         from_open: bool = False,
         mincos: int = 10,
         calc_turnover: bool = True,
-        *,
-        lag: int = 0,
-        method: str = "long_short",
-        input_type: str = "value",
-        sort_method: str = "single",
-        double_var: str | None = None,
-        double_frac: int = 3,
-        upper_pct: float = 95,
-        tc_model: str = "naive",
-        tc_level: Mapping[str, float] | None = None,
-        tc_value: tuple[float, float] = (0.35, 0.4),
-        gmv_musd: float = 10,
-        drift: bool = False,
-        lookahead: str = "warn",
-        characteristics_asof: str = "previous_day",
-        universe: Mapping[str, Any] | None = None,
-        hold_days: int = 1,
-        analysis: Sequence[str] = (),
-        n_fractile: int = 10,
-        keep_weights: bool = False,
-        threads: int | None = None,
-        **unknown: Any,
+        **options: Any,
     ) -> BacktestResult:
-        """Runs one backtest; docs/methodology.md says what each option means.
+        """Runs one backtest; docs/methodology.md defines each option.
 
         Args:
             signal: security_id, date_sig, a value column and optional dates, in any form that
                 `fractile.frames.read_signal` takes.
-            sigvar: Name of the value column.
-            byvar_list: Groups to report: overall, year, quarter, month, or categories of the panel.
-            fractile: Percent; short up to the first, long above the second.
-            weight: "equal", "value" or "volume".
-            resid: False, True (as resid_style), "off", "industry", "factor" or "all".
-            resid_style: What resid=True means.
-            from_open: Trade at the open and earn openret.
-            mincos: Least names a side.
-            calc_turnover: False leaves turnover and costs out (NaN).
-            lag: Trading days added to the return day.
-            method: "long_short" or "long_only".
-            input_type: What the signal's numbers are: "value", "fractile", "position" or "weight".
-            sort_method: "single", or "double": within bins of double_var.
-            double_var: Panel column of a double sort's first sort.
-            double_frac: Its bins.
-            upper_pct: Percent at which mcap or adv is clipped within a side, 50 to 100.
-            tc_model: "naive" or "power_law".
-            tc_level: Naive cost in basis points by "big", "median" and "small"; None is 2, 5 and 10.
-            tc_value: beta and alpha of the power law.
-            gmv_musd: Book size of the power law, million dollars.
-            drift: Weights drift with returns before they are traded.
-            lookahead: "warn" or "error" about rows that trade before date_avail.
-            characteristics_asof: "previous_day" or "return_day".
-            universe: Names to keep, such as {"cap": [1, 2], "adv": {"min": 1e6}}.
-            hold_days: Trading days that a row stands for.
-            analysis: Further tables, of "ic", "fractile" and "coverage".
-            n_fractile: Bins of analysis "fractile".
-            keep_weights: Keep the weights of the overall book.
-            threads: None takes all that the machine has. Changes no number.
-            **unknown: Refused, naming the nearest option.
 
         Raises:
             ConfigError: An unknown option or value.
             SignalError: The signal cannot be read, or no row of it can be used.
         """
-        options = {**locals(), **unknown}
-        for name in ("self", "signal", "sigvar", "unknown"):
-            del options[name]
+        options |= {
+            "byvar_list": byvar_list,
+            "fractile": fractile,
+            "weight": weight,
+            "resid": resid,
+            "resid_style": resid_style,
+            "from_open": from_open,
+            "mincos": mincos,
+            "calc_turnover": calc_turnover,
+        }
         return self._run(read_signal(signal, [sigvar]), parse_config(options))
 
     def run_suite(
@@ -297,7 +225,7 @@ class BacktestService:
                     "REFUSED_COMBINATION",
                 )
         rows = read_signal(signal, [sigvar])
-        cells = _core.make_suite(_to_json(config), _to_json(list(lags)), _to_json(list(resid_modes)))
+        cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
         return self._run_many(rows, named, "suite", progress, "raise")
 

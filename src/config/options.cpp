@@ -3,72 +3,70 @@
 
 #include <algorithm>
 
+#include "config/option_values.hpp"
+
 namespace fractile {
 namespace {
 
-constexpr double kBig = 1e9;
+/// "single, double_" as names without spaces and trailing underscores.
+std::vector<std::string_view> split_names(std::string_view text) {
+  std::vector<std::string_view> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view name = text.substr(0, end);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with('_') || name.ends_with(' ')) name.remove_suffix(1);
+    out.push_back(name);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+OptionInfo make_option(std::string_view name, OptionType type, OptionDeclaration declaration, std::string default_text,
+                       std::vector<std::string_view> choices) {
+  OptionInfo option{std::move(declaration), name, type, std::move(default_text)};
+  if (option.choices.empty()) option.choices = std::move(choices);
+  return option;
+}
+
+/// The modules that `analysis` may name.
+std::vector<std::string_view> analysis_names() {
+  return {
+#define FRACTILE_ANALYSIS(name) #name,
+#include "schema/analysis_modules.def"
+#undef FRACTILE_ANALYSIS
+  };
+}
 
 const std::vector<OptionInfo>& table() {
-  using enum OptionType;
-  static const std::vector<OptionInfo> kTable{
-      {"sigvar", text, "\"signal\"", {}, 0, 0, "Name of the signal's value column."},
-      {"byvar_list",
-       texts,
-       "[\"overall\"]",
-       {},
-       0,
-       0,
-       "Groups to report: overall, year, quarter, month, or any category of the panel."},
-      {"fractile", two_reals, "[10,90]", {}, 0, 0, "Percent: short up to the first, long above the second."},
-      {"weight", choice, "\"equal\"", {"equal", "value", "volume"}, 0, 0, "Weights within a side."},
-      {"resid",
-       OptionType::resid,
-       "\"off\"",
-       {"off", "industry", "factor", "all"},
-       0,
-       0,
-       "What is taken out of the signal first; true takes resid_style."},
-      {"resid_style", choice, "\"all\"", {"industry", "factor", "all"}, 0, 0, "What resid=true means."},
-      {"from_open", boolean, "false", {}, 0, 0, "Trade at the open and earn openret, not at the close."},
-      {"mincos", whole, "10", {}, 1, kBig, "Least names a side; with fewer a group is flat that day."},
-      {"calc_turnover", boolean, "true", {}, 0, 0, "Compute turnover and costs."},
-      {"lag", whole, "0", {}, 0, 100000, "Trading days added to the return day."},
-      {"method", choice, "\"long_short\"", {"long_short", "long_only"}, 0, 0, "Which sides are held."},
-      {"input_type", choice, "\"value\"", {"value", "fractile", "position", "weight"}, 0, 0, "What the signal's numbers are."},
-      {"sort_method", choice, "\"single\"", {"single", "double"}, 0, 0, "Rank all names, or within bins of double_var."},
-      {"double_var", text, "null", {}, 0, 0, "Panel column of a double sort's first sort."},
-      {"double_frac", whole, "3", {}, 2, 100, "Bins of a double sort's first sort."},
-      {"upper_pct", real, "95", {}, 50, 100, "Percent at which mcap or adv is clipped within a side."},
-      {"tc_model", choice, "\"naive\"", {"naive", "power_law"}, 0, 0, "Cost model."},
-      {"tc_level",
-       bps_map,
-       "{\"big\":2,\"median\":5,\"small\":10}",
-       {"big", "median", "small"},
-       0,
-       0,
-       "Naive cost in basis points by cap."},
-      {"tc_value", two_reals, "[0.35,0.4]", {}, 0, 0, "beta and alpha of the power law."},
-      {"gmv_musd", real, "10", {}, 1e-9, 1e9, "Book size of the power law, million dollars."},
-      {"drift", boolean, "false", {}, 0, 0, "Let weights drift with returns before they are traded."},
-      {"lookahead", choice, "\"warn\"", {"warn", "error"}, 0, 0, "Rows traded before date_avail: warn or refuse."},
-      {"characteristics_asof",
-       choice,
-       "\"previous_day\"",
-       {"previous_day", "return_day"},
-       0,
-       0,
-       "Day whose panel row gives weights, groups and costs."},
-      {"universe", OptionType::universe, "null", {}, 0, 0, "Names to keep, e.g. {\"cap\": [1, 2], \"adv\": {\"min\": 1e6}}."},
-      {"hold_days", whole, "1", {}, 1, 100000, "Trading days that a row stands for."},
-      {"analysis", texts, "[]", {"ic", "fractile", "coverage"}, 0, 0, "Further tables."},
-      {"n_fractile", whole, "10", {}, 2, 1000, "Bins of analysis fractile."},
-      {"keep_weights", boolean, "false", {}, 0, 0, "Return the weights of the overall book."},
-      {"threads", whole, "null", {}, 1, 256, "Threads of a run; null: all the machine has."},
-  };
-  return kTable;
+  static const std::vector<OptionInfo> options = [] {
+    const RunConfig initial_values;
+    std::vector<OptionInfo> out;
+#define FRACTILE_OPTION(field_type, name, initial, ...)                                                                         \
+  {                                                                                                                             \
+    const OptionDeclaration declaration{__VA_ARGS__};                                                                           \
+    out.push_back(make_option(#name, type_of(&initial_values.name), declaration, write_value(declaration, initial_values.name), \
+                              choices_of<field_type>()));                                                                       \
+  }
+#define FRACTILE_SPELLING(kind, name, initial, ...) \
+  out.push_back(make_option(#name, OptionType::kind, OptionDeclaration{__VA_ARGS__}, initial, {}));
+#include "fractile/run_options.def"
+    for (OptionInfo& option : out)
+      if (option.name == "analysis") option.choices = analysis_names();
+    return out;
+  }();
+  return options;
 }
 
 }  // namespace
+
+#define FRACTILE_CHOICE(type, ...)                       \
+  template <>                                            \
+  std::vector<std::string_view> choices_of<type>() {     \
+    static const auto names = split_names(#__VA_ARGS__); \
+    return names;                                        \
+  }
+#include "fractile/run_options.def"
 
 std::string_view option_type_name(OptionType type) noexcept {
   switch (type) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,15 +14,22 @@ namespace fractile {
 enum class OptionType : std::uint8_t { boolean, whole, real, choice, text, texts, two_reals, bps_map, universe, resid };
 std::string_view option_type_name(OptionType type) noexcept;
 
-/// One option of a run, as every surface spells it.
-struct OptionInfo {
-  std::string_view name;
-  OptionType type;
-  std::string_view default_text;  ///< as JSON
-  std::vector<std::string_view> choices;
+/// The declared properties of an option, as run_options.def writes them.
+struct OptionDeclaration {
   double min = 0.0;
   double max = 0.0;  ///< inclusive; min == max: unbounded
-  std::string_view doc;
+  std::vector<std::string_view> choices = {};
+  bool zero_is_null = false;  ///< 0 in the struct is null on the wire
+  bool in_run_id = true;
+  bool is_later = false;  ///< no part of the run_id while it has its initial value
+  std::string_view doc = {};
+};
+
+/// One option of a run, as every surface spells it.
+struct OptionInfo : OptionDeclaration {
+  std::string_view name;
+  OptionType type = OptionType::boolean;
+  std::string default_text;  ///< as JSON
 };
 
 /// Every option of a run, in the order of the documentation.

@@ -110,9 +110,7 @@ std::array<double, 3> read_levels(const OptionInfo& option, const Json& value, s
     if (at == option.choices.end())
       refuse(option, "keys among " + list_of(option.choices), fmt::format("\"{}\"", key),
              fmt::format("Did you mean \"{}\"?", nearest_name(key, option.choices)));
-    const double bps = read_real(option, level);
-    if (bps < 0) refuse(option, "basis points of 0 or more", shown(level), "The nearest is 0.");
-    levels[static_cast<std::size_t>(at - option.choices.begin())] = bps;
+    levels[static_cast<std::size_t>(at - option.choices.begin())] = read_real(option, level);
   }
   return levels;
 }
@@ -156,25 +154,6 @@ std::vector<UniverseRule> read_universe(const OptionInfo& option, const Json& va
   return rules;
 }
 
-[[noreturn]] void refuse_pair(const std::string& found, const std::string& what_to_do) {
-  throw Error(ErrorCode::REFUSED_COMBINATION, fmt::format("expected options that go together, found {}. {}", found, what_to_do));
-}
-
-void check_combinations(const RunConfig& config) {
-  if (config.resid != Resid::off && config.input_type != InputType::value)
-    refuse_pair("resid with an input_type other than \"value\"", "Pass resid=\"off\" or input_type=\"value\".");
-  if (config.input_type == InputType::weight && config.weight != Weight::equal)
-    refuse_pair("input_type=\"weight\" with a weight other than \"equal\"", "Pass weight=\"equal\".");
-  if (config.sort_method == SortMethod::double_ && config.input_type != InputType::value)
-    refuse_pair("sort_method=\"double\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
-  if (has_analysis(config, "fractile") && config.input_type != InputType::value)
-    refuse_pair("analysis \"fractile\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
-  if (config.sort_method == SortMethod::double_ && config.double_var.empty())
-    refuse_pair("sort_method=\"double\" without double_var", "Pass double_var=\"cap\" or another panel column.");
-  if (config.sort_method == SortMethod::single && !config.double_var.empty())
-    refuse_pair("double_var with sort_method=\"single\"", "Pass sort_method=\"double\", or leave double_var out.");
-}
-
 /// nlohmann keeps the last of equal keys; a request that says two things is refused instead.
 Json parse_strictly(const std::string& text) {
   constexpr int kDeepest = 16;
@@ -206,119 +185,52 @@ Json parse_strictly(const std::string& text) {
   return json;
 }
 
-void apply(const OptionInfo& option, const Json& value, RunConfig& config, std::string* sigvar) {
-  const std::string_view name = option.name;
-  if (name == "sigvar") {
-    if (!value.is_string()) refuse(option, "a column name", shown(value), "The default is \"signal\".");
-    if (sigvar) *sigvar = value;
-  } else if (name == "byvar_list") {
-    config.byvar_list = read_texts(option, value);
-    auto& list = config.byvar_list;
-    list.erase(std::remove(list.begin(), list.end(), "overall"), list.end());
-    list.insert(list.begin(), "overall");
-  } else if (name == "fractile") {
-    config.fractile = read_two(option, value);
-    const auto [a, b] = config.fractile;
-    if (b > 0 && b < a && a < 100)
-      refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), fmt::format("The nearest is [{}, {}].", b, a));
-    if (!(a > 0 && a <= b && b < 100))
-      refuse(option, "(a, b) percent with 0 < a <= b < 100", shown(value), "The default is [10, 90].");
-  } else if (name == "weight") {
-    config.weight = static_cast<Weight>(read_choice(option, value));
-  } else if (name == "from_open") {
-    config.from_open = read_bool(option, value);
-  } else if (name == "mincos") {
-    config.mincos = read_whole(option, value);
-  } else if (name == "calc_turnover") {
-    config.calc_turnover = read_bool(option, value);
-  } else if (name == "lag") {
-    config.lag = read_whole(option, value);
-  } else if (name == "method") {
-    config.method = static_cast<Method>(read_choice(option, value));
-  } else if (name == "input_type") {
-    config.input_type = static_cast<InputType>(read_choice(option, value));
-  } else if (name == "sort_method") {
-    config.sort_method = static_cast<SortMethod>(read_choice(option, value));
-  } else if (name == "double_var") {
-    config.double_var = read_text(option, value);
-  } else if (name == "double_frac") {
-    config.double_frac = read_whole(option, value);
-  } else if (name == "upper_pct") {
-    config.upper_pct = read_real(option, value);
-  } else if (name == "tc_model") {
-    config.tc_model = static_cast<TcModel>(read_choice(option, value));
-  } else if (name == "tc_level") {
-    config.tc_level_bps = read_levels(option, value, config.tc_level_bps);
-  } else if (name == "tc_value") {
-    config.tc_value = read_two(option, value);
-    if (const auto [beta, alpha] = config.tc_value; beta < 0 || alpha < 0)
-      refuse(option, "beta and alpha of 0 or more", shown(value),
-             fmt::format("The nearest is [{}, {}].", std::max(beta, 0.0), std::max(alpha, 0.0)));
-  } else if (name == "gmv_musd") {
-    config.gmv_musd = read_real(option, value);
-  } else if (name == "drift") {
-    config.drift = read_bool(option, value);
-  } else if (name == "lookahead") {
-    config.lookahead = static_cast<Lookahead>(read_choice(option, value));
-  } else if (name == "characteristics_asof") {
-    config.characteristics_asof = static_cast<CharacteristicsAsof>(read_choice(option, value));
-  } else if (name == "universe") {
-    config.universe = read_universe(option, value);
-  } else if (name == "hold_days") {
-    config.hold_days = read_whole(option, value);
-  } else if (name == "analysis") {
-    config.analysis = value.is_null() ? std::vector<std::string>{} : read_texts(option, value);
-    std::sort(config.analysis.begin(), config.analysis.end());
-    config.analysis.erase(std::unique(config.analysis.begin(), config.analysis.end()), config.analysis.end());
-  } else if (name == "n_fractile") {
-    config.n_fractile = read_whole(option, value);
-  } else if (name == "keep_weights") {
-    config.keep_weights = read_bool(option, value);
-  } else if (name == "threads") {
-    config.threads = value.is_null() ? 0 : read_whole(option, value);
-  }
+// A value into a field, by the type of the field.
+void read_value(const OptionInfo& option, const Json& value, bool& out) { out = read_bool(option, value); }
+void read_value(const OptionInfo& option, const Json& value, int& out) {
+  out = option.zero_is_null && value.is_null() ? 0 : read_whole(option, value);
+}
+void read_value(const OptionInfo& option, const Json& value, double& out) { out = read_real(option, value); }
+void read_value(const OptionInfo& option, const Json& value, std::string& out) { out = read_text(option, value); }
+void read_value(const OptionInfo& option, const Json& value, Texts& out) {
+  out = value.is_null() && option.default_text == "[]" ? Texts{} : read_texts(option, value);
+}
+void read_value(const OptionInfo& option, const Json& value, TwoReals& out) { out = read_two(option, value); }
+void read_value(const OptionInfo& option, const Json& value, Levels& out) { out = read_levels(option, value, out); }
+void read_value(const OptionInfo& option, const Json& value, Universe& out) { out = read_universe(option, value); }
+void read_value(const OptionInfo& option, const Json& value, Resid& out) {
+  if (!value.is_boolean()) out = static_cast<Resid>(read_choice(option, value));  // read_resid() reads true and false
+}
+template <class Choice>
+  requires std::is_enum_v<Choice>
+void read_value(const OptionInfo& option, const Json& value, Choice& out) {
+  out = static_cast<Choice>(read_choice(option, value));
 }
 
-Resid read_resid(const Json& json) {
-  const OptionInfo& resid = *find_option("resid");
-  const OptionInfo& style = *find_option("resid_style");
-  const int style_at = json.contains("resid_style") ? read_choice(style, json["resid_style"]) : 2;
-  if (!json.contains("resid")) return Resid::off;
-  const Json& value = json["resid"];
-  if (value.is_boolean()) return value.get<bool>() ? static_cast<Resid>(style_at + 1) : Resid::off;
-  return static_cast<Resid>(read_choice(resid, value));
+void read_option(const OptionInfo& option, const Json& value, RunConfig& config) {
+#define FRACTILE_OPTION(type, field, initial, ...) \
+  if (option.name == #field) return read_value(option, value, config.field);
+#include "fractile/run_options.def"
 }
 
-/// The shortest text that reads back to the same bits.
-std::string number(double x) { return fmt::format("{}", x + 0.0); }
-
-std::string json_text(std::string_view text) {
-  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string read_sigvar(const Json& value) {
+  if (!value.is_string()) refuse(*find_option("sigvar"), "a column name", shown(value), "The default is \"signal\".");
+  return value;
 }
 
-template <class Values, class Show>
-std::string list(const Values& values, Show&& show) {
-  std::string out = "[";
-  for (const auto& value : values) out += (out.size() > 1 ? "," : "") + std::string(show(value));
-  return out + "]";
+/// resid=true means resid_style, whose names are those of resid without "off".
+void read_resid(const Json& json, RunConfig& config) {
+  const int style = json.contains("resid_style") ? read_choice(*find_option("resid_style"), json["resid_style"]) : 2;
+  if (json.contains("resid") && json["resid"].is_boolean())
+    config.resid = json["resid"].get<bool>() ? static_cast<Resid>(style + 1) : Resid::off;
 }
 
-std::string choice(const char* name, int at) { return json_text(find_option(name)->choices[static_cast<std::size_t>(at)]); }
-
-std::string universe_to_json(const std::vector<UniverseRule>& rules) {
-  if (rules.empty()) return "null";
-  std::string out = "{";
-  for (const UniverseRule& rule : rules) {
-    if (out.size() > 1) out += ",";
-    out += json_text(rule.column) + ":";
-    if (rule.is_list) {
-      out += rule.texts.empty() ? list(rule.numbers, number) : list(rule.texts, json_text);
-    } else {
-      out +=
-          fmt::format("{{\"max\":{},\"min\":{}}}", rule.max ? number(*rule.max) : "null", rule.min ? number(*rule.min) : "null");
-    }
-  }
-  return out + "}";
+/// One order for equal sets, so that equal options have equal text.
+void normalise(RunConfig& config) {
+  auto& groups = config.byvar_list;
+  groups.erase(std::remove(groups.begin(), groups.end(), "overall"), groups.end());
+  groups.insert(groups.begin(), "overall");
+  std::sort(config.analysis.begin(), config.analysis.end());
 }
 
 }  // namespace
@@ -333,51 +245,15 @@ RunConfig parse_config(const std::string& text, std::string* sigvar) {
     if (!option)
       throw Error(ErrorCode::UNKNOWN_OPTION,
                   fmt::format("expected an option of a run, found \"{}\". Did you mean \"{}\"?", key, nearest_name(key, names)));
-    apply(*option, value, config, sigvar);
+    read_option(*option, value, config);
+    if (key != "sigvar") continue;
+    std::string name = read_sigvar(value);
+    if (sigvar) *sigvar = std::move(name);
   }
-  config.resid = read_resid(json);
-  check_combinations(config);
+  read_resid(json, config);
+  normalise(config);
+  validate(config);
   return config;
-}
-
-std::string config_to_json(const RunConfig& config, bool identity) {
-  const auto boolean = [](bool x) { return std::string(x ? "true" : "false"); };
-  std::vector<std::pair<std::string, std::string>> entries{
-      {"analysis", list(config.analysis, json_text)},
-      {"byvar_list", list(config.byvar_list, json_text)},
-      {"calc_turnover", boolean(config.calc_turnover)},
-      {"characteristics_asof", choice("characteristics_asof", static_cast<int>(config.characteristics_asof))},
-      {"double_frac", std::to_string(config.double_frac)},
-      {"double_var", config.double_var.empty() ? "null" : json_text(config.double_var)},
-      {"drift", boolean(config.drift)},
-      {"fractile", list(config.fractile, number)},
-      {"from_open", boolean(config.from_open)},
-      {"gmv_musd", number(config.gmv_musd)},
-      {"hold_days", std::to_string(config.hold_days)},
-      {"input_type", choice("input_type", static_cast<int>(config.input_type))},
-      {"keep_weights", boolean(config.keep_weights)},
-      {"lag", std::to_string(config.lag)},
-      {"lookahead", choice("lookahead", static_cast<int>(config.lookahead))},
-      {"method", choice("method", static_cast<int>(config.method))},
-      {"mincos", std::to_string(config.mincos)},
-      {"n_fractile", std::to_string(config.n_fractile)},
-      {"resid", choice("resid", static_cast<int>(config.resid))},
-      {"sort_method", choice("sort_method", static_cast<int>(config.sort_method))},
-      {"tc_level", fmt::format("{{\"big\":{},\"median\":{},\"small\":{}}}", number(config.tc_level_bps[0]),
-                               number(config.tc_level_bps[1]), number(config.tc_level_bps[2]))},
-      {"tc_model", choice("tc_model", static_cast<int>(config.tc_model))},
-      {"tc_value", list(config.tc_value, number)},
-      {"threads", config.threads > 0 ? std::to_string(config.threads) : "null"},
-      {"universe", universe_to_json(config.universe)},
-      {"upper_pct", number(config.upper_pct)},
-      {"weight", choice("weight", static_cast<int>(config.weight))},
-  };
-  std::string out = "{";
-  for (const auto& [name, value] : entries) {
-    if (identity && (name == "threads" || name == "keep_weights")) continue;
-    out += (out.size() > 1 ? "," : "") + json_text(name) + ":" + value;
-  }
-  return out + "}";
 }
 
 }  // namespace fractile

@@ -43,6 +43,7 @@ Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
   require_rows(keys);
+  validate(config);
   Result result;
   impl_->panel.snapshot().read_guarded(
       [&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
@@ -74,6 +75,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   const auto run_cell = [&](std::size_t i, int threads_of_cell) {
     if (stop_on_error && has_failed) return;
     try {
+      validate(cells[i].config);
       impl_->panel.snapshot().read_guarded(
           [&] { outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop); });
     } catch (const Error& error) {

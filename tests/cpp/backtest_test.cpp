@@ -126,6 +126,15 @@ TEST_F(Backtests, WeightsNearTheLargestDoubleSumToOne) {
   }
 }
 
+TEST_F(Backtests, ARunChecksOptionsThatNoParserHasSeen) {
+  const Backtester backtester(view_);
+  RunConfig config;
+  config.lag = -3;  // it would trade on returns that are not known yet
+  EXPECT_THROW(backtester.run(signal_.keys(), signal_.values.data(), config), Error);
+  const RunCell cell{signal_.values.data(), config};
+  EXPECT_TRUE(backtester.run_many(signal_.keys(), {&cell, 1})[0].error);
+}
+
 TEST_F(Backtests, ResidualsOfAnyMagnitudeAreTheSameBook) {
   const Backtester backtester(view_);
   for (const char* mode : {"industry", "factor", "all"}) {

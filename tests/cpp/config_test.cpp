@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
 #include "fractile/error.hpp"
@@ -38,6 +39,41 @@ TEST(Config, OptionsReadBackAsTheyAreWritten) {
     const std::string written = config_to_json(parse_config(text));
     EXPECT_EQ(config_to_json(parse_config(written)), written);
   }
+}
+
+}  // namespace
+}  // namespace fractile
+
+namespace fractile {
+namespace {
+
+template <class Change>
+std::string refusal_by(Change&& change) {
+  RunConfig config;
+  change(config);
+  try {
+    validate(config);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Validate, RefusesValuesThatNoParserHasSeen) {
+  EXPECT_EQ(refusal_by([](RunConfig&) {}), "");
+  const auto names = [](const std::string& text, const char* option) { return text.find(option) != std::string::npos; };
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.lag = -3; }), "lag"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.n_fractile = 0; }), "n_fractile"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.fractile = {90.0, 10.0}; }), "fractile"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.fractile = {std::nan(""), 90.0}; }), "fractile"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.hold_days = 0; }), "hold_days"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.gmv_musd = INFINITY; }), "gmv_musd"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.tc_level = {2.0, -5.0, 10.0}; }), "tc_level"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.tc_value = {-0.35, 0.4}; }), "tc_value"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.weight = static_cast<Weight>(9); }), "weight"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.analysis = {"icc"}; }), "ic"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.sort_method = SortMethod::double_; }), "double_var"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.threads = -1; }), "threads"));
 }
 
 }  // namespace

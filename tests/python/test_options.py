@@ -48,7 +48,7 @@ def test_an_option_is_documented(name):
 
 def test_pythons_run_has_the_options_and_their_defaults():
     parameters = dict(inspect.signature(fractile.BacktestService.run).parameters)
-    for name in ("self", "signal", "unknown"):
+    for name in ("self", "signal"):
         del parameters[name]
     assert set(parameters) == set(OPTIONS)
     for name, parameter in parameters.items():
@@ -56,8 +56,6 @@ def test_pythons_run_has_the_options_and_their_defaults():
         given = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
         if name == "resid":
             assert (given, default) == (False, "off")
-        elif name == "tc_level":
-            assert given is None  # stands for the default
         else:
             assert given == default, name
 

@@ -7,6 +7,20 @@
 #include "engine/panel/as_of.hpp"
 
 namespace fractile {
+namespace {
+
+/// A weight scheme that reads a panel column.
+struct SizeScheme {
+  Weight weight;
+  const char* column;
+  const char* asked_by;
+};
+constexpr SizeScheme kSizeSchemes[] = {
+    {Weight::value, "mcap", "weight=\"value\""},
+    {Weight::volume, "adv", "weight=\"volume\""},
+};
+
+}  // namespace
 
 void Book::clear() noexcept {
   security.clear();
@@ -17,10 +31,11 @@ void Book::clear() noexcept {
 }
 
 Weigher::Weigher(const PanelView& panel, const RunConfig& config) : panel_(panel), config_(config) {
-  if (config.weight == Weight::equal) return;
-  const char* name = config.weight == Weight::value ? "mcap" : "adv";
-  panel.require(name, config.weight == Weight::value ? "weight=\"value\"" : "weight=\"volume\"");
-  size_ = panel.reals(name);
+  for (const SizeScheme& scheme : kSizeSchemes) {
+    if (scheme.weight != config.weight) continue;
+    panel.require(scheme.column, scheme.asked_by);
+    size_ = panel.reals(scheme.column);
+  }
 }
 
 bool Weigher::has_enough(const Book& book) const noexcept {

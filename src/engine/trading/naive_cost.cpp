@@ -10,7 +10,7 @@ class NaiveCost final : public CostModel {
   NaiveCost(const PanelView& panel, const RunConfig& config)
       : cap_classes_(config.calc_turnover ? panel.cap_classes() : nullptr) {
     constexpr double kBps = 1e-4;
-    for (int c = 0; c < kNCapClasses; ++c) rate_of_class_[c] = config.tc_level_bps[static_cast<std::size_t>(c)] * kBps;
+    for (int c = 0; c < kNCapClasses; ++c) rate_of_class_[c] = config.tc_level[static_cast<std::size_t>(c)] * kBps;
   }
 
   Cost price(const TradeList& trades) override {

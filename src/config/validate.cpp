@@ -1,0 +1,109 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// The values and pairs of options that a run accepts.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "config/option_values.hpp"
+#include "fractile/error.hpp"
+
+namespace fractile {
+namespace {
+
+[[noreturn]] void refuse(std::string_view option, const std::string& expected, const std::string& found,
+                         const std::string& what_to_do) {
+  throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected {}={}, found {}. {}", option, expected, found, what_to_do));
+}
+
+void check_number(const OptionInfo& option, double x, const char* what) {
+  if (!std::isfinite(x)) refuse(option.name, what, fmt::format("{}", x), fmt::format("The default is {}.", option.default_text));
+  if (option.min < option.max && !(x >= option.min && x <= option.max))
+    refuse(option.name, fmt::format("{} from {} to {}", what, option.min, option.max), fmt::format("{}", x),
+           fmt::format("The nearest is {}.", std::clamp(x, option.min, option.max)));
+}
+
+// What each type of field can hold.
+void check_value(const OptionInfo& option, int x) {
+  if (!(option.zero_is_null && x == 0)) check_number(option, x, "a whole number");
+}
+void check_value(const OptionInfo& option, double x) { check_number(option, x, "a number"); }
+void check_value(const OptionInfo& option, const TwoReals& x) {
+  for (const double each : x) check_number(option, each, "two numbers");
+}
+void check_value(const OptionInfo& option, const Levels& levels) {
+  for (const double bps : levels) {
+    check_number(option, bps, "basis points");
+    if (bps < 0) refuse(option.name, "basis points of 0 or more", write_number(bps), "The nearest is 0.");
+  }
+}
+void check_value(const OptionInfo& option, const Texts& names) {
+  if (option.choices.empty()) return;
+  for (const std::string& name : names)
+    if (std::find(option.choices.begin(), option.choices.end(), name) == option.choices.end())
+      refuse(option.name, "names of docs/options.md", write_text(name),
+             fmt::format("Did you mean \"{}\"?", nearest_name(name, option.choices)));
+}
+void check_value(const OptionInfo& option, const Universe& rules) {
+  for (const UniverseRule& rule : rules) {
+    if (rule.min && rule.max && !(*rule.min <= *rule.max))
+      refuse(option.name, "a min not above its max for \"" + rule.column + "\"",
+             fmt::format("{} and {}", write_number(*rule.min), write_number(*rule.max)), "Exchange them.");
+  }
+}
+template <class Choice>
+  requires std::is_enum_v<Choice>
+void check_value(const OptionInfo& option, Choice x) {
+  if (static_cast<std::size_t>(x) >= option.choices.size())
+    refuse(option.name, "one of its names", std::to_string(static_cast<int>(x)),
+           fmt::format("The default is {}.", option.default_text));
+}
+void check_value(const OptionInfo&, bool) {}
+void check_value(const OptionInfo&, const std::string&) {}
+
+void check_percents(const RunConfig& config) {
+  const auto [a, b] = config.fractile;
+  if (a > 0 && a <= b && b < 100) return;
+  const bool is_swapped = b > 0 && b < a && a < 100;
+  refuse("fractile", "(a, b) percent with 0 < a <= b < 100", write_value({}, config.fractile),
+         is_swapped ? fmt::format("The nearest is [{}, {}].", b, a) : "The default is [10, 90].");
+}
+
+void check_power_law(const RunConfig& config) {
+  const auto [beta, alpha] = config.tc_value;
+  if (beta < 0 || alpha < 0)
+    refuse("tc_value", "beta and alpha of 0 or more", write_value({}, config.tc_value),
+           fmt::format("The nearest is [{}, {}].", std::max(beta, 0.0), std::max(alpha, 0.0)));
+}
+
+[[noreturn]] void refuse_pair(const std::string& found, const std::string& what_to_do) {
+  throw Error(ErrorCode::REFUSED_COMBINATION, fmt::format("expected options that go together, found {}. {}", found, what_to_do));
+}
+
+void check_combinations(const RunConfig& config) {
+  if (config.resid != Resid::off && config.input_type != InputType::value)
+    refuse_pair("resid with an input_type other than \"value\"", "Pass resid=\"off\" or input_type=\"value\".");
+  if (config.input_type == InputType::weight && config.weight != Weight::equal)
+    refuse_pair("input_type=\"weight\" with a weight other than \"equal\"", "Pass weight=\"equal\".");
+  if (config.sort_method == SortMethod::double_ && config.input_type != InputType::value)
+    refuse_pair("sort_method=\"double\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
+  if (has_analysis(config, "fractile") && config.input_type != InputType::value)
+    refuse_pair("analysis \"fractile\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
+  if (config.sort_method == SortMethod::double_ && config.double_var.empty())
+    refuse_pair("sort_method=\"double\" without double_var", "Pass double_var=\"cap\" or another panel column.");
+  if (config.sort_method == SortMethod::single && !config.double_var.empty())
+    refuse_pair("double_var with sort_method=\"single\"", "Pass sort_method=\"double\", or leave double_var out.");
+}
+
+}  // namespace
+
+void validate(const RunConfig& config) {
+#define FRACTILE_OPTION(type, name, initial, ...) check_value(*find_option(#name), config.name);
+#include "fractile/run_options.def"
+  check_percents(config);
+  check_power_law(config);
+  check_combinations(config);
+}
+
+}  // namespace fractile
