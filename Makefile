@@ -31,7 +31,8 @@ lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) -m ruff format --check .
 	@.venv/bin/clang-format --dry-run -Werror $(SOURCES)
 	@$(PYTHON) -m mypy
-	@tools/check_engine_includes.sh
+	@$(PYTHON) tools/check_rooms.py
+	@$(PYTHON) tools/check_words.py
 
 tidy: build ## Read the C++ sources with clang-tidy, where it is installed
 	@tools/tidy.sh

@@ -13,6 +13,7 @@
 #include "engine/portfolio/book.hpp"
 #include "engine/portfolio/portfolio_return.hpp"
 #include "engine/residual/exposures.hpp"
+#include "engine/residual/regressor_cache.hpp"
 #include "engine/residual/residualize.hpp"
 #include "engine/trading/turnover_and_costs.hpp"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/align/alignment_cache.hpp"
+#include "engine/align/run_buffers.hpp"
 #include "engine/panel/panel_view.hpp"
-#include "engine/run_buffers.hpp"
 #include "fractile/backtest.hpp"
 
 /// The state that a Backtester carries from run to run.

@@ -7,8 +7,8 @@
 
 #include "analysis/analysis_module.hpp"
 #include "engine/align/cross_sections.hpp"
+#include "engine/align/exposure_plan.hpp"
 #include "engine/day.hpp"
-#include "engine/residual/exposure_plan.hpp"
 #include "parallel/workers.hpp"
 #include "report/diagnostics.hpp"
 #include "report/result_tables.hpp"

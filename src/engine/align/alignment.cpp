@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/align/exposure_plan.hpp"
 #include "engine/kernels/kernels.hpp"
-#include "engine/residual/exposure_plan.hpp"
 #include "parallel/workers.hpp"
 
 namespace fractile {

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "engine/align/alignment.hpp"
-#include "engine/residual/exposure_plan.hpp"
+#include "engine/align/exposure_plan.hpp"
+#include "engine/align/run_buffers.hpp"
 #include "engine/residual/regressor_cache.hpp"
-#include "engine/run_buffers.hpp"
 
 namespace fractile {
 

@@ -7,7 +7,6 @@
 #include "engine/align/alignment.hpp"
 #include "engine/align/extend_holding.hpp"
 #include "engine/panel/panel_view.hpp"
-#include "engine/residual/regressor_cache.hpp"
 
 /// What stage 2 reads: the names of a day and their signal values.
 namespace fractile {

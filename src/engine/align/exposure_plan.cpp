@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/residual/exposure_plan.hpp"
+#include "engine/align/exposure_plan.hpp"
 
 #include <algorithm>
 #include <utility>
