@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint tidy mutations extensions format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy mutations extensions format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -13,13 +13,17 @@ help: ## Say what there is
 setup: ## Install Debian packages (root or sudo) and the Python environment .venv
 	@tools/setup.sh
 
-build: setup ## Build everything and install it into .venv
+build: ## Set up, build the product alone and install it into .venv
+	@tools/setup.sh product
+	@tools/build.sh product
+
+all: setup ## Build everything, tests and benchmarks included
 	@tools/build.sh
 
 demo: build ## Make the synthetic market, backtest its signal and show the result
 	@.venv/bin/fractile demo
 
-test: build ## Run all tests, C++ and Python
+test: all ## Run all tests, C++ and Python
 	@ctest --test-dir build/release --output-on-failure -j2 --quiet --output-log build/release/ctest.log || \
 	  { grep -vE ' Passed |^ +Start ' build/release/ctest.log; exit 1; }
 	@grep 'tests passed' build/release/ctest.log
@@ -34,13 +38,13 @@ lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) tools/check_rooms.py
 	@$(PYTHON) tools/check_words.py
 
-tidy: build ## Read the C++ sources with clang-tidy, where it is installed
+tidy: all ## Read the C++ sources with clang-tidy, where it is installed
 	@tools/tidy.sh
 
-mutations: build ## Break one line at a time and see the test of its law fail (ten minutes)
+mutations: all ## Break one line at a time and see the test of its law fail (ten minutes)
 	@$(PYTHON) tests/mutations.py
 
-extensions: build ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
+extensions: all ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
 	@$(PYTHON) tests/extensions.py
 
 format: setup ## Format all sources
@@ -49,19 +53,19 @@ format: setup ## Format all sources
 	@.venv/bin/clang-format -i $(SOURCES)
 
 MARKETS ?= W2,W10
-bench: build ## Measure kernels, whole runs, memory and other systems, answers checked (MARKETS=W2,W10,WFull)
+bench: all ## Measure kernels, whole runs, memory and other systems, answers checked (MARKETS=W2,W10,WFull)
 	@tools/bench.sh $(MARKETS)
 
 ROUNDS ?= 3
-bench-compare: build ## Whole runs of BASE=revision and of the working tree in turn, as ratios (ROUNDS=3, CASES=text)
+bench-compare: all ## Whole runs of BASE=revision and of the working tree in turn, as ratios (ROUNDS=3, CASES=text)
 	@tools/bench_compare.sh "$(BASE)" $(ROUNDS) "$(CASES)"
 
-instructions: build ## Count the instructions of each stage of a small run; fails where one takes over 5 % more
+instructions: all ## Count the instructions of each stage of a small run; fails where one takes over 5 % more
 	@tools/install_packages.sh valgrind
 	@$(PYTHON) bench/instructions.py
 
 RUNS ?= 1000
-determinism: build ## The same run RUNS=1000 times through threads, kernels, batches, HTTP and the pool: one hash
+determinism: all ## The same run RUNS=1000 times through threads, kernels, batches, HTTP and the pool: one hash
 	@FRACTILE_DETERMINISM_RUNS=$(RUNS) $(PYTHON) -m pytest -q tests/python/test_determinism.py
 
 sbom: setup ## Write what fractile is made of as CycloneDX: build/sbom/*.cdx.json
@@ -70,22 +74,22 @@ sbom: setup ## Write what fractile is made of as CycloneDX: build/sbom/*.cdx.jso
 wheel: setup ## Make the Python wheel in dist/
 	@tools/wheel.sh
 
-package: build ## Install wheel and C++ library into clean places and use them from there
+package: all ## Install wheel and C++ library into clean places and use them from there
 	@tests/package.sh
 
-docs: build ## Build the documentation site into build/docs/html, executing its tutorial
+docs: all ## Build the documentation site into build/docs/html, executing its tutorial
 	@tools/docs.sh
 
-bench-server: build ## Load on the HTTP server, answers checked
+bench-server: all ## Load on the HTTP server, answers checked
 	@$(PYTHON) bench/server.py
 
-attacks: build ## Attacks on snapshots at full size: flipped bits, cut files, crashes, full disks (ten minutes)
+attacks: all ## Attacks on snapshots at full size: flipped bits, cut files, crashes, full disks (ten minutes)
 	@tools/attacks.sh
 
-soak: build ## Mixed use of server and pool for MINUTES (default 30): no failure, nothing grows, nothing slows down
+soak: all ## Mixed use of server and pool for MINUTES (default 30): no failure, nothing grows, nothing slows down
 	@$(PYTHON) tests/soak.py --minutes $(MINUTES)
 
-fuzz-http: build ## Generated requests against the HTTP server and its schema
+fuzz-http: all ## Generated requests against the HTTP server and its schema
 	@tools/schemathesis.sh
 
 sanitize: setup ## All tests under sanitizers: addresses, leaks, undefined behaviour, threads (two hours)

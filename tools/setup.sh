@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Sets a machine up to build and test fractile: Debian packages (with apt, as root or through sudo)
-# and the Python environment .venv. Does nothing, quickly, where all is in place.
+# Sets a machine up to build and test fractile: Debian packages (with apt, as root or through sudo) and the Python environment
+# .venv. Does nothing, quickly, if all is in place.
+#   tools/setup.sh [product]    product: only the Python packages that building and using fractile needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,10 +16,15 @@ needed_packages() {
     echo python3-dev
 }
 
+# make_environment FILE: the packages of FILE, in the versions of requirements-dev.txt. An environment that has all needs no part.
 make_environment() {
   local stamp=.venv/.requirements
   if [ -x .venv/bin/python ] && cmp -s tools/requirements-dev.txt "$stamp"; then return; fi
-  say "Making the Python environment .venv"
+  if [ "$1" != tools/requirements-dev.txt ]; then
+    stamp=.venv/.requirements-product
+    if [ -x .venv/bin/python ] && cat "$1" tools/requirements-dev.txt | cmp -s - "$stamp"; then return; fi
+  fi
+  say "Making the Python environment .venv ($1)"
   local uv
   uv=$(command -v uv || true)
   if [ -z "$uv" ]; then
@@ -27,10 +33,10 @@ make_environment() {
   fi
   export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_LINK_MODE=copy
   [ -x .venv/bin/python ] || "$uv" venv -q --python "$(python3 -c 'import sys; print(sys.executable)')" .venv
-  "$uv" pip install -q --python .venv/bin/python -r tools/requirements-dev.txt
-  cp tools/requirements-dev.txt "$stamp"
+  "$uv" pip install -q --python .venv/bin/python -r "$1" -c tools/requirements-dev.txt
+  if [ "$1" = tools/requirements-dev.txt ]; then cp "$1" "$stamp"; else cat "$1" tools/requirements-dev.txt >"$stamp"; fi
 }
 
 mapfile -t packages < <(needed_packages)
 tools/install_packages.sh "${packages[@]}"
-make_environment
+if [ "${1:-}" = product ]; then make_environment tools/requirements-product.txt; else make_environment tools/requirements-dev.txt; fi
