@@ -9,6 +9,7 @@
 #include "fractile/result.hpp"
 #include "output/output.hpp"
 #include "report/result_tables.hpp"
+#include "report/warnings.hpp"
 
 namespace nb = nanobind;
 
@@ -84,6 +85,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
   out["missing_group"] = missing_group;
   out["examples"] = examples;
   out["warnings"] = result.diagnostics.warnings;
+  out["warning_codes"] = warning_codes(result.diagnostics);
   return out;
 }
 

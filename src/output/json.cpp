@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "output/output.hpp"
+#include "report/warnings.hpp"
 
 namespace fractile {
 namespace {
@@ -118,6 +119,12 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < diagnostics.warnings.size(); ++i) {
     if (i) out += ',';
     append_text(out, diagnostics.warnings[i]);
+  }
+  out += "],\"warning_codes\":[";
+  const std::vector<std::string> codes = warning_codes(diagnostics);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (i) out += ',';
+    append_text(out, codes[i]);
   }
   out += "]}";
 }

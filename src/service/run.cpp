@@ -9,9 +9,11 @@
 #include "engine/align/cross_sections.hpp"
 #include "engine/align/exposure_plan.hpp"
 #include "engine/day.hpp"
+#include "fractile/data_report.hpp"
 #include "parallel/workers.hpp"
 #include "report/diagnostics.hpp"
 #include "report/result_tables.hpp"
+#include "report/warnings.hpp"
 #include "service/backtester.hpp"
 #include "service/run_id.hpp"
 
@@ -125,12 +127,14 @@ class Run {
     shape.has_resret = portfolio_return_.has_resret();
     shape.calc_turnover = config_.calc_turnover;
     shape.long_only = config_.method == Method::long_only;
+    shape.periods_per_year = data_report(panel_.snapshot()).periodicity.periods_per_year;
     for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
     const PortfolioSeries series =
         build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
     result.diagnostics =
         build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_, keys_);
     if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+    add_warnings({config_, series.overall, counts_, {values_, static_cast<std::size_t>(keys_.n_rows)}}, result.diagnostics);
     add_portfolio_tables(series, shape, result.tables);
     analyses_.finish(result.tables);
     result.snapshot = panel_.snapshot().id();

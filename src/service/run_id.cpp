@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "fractile/data_report.hpp"
 #include "fractile/version.hpp"
 
 namespace fractile {
@@ -13,7 +14,10 @@ std::string compute_run_id(const View& view, const std::string& config_json, con
       fmt::format("{}\n{}\n{} {}\n{}\n{}\n{}\n", kVersion, view.snapshot->content_hash(),
                   dates[static_cast<std::size_t>(view.first)], dates[static_cast<std::size_t>(view.last)],
                   view.storage == Storage::float32 ? "float32" : "float64", config_json, to_hex(rows_hash));
-  return hash_text(identity);
+  // Named only if it is not what every snapshot was once: older run_ids stay.
+  const Periodicity periodicity = data_report(*view.snapshot).periodicity;
+  if (periodicity == Periodicity{}) return hash_text(identity);
+  return hash_text(identity + fmt::format("{} {}\n", to_text(periodicity.frequency), periodicity.periods_per_year));
 }
 
 }  // namespace fractile

@@ -10,7 +10,7 @@
 namespace fractile {
 
 /// What a run is known by: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
-/// dates, the storage, the canonical options (`config_json`), the rows and the engine's version.
+/// dates, its periodicity, the storage, the canonical options (`config_json`), the rows and the engine's version.
 std::string compute_run_id(const View& view, const std::string& config_json, const Hash128& rows_hash);
 
 }  // namespace fractile

@@ -61,7 +61,7 @@ def resolve(panel: Panel, sig, avail, given, cfg, counts) -> int | None:
         if day < sig:
             counts["impossible"] += 1
     else:
-        trade = panel.on_or_after(sig + pd.Timedelta(days=1))
+        trade = panel.formation_day(sig, from_open)
     if given is not None:
         given = given.normalize()
         fixed = given
