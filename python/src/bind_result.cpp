@@ -9,7 +9,6 @@
 #include "fractile/result.hpp"
 #include "output/output.hpp"
 #include "report/result_tables.hpp"
-#include "report/warnings.hpp"
 
 namespace nb = nanobind;
 
@@ -85,7 +84,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
   out["missing_group"] = missing_group;
   out["examples"] = examples;
   out["warnings"] = result.diagnostics.warnings;
-  out["warning_codes"] = warning_codes(result.diagnostics);
+  out["warning_codes"] = result.diagnostics.warning_codes;
   return out;
 }
 

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "output/output.hpp"
-#include "report/warnings.hpp"
 
 namespace fractile {
 namespace {
@@ -121,10 +120,9 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     append_text(out, diagnostics.warnings[i]);
   }
   out += "],\"warning_codes\":[";
-  const std::vector<std::string> codes = warning_codes(diagnostics);
-  for (std::size_t i = 0; i < codes.size(); ++i) {
+  for (std::size_t i = 0; i < diagnostics.warning_codes.size(); ++i) {
     if (i) out += ',';
-    append_text(out, codes[i]);
+    append_text(out, diagnostics.warning_codes[i]);
   }
   out += "]}";
 }

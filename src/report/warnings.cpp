@@ -69,17 +69,6 @@ std::string describe_few_rows(const Diagnostics& diagnostics) {
 
 }  // namespace
 
-std::vector<std::string> warning_codes(const Diagnostics& diagnostics) {
-  std::vector<std::string> out;
-  for (const std::string& warning : diagnostics.warnings) {
-    std::string code = warning.substr(0, warning.find(':'));
-    for (char& c : code)
-      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    out.push_back(std::move(code));
-  }
-  return out;
-}
-
 TiedValue find_tied_value(std::span<const double> values) {
   // The most frequent value of an even sample, then its share among all.
   constexpr std::size_t kSamples = 65536;
@@ -108,6 +97,7 @@ TiedValue find_tied_value(std::span<const double> values) {
 void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
   const auto warn = [&](const char* code, const std::string& text) {
     diagnostics.warnings.push_back(std::string(code) + ": " + text);
+    diagnostics.warning_codes.emplace_back(code);
   };
   const Series& overall = facts.overall;
   const std::size_t n_days = overall.n_days();

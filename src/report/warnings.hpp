@@ -3,8 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "engine/day.hpp"
 #include "fractile/config.hpp"
@@ -24,9 +22,6 @@ struct WarningFacts {
 
 /// Appends a sentence and its code for every warning that holds, in the order of docs/errors.md.
 void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics);
-
-/// The stable code of every warning, in their order: each text begins with its code.
-std::vector<std::string> warning_codes(const Diagnostics& diagnostics);
 
 /// The most frequent value, and its share among those that are not missing. Values of a share under 1 % may be passed over.
 struct TiedValue {

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import tarfile
 
+import fractile
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +16,6 @@ from comparison import assert_equal_results
 from oracle import run
 from oracle.calendar import detect
 from oracle.markets import add_avail, add_given, make_panel, make_signal
-
-import fractile
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -151,6 +150,85 @@ def test_an_older_snapshot_is_daily_and_252(tmp_path):
     assert got.daily["date"].iloc[0] == dates[1]
 
 
+def sparse_signal(panel: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Messy rows of every ninth trading day."""
+    signal = make_signal(panel, seed)
+    days = sorted(panel["date"].unique())
+    return signal[signal["date_sig"].isin(days[::9]) | signal["date_sig"].isna()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"from_open": True, "universe": {"adv": {"min": 1.0}}},
+        {"resid": "all", "fractile": (20, 80)},
+        {"lag": 2, "weight": "value", "byvar_list": ["overall", "cap"], "analysis": ["ic", "coverage"]},
+        {"start_date": "2020-01-15", "end_date": "2020-02-10"},
+    ],
+)
+def test_holding_until_the_next_agrees_with_the_oracle(tmp_path, options):
+    panel = make_panel(4)
+    signal = sparse_signal(panel, 4)
+    dates = {name: options[name] for name in ("start_date", "end_date") if name in options}
+    options = {"mincos": 3, "hold_days": "next"} | {k: v for k, v in options.items() if k not in dates}
+    fractile.create_snapshot("s", panel, root=tmp_path, dtype="both")
+    service = fractile.BacktestService.get("s", *dates.values(), root=tmp_path, compact=False)
+    got = service.run(signal, **options)
+    assert_equal_results(got, run(panel, signal, **options, **dates))
+    assert got.diagnostics["rows_carried"] > got.diagnostics["rows_used"]
+    again = service.run(signal, **options)  # from the cache
+    assert (again.run_id, again.daily.equals(got.daily)) == (got.run_id, True)
+
+
+def test_holding_until_the_next_is_a_number_of_days_where_days_are_even(tmp_path):
+    """A full cross-section every fifth day is held as long as hold_days=5 holds it."""
+    panel = small_panel(CALENDARS["business days"][0])
+    keys = panel[["security_id", "date"]].rename(columns={"date": "date_sig"})
+    keys = keys[keys["date_sig"].isin(sorted(panel["date"].unique())[::5])]
+    signal = keys.assign(signal=np.random.default_rng(2).normal(size=len(keys)))
+    fractile.create_snapshot("s", panel, root=tmp_path)
+    service = fractile.BacktestService.get("s", root=tmp_path)
+    five, until_next = (service.run(signal, mincos=1, hold_days=h) for h in (5, "next"))
+    pd.testing.assert_frame_equal(five.daily, until_next.daily)
+    assert five.run_id != until_next.run_id
+    assert "NO_BOOK" not in until_next.diagnostics["warning_codes"]
+    every_day = panel.rename(columns={"date": "date_sig"}).assign(signal=panel["ret"])[["security_id", "date_sig", "signal"]]
+    one, dense = (service.run(every_day, mincos=1, hold_days=h) for h in (1, "next"))
+    pd.testing.assert_frame_equal(one.daily, dense.daily)
+
+
+def test_a_name_that_the_next_cross_section_lacks_is_sold(tmp_path):
+    panel = small_panel(CALENDARS["business days"][0])
+    days = sorted(panel["date"].unique())
+    keys = panel[["security_id", "date"]].rename(columns={"date": "date_sig"})
+    first, second = (keys[keys["date_sig"] == days[n]] for n in (0, 10))
+    second = second[second["security_id"] > 10]
+    signal = pd.concat([first, second]).assign(signal=lambda s: -s["security_id"].astype(float))
+    fractile.create_snapshot("s", panel, root=tmp_path)
+    got = fractile.BacktestService.get("s", root=tmp_path).run(signal, mincos=1, hold_days="next", keep_weights=True)
+    longs = got.weights[got.weights["weight"] > 0].groupby("date")["security_id"].agg(set)
+    assert set(longs.index) == set(days[2:])
+    assert all(ids == ({1, 2, 3} if day < days[12] else {11, 12}) for day, ids in longs.items())
+
+
+def test_a_run_may_say_its_periods(tmp_path):
+    """Equal numbers have equal run_ids, whether the snapshot or the run says P."""
+    panel = small_panel(CALENDARS["business days"][0])
+    signal = panel.assign(signal=panel["ret"])[["security_id", "date", "signal"]].rename(columns={"date": "date_sig"})
+    fractile.create_snapshot("plain", panel, root=tmp_path)
+    fractile.create_snapshot("told", panel, root=tmp_path, periods_per_year=50)
+    plain, told = (fractile.BacktestService.get(id, root=tmp_path) for id in ("plain", "told"))
+    base = plain.run(signal, mincos=1)
+    assert plain.run(signal, mincos=1, periods_per_year=252).run_id == base.run_id
+    assert told.run(signal, mincos=1, periods_per_year=252).run_id == base.run_id
+    assert plain.run(signal, mincos=1, periods_per_year=50).run_id == told.run(signal, mincos=1).run_id != base.run_id
+    assert told.run(signal, mincos=1).annual_return == pytest.approx(50 * base.daily["ret"].mean())
+    for bad in ("nxt", 0, 1.5):
+        with pytest.raises(fractile.ConfigError, match="INVALID_VALUE: expected hold_days="):
+            plain.run(signal, hold_days=bad)
+
+
 def test_command_line(tmp_path, executable):
     small_panel(CALENDARS["month ends"][0]).to_csv(tmp_path / "panel.csv", index=False)
     command = [executable, "snapshot", "create", "s", "--root", tmp_path, "--panel", tmp_path / "panel.csv"]
@@ -159,7 +237,9 @@ def test_command_line(tmp_path, executable):
     refused = subprocess.run([*command[:3], "t", *command[4:], "--periods-per-year", "0"], capture_output=True, text=True)
     assert refused.returncode != 0
     assert "--periods-per-year" in refused.stderr
-    shown = subprocess.run([executable, "snapshot", "report", "s", "--root", tmp_path, "--format", "json"], capture_output=True, check=True)
+    shown = subprocess.run(
+        [executable, "snapshot", "report", "s", "--root", tmp_path, "--format", "json"], capture_output=True, check=True
+    )
     report = json.loads(shown.stdout)
     assert (report["frequency"], report["periods_per_year"]) == ("monthly", 6)
     assert report["report"] == fractile.snapshot_report("s", root=tmp_path).to_dict("records")
