@@ -50,7 +50,7 @@ void print_info(const SnapshotInfo& info) {
              info.n_dates, format_day(info.first_date), format_day(info.last_date), static_cast<double>(info.bytes) / 1e6);
 }
 
-/// Warnings on stderr, where they stand out from what a script reads.
+/// Findings on stdout, warnings on stderr.
 void print_report(const DataReport& report) {
   std::vector<ReportLine> warnings, notes;
   for (const ReportLine& line : report.lines) (line.is_warning ? warnings : notes).push_back(line);

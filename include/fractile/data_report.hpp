@@ -21,7 +21,7 @@ struct ReportLine {
   bool operator==(const ReportLine&) const = default;
 };
 
-/// What was found in the panel of a snapshot. Without lines, daily and 252 if it was written before manifests had a report.
+/// The findings about the panel of a snapshot. Without lines, daily and 252 if it was written before manifests had a report.
 struct DataReport {
   Periodicity periodicity;
   std::vector<ReportLine> lines;

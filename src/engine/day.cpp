@@ -109,7 +109,7 @@ void DayRunner::sort_names(int portfolio, std::span<const RowIndex> rows, std::s
   take_book(portfolio, {rows, s, sides_}, n, is_counted);
 }
 
-/// Of the overall book on a day; warnings are drawn from it.
+/// Counts the overall book of a day for the warnings of a result.
 void DayRunner::count_sides(std::span<const std::int8_t> sides) {
   const auto n_long = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kLong));
   const auto n_short = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kShort));

@@ -70,7 +70,7 @@ std::string describe_few_rows(const Diagnostics& diagnostics) {
 }  // namespace
 
 TiedValue find_tied_value(std::span<const double> values) {
-  // The most frequent value of an even sample, then its share among all.
+  // The mode of an even sample, then its share among all.
   constexpr std::size_t kSamples = 65536;
   std::vector<double> sample;
   const std::size_t step = values.size() / kSamples + 1;

@@ -9,10 +9,10 @@
 #include "fractile/result.hpp"
 #include "report/series.hpp"
 
-/// What a result says when it means little. docs/errors.md lists the codes.
+/// Warnings about a result that means little. docs/errors.md lists the codes.
 namespace fractile {
 
-/// What the warnings are drawn from, beside the diagnostics.
+/// The inputs of the warnings, beside the diagnostics.
 struct WarningFacts {
   const RunConfig& config;
   const Series& overall;
@@ -23,7 +23,7 @@ struct WarningFacts {
 /// Appends a sentence and its code for every warning that holds, in the order of docs/errors.md.
 void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics);
 
-/// The most frequent value, and its share among those that are not missing. Values of a share under 1 % may be passed over.
+/// The mode, and its share among those that are not missing. Values of a share under 1 % may be passed over.
 struct TiedValue {
   double value = 0.0;
   double share = 0.0;

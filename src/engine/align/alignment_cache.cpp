@@ -160,7 +160,7 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
   out.regressors = find_or_make_one<RegressorCache>(
       fmt::format("{}{} hold {}", aligned, mode, config.hold_days),
       [&] {
-        // Until the next day with rows: at most every row of the panel.
+        // Copies until the next day with rows fill the panel at the maximum.
         const std::size_t n_held = config.hold_days == kHoldUntilNext ? static_cast<std::size_t>(panel.snapshot().n_rows())
                                                                       : n_rows * static_cast<std::size_t>(config.hold_days);
         return std::make_shared<RegressorCache>(panel, exposures, n_held);
