@@ -21,6 +21,7 @@ from fractile.snapshots import (
     list_snapshots,
     open_snapshot,
     remove_snapshot,
+    snapshot_report,
     verify_snapshot,
 )
 
@@ -44,5 +45,6 @@ __all__ = [
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
+    "snapshot_report",
     "verify_snapshot",
 ]

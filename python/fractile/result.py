@@ -79,7 +79,7 @@ class BacktestResult:
 
     @property
     def annual_return(self) -> float:
-        """252 times the mean daily return of the overall book, before costs."""
+        """The mean return per period, times the periods per year, of the overall book, before costs."""
         return self._overall("ret_ann")
 
     @property

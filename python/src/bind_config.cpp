@@ -39,6 +39,7 @@ void bind_config(nb::module_& module) {
           entry["default"] = option.default_text;
           entry["type"] = option_type_name(option.type);
           entry["choices"] = option.choices;
+          entry["zero_name"] = option.zero_name;
           entry["min"] = option.min;
           entry["max"] = option.max;
           entry["doc"] = option.doc;
@@ -46,7 +47,8 @@ void bind_config(nb::module_& module) {
         }
         return out;
       },
-      "Every option of a run: name, type, default (JSON), choices, min and max (equal: unbounded), doc.");
+      "Every option of a run: name, type, default (JSON), choices, zero_name (a word beside the numbers), min and max (equal: "
+      "unbounded), doc.");
   module.def(
       "nearest_name",
       [](const std::string& name, const std::vector<std::string>& names) {

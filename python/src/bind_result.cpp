@@ -84,6 +84,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
   out["missing_group"] = missing_group;
   out["examples"] = examples;
   out["warnings"] = result.diagnostics.warnings;
+  out["warning_codes"] = result.diagnostics.warning_codes;
   return out;
 }
 

@@ -119,6 +119,11 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     if (i) out += ',';
     append_text(out, diagnostics.warnings[i]);
   }
+  out += "],\"warning_codes\":[";
+  for (std::size_t i = 0; i < diagnostics.warning_codes.size(); ++i) {
+    if (i) out += ',';
+    append_text(out, diagnostics.warning_codes[i]);
+  }
   out += "]}";
 }
 

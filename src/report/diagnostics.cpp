@@ -38,6 +38,7 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
                            " rows are traded before their date_avail; the first is row " + std::to_string(first.row) +
                            " (security_id " + std::to_string(first.security_id) + ", date_sig " + first.date_sig +
                            "). Pass lookahead=\"error\" to refuse them.");
+    out.warning_codes.emplace_back("TRADE_BEFORE_AVAIL");
   }
   return out;
 }

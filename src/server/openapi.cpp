@@ -31,7 +31,10 @@ Json option_schema(const OptionInfo& option) {
   Json schema;
   switch (option.type) {
     case OptionType::boolean: schema = {{"type", "boolean"}}; break;
-    case OptionType::whole: schema = number_schema(option, "integer"); break;
+    case OptionType::whole:
+      schema = number_schema(option, "integer");
+      if (!option.zero_name.empty()) schema = {{"anyOf", {schema, {{"type", "string"}, {"enum", {option.zero_name}}}}}};
+      break;
     case OptionType::real: schema = number_schema(option, "number"); break;
     case OptionType::choice: schema = {{"type", "string"}, {"enum", choices(option)}}; break;
     case OptionType::text: schema = {{"type", "string"}}; break;

@@ -11,6 +11,8 @@
 #include "snapshot/build.hpp"
 #include "snapshot/build_folder.hpp"
 #include "snapshot/parent_files.hpp"
+#include "snapshot/report/calendar_report.hpp"
+#include "snapshot/report/column_report.hpp"
 
 namespace fractile {
 namespace {
@@ -45,6 +47,13 @@ std::vector<std::string> columns_of(const Snapshot& parent, const PanelNames& na
   return out;
 }
 
+/// P as it was given for the parent; 0 if its calendar decided.
+int given_periods_per_year(const Snapshot& parent) {
+  const Manifest& manifest = Snapshot::Impl::of(parent).manifest;
+  const Periodicity& periodicity = manifest.report.periodicity;
+  return manifest.has_report && periodicity != detect_periodicity(parent.dates()) ? periodicity.periods_per_year : 0;
+}
+
 AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelSource& panel, const std::string& new_id,
                             const AppendOptions& options) {
   const auto progress = [&](const std::string& stage, double fraction) {
@@ -64,6 +73,13 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   Manifest manifest;
   describe_build(new_id, panel, rows.index, manifest);
   manifest.info.parent = parent.id();
+  const int periods_per_year = options.periods_per_year != 0 ? options.periods_per_year : given_periods_per_year(parent);
+  const Periodicity periodicity = choose_periodicity(rows.index.dates, periods_per_year);
+  manifest.has_report = true;
+  manifest.report.periodicity = periodicity;
+  std::vector<ReportLine>& report = manifest.report.lines;
+  report_calendar(rows.index, periodicity, report);
+  report_lives(rows.index, report);
   manifest.info.created = created_after(old.manifest.info.created, manifest.info.created);
   if (rows.n_added == 0) {
     files.share_index(folder.path() / kIndexFile);
@@ -83,6 +99,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
     const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
     std::optional<PanelColumn> values;
     if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index);
+    if (values) report_column(columns[c], *values, panel_index, periodicity.frequency, report);
     appender.append(columns[c], std::move(values));
   }
   appender.finish();

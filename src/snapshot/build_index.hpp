@@ -27,7 +27,7 @@ struct PanelIndex {
   std::vector<RowIndex> previous_row;
   std::vector<RowIndex> row_of;
   std::vector<SegmentInfo> segments;  ///< days and rows, no files yet
-  /// By source row.
+  /// By source row; kNoRow if it was left out.
   std::vector<RowIndex> row_of_source;
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };

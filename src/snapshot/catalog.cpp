@@ -100,6 +100,8 @@ SnapshotInfo read_snapshot_info(const fs::path& root, const std::string& id) {
   return read_manifest(find_snapshot(root, id)).info;
 }
 
+DataReport read_data_report(const fs::path& root, const std::string& id) { return read_manifest(find_snapshot(root, id)).report; }
+
 std::string newest_snapshot(const fs::path& root) {
   const std::vector<SnapshotInfo> all = list_snapshots(root);
   if (all.empty()) throw_no_snapshots(root);

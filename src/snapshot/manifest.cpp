@@ -69,6 +69,28 @@ Day day_from_json(const Json& json) {
   return day;
 }
 
+Periodicity periodicity_from_json(const Json& json) {
+  Periodicity periodicity;
+  const std::int64_t periods = whole(json.at("periods_per_year"));
+  if (!parse_frequency(json.at("frequency").get<std::string>(), periodicity.frequency))
+    throw std::runtime_error("an unknown frequency");
+  if (periods < 1 || periods > kMaxPeriodsPerYear) throw std::runtime_error("an impossible number of periods per year");
+  periodicity.periods_per_year = static_cast<int>(periods);
+  return periodicity;
+}
+
+Json line_to_json(const ReportLine& line) {
+  return {{"check", line.check},
+          {"level", line.is_warning ? "warning" : "info"},
+          {"count", line.count},
+          {"first", line.first},
+          {"text", line.text}};
+}
+
+ReportLine line_from_json(const Json& json) {
+  return {json.at("check"), json.at("level") == "warning", whole(json.at("count")), json.at("first"), json.at("text")};
+}
+
 Manifest manifest_from_json(const Json& json) {
   Manifest manifest;
   SnapshotInfo& info = manifest.info;
@@ -83,6 +105,11 @@ Manifest manifest_from_json(const Json& json) {
   info.n_dates = whole(json.at("dates").at("count"));
   info.first_date = day_from_json(json.at("dates").at("first"));
   info.last_date = day_from_json(json.at("dates").at("last"));
+  manifest.has_report = json.contains("frequency");
+  if (manifest.has_report) {
+    manifest.report.periodicity = periodicity_from_json(json);
+    for (const Json& line : json.at("report")) manifest.report.lines.push_back(line_from_json(line));
+  }
   info.content_hash = json.at("content_hash");
   for (const Json& column : json.at("columns")) info.columns.push_back(column_from_json(column));
   manifest.index_bytes = static_cast<std::uint64_t>(whole(json.at("index").at("bytes")));
@@ -122,9 +149,17 @@ std::string manifest_to_json(const Manifest& manifest) {
   json["rows"] = info.n_rows;
   json["securities"] = info.n_securities;
   json["dates"] = {{"first", format_day(info.first_date)}, {"last", format_day(info.last_date)}, {"count", info.n_dates}};
+  if (manifest.has_report) {
+    json["frequency"] = to_text(manifest.report.periodicity.frequency);
+    json["periods_per_year"] = manifest.report.periodicity.periods_per_year;
+  }
   json["content_hash"] = info.content_hash;
   json["columns"] = Json::array();
   for (const ColumnInfo& column : info.columns) json["columns"].push_back(column_to_json(column));
+  if (manifest.has_report) {
+    json["report"] = Json::array();
+    for (const ReportLine& line : manifest.report.lines) json["report"].push_back(line_to_json(line));
+  }
   json["index"] = {{"bytes", manifest.index_bytes}, {"hash", manifest.index_hash}};
   json["segments"] = Json::array();
   for (const SegmentInfo& segment : manifest.segments) {

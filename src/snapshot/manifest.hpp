@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "fractile/data_report.hpp"
 #include "fractile/snapshot.hpp"
 
 namespace fractile {
@@ -27,6 +28,8 @@ struct SegmentInfo {
 /// manifest.json in memory.
 struct Manifest {
   SnapshotInfo info;
+  bool has_report = false;  ///< none in a manifest that is older than reports
+  DataReport report;
   std::uint64_t index_bytes = 0;
   std::string index_hash;
   std::vector<SegmentInfo> segments;

@@ -189,6 +189,8 @@ std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root
   return std::shared_ptr<const Snapshot>(new Snapshot(std::move(impl)));
 }
 
+const DataReport& data_report(const Snapshot& snapshot) noexcept { return Snapshot::Impl::of(snapshot).manifest.report; }
+
 const std::string& Snapshot::id() const noexcept { return impl_->manifest.info.id; }
 const std::filesystem::path& Snapshot::path() const noexcept { return impl_->path; }
 const std::string& Snapshot::content_hash() const noexcept { return impl_->manifest.info.content_hash; }

@@ -140,7 +140,7 @@ void read_texts_of(const ArrowBatches& batches, const PanelIndex& index, PanelCo
   }
   out.codes.assign(static_cast<std::size_t>(index.row_capacity()), kMissingCode);
   for (std::size_t i = 0; i < by_source.size(); ++i)
-    if (by_source[i] != kMissingCode)
+    if (by_source[i] != kMissingCode && index.row_of_source[i] != kNoRow)
       out.codes[static_cast<std::size_t>(index.row_of_source[i])] = code[static_cast<std::size_t>(by_source[i])];
 }
 
@@ -180,7 +180,7 @@ PanelColumn read_checked(PanelSource& panel, const std::string& name, const std:
                                 "them as text, number them anew, or drop the column.",
                                 name, value, at - 1));
       // One NaN for all, so that equal data has equal bytes.
-      if (value == value) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
+      if (value == value && row != kNoRow) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
     }
   }
   return out;

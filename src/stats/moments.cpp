@@ -40,10 +40,10 @@ double standard_deviation(std::span<const double> x) noexcept {
   return std::sqrt(sum / static_cast<double>(x.size() - 1));
 }
 
-double annualised_sharpe(std::span<const double> x) noexcept {
+double annualised_sharpe(std::span<const double> x, double periods_per_year) noexcept {
   const double deviation = standard_deviation(x);
   if (!(deviation >= kSmallestDeviation)) return kNaN;
-  return kDaysPerYear * mean(x) / (std::sqrt(kDaysPerYear) * deviation);
+  return periods_per_year * mean(x) / (std::sqrt(periods_per_year) * deviation);
 }
 
 double share_positive(std::span<const double> x) noexcept {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "engine/align/extend_holding.hpp"
 #include "parallel/workers.hpp"
 
 namespace fractile {
@@ -158,7 +159,12 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
   // Copies of held rows have regressors too.
   out.regressors = find_or_make_one<RegressorCache>(
       fmt::format("{}{} hold {}", aligned, mode, config.hold_days),
-      [&] { return std::make_shared<RegressorCache>(panel, exposures, n_rows * static_cast<std::size_t>(config.hold_days)); },
+      [&] {
+        // Copies until the next day with rows fill the panel at the maximum.
+        const std::size_t n_held = config.hold_days == kHoldUntilNext ? static_cast<std::size_t>(panel.snapshot().n_rows())
+                                                                      : n_rows * static_cast<std::size_t>(config.hold_days);
+        return std::make_shared<RegressorCache>(panel, exposures, n_held);
+      },
       [] { return true; });  // it verifies the rows by itself
   return out;
 }
