@@ -15,6 +15,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/panel_reader.hpp"
+#include "snapshot/text_ids.hpp"
 
 namespace fractile {
 
@@ -29,6 +30,7 @@ void describe_build(const std::string& id, const PanelSource& panel, const Panel
   info.engine_version = kVersion;
   info.source_name = panel.source_name();
   info.source_hash = panel.source_hash();
+  info.id_type = index.security_texts.empty() ? IdType::integer : IdType::text;
   info.n_rows = static_cast<std::int64_t>(index.row_of_source.size());
   info.n_securities = static_cast<std::int64_t>(index.security_ids.size());
   info.n_dates = static_cast<std::int64_t>(index.dates.size());
@@ -71,6 +73,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   Manifest manifest;
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);
+  if (manifest.info.id_type == IdType::text) manifest.ids = write_text_ids(index.security_texts, folder.path() / kIdsFile);
   // Only where the rows go is needed from here on.
   for (auto* done : {&index.previous_row, &index.row_of}) *done = {};
 
