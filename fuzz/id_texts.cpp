@@ -8,12 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "snapshot_rows.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/panel.hpp"
 #include "laws.hpp"
 #include "markets.hpp"
 #include "snapshot/text_ids.hpp"
+#include "snapshot_rows.hpp"
 #include "targets.hpp"
 #include "types/id_text.hpp"
 
@@ -69,9 +69,8 @@ void use_as_ids(const std::vector<std::string>& lines) {
                                         testing::plain("ret", "g", std::vector<double>(texts.size(), 0.5))};
     create_snapshot(root, "texts", *testing::panel_of(std::move(columns)), {});
   });
-  const bool is_fine = std::all_of(texts.begin(), texts.end(), [](const std::string& text) {
-    return text.size() <= kMaxIdBytes && is_utf8(text);
-  });
+  const bool is_fine = std::all_of(texts.begin(), texts.end(),
+                                   [](const std::string& text) { return text.size() <= kMaxIdBytes && is_utf8(text); });
   if (refusal) {
     const bool is_twice = refusal->code() == ErrorCode::PANEL_DUPLICATE_ROW;  // 1 and 1.0
     ensure(!is_fine || texts.empty() || is_twice, "ids that are fine are taken", refusal->what());

@@ -59,7 +59,11 @@ def read_ids(column: Any, name: str = "security_id") -> Ids:
     if pd.api.types.is_float_dtype(dtype):
         reals = column if isinstance(column, np.ndarray) else column.to_numpy(dtype=np.float64, na_value=np.nan)
         return _whole_reals(np.asarray(reals, dtype=np.float64), name)
-    if dtype == object or (isinstance(dtype, np.dtype) and dtype.kind == "U") or pd.api.types.is_string_dtype(dtype):
+    if (
+        pd.api.types.is_object_dtype(dtype)
+        or (isinstance(dtype, np.dtype) and dtype.kind == "U")
+        or pd.api.types.is_string_dtype(dtype)
+    ):
         codes, distinct = pd.factorize(column)
         return _spread(_read_distinct(list(distinct), codes, name), codes)
     if str(dtype).startswith(("decimal", "dictionary")):

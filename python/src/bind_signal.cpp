@@ -70,8 +70,9 @@ IdColumn read_ids(const Int32s& codes, std::vector<std::string> texts, Signal& s
   const std::int32_t* const begin = codes.data();
   const auto n_texts = static_cast<std::int32_t>(texts.size());
   if (std::any_of(begin, begin + codes.shape(0), [n_texts](std::int32_t code) { return code >= n_texts; }))
-    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected codes of ids below " + std::to_string(n_texts) + ", found a larger one. "
-                                              "Give codes into the texts.");
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected codes of ids below " + std::to_string(n_texts) +
+                                                  ", found a larger one. "
+                                                  "Give codes into the texts.");
   auto held = std::make_shared<HeldTexts>();
   held->texts = std::move(texts);
   for (const std::string& text : held->texts) held->views.push_back(check_id(text));

@@ -123,9 +123,8 @@ void IdReader::read_numbers(const ArrowSchema& schema, const arrow::Chunk& chunk
   const arrow::Chunk values = arrow::dictionary_chunk(chunk);
   std::vector<Entry> entries(static_cast<std::size_t>(values.length));
   if (values.array)
-    visit_ids(*schema.dictionary, values, column_, [&](std::int64_t i, bool null, std::int64_t value) {
-      entries[static_cast<std::size_t>(i)] = {value, null};
-    });
+    visit_ids(*schema.dictionary, values, column_,
+              [&](std::int64_t i, bool null, std::int64_t value) { entries[static_cast<std::size_t>(i)] = {value, null}; });
   const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const Entry entry = indices[i] < 0 ? Entry{0, true} : entries[static_cast<std::size_t>(indices[i])];

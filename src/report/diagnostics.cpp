@@ -21,7 +21,8 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
   const auto add = [&](const char* name, std::int64_t count) { out.counts.push_back({name, count, {}}); };
   add("rows_given", keys.n_rows);
   add("rows_used", align.rows_used);
-  for (std::size_t i = 0; i < align.causes.size(); ++i) out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys, id_type));
+  for (std::size_t i = 0; i < align.causes.size(); ++i)
+    out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys, id_type));
   add("rows_carried", carried);
   add("return_day_rolled", align.return_day_rolled);
   out.counts.push_back(describe("trade_before_avail", align.trade_before_avail, keys, id_type));

@@ -158,8 +158,7 @@ void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& i
   throw Error(ErrorCode::PANEL_DUPLICATE_ROW,
               fmt::format("expected one row a (security_id, date), found {} more; the first is security_id {} on {}. "
                           "Keep one row of each.",
-                          count, format_id(index.security_id(security)),
-                          format_day(index.dates[static_cast<std::size_t>(n)])));
+                          count, format_id(index.security_id(security)), format_day(index.dates[static_cast<std::size_t>(n)])));
 }
 
 /// Lives of securities, the row before each row, and the row of each (security, day).

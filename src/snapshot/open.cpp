@@ -151,7 +151,8 @@ void Snapshot::Impl::check_index() const {
   std::int64_t next = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i > 0 && ids[i] <= ids[i - 1]) refuse("security ids in order", "others");
-    if (manifest.info.id_type == IdType::text && ids[i] != static_cast<std::int64_t>(i)) refuse("numbered security ids", "others");
+    if (manifest.info.id_type == IdType::text && ids[i] != static_cast<std::int64_t>(i))
+      refuse("numbered security ids", "others");
     if (first[i] < 0 || last[i] < first[i] || last[i] >= n_days || row_of_begin[i] != next)
       refuse("lives of securities inside the calendar", "others");
     next += last[i] - first[i] + 1;

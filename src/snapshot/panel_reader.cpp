@@ -95,8 +95,8 @@ std::string source_name(const PanelNames& names, std::string_view ours) {
 }
 
 /// Ids are integers if every one of them is a whole number in its usual writing. Else they are texts, numbered in security order.
-void number_texts(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& codes, std::optional<IdType> wanted,
-                  PanelKeys& keys) {
+void number_texts(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& codes,
+                  std::optional<IdType> wanted, PanelKeys& keys) {
   std::vector<std::int64_t> id_of(texts.size());
   std::size_t n_whole = 0;
   if (wanted != IdType::text)

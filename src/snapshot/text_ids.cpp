@@ -50,7 +50,8 @@ SegmentFile write_text_ids(const std::vector<std::string>& texts, const std::fil
   header.rows = texts.size();
   header.data_bytes = offsets.size() * sizeof offsets[0] + bytes.size();
   seal_header(header);
-  const std::array parts{std::as_bytes(std::span(&header, 1)), std::as_bytes(std::span(offsets)), std::as_bytes(std::span(bytes))};
+  const std::array parts{std::as_bytes(std::span(&header, 1)), std::as_bytes(std::span(offsets)),
+                         std::as_bytes(std::span(bytes))};
   write_durably(path, parts);
   return {layout::kPageBytes + header.data_bytes, hash_parts(std::span(parts).subspan(1))};
 }

@@ -182,8 +182,7 @@ TEST_F(Formats, FlippedBitsAreErrorsOrTables) {
       try {
         const Signal signal = read(bytes, format);
         double sum = 0.0;
-        for (std::int64_t i = 0; i < signal.keys.n_rows; ++i)
-          sum += signal.values[0][i] + static_cast<double>(id_at(signal, i));
+        for (std::int64_t i = 0; i < signal.keys.n_rows; ++i) sum += signal.values[0][i] + static_cast<double>(id_at(signal, i));
         read_well += sum == sum || sum != sum;
       } catch (const Error& error) {
         ++refused;

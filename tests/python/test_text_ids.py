@@ -62,17 +62,21 @@ def rows():
 
 
 def tables(result) -> dict:
-    return {name: table for name, table in result.to_dict().items() if name not in ("run_id", "snapshot", "elapsed_seconds", "timings")}
+    return {
+        name: table
+        for name, table in result.to_dict().items()
+        if name not in ("run_id", "snapshot", "elapsed_seconds", "timings")
+    }
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
-@pytest.mark.parametrize("options", [{}, {"resid": "all", "hold_days": 3}, {"weight": "value", "universe": {"cap": [1, 2]}}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"resid": "all", "hold_days": 3}, {"weight": "value", "universe": {"cap": [1, 2]}}], ids=str
+)
 def test_a_renaming_that_keeps_the_order_changes_no_bit(root, writing, options):
     write = WRITINGS[writing]
     want = fractile.BacktestService.get("numbers", root=root).run(make_rows(), mincos=2, keep_weights=True, **options)
-    got = fractile.BacktestService.get(writing, root=root).run(
-        rename(make_rows(), write), mincos=2, keep_weights=True, **options
-    )
+    got = fractile.BacktestService.get(writing, root=root).run(rename(make_rows(), write), mincos=2, keep_weights=True, **options)
     assert got.daily.equals(want.daily)
     assert got.summary.equals(want.summary)
     assert list(got.weights["security_id"]) == [write(k) for k in want.weights["security_id"]]
@@ -141,7 +145,18 @@ def test_one_run_id_through_every_door(service, rows, form, tmp_path):
     assert got.daily.equals(want.daily)
 
 
-PANEL_FORMS = ["object", "category", "spaces", "index", "polars", "arrow_large", "arrow_view", "arrow_dictionary", "csv", "parquet"]
+PANEL_FORMS = [
+    "object",
+    "category",
+    "spaces",
+    "index",
+    "polars",
+    "arrow_large",
+    "arrow_view",
+    "arrow_dictionary",
+    "csv",
+    "parquet",
+]
 
 
 @pytest.mark.parametrize("form", PANEL_FORMS)
@@ -161,7 +176,9 @@ def test_texts_that_look_like_something_else_are_ids(tmp_path):
     panel = pd.MultiIndex.from_product([days, ids], names=["date", "security_id"]).to_frame(index=False)
     panel["ret"] = np.linspace(-0.01, 0.01, len(panel))
     panel.to_csv(tmp_path / "p.csv", index=False)
-    hashes = {fractile.create_snapshot(f"s{i}", p, root=tmp_path)["content_hash"] for i, p in enumerate([panel, tmp_path / "p.csv"])}
+    hashes = {
+        fractile.create_snapshot(f"s{i}", p, root=tmp_path)["content_hash"] for i, p in enumerate([panel, tmp_path / "p.csv"])
+    }
     assert len(hashes) == 1
     signal = panel.rename(columns={"date": "date_sig", "ret": "signal"})
     signal.to_csv(tmp_path / "s.csv", index=False)
@@ -200,7 +217,9 @@ def test_another_kind_is_refused(root, snapshot, change, words):
     assert all(word in str(refused.value) for word in words), refused.value
 
 
-@pytest.mark.parametrize("values", [["A", 1], [1.5, 2.0], [True, False], [np.inf, 1.0], [2.0**53, 1.0], [b"A", b"B"], [10**30, 1]])
+@pytest.mark.parametrize(
+    "values", [["A", 1], [1.5, 2.0], [True, False], [np.inf, 1.0], [2.0**53, 1.0], [b"A", b"B"], [10**30, 1]]
+)
 def test_ids_of_no_kind_are_refused(service, values):
     rows = pd.DataFrame({"security_id": values, "date_sig": "2020-01-06", "signal": 1.0})
     with pytest.raises(fractile.SignalError, match="COLUMN_TYPE"):
@@ -237,7 +256,12 @@ def test_any_int64_is_an_id(tmp_path):
     missing = signal.astype({"security_id": "Int64"})
     missing.loc[missing["security_id"] == lowest, "security_id"] = pd.NA
     run_ids = set()
-    for form in (signal, signal.astype({"security_id": str}), pa.Table.from_pandas(signal, preserve_index=False), pl.from_pandas(signal)):
+    for form in (
+        signal,
+        signal.astype({"security_id": str}),
+        pa.Table.from_pandas(signal, preserve_index=False),
+        pl.from_pandas(signal),
+    ):
         result = service.run(form, mincos=1, fractile=(50, 50), keep_weights=True)
         assert result.diagnostics["null_key"] == 0
         assert set(result.weights["security_id"]) == set(ids)
@@ -255,7 +279,11 @@ def test_append_and_diff(tmp_path):
     names = sorted(panel["security_id"].unique())
     # A name in the middle of the order and the last days are new.
     early = panel[(panel["date"] < days[-5]) & (panel["security_id"] != names[len(names) // 2])]
-    late = panel.merge(early[["security_id", "date"]], how="left", indicator=True).query("_merge == 'left_only'").drop(columns="_merge")
+    late = (
+        panel.merge(early[["security_id", "date"]], how="left", indicator=True)
+        .query("_merge == 'left_only'")
+        .drop(columns="_merge")
+    )
     whole = fractile.create_snapshot("whole", panel, root=tmp_path)
     fractile.create_snapshot("early", early, root=tmp_path)
     appended = fractile.append_snapshot("early", late, "appended", root=tmp_path)
@@ -267,10 +295,10 @@ def test_append_and_diff(tmp_path):
     assert again["changes"]["rows"]["restated"] == 3
     assert again["changes"]["securities"] == {"added": [], "removed": []}
     fractile.verify_snapshot("restated", root=tmp_path)
-    with pytest.raises(fractile.SnapshotError, match="PANEL_COLUMN_TYPE: expected texts.*number"):
+    with pytest.raises(fractile.SnapshotError, match=r"PANEL_COLUMN_TYPE: expected texts.*number"):
         fractile.append_snapshot("whole", make_panel(SEED), "x", root=tmp_path)
     fractile.create_snapshot("numbers", make_panel(SEED), root=tmp_path)
-    with pytest.raises(fractile.SnapshotError, match="PANEL_COLUMN_TYPE: expected integers.*T0000"):
+    with pytest.raises(fractile.SnapshotError, match=r"PANEL_COLUMN_TYPE: expected integers.*T0000"):
         fractile.append_snapshot("numbers", panel, "x", root=tmp_path)
     changes = fractile.diff_snapshots("numbers", "whole", root=tmp_path)
     assert changes["securities"]["added"] == names
@@ -289,7 +317,9 @@ def test_pool(root, rows, service):
 
 def test_http(root, rows, service, tmp_path):
     want = service.run(rows, mincos=2, keep_weights=True)
-    records = json.loads(rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d"), date_avail=None).to_json(orient="records"))
+    records = json.loads(
+        rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d"), date_avail=None).to_json(orient="records")
+    )
     plain = service.run(rows.drop(columns="date_avail"), mincos=2)
     config = {"mincos": 2, "keep_weights": True}
     with serving(root, "tickers") as server, Connection(server.port, 60) as connection:
@@ -324,7 +354,7 @@ def test_damage_of_the_texts_is_refused(root, tmp_path, damage):
 def test_a_text_of_255_bytes_is_an_id_and_a_longer_one_is_refused(tmp_path):
     panel = pd.DataFrame({"security_id": ["A" * 255, "B"], "date": pd.Timestamp("2020-01-06"), "ret": 0.01})
     fractile.create_snapshot("s", panel, root=tmp_path)
-    with pytest.raises(fractile.SnapshotError, match="at most 255 bytes.*256 at row 1"):
+    with pytest.raises(fractile.SnapshotError, match=r"at most 255 bytes.*256 at row 1"):
         fractile.create_snapshot("x", panel.assign(security_id=["A", "B" * 256]), root=tmp_path)
     service = fractile.BacktestService.get("s", root=tmp_path)
     signal = pd.DataFrame({"security_id": ["B" * 256], "date_sig": "2020-01-06", "signal": 1.0})

@@ -13,8 +13,8 @@
 namespace fractile {
 namespace {
 
-[[noreturn]] void refuse(ErrorCode code, const std::string& expected, const CauseCount& bad, const SignalKeys& keys,
-                         IdType type, const std::string& what_to_do) {
+[[noreturn]] void refuse(ErrorCode code, const std::string& expected, const CauseCount& bad, const SignalKeys& keys, IdType type,
+                         const std::string& what_to_do) {
   throw Error(code, "expected " + expected + ", found " + std::to_string(bad.count) + (bad.count == 1 ? " row" : " rows") +
                         " that break it; the first is " + format_row(describe_row(keys, type, bad.rows[0])) + ". " + what_to_do);
 }
