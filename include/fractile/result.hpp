@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -30,8 +31,8 @@ struct Table {
 
 /// One row of a signal, shown as an example of why rows were dropped; of duplicates, one that repeats a row before it.
 struct RowExample {
-  std::int64_t row;  ///< from 0, in the user's order
-  std::int64_t security_id;
+  std::int64_t row;                       ///< from 0, in the user's order
+  std::optional<SecurityId> security_id;  ///< as the snapshot reads it; none if it is missing
   std::string date_sig;
 };
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from fractile import _core
 from fractile.errors import SignalError
+from fractile.ids import read_ids
 
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")
 _UNITS = ("s", "ms", "us", "ns")
@@ -103,14 +104,16 @@ def _from_columns(columns: dict[str, Any], names: list[str], found: list[str]) -
                 f'UNKNOWN_COLUMN: expected a column "{name}", found {", ".join(found) or "no columns"}. {remedy}',
                 "UNKNOWN_COLUMN",
             )
-    ids = _read_ids("security_id", columns["security_id"])
+    ids = read_ids(columns["security_id"])
     if len(ids) == 0:
         raise SignalError(
             "EMPTY_SIGNAL: expected at least one row in the signal, found 0. Pass a signal with rows.", "EMPTY_SIGNAL"
         )
     dates = {name: _read_dates(name, columns[name]) for name in DATE_COLUMNS if name in columns}
     values = [(name, _read_values(name, columns[name])) for name in names]
-    return _core.signal_from_numpy(ids, dates, values)
+    if ids.texts is not None:
+        return _core.signal_from_texts(ids.numbers, ids.texts, dates, values)
+    return _core.signal_from_numbers(ids.numbers, ids.valid_bits, dates, values)
 
 
 def _refuse(name: str, expected: str, found: Any, remedy: str) -> SignalError:
@@ -134,35 +137,6 @@ def _one_dimension(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim != 1:
         raise _refuse(name, "one value a row", f"an array of shape {array.shape}", "Pass one-dimensional arrays.")
     return array
-
-
-def _read_ids(name: str, column: Any) -> np.ndarray:
-    array = _plain(column)
-    remedy = f'Convert it: df.astype({{"{name}": "Int64"}}).'
-    if not isinstance(array, np.ndarray):
-        if pd.api.types.is_integer_dtype(array.dtype):
-            missing = np.asarray(array.isna())
-            filled = array.fillna(0) if missing.any() else array
-            out = _to_int64(name, filled.to_numpy(dtype=np.dtype(str(filled.dtype).split("[")[0].lower())))
-            if missing.any():
-                out = out.copy()
-                out[missing] = np.iinfo(np.int64).min
-            return out
-        raise _refuse(name, "whole numbers", array.dtype, remedy)
-    if array.dtype == object and len(array) and all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in array):
-        try:
-            return np.array(array, dtype=np.int64)
-        except OverflowError:
-            raise _refuse(name, "whole numbers of 64 bits", "larger ones", "Number the securities anew.") from None
-    if array.dtype.kind not in "iu":
-        raise _refuse(name, "whole numbers", array.dtype, remedy)
-    return _to_int64(name, _one_dimension(name, array))
-
-
-def _to_int64(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype == np.uint64 and len(array) and array.max() > np.iinfo(np.int64).max:
-        raise _refuse(name, "whole numbers up to 9223372036854775807", array.max(), "Number the securities anew.")
-    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def _read_values(name: str, column: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -74,7 +75,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
     for (const RowExample& example : count.examples) {
       nb::dict row;
       row["row"] = example.row;
-      row["security_id"] = example.security_id == kMissingId ? nb::none() : nb::cast(example.security_id);
+      row["security_id"] = example.security_id ? nb::cast(*example.security_id) : nb::none();
       row["date_sig"] = example.date_sig;
       rows.append(row);
     }

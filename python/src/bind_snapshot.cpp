@@ -22,6 +22,7 @@ nb::dict describe(const SnapshotInfo& info) {
   nb::dict out;
   out["id"] = info.id;
   out["created"] = info.created;
+  out["id_type"] = std::string(id_type_name(info.id_type));
   out["rows"] = info.n_rows;
   out["securities"] = info.n_securities;
   out["dates"] = info.n_dates;

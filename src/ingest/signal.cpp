@@ -14,6 +14,7 @@
 #include "arrow/arrow_column.hpp"
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
+#include "ingest/ids.hpp"
 #include "ingest/signal_reader.hpp"
 
 namespace fractile {
@@ -54,15 +55,34 @@ class SignalReader {
   }
 
   Column& add_ids(int index) {
-    const ArrowType type = describe_type(batches_->schema(index));
-    if (type.kind != ArrowKind::integer)
-      refuse(index, type, "whole numbers", "Convert it, for example df.astype({\"" + name(index) + "\": \"Int64\"}).");
+    id_reader_ = std::make_shared<IdReader>(batches_->schema(index));
     Column& column = add(index);
-    if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary) column.view = make_view<std::int64_t>(kMissingId);
-    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      read_integers(schema, chunk, kMissingId, static_cast<std::int64_t*>(out));
+    column.width = id_reader_->width();
+    if (id_reader_->is_plain())
+      column.view = [reader = id_reader_](const Chunk& chunk) -> const void* {
+        const auto* numbers = aligned_buffer<std::int64_t>(chunk);
+        if (!numbers) return nullptr;
+        reader->view(chunk);
+        return numbers + chunk.offset;
+      };
+    column.convert = [reader = id_reader_](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      reader->read(schema, chunk, out);
     };
     return column;
+  }
+
+  /// After read().
+  IdColumn make_ids(const Column& column, Signal& signal) const {
+    signal.owners.push_back(id_reader_);
+    IdColumn ids;
+    if (id_reader_->is_text()) {
+      ids.codes = static_cast<const std::int32_t*>(column.data);
+      ids.texts = id_reader_->texts();
+    } else {
+      ids.numbers = static_cast<const std::int64_t*>(column.data);
+      ids.valid = id_reader_->valid();
+    }
+    return ids;
   }
 
   Column& add_values(int index) {
@@ -160,11 +180,18 @@ class SignalReader {
     return true;
   }
 
+  /// Null if there is none, or the values are not aligned as T is.
+  template <class T>
+  static const T* aligned_buffer(const Chunk& chunk) {
+    const auto* values = arrow::buffer<T>(*chunk.array, 1);
+    return reinterpret_cast<std::uintptr_t>(values) % alignof(T) == 0 ? values : nullptr;
+  }
+
   template <class T>
   std::function<const void*(const Chunk&)> make_view(T missing) {
     return [this, missing](const Chunk& chunk) -> const void* {
-      const auto* values = arrow::buffer<T>(*chunk.array, 1);
-      if (!values || reinterpret_cast<std::uintptr_t>(values) % alignof(T) != 0) return nullptr;
+      const auto* values = aligned_buffer<T>(chunk);
+      if (!values) return nullptr;
       return marks_nulls(chunk, values, missing) ? values + chunk.offset : nullptr;
     };
   }
@@ -207,6 +234,7 @@ class SignalReader {
   const std::shared_ptr<ArrowBatches> batches_;
   const std::shared_ptr<ByteBuffer> bytes_;
   std::deque<Column> columns_;
+  std::shared_ptr<IdReader> id_reader_;
   bool is_at_end_ = false;
   bool is_single_ = false;
 };
@@ -256,7 +284,7 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
   Signal signal;
   reader.read(signal);
   signal.keys.n_rows = batches.n_rows();
-  signal.keys.security_id = static_cast<const std::int64_t*>(ids.data);
+  signal.keys.security_id = reader.make_ids(ids, signal);
   const auto date_of = [&](std::size_t k) { return dates[k] ? DateColumn{dates[k]->data, dates[k]->unit} : DateColumn{}; };
   signal.keys.date_sig = date_of(0);
   signal.keys.date_avail = date_of(1);

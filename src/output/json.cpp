@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "output/output.hpp"
@@ -23,6 +24,14 @@ void append_text(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+void append_id(std::string& out, const std::optional<SecurityId>& id) {
+  const auto* text = id ? std::get_if<std::string>(&*id) : nullptr;
+  if (text)
+    append_text(out, *text);
+  else
+    out += id ? format_id(*id) : "null";
 }
 
 void append_real(std::string& out, double x) {
@@ -108,9 +117,9 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     out += ":[";
     for (std::size_t i = 0; i < count.examples.size(); ++i) {
       const RowExample& example = count.examples[i];
-      fmt::format_to(std::back_inserter(out), "{}{{\"row\":{},\"security_id\":{},\"date_sig\":\"{}\"}}", i ? "," : "",
-                     example.row, example.security_id == kMissingId ? "null" : std::to_string(example.security_id),
-                     example.date_sig);
+      fmt::format_to(std::back_inserter(out), "{}{{\"row\":{},\"security_id\":", i ? "," : "", example.row);
+      append_id(out, example.security_id);
+      fmt::format_to(std::back_inserter(out), ",\"date_sig\":\"{}\"}}", example.date_sig);
     }
     out += ']';
   }

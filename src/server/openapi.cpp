@@ -83,7 +83,8 @@ Json signal_schema() {
   Json columns = record;
   for (const char* name : {"security_id", "date_sig", "signal", "date_avail", "date_ret", "date_openret"}) {
     const std::string text(name);
-    const Json one = nullable(text == "security_id" ? "integer" : text == "signal" ? "number" : "string");
+    Json one = nullable(text == "signal" ? "number" : "string");
+    if (text == "security_id") one["type"] = {"integer", "string", "null"};
     record["properties"][text] = one;
     columns["properties"][text] = {{"type", "array"}, {"items", one}};
   }

@@ -81,7 +81,7 @@ class Run {
     }
     alignment_ = alignment;
     signal_ = alignment->inspect(values_, config_, exposure_plan_, threads_, poll_);
-    refuse_bad_rows(signal_.counts, keys_, config_);
+    refuse_bad_rows(signal_.counts, keys_, panel_.snapshot().id_type(), config_);
     if (config_.hold_days != 1) {
       extended_ = extend_holding(panel_, *alignment, values_, exposure_plan_, config_, threads_, buffers_.slots, poll_);
       sections_.emplace(panel_, buffers_.slots);
@@ -130,8 +130,8 @@ class Run {
     for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
     const PortfolioSeries series =
         build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
-    result.diagnostics =
-        build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_, keys_);
+    result.diagnostics = build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_,
+                                           keys_, panel_.snapshot().id_type());
     if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
     add_warnings({config_, series.overall, counts_, {values_, static_cast<std::size_t>(keys_.n_rows)}}, result.diagnostics);
     add_portfolio_tables(series, shape, result.tables);

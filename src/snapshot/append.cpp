@@ -13,6 +13,7 @@
 #include "snapshot/parent_files.hpp"
 #include "snapshot/report/calendar_report.hpp"
 #include "snapshot/report/column_report.hpp"
+#include "snapshot/text_ids.hpp"
 
 namespace fractile {
 namespace {
@@ -61,7 +62,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   };
   progress("reading keys", 0.0);
   const PanelNames names = match_names(panel.column_names(), options.map, false);
-  PanelIndex panel_index = read_index(panel, names);
+  PanelIndex panel_index = read_index(panel, names, parent.id_type());
   for (auto* done : {&panel_index.previous_row, &panel_index.row_of}) *done = {};
   const Snapshot::Impl& old = Snapshot::Impl::of(parent);
   ParentFiles files(old);
@@ -88,6 +89,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   } else {
     write_index(rows.index, folder.path() / kIndexFile, manifest);
   }
+  if (parent.id_type() == IdType::text) manifest.ids = write_text_ids(rows.index.security_texts, folder.path() / kIdsFile);
   for (auto* done : {&rows.index.previous_row, &rows.index.row_of, &rows.index.row_of_source}) *done = {};
 
   SegmentWriter writer(folder.path(), manifest, &files);
@@ -116,6 +118,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   AppendResult result;
   result.info = read_snapshot_info(root, new_id);
   result.bytes_written = writer.bytes_written() + files.bytes_copied();
+  result.bytes_written += static_cast<std::int64_t>(manifest.ids.bytes);
   if (rows.n_added > 0) result.bytes_written += static_cast<std::int64_t>(manifest.index_bytes);
   result.bytes_shared = files.bytes_linked();
   return result;

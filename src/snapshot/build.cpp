@@ -18,6 +18,7 @@
 #include "snapshot/panel_reader.hpp"
 #include "snapshot/report/calendar_report.hpp"
 #include "snapshot/report/column_report.hpp"
+#include "snapshot/text_ids.hpp"
 
 namespace fractile {
 
@@ -34,6 +35,7 @@ void describe_build(const std::string& id, const PanelSource& panel, const Panel
   info.source_hash = panel.source_hash();
   info.n_rows = 0;
   for (const SegmentInfo& segment : index.segments) info.n_rows += segment.rows;
+  info.id_type = index.security_texts.empty() ? IdType::integer : IdType::text;
   info.n_securities = static_cast<std::int64_t>(index.security_ids.size());
   info.n_dates = static_cast<std::int64_t>(index.dates.size());
   info.first_date = index.dates.front();
@@ -104,6 +106,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   BuildFolder folder(root, id);
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);
+  if (manifest.info.id_type == IdType::text) manifest.ids = write_text_ids(index.security_texts, folder.path() / kIdsFile);
   // Only where the rows go is needed from here on.
   for (auto* done : {&index.previous_row, &index.row_of}) *done = {};
   report_calendar(index, periodicity, report);

@@ -11,7 +11,7 @@
 
 namespace fractile {
 
-/// One file of a segment.
+/// A file that the manifest lists, most of them of a segment.
 struct SegmentFile {
   std::uint64_t bytes = 0;  ///< of the whole file
   std::string hash;         ///< of what stands behind the header
@@ -32,6 +32,7 @@ struct Manifest {
   DataReport report;
   std::uint64_t index_bytes = 0;
   std::string index_hash;
+  SegmentFile ids;  ///< texts of the ids; of no bytes if ids are integers
   std::vector<SegmentInfo> segments;
   std::map<std::string, std::vector<std::string>> dictionaries;  ///< by text column
 };
@@ -39,6 +40,7 @@ struct Manifest {
 std::string segment_directory(std::size_t number);
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kIndexFile = "index.bin";
+inline constexpr const char* kIdsFile = "ids.bin";
 inline constexpr const char* kExposuresFile = "exposures";
 
 /// The manifest ends with a hash of itself.

@@ -324,7 +324,8 @@ TEST_F(Ingest, SignalWithoutACopy) {
   columns[0].valid({1, 1});  // a bitmap without a null is no reason to copy
   const Signal signal = read(columns);
   EXPECT_EQ(signal.keys.n_rows, 2);
-  EXPECT_EQ(signal.keys.security_id, ids);
+  EXPECT_EQ(signal.keys.security_id.numbers, ids);
+  EXPECT_TRUE(signal.keys.security_id.has_number(0) && signal.keys.security_id.has_number(1));
   EXPECT_EQ(signal.keys.date_sig.data, dates);
   EXPECT_EQ(signal.keys.date_sig.unit, DateUnit::nanosecond);
   EXPECT_EQ(signal.values.at(0), values);
@@ -341,7 +342,8 @@ TEST_F(Ingest, SignalConverted) {
   columns.push_back(plain<std::int32_t>("date_ret", "tdD", {3, 4}));
   columns.push_back(plain<std::int32_t>("unrelated", "+w:3", {3, 4}));
   const Signal signal = read(columns);
-  EXPECT_EQ(signal.keys.security_id[1], kMissingId);
+  EXPECT_EQ(signal.keys.security_id.numbers[0], 1);
+  EXPECT_FALSE(signal.keys.security_id.has_number(1));
   EXPECT_EQ(signal.keys.date_sig.unit, DateUnit::nanosecond);
   EXPECT_EQ(static_cast<const std::int64_t*>(signal.keys.date_sig.data)[0], kDay);
   EXPECT_EQ(static_cast<const std::int64_t*>(signal.keys.date_sig.data)[1], kMissingTime);
