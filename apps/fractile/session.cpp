@@ -221,10 +221,10 @@ void print_sharpe_interval(const Result& result) {
   const Column* column = result.tables["daily"].find("ret");
   if (column == nullptr) return;
   const auto& ret = std::get<std::vector<double>>(column->values);
-  const SharpeInterval interval = sharpe_interval(ret, kDaysPerYear);
+  const SharpeInterval interval = sharpe_interval(ret, result.periods_per_year);
   if (interval.low == interval.low)
-    fmt::print(stderr, "Sharpe ratio {:.2f}, 95 % interval {:.2f} to {:.2f}\n", annualised_sharpe(ret), interval.low,
-               interval.high);
+    fmt::print(stderr, "Sharpe ratio {:.2f}, 95 % interval {:.2f} to {:.2f}\n", annualised_sharpe(ret, result.periods_per_year),
+               interval.low, interval.high);
 }
 
 }  // namespace

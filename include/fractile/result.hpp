@@ -77,6 +77,7 @@ struct Result {
   std::string config_json;
   std::string snapshot;
   std::string run_id;
+  int periods_per_year = 252;  ///< by which its statistics are annualised
   double elapsed_seconds = 0.0;
   std::vector<std::pair<std::string, double>> timings;  ///< seconds by stage, in order
 };

@@ -23,7 +23,7 @@ _CALENDAR = {"year": "{0.year:04d}", "quarter": "{0.year:04d}Q{0.quarter}", "mon
 
 def periods_per_year_of(result: BacktestResult) -> float:
     """Periods per year of a result's returns."""
-    return 252.0
+    return float(result.periods_per_year)
 
 
 def returns_of(result: BacktestResult, series: str) -> pd.Series:

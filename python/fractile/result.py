@@ -113,6 +113,11 @@ class BacktestResult:
         return self._raw.snapshot
 
     @property
+    def periods_per_year(self) -> int:
+        """Periods by which the statistics are annualised."""
+        return self._raw.periods_per_year
+
+    @property
     def elapsed_seconds(self) -> float:
         """Wall time of the engine."""
         return self._raw.elapsed_seconds

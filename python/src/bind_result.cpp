@@ -107,6 +107,9 @@ void bind_result(nb::module_& module) {
       .def_prop_ro(
           "run_id", [](const RawResult& raw) { return raw.result->run_id; }, "32 hexadecimal digits.")
       .def_prop_ro(
+          "periods_per_year", [](const RawResult& raw) { return raw.result->periods_per_year; },
+          "Periods by which statistics are annualised.")
+      .def_prop_ro(
           "elapsed_seconds", [](const RawResult& raw) { return raw.result->elapsed_seconds; }, "Wall time.")
       .def_prop_ro(
           "timings",

@@ -165,6 +165,7 @@ void append_facts(std::string& out, const Result& result) {
   out += ",\"snapshot\":";
   append_text(out, result.snapshot);
   out += ',';
+  fmt::format_to(std::back_inserter(out), "\"periods_per_year\":{},", result.periods_per_year);
   add_real("elapsed_seconds", result.elapsed_seconds);
   out += "\"timings\":{";
   for (std::size_t i = 0; i < result.timings.size(); ++i) {

@@ -62,7 +62,8 @@ std::string describe_few_rows(const Diagnostics& diagnostics) {
     if (is_cause && (!largest || count.count > largest->count)) largest = &count;
   }
   std::string first;
-  for (const RowExample& example : largest->examples) first += (first.empty() ? "" : ", ") + std::to_string(example.security_id);
+  for (const RowExample& example : largest->examples)
+    first += (first.empty() ? "" : ", ") + (example.security_id ? format_id(*example.security_id) : "missing");
   return fmt::format("only {} of {} rows are used; the largest cause is {} ({} rows, the first of security_id {}).",
                      diagnostics["rows_used"], diagnostics["rows_given"], largest->name, largest->count, first);
 }

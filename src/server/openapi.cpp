@@ -146,7 +146,7 @@ Json schemas() {
     result["properties"][table.name] = table_schema(table);
     if (table.asked_by.empty()) result["required"].push_back(table.name);
   }
-  for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "elapsed_seconds"}) {
+  for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "periods_per_year", "elapsed_seconds"}) {
     result["properties"][name] = nullable("number");
     result["required"].push_back(name);
   }

@@ -126,7 +126,8 @@ class Run {
     shape.has_resret = portfolio_return_.has_resret();
     shape.calc_turnover = config_.calc_turnover;
     shape.long_only = config_.method == Method::long_only;
-    shape.periods_per_year = periodicity(panel_.view(), config_).periods_per_year;
+    result.periods_per_year = periodicity(panel_.view(), config_).periods_per_year;
+    shape.periods_per_year = result.periods_per_year;
     for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
     const PortfolioSeries series =
         build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
