@@ -34,7 +34,7 @@ struct IdColumn {
   IdColumn(const std::int64_t* all_numbers) noexcept : numbers(all_numbers) {}  // NOLINT: a column of numbers is one
 
   const std::int64_t* numbers = nullptr;  ///< any value is an id
-  /// Of numbers: a bit per row as in Arrow, 0 if the row has no id. Null: every row has one.
+  /// A bit per row as in Arrow, 0 if the row has no number. Null: every row has one.
   const std::uint8_t* valid = nullptr;
   const std::int32_t* codes = nullptr;  ///< of texts: the place of each row's text in `texts`; negative: the row has none
   /// ASCII spaces at both ends mean nothing; a text of nothing else is a missing id. A text may occur twice.

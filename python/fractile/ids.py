@@ -21,8 +21,8 @@ class Ids:
     """One id per row.
 
     Attributes:
-        numbers: int64 whole numbers, or int32 codes into `texts`, negative where the id is missing.
-        valid: Of whole numbers: True where a row has an id; None if every row has one.
+        numbers: int64 whole numbers, or int32 codes into `texts`, negative if the id is missing.
+        valid: True for each row that has a whole number; None if every row has one, or ids are texts.
         texts: None if ids are whole numbers.
     """
 

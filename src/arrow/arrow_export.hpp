@@ -28,7 +28,7 @@ struct ExportColumn {
   std::string name;
   std::string format;
   std::vector<const void*> buffers;
-  /// Of texts: the column ("i") has their places.
+  /// The texts of a column of their places ("i").
   std::shared_ptr<const ExportTexts> dictionary = nullptr;
 };
 

@@ -49,9 +49,9 @@ class IdReader {
   /// Takes note of the next chunk's missing ids; its numbers are used where they are.
   void view(const ArrowBatches::Chunk& chunk);
 
-  /// Of numbers: a bit per row read; null if every row has an id.
+  /// A bit per row of numbers read; null if every row has an id.
   const std::uint8_t* valid() const noexcept { return has_missing_ ? valid_.data() : nullptr; }
-  /// Of texts: different ones, trimmed, none empty, each met in a row.
+  /// Different texts, trimmed, none empty, each met in a row.
   const std::vector<std::string_view>& texts() const noexcept { return numbering_.texts(); }
 
  private:

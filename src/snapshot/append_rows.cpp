@@ -39,7 +39,7 @@ class CommonIds {
     std::transform(old.begin(), old.end(), std::back_inserter(parent_), place);
     std::transform(fresh.begin(), fresh.end(), std::back_inserter(panel_), place);
   }
-  /// Of a row of the parent. A file that is cut while it is read gives zeros, which are places too.
+  /// The id of a parent's row. A file that is cut while it is read gives zeros, which are places too.
   std::int64_t of_parent(RowIndex row) const noexcept {
     const auto security = static_cast<std::size_t>(security_[static_cast<std::size_t>(row)]);
     return parent_[std::min(security, parent_.size() - 1)];

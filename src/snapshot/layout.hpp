@@ -10,7 +10,7 @@
 /// The bytes of a snapshot's files, as docs/snapshot_format.md describes them.
 namespace fractile::layout {
 
-/// Of the manifest: a snapshot of text ids has the second, which an older build refuses.
+/// Versions of the manifest: a snapshot of text ids has the second, which an older build refuses.
 inline constexpr std::uint32_t kFormatVersion = 1, kTextIdsVersion = 2;
 inline constexpr std::array<char, 8> kMagic{'F', 'R', 'A', 'C', 'T', 'I', 'L', 'E'};
 /// Data begins on a page of its own, so that segments can be mapped one behind the other.

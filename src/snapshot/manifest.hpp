@@ -11,7 +11,7 @@
 
 namespace fractile {
 
-/// A file that the manifest lists, most of them of a segment.
+/// A file that the manifest lists.
 struct SegmentFile {
   std::uint64_t bytes = 0;  ///< of the whole file
   std::string hash;         ///< of what stands behind the header

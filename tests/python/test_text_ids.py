@@ -354,7 +354,7 @@ def test_damage_of_the_texts_is_refused(root, tmp_path, damage):
 def test_a_text_of_255_bytes_is_an_id_and_a_longer_one_is_refused(tmp_path):
     panel = pd.DataFrame({"security_id": ["A" * 255, "B"], "date": pd.Timestamp("2020-01-06"), "ret": 0.01})
     fractile.create_snapshot("s", panel, root=tmp_path)
-    with pytest.raises(fractile.SnapshotError, match=r"at most 255 bytes.*256 at row 1"):
+    with pytest.raises(fractile.SnapshotError, match=r"255 bytes.*256 at row 1"):
         fractile.create_snapshot("x", panel.assign(security_id=["A", "B" * 256]), root=tmp_path)
     service = fractile.BacktestService.get("s", root=tmp_path)
     signal = pd.DataFrame({"security_id": ["B" * 256], "date_sig": "2020-01-06", "signal": 1.0})

@@ -18,7 +18,7 @@ class SecurityKeys {
   /// Throws COLUMN_TYPE if the ids are not of the snapshot's kind.
   SecurityKeys(const PanelView& panel, const IdColumn& ids, std::int64_t n_rows);
 
-  /// Of a row: a security, kUnknown or kMissing.
+  /// The security of a row, kUnknown or kMissing.
   SecurityIndex of_row(std::int64_t row) const noexcept {
     if (ids_.is_text()) return of_code(ids_.codes[row]);
     return ids_.has_number(row) ? panel_.find_security(ids_.numbers[row]) : kMissing;
