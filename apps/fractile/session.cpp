@@ -17,6 +17,8 @@
 #include "fractile/error.hpp"
 #include "output/output.hpp"
 #include "service/run_options.hpp"
+#include "stats/moments.hpp"
+#include "stats/sharpe.hpp"
 
 namespace fractile::cli {
 namespace {
@@ -212,6 +214,21 @@ void print_csv(const Table& table) {
 
 }  // namespace
 
+namespace {
+
+/// A ratio without its error says little; the words go to stderr, so that the table stays one.
+void print_sharpe_interval(const Result& result) {
+  const Column* column = result.tables["daily"].find("ret");
+  if (column == nullptr) return;
+  const auto& ret = std::get<std::vector<double>>(column->values);
+  const SharpeInterval interval = sharpe_interval(ret, kDaysPerYear);
+  if (interval.low == interval.low)
+    fmt::print(stderr, "Sharpe ratio {:.2f}, 95 % interval {:.2f} to {:.2f}\n", annualised_sharpe(ret), interval.low,
+               interval.high);
+}
+
+}  // namespace
+
 void present(const Session& session, const Result& result, const std::string& name) {
   if (!session.out().empty()) {
     const std::filesystem::path folder(session.out());
@@ -227,6 +244,7 @@ void present(const Session& session, const Result& result, const std::string& na
   }
   if (!name.empty()) fmt::print("{}\n", name);
   fmt::print("{}", table_to_text(short_summary(result)));
+  print_sharpe_interval(result);
   fmt::print(stderr, "{} of {} rows used, load {:.1f} ms, run {:.1f} ms, run_id {}\n", result.diagnostics["rows_used"],
              result.diagnostics["rows_given"], session.load_seconds() * 1e3, result.elapsed_seconds * 1e3, result.run_id);
 }

@@ -33,11 +33,9 @@ def returns_of(result: BacktestResult, series: str) -> pd.Series:
 
 def sharpe_interval(result: BacktestResult, level: float = 0.95) -> tuple[float, float]:
     """The annualised Sharpe ratio before costs less and plus its error under autocorrelation, without a draw."""
-    values = result.daily["ret"].to_numpy()
-    per_year = periods_per_year_of(result)
-    ratio = _core.stats.sharpe_ratio(np.ascontiguousarray(values), per_year)
-    reach = _core.stats.normal_quantile((1.0 + level) / 2.0) * math.sqrt(per_year) * ratio[4]
-    return ratio[1] - reach, ratio[1] + reach
+    values = np.ascontiguousarray(result.daily["ret"].to_numpy())
+    low, high = _core.stats.sharpe_interval(values, periods_per_year_of(result), level)
+    return low, high
 
 
 def _portfolios(result: BacktestResult) -> Iterator[tuple[str, str, pd.DataFrame]]:

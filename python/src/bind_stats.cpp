@@ -83,6 +83,13 @@ void bind_one_series(nb::module_& module) {
       },
       nb::arg("x"), nb::arg("periods_per_year"), "The ratio per period, annualised, its three errors and the periods.");
   module.def(
+      "sharpe_interval",
+      [](const Values& x, double periods_per_year, double level) {
+        const SharpeInterval out = sharpe_interval(span_of(x), periods_per_year, level);
+        return nb::make_tuple(out.low, out.high);
+      },
+      nb::arg("x"), nb::arg("periods_per_year"), nb::arg("level"), "The annualised ratio less and plus its error.");
+  module.def(
       "sharpe_moments",
       [](const Values& x) {
         const SharpeMoments m = sharpe_moments(span_of(x));
@@ -98,7 +105,7 @@ void bind_one_series(nb::module_& module) {
         const BlockLength out = optimal_block_length(span_of(x));
         return nb::make_tuple(out.stationary, out.circular);
       },
-      nb::arg("x"), "Of the stationary and of the circular bootstrap.");
+      nb::arg("x"), "Block lengths of the stationary and of the circular bootstrap.");
   module.def(
       "drawdowns",
       [](const Values& x, std::size_t top) {
@@ -132,7 +139,7 @@ void bind_moments(nb::module_& module) {
       nb::arg("sr"), nb::arg("n"), nb::arg("skew"), nb::arg("kurt"), nb::arg("n_trials"), nb::arg("variance"),
       nb::arg("null_variance"), "Out of moments.");
   module.def("expected_maximum_sharpe", &expected_maximum_sharpe, nb::arg("n"), nb::arg("variance"),
-             "Of n trials without skill.");
+             "The expected maximum of n trials without skill.");
   module.def("minimum_backtest_length", &minimum_backtest_length, nb::arg("n"), nb::arg("sr_annual"), "Years.");
   module.def("normal_cdf", &normal_cdf, nb::arg("x"), "The normal distribution.");
   module.def("normal_quantile", &normal_quantile, nb::arg("p"), "Its inverse.");

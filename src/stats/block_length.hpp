@@ -10,7 +10,7 @@ struct BlockLength {
   double stationary, circular;  ///< NaN if n < 10 or the series is constant
 };
 BlockLength optimal_block_length(std::span<const double> x);
-/// The stationary one as a bootstrap takes it: at least 1, and 1 if NaN.
+/// The stationary one as a bootstrap takes it: 1 if it is NaN or below 1.
 double usable_block_length(std::span<const double> x);
 
 }  // namespace fractile

@@ -19,7 +19,7 @@ struct Workers {
 /// Which draws are made.
 struct Resampling {
   std::int64_t draws = 10'000;
-  double block = 1.0;  ///< expected length, at least 1; may be a fraction
+  double block = 1.0;  ///< expected length, 1 or more; may be a fraction
   std::uint64_t seed = 0;
 };
 

@@ -14,7 +14,7 @@ struct Drawdown {
   std::size_t end;  ///< the first period back at the peak; the length of the series if there is none
   double depth;     ///< below 0
 };
-/// Deepest first, then by date; `top` of them at the most.
+/// Deepest first, then by date; no more than `top` of them.
 std::vector<Drawdown> find_drawdowns(std::span<const double> x, std::size_t top);
 
 }  // namespace fractile

@@ -37,7 +37,7 @@ double largest_block(const Frame& frame, const Workers& workers) {
   return block.empty() ? 1.0 : *std::max_element(block.begin(), block.end());
 }
 
-/// What the tests ask of each series.
+/// The numbers of one series that the tests use.
 struct Measured {
   double mean, sharpe, se, t, omega;
 };
@@ -78,7 +78,7 @@ class Family {
     std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return members_[a].t > members_[b].t; });
     const double bound = -std::sqrt(2.0 * std::log(std::log(static_cast<double>(periods))));
     for (const Measured& m : members_) {
-      // A mean so far below 0 is no candidate: its draws stay centred on it.
+      // A mean so far below 0 cannot be the best: its draws stay centred on it.
       recentred_.push_back(root_ * m.mean / m.omega >= bound ? 0.0 : m.mean);
       mean_observed_ = std::max(mean_observed_, m.mean);
       if (m.omega > 0.0) spa_observed_ = std::max(spa_observed_, root_ * m.mean / m.omega);
@@ -135,7 +135,7 @@ double stationary_variance(const std::vector<double>& x, double block) noexcept 
   for (std::size_t i = 1; i < x.size(); ++i) {
     const auto lag = static_cast<double>(i);
     const double kernel = (1.0 - lag / n) * std::pow(stays, lag) + lag / n * std::pow(stays, n - lag);
-    // Below this no term is seen in the sum, and most lags are.
+    // A smaller term changes no digit of the sum.
     if (kernel > 1e-20) omega += 2.0 * kernel * autocovariance(x, centre, static_cast<std::int64_t>(i));
   }
   return omega;

@@ -15,7 +15,7 @@ struct Overfitting {
   std::vector<double> logits;  ///< one per split, splits in the order of combinations
 };
 /// Combinatorially symmetric cross-validation, Bailey, Borwein, Lopez de Prado and Zhu (2017). `blocks` is even; the
-/// frame has no NaN, two series and 2 blocks periods at the least. O(C(blocks, blocks/2) blocks series).
+/// frame has no NaN, two or more series and 2 blocks or more periods. O(C(blocks, blocks/2) blocks series).
 Overfitting probability_of_overfitting(const Frame& frame, int blocks, const Workers& workers);
 
 /// The independent series that many correlated ones are worth. NaN is a missing period.

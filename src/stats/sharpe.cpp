@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Of an estimate, times the number of periods.
+/// The variance of an estimate, times the number of periods.
 double estimate_variance(double sr, double skew, double kurt) noexcept { return 1.0 - skew * sr + (kurt - 1.0) / 4.0 * sr * sr; }
 
 /// The expected maximum of n standard normals, as the source approximates it.
@@ -57,6 +57,12 @@ SharpeRatio sharpe_ratio(std::span<const double> x, double periods_per_year) {
   out.se = std::sqrt(estimate_variance(out.sr, skewness(x), kurtosis(x)) / (n - 1.0));
   out.se_hac = std::sqrt(long_run_variance(sharpe_influence(x), newey_west_lags(x.size())) / n);
   return out;
+}
+
+SharpeInterval sharpe_interval(std::span<const double> x, double periods_per_year, double level) {
+  const SharpeRatio ratio = sharpe_ratio(x, periods_per_year);
+  const double reach = normal_quantile((1.0 + level) / 2.0) * std::sqrt(periods_per_year) * ratio.se_hac;
+  return {ratio.annualised - reach, ratio.annualised + reach};
 }
 
 double annualization_factor(std::span<const double> x, std::int64_t q) noexcept {

@@ -20,7 +20,13 @@ struct SharpeRatio {
 };
 SharpeRatio sharpe_ratio(std::span<const double> x, double periods_per_year);
 
-/// What one period adds to the estimate: their long-run variance over n is the squared error of the ratio.
+struct SharpeInterval {
+  double low, high;
+};
+/// The annualised ratio less and plus its error under autocorrelation, by the normal distribution.
+SharpeInterval sharpe_interval(std::span<const double> x, double periods_per_year, double level = 0.95);
+
+/// The share of each period in the estimate: their long-run variance over n is the squared error of the ratio.
 std::vector<double> sharpe_influence(std::span<const double> x);
 
 /// Lo (2002): eta(q), which takes a ratio per period to one per q periods under autocorrelation.

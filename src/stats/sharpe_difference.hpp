@@ -13,7 +13,7 @@ struct SharpeDifference {
   double difference, se_hac, p_hac, p_bootstrap;  ///< per period, p two-sided
   std::int64_t block;
 };
-/// `block` below 1: the larger circular optimal length, rounded up, at most n/3 and at least 1.
+/// `block` below 1: the larger circular optimal length, rounded up, from 1 to n/3.
 SharpeDifference sharpe_difference(std::span<const double> x, std::span<const double> y, std::int64_t draws, std::int64_t block,
                                    std::uint64_t seed, const Workers& workers);
 

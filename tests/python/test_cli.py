@@ -109,6 +109,8 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     table = run(*arguments)
     assert "sharpe_ret" in table.stdout
     assert want.run_id in table.stderr
+    low, high = want.sharpe_interval
+    assert f"Sharpe ratio {want.sharpe:.2f}, 95 % interval {low:.2f} to {high:.2f}\n" in table.stderr
 
 
 def test_suite_and_batch(run, snapshot, folder):

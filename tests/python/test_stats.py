@@ -160,7 +160,7 @@ def test_probabilistic_ratio_track_record_and_deflation_fit_together(name):
 
 @pytest.mark.parametrize("name", SERIES)
 def test_block_length_is_near_that_of_arch(name):
-    """arch scales autocorrelations a little differently; where the first small one is the same, so is the length."""
+    """arch scales autocorrelations a little differently; if the first small one is the same, so is the length."""
     theirs = bootstrap.optimal_block_length(SERIES[name]).iloc[0]
     ours = stats.optimal_block_length(SERIES[name])
     np.testing.assert_allclose(ours, [theirs["stationary"], theirs["circular"]], rtol=1e-9)

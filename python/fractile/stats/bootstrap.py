@@ -51,7 +51,7 @@ def optimal_block_length(x: Any) -> BlockLength:
 
 
 def choose_block(values: np.ndarray, block: float | None) -> float:
-    """The block given, else the optimal stationary one: at least 1, and 1 if there is none."""
+    """The block given, else the optimal stationary one; 1 if that is missing or below 1."""
     chosen = check_block(block) or _core.stats.optimal_block_length(values)[0]
     return chosen if chosen >= 1.0 else 1.0
 
@@ -68,7 +68,7 @@ def bootstrap(
 
     Args:
         x: Returns in time order; NaN is left out.
-        statistic: "mean", "sharpe" (per period), "max_drawdown" (additive, at most 0), or a function of a 1-d array.
+        statistic: "mean", "sharpe" (per period), "max_drawdown" (additive, never above 0), or a function of a 1-d array.
         block: Expected block length; None takes the optimal one.
         seed: The same seed gives the same draws, whatever the statistic.
     """

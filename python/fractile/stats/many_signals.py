@@ -129,7 +129,7 @@ def _leave_out_short(frame: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, lis
     if dropped and not drop:
         place = int(np.argmax(is_short))
         raise refuse(
-            f"every signal on at least half of the {periods.max()} periods of the longest",
+            f"every signal on half or more of the {periods.max()} periods of the longest",
             f'{periods[place]} of signal "{dropped[0]}"' + (f" and {len(dropped) - 1} more such signals" if dropped[1:] else ""),
             'They would shorten all others: pass short="drop", or leave them out.',
         )

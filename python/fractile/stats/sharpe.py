@@ -30,7 +30,7 @@ def sharpe_ratio(x: Any, periods_per_year: float) -> SharpeRatio:
 
 
 def annualization_factor(x: Any, q: int) -> float:
-    """What takes a ratio per period to one per q periods under autocorrelation (Lo 2002); √q for independent returns."""
+    """The factor that takes a ratio per period to one per q periods under autocorrelation (Lo 2002); √q for independent returns."""
     return float(_core.stats.annualization_factor(read_series(x), check_whole("q", q, 1)))
 
 
