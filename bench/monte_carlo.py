@@ -51,7 +51,7 @@ def is_inside(low: float, high: float, truth: float) -> bool:
 
 
 def one_series(x: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
-    """Of one simulation: is the truth inside each interval of 95 %, and does each test of a true null reject at 5 %?"""
+    """One simulation: is the truth inside each interval of 95 %, and does each test of a true null reject at 5 %?"""
     ratio = stats.sharpe_ratio(x + SHARPE, 1)
     values = np.ascontiguousarray(x + SHARPE)
     block = max(1.0, np.nan_to_num(_core.stats.optimal_block_length(values)[0], nan=1.0))
@@ -67,9 +67,7 @@ def one_series(x: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
         "mean BCa": is_inside(mean[4], mean[5], SHARPE),
         "newey_west": stats.newey_west(x).p <= 0.05,
         "psr": stats.probabilistic_sharpe_ratio(x) >= 0.95,
-        "psr, null variance": stats.probabilistic_sharpe_ratio_from_moments(
-            *_core.stats.sharpe_moments(x), null_variance=True
-        )
+        "psr, null variance": stats.probabilistic_sharpe_ratio_from_moments(*_core.stats.sharpe_moments(x), null_variance=True)
         >= 0.95,
     }
     return out
