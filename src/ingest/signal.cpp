@@ -15,6 +15,7 @@
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
 #include "ingest/signal_reader.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 namespace {
@@ -230,6 +231,7 @@ class SignalReader {
 
 Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars,
                           const std::shared_ptr<ByteBuffer>& bytes) {
+  const IeeeArithmetic arithmetic;
   SignalReader reader(stream, bytes);
   const ArrowBatches& batches = reader.batches();
   const auto require = [&](const std::string& name, bool is_value) {

@@ -15,6 +15,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/panel_reader.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 
@@ -99,6 +100,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
 }  // namespace
 
 SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
+  const IeeeArithmetic arithmetic;
   check_snapshot_id(id);
   SnapshotInfo info;
   as_io_failures(root, [&] { info = create_checked(root, id, panel, options); });
