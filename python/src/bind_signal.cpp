@@ -19,6 +19,7 @@
 #include "fractile/error.hpp"
 #include "fractile/signal.hpp"
 #include "gate.hpp"
+#include "types/date_text.hpp"
 
 namespace nb = nanobind;
 
@@ -143,6 +144,17 @@ void write_signal(const Signal& signal, const std::function<char*(std::size_t)>&
   formats::write_ipc_stream(&stream, allocate);
 }
 
+/// Microseconds since 1970-01-01 of ISO texts, an empty one missing; and the place of the first that is no date, else -1.
+std::pair<std::vector<std::int64_t>, std::int64_t> read_date_texts(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> micros;
+  for (const std::string& text : texts) {
+    Instant instant;
+    if (!text.empty() && !parse_instant(text, instant)) return {{}, static_cast<std::int64_t>(micros.size())};
+    micros.push_back(text.empty() ? kMissingTime : to_micros(instant));
+  }
+  return {micros, -1};
+}
+
 }  // namespace
 
 ArrowArrayStream take_stream(nb::handle object) {
@@ -161,6 +173,9 @@ void bind_signal(nb::module_& module) {
       .def_prop_ro("names", [](const Signal& signal) { return signal.names; }, "Names of the value columns.");
   module.def("signal_from_numpy", &make_signal, nb::arg("security_id"), nb::arg("dates"), nb::arg("values"),
              "A signal over numpy memory, without a copy.");
+  module.def(
+      "read_date_texts", &read_date_texts, nb::arg("texts"),
+      "Microseconds since 1970 of ISO texts (missing: the smallest int64), and the place of the first that is none or -1.");
   module.def(
       "signal_from_arrow",
       [](nb::handle object, const std::vector<std::string>& sigvars) {
