@@ -186,7 +186,11 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
   }
   Json manifest = {{"run_id", result.run_id}, {"snapshot", result.snapshot}, {"config", Json::parse(result.config_json)}};
   for (const Diagnostics::Count& count : result.diagnostics.counts) manifest["diagnostics"][count.name] = count.count;
-  std::ofstream(folder / "manifest.json") << manifest.dump(2) << "\n";
+  const std::filesystem::path path = folder / "manifest.json";
+  std::ofstream file(path);
+  if (!(file << manifest.dump(2) << "\n" << std::flush))
+    throw Error(ErrorCode::IO_FAILURE,
+                fmt::format("expected to write \"{}\", found that it failed. Check space and permissions.", path.string()));
 }
 
 /// The columns of the summary that fit a terminal.
@@ -196,20 +200,6 @@ Table short_summary(const Result& result) {
                            "sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"})
     if (const Column* column = result.tables["summary"].find(name)) out.columns.push_back(*column);
   return out;
-}
-
-void print_csv(const Table& table) {
-  for (std::size_t c = 0; c < table.columns.size(); ++c) fmt::print("{}{}", c ? "," : "", table.columns[c].name);
-  fmt::print("\n");
-  const std::string json = table_to_json(table);
-  for (const auto& record : nlohmann::ordered_json::parse(json)) {
-    bool is_first = true;
-    for (const auto& [name, value] : record.items()) {
-      fmt::print("{}{}", is_first ? "" : ",", value.is_null() ? "" : value.is_string() ? value.get<std::string>() : value.dump());
-      is_first = false;
-    }
-    fmt::print("\n");
-  }
 }
 
 }  // namespace
@@ -239,7 +229,7 @@ void present(const Session& session, const Result& result, const std::string& na
     return;
   }
   if (session.format() == "csv") {
-    print_csv(result.tables["summary"]);
+    fmt::print("{}", table_to_csv(result.tables["summary"]));
     return;
   }
   if (!name.empty()) fmt::print("{}\n", name);

@@ -57,7 +57,8 @@ class TableSet {
     std::string name;
     Table table;
   };
-  void add(std::string name, Table table) { entries_.push_back({std::move(name), std::move(table)}); }
+  /// An infinite number becomes the largest of its sign: JSON has no infinity, and every surface shows the same number.
+  void add(std::string name, Table table);
   /// Null if the run was not asked for the table.
   const Table* find(std::string_view name) const noexcept;
   /// A table without columns if the run was not asked for it.

@@ -13,16 +13,19 @@ import pandas as pd
 from fractile import _core
 from fractile.wire import WireResult
 
+_DAYS_OF_NS = 106_751  # either way from 1970
 _TUPLE = ("summary", "daily", "turnover", "tc")
 TABLES: dict[str, dict[str, Any]] = {table["name"]: table for table in _core.result_tables()}
 
 
 def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
-    """A DataFrame over the engine's columns; days become datetime64[ns]."""
+    """A DataFrame over the engine's columns; days become datetime64[ns], or [s] where a year is beyond its reach."""
     data: dict[str, Any] = {}
     for name, values in columns.items():
         if name.endswith(":days"):
-            data[name.removesuffix(":days")] = values.astype("datetime64[D]").astype("datetime64[ns]")
+            is_near = len(values) == 0 or (values.min() > -_DAYS_OF_NS and values.max() < _DAYS_OF_NS)
+            unit = "ns" if is_near else "s"
+            data[name.removesuffix(":days")] = values.astype("datetime64[D]").astype(f"datetime64[{unit}]")
         else:
             data[name] = values
     return pd.DataFrame(data)

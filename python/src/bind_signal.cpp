@@ -22,6 +22,7 @@
 #include "fractile/signal.hpp"
 #include "gate.hpp"
 #include "ingest/ids.hpp"
+#include "types/date_text.hpp"
 
 namespace nb = nanobind;
 
@@ -188,6 +189,17 @@ void write_signal(const Signal& signal, const std::function<char*(std::size_t)>&
   formats::write_ipc_stream(&stream, allocate);
 }
 
+/// Microseconds since 1970-01-01 of ISO texts, an empty one missing; and the place of the first that is no date, else -1.
+std::pair<std::vector<std::int64_t>, std::int64_t> read_date_texts(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> micros;
+  for (const std::string& text : texts) {
+    Instant instant;
+    if (!text.empty() && !parse_instant(text, instant)) return {{}, static_cast<std::int64_t>(micros.size())};
+    micros.push_back(text.empty() ? kMissingTime : to_micros(instant));
+  }
+  return {micros, -1};
+}
+
 }  // namespace
 
 ArrowArrayStream take_stream(nb::handle object) {
@@ -222,6 +234,9 @@ void bind_signal(nb::module_& module) {
       },
       nb::arg("codes"), nb::arg("texts"), nb::arg("dates"), nb::arg("values"),
       "The same with ids that are texts: codes into `texts`, negative where the id is missing.");
+  module.def(
+      "read_date_texts", &read_date_texts, nb::arg("texts"),
+      "Microseconds since 1970 of ISO texts (missing: the smallest int64), and the place of the first that is none or -1.");
   module.def(
       "signal_from_arrow",
       [](nb::handle object, const std::vector<std::string>& sigvars) {

@@ -11,6 +11,7 @@
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "types/hash.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 namespace {
@@ -94,6 +95,7 @@ std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path) 
 }
 
 std::unique_ptr<PanelSource> collect_panel(ArrowArrayStream* stream, std::string source_name) {
+  const IeeeArithmetic arithmetic;
   return std::make_unique<CollectedPanel>(stream, std::move(source_name), "");
 }
 

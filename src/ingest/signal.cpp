@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/signal.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -16,6 +18,7 @@
 #include "fractile/error.hpp"
 #include "ingest/ids.hpp"
 #include "ingest/signal_reader.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 namespace {
@@ -28,12 +31,24 @@ struct Column {
   /// The chunk's own memory where it can be used as it is, else null.
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
-  std::size_t width = 8;                      ///< bytes a converted entry
-  DateUnit view_unit = DateUnit::nanosecond;  ///< dates
-  std::shared_ptr<ByteBuffer> converted;      ///< null: as it came
+  std::size_t width = 8;                       ///< bytes a converted entry
+  DateUnit view_unit = DateUnit::microsecond;  ///< dates
+  std::shared_ptr<ByteBuffer> converted;       ///< null: as it came
   const void* data = nullptr;
-  DateUnit unit = DateUnit::nanosecond;
+  DateUnit unit = DateUnit::microsecond;
 };
+
+/// Integers from 2^53 on are no longer told apart once they are doubles.
+void require_told_apart(const ArrowSchema& schema, const Chunk& chunk, const double* values) {
+  constexpr double kLimit = 9007199254740992.0;
+  for (std::int64_t i = 0; i < chunk.length; ++i)
+    if (std::fabs(values[i]) >= kLimit)
+      throw Error(
+          ErrorCode::COLUMN_TYPE,
+          fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Rank or scale them, "
+                      "or pass float64.",
+                      arrow::column_name(schema), values[i], chunk.first_row + i));
+}
 
 /// Reads the columns of a signal: as they came where one batch holds all, else batch by batch.
 class SignalReader {
@@ -93,7 +108,9 @@ class SignalReader {
     if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
       column.view = make_view<double>(std::numeric_limits<double>::quiet_NaN());
     column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      read_doubles(schema, chunk, static_cast<double*>(out));
+      auto* const values = static_cast<double*>(out);
+      read_doubles(schema, chunk, values);
+      if (describe_type(schema).kind == ArrowKind::integer) require_told_apart(schema, chunk, values);
     };
     return column;
   }
@@ -122,7 +139,7 @@ class SignalReader {
     for (Column& column : columns_) {
       const std::vector<Chunk> chunks = batches_->chunks(column.index);
       column.data = is_single_ && column.view ? column.view(chunks.front()) : nullptr;
-      column.unit = column.data ? column.view_unit : DateUnit::nanosecond;
+      column.unit = column.data ? column.view_unit : DateUnit::microsecond;
       is_viewed |= column.data != nullptr;
       if (!column.data) column.converted = std::make_shared<ByteBuffer>();
     }
@@ -258,6 +275,7 @@ class SignalReader {
 
 Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars,
                           const std::shared_ptr<ByteBuffer>& bytes) {
+  const IeeeArithmetic arithmetic;
   SignalReader reader(stream, bytes);
   const ArrowBatches& batches = reader.batches();
   const auto require = [&](const std::string& name, bool is_value) {

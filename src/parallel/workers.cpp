@@ -1,5 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "parallel/workers.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 #include <pthread.h>
 
@@ -84,6 +85,7 @@ class Pool {
 
   [[noreturn]] void serve() {
     pthread_setname_np(pthread_self(), kEngineThreadName);
+    const IeeeArithmetic arithmetic;  // not that of the thread that asked for it
     while (true) {
       std::shared_ptr<Job> job;
       {

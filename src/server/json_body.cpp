@@ -60,7 +60,7 @@ class DateColumnBuilder {
     if (i + 1 == kStep) convert();
   }
 
-  /// int64 nanoseconds since 1970-01-01, size() of them; missing: kMissingTime.
+  /// int64 microseconds since 1970-01-01, size() of them; missing: kMissingTime.
   const void* finish() {
     convert();
     return times_.data();
@@ -201,10 +201,14 @@ class Behind {
 double read_number(od::value value, std::string_view column, std::size_t row) {
   if (value.type() == od::json_type::null) return std::numeric_limits<double>::quiet_NaN();
   if (value.type() != od::json_type::number) refuse_type(column, "numbers or null", row);
+  constexpr double kMaxWhole = 9007199254740992.0;  // integers from here on are no longer told apart
+  const std::string_view token = value.raw_json_token();
   double number = 0.0;
   if (value.get_double().get(number) != simdjson::SUCCESS)
     refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " +
                 std::to_string(row));
+  if (std::fabs(number) >= kMaxWhole && token.find_first_of(".eE") == std::string_view::npos)
+    refuse_type(column, "whole numbers below 2^53, or numbers with a point,", row);
   return number;
 }
 
@@ -318,7 +322,7 @@ Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) 
   for (std::size_t k = 0; k < kNDates; ++k) {
     DateColumnBuilder& column = columns->dates[k];
     const bool is_needed = k == 0 ? column.is_present : column.has_value();
-    if (is_needed) out.push_back({std::string(kDates[k]), "tsn:", {nullptr, column.finish()}});
+    if (is_needed) out.push_back({std::string(kDates[k]), "tsu:", {nullptr, column.finish()}});
   }
   if (columns->has_values) out.push_back({sigvar, "g", {nullptr, columns->values.data()}});
   std::size_t n_rows = columns->ids.size();

@@ -9,6 +9,7 @@
 
 #include "fractile/error.hpp"
 #include "parallel/workers.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 namespace {
@@ -42,6 +43,7 @@ Backtester::Backtester(View view, int cache_size) : impl_(std::make_unique<Impl>
 Backtester::~Backtester() = default;
 
 Result Backtester::run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt) const {
+  const IeeeArithmetic arithmetic;
   require_rows(keys);
   validate(config);
   Result result;
@@ -52,6 +54,7 @@ Result Backtester::run(const SignalKeys& keys, const double* values, const RunCo
 
 std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error,
                                              const Interrupt& interrupt, const std::function<void(std::size_t)>& on_done) const {
+  const IeeeArithmetic arithmetic;
   std::vector<RunOutcome> outcomes(cells.size());
   if (cells.empty()) return outcomes;
   require_rows(keys);

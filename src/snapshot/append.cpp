@@ -14,6 +14,7 @@
 #include "snapshot/report/calendar_report.hpp"
 #include "snapshot/report/column_report.hpp"
 #include "snapshot/text_ids.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 namespace {
@@ -128,6 +129,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
 
 AppendResult append_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const std::string& new_id,
                              const AppendOptions& options) {
+  const IeeeArithmetic arithmetic;
   check_snapshot_id(new_id);
   const auto parent = Snapshot::open(root, id);
   if (fs::exists(root / new_id)) refuse_existing(root, new_id);

@@ -19,6 +19,7 @@
 #include "snapshot/report/calendar_report.hpp"
 #include "snapshot/report/column_report.hpp"
 #include "snapshot/text_ids.hpp"
+#include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
 
@@ -138,6 +139,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
 }  // namespace
 
 SnapshotInfo create_snapshot(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
+  const IeeeArithmetic arithmetic;
   check_snapshot_id(id);
   SnapshotInfo info;
   as_io_failures(root, [&] { info = create_checked(root, id, panel, options); });

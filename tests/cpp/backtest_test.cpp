@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -12,6 +13,10 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
 
 #include "fractile/error.hpp"
 #include "output/output.hpp"
@@ -153,14 +158,51 @@ TEST_F(Backtests, ResidualsOfAnyMagnitudeAreTheSameBook) {
   }
 }
 
-TEST_F(Backtests, CostsBeyondAnyNumberAreNoNaN) {
+TEST_F(Backtests, CostsBeyondAnyNumberAreTheLargest) {
   const Backtester backtester(view_);
-  const RunConfig config = options(R"({"mincos":2,"tc_model":"power_law","tc_value":[0.35,400]})");
+  const RunConfig config = options(R"({"mincos":2,"gmv_musd":1e9,"tc_model":"power_law","tc_value":[0.35,400]})");
   const Result result = backtester.run(signal_.keys(), signal_.values.data(), config);
   const auto& costs = std::get<std::vector<double>>(result.tables["daily"].find("tc")->values);
   ASSERT_GT(costs.size(), 2U);
   for (const double tc : costs) EXPECT_GE(tc, 0.0);
+  EXPECT_EQ(*std::ranges::max_element(costs), std::numeric_limits<double>::max());
+  EXPECT_EQ(describe(result).find("null,null"), std::string::npos);
 }
+
+#ifdef __SSE2__
+TEST_F(Backtests, FlushToZeroInTheCallersThreadChangesNoBit) {
+  constexpr unsigned kFlushToZero = 0x8040;
+  const Backtester backtester(view_, 0);
+  Rows rows = signal_;  // half of the names tie at 0: the cut between them and the others is next to 0
+  for (std::size_t i = 0; i < rows.values.size(); ++i) rows.values[i] = rows.ids[i] < 12 ? 0.0 : static_cast<double>(rows.ids[i]);
+  for (const char* json : {R"({"mincos":1,"threads":1})", R"({"mincos":1,"threads":7})"}) {
+    const std::string expected = describe(backtester.run(rows.keys(), rows.values.data(), options(json)));
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | kFlushToZero);
+    const std::string found = describe(backtester.run(rows.keys(), rows.values.data(), options(json)));
+    const RunCell cell{rows.values.data(), options(json)};
+    const std::vector<RunOutcome> cells = backtester.run_many(rows.keys(), std::vector<RunCell>(3, cell));
+    EXPECT_EQ(_mm_getcsr() & kFlushToZero, kFlushToZero) << "the caller's arithmetic is its own";
+    _mm_setcsr(before);
+    EXPECT_EQ(found, expected) << json;
+    for (const RunOutcome& outcome : cells) EXPECT_EQ(describe(*outcome.result), expected) << json;
+  }
+}
+
+TEST_F(Backtests, FlushToZeroChangesNoSnapshot) {
+  const auto create = [&](const char* id) {
+    std::vector<testing::Row> rows = testing::make_rows(20, 10, 5, 1);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].score = 1e-40 * static_cast<double>(i + 1);  // subnormal as float32
+    return create_snapshot(folder_.path(), id, *testing::panel_of(testing::arrays_of(rows)), {}).content_hash;
+  };
+  const std::string expected = create("plain");
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);
+  const std::string found = create("flushed");
+  _mm_setcsr(before);
+  EXPECT_EQ(found, expected);
+}
+#endif
 
 TEST_F(Backtests, ManyThreadsAndKeptAlignmentsChangeNoBit) {
   const Backtester backtester(view_, 2);  // fewer than there are, so that they push each other out

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
 import subprocess
 
 import fractile
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -66,6 +68,36 @@ def test_snapshot_commands(run, snapshot):
     assert "SNAPSHOT_EXISTS" in run("snapshot", "create", "v1", "--panel", "panel.csv", status=1).stderr
     assert "SNAPSHOT_NOT_FOUND" in run("snapshot", "verify", "v9", status=1).stderr
     assert "nothing.parquet" in run("snapshot", "create", "v2", "--panel", "nothing.parquet", status=1).stderr
+
+
+def test_csv_of_groups_with_commas_and_quotes_reads_back(run, folder):
+    """A table as CSV reads back as the table, whatever its groups are called."""
+    panel = pd.read_parquet(folder / "panel.parquet")
+    names = np.array(["Food, Beverage", 'the "best"', "two\nlines", "plain"])
+    panel["group"] = names[panel["security_id"] % 4]
+    fractile.create_snapshot("names", panel, root=folder / "snapshots", dtype="both")
+    service = fractile.BacktestService.get("names", root=folder / "snapshots")
+    want = service.run(folder / "signal.parquet", byvar_list=["group"], mincos=1, analysis=["coverage"])
+    arguments = [
+        "run",
+        "signal.parquet",
+        "--snapshot",
+        "names",
+        "--byvar-list",
+        "group",
+        "--mincos",
+        "1",
+        "--analysis",
+        "coverage",
+    ]
+    shown = run(*arguments, "--format", "csv", "--out", "names").stdout
+    assert set(names) <= set(want.summary["group"])
+    for text in (io.StringIO(shown, newline=""), folder / "names" / "summary.csv"):
+        pd.testing.assert_frame_equal(
+            pd.read_csv(text, float_precision="round_trip"), want.summary, check_exact=True, check_dtype=False
+        )
+    unique = pd.read_csv(folder / "names" / "coverage_unique.csv")
+    assert unique.to_numpy().tolist() == [[want.coverage_unique]]
 
 
 def test_run_gives_the_bits_of_python(run, snapshot, folder):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import fractile
 import numpy as np
 import pandas as pd
@@ -275,3 +277,47 @@ def test_a_signal_of_factors_alone_holds_nothing(root):
     result = service.run(signal, mincos=2, resid="all")
     assert result.diagnostics["rows_used"] > 500
     assert result.summary["num_date"].iloc[0] == 0
+
+
+@pytest.mark.parametrize("mean", [64, 1024])
+def test_a_signal_of_factors_far_from_zero_holds_nothing(root, mean):
+    """The means of factors are some hundred times their deviations: what rounding leaves of a fit must not be multiplied by them."""
+    panel = make_panel(23, n_days=12, n_names=200).dropna(subset=EXPOSURES)
+    random = np.random.default_rng(0)
+    for name in EXPOSURES:
+        panel[name] = random.integers(-(2**10), 2**10, len(panel)) / 2.0**8 + (mean if name == "size" else 0)
+    fractile.create_snapshot(f"far_{mean}", panel, root=root, dtype="float64")
+    signal = panel[["security_id", "date"]].rename(columns={"date": "date_sig"})
+    signal["signal"] = 3 * panel["size"] - panel["value"] / 2  # exact in doubles
+    service = fractile.BacktestService.get(f"far_{mean}", root=root, compact=False)
+    result = service.run(signal, mincos=1, resid="factor", keep_weights=True)
+    assert result.diagnostics["rows_used"] > 1000
+    assert len(result.weights) == 0
+
+
+def test_a_bound_takes_the_same_rows_in_either_storage(root):
+    """0.1 is another number as a float32: bounds, members and bad prints are compared as the storage holds them."""
+    panel = make_panel(24, n_days=20, n_names=60).dropna(subset=["ret"])
+    odd = np.arange(len(panel)) % 2 == 0
+    panel["x"] = np.where(odd, 0.1, 0.7)
+    panel["openret"] = np.where(np.arange(len(panel)) % 10 == 0, -0.95, 0.01)
+    fractile.create_snapshot("bounds", panel, root=root, dtype="both")
+    signal = unique_signal(panel, 3)
+    services = [fractile.BacktestService.get("bounds", root=root, compact=compact) for compact in (False, True)]
+    for options in (
+        {"universe": {"x": [0.1]}},
+        {"universe": {"x": {"max": 0.1}}},
+        {"universe": {"x": {"min": 0.7}}},
+        {"from_open": True},
+    ):
+        wide, narrow = (service.run(signal, mincos=1, **options).diagnostics for service in services)
+        assert narrow == wide
+        assert wide["outside_universe"] > 100 if "universe" in options else wide["bad_open_print"] > 10
+
+
+def test_a_result_with_infinite_costs_is_the_same_once_pickled(root, panel, service):
+    result = service.run(unique_signal(panel, 1), mincos=1, tc_model="power_law", tc_value=(0.35, 1000), gmv_musd=1e9)
+    assert result.summary["tc_ann"].iloc[0] == np.finfo(float).max
+    again = pickle.loads(pickle.dumps(result))
+    for name in ("summary", "daily", "tc", "daily_by_group"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(result, name), check_exact=True)

@@ -37,9 +37,11 @@ Filter make_filter(const PanelView& panel, const UniverseRule& rule) {
     throw Error(ErrorCode::INVALID_VALUE, "expected numbers in universe for the column \"" + rule.column +
                                               "\", found the text \"" + rule.texts.front() + "\". Write {\"" + rule.column +
                                               "\": [1, 2]} or a min and max.");
-  if (rule.min) filter.min = *rule.min;
-  if (rule.max) filter.max = *rule.max;
-  filter.members = rule.numbers;
+  const Reals& reals = filter.column.reals;
+  const auto round_bound = [&](double bound) { return reals ? reals.round_bound(bound) : bound; };
+  if (rule.min) filter.min = round_bound(*rule.min);
+  if (rule.max) filter.max = round_bound(*rule.max);
+  for (const double number : rule.numbers) filter.members.push_back(round_bound(number));
   if (is_text) {
     const auto& texts = panel.snapshot().dictionary(rule.column);
     for (const std::string& text : rule.texts) {
@@ -59,6 +61,7 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
   for (const UniverseRule& rule : config.universe) filters.push_back(make_filter(panel, rule));
   const Reals open_return = config.from_open ? panel.reals("openret") : Reals{};
   if (filters.empty() && !open_return) return;
+  const double bad_open_return = open_return.round_bound(kBadOpenReturn);
   states_.assign(static_cast<std::size_t>(panel.row_end(panel.last()) - first_), RowState::open);
   const AsOf as_of(panel, config);
   parallel_for(
@@ -76,7 +79,7 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
           RowState& state = states_[static_cast<std::size_t>(row - first_)];
           if (!inside)
             state = RowState::outside_universe;
-          else if (open_return && open_return[row] <= kBadOpenReturn)
+          else if (open_return && open_return[row] <= bad_open_return)
             state = RowState::bad_open_print;
         }
       },

@@ -22,6 +22,8 @@ struct Reals {
   std::size_t stride = 1;
   bool wide = false;  ///< doubles, else floats
   explicit operator bool() const noexcept { return data != nullptr; }
+  /// A bound as this storage would hold it: what equals it in the source equals it here.
+  double round_bound(double bound) const noexcept { return wide ? bound : static_cast<double>(static_cast<float>(bound)); }
   double operator[](RowIndex row) const noexcept {
     const std::size_t at = static_cast<std::size_t>(row) * stride;
     return wide ? static_cast<const double*>(data)[at] : static_cast<double>(static_cast<const float*>(data)[at]);

@@ -35,6 +35,21 @@ void centre(const Regressors& regressors, double* x, ResidualScratch& scratch) {
   for (std::size_t i = 0; i < n; ++i) x[i] -= means[industry[i]];
 }
 
+/// The products of the factors with the industry means that rounding left in y. Factors are read with their means, so their
+/// products with y contain these; the products that count are without.
+void multiply_means(const Regressors& regressors, const double* y, double* products, ResidualScratch& scratch) {
+  const std::uint16_t* const industry = regressors.industry();
+  const std::span<const double> counts = regressors.counts();
+  scratch.means.assign(counts.size(), 0.0);
+  for (std::size_t i = 0; i < regressors.n_names(); ++i) scratch.means[industry[i]] += y[i];
+  std::fill_n(products, kFactorStride, 0.0);
+  for (std::size_t g = 0; g < counts.size(); ++g) {
+    const double mean = scratch.means[g] / std::max(counts[g], 1.0);
+    const double* const sums = regressors.sums() + g * kFactorStride;
+    for (std::size_t k = 0; k < kFactors; ++k) products[k] += mean * sums[k];
+  }
+}
+
 /// Takes the factors out of a centred y. False where y did not come to be orthogonal to all of them.
 bool solve_equations(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
   constexpr int kMostSteps = 6;
@@ -54,7 +69,12 @@ bool solve_equations(const FactorRows& factors, const Regressors& regressors, do
       scratch.means[g] = mean / std::max(counts[g], 1.0);
     }
     subtract_fit(factors, regressors.industry(), beta.data(), scratch.means.data(), y, products);
-    if (equations.largest_part(products) <= kOrthogonal * length) return true;
+    if (equations.largest_part(products) > kOrthogonal * length) continue;
+    double of_means[kFactorStride];
+    multiply_means(regressors, y, of_means, scratch);
+    if (equations.largest_part(of_means) <= kOrthogonal * length) return true;
+    centre(regressors, y, scratch);
+    multiply_factors(factors, y, products);
   }
   return false;
 }

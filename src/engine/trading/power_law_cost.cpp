@@ -51,7 +51,9 @@ class PowerLawCost final : public CostModel {
     const double vol = last_known(vol_, newest, false);
     const double adv = last_known(adv_, newest, true);
     const double close = last_known(close_, newest, true);
-    return beta_ * vol * std::pow(capital_ * change / adv, alpha_) / close;
+    const double share = capital_ * change / adv;
+    if (share != share) return share;  // the power 0 of an unknown share is 1
+    return beta_ * vol * std::pow(share, alpha_) / close;
   }
 
   const PanelView& panel_;
