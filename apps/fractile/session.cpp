@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "config/config_file.hpp"
 #include "config/options.hpp"
-#include "config_file.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "output/output.hpp"
@@ -29,56 +29,63 @@ std::string flag_of(std::string_view option) {
   return "--" + flag;
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\n"), last = text.find_last_not_of(" \t\n");
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
+/// The parts of a list, without the spaces around them.
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(separator, at), text.size());
-    out.push_back(text.substr(at, end - at));
+    out.push_back(trimmed(text.substr(at, end - at)));
     at = end + 1;
   }
   return out;
 }
 
+std::string quoted(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 /// A typed number as JSON; other text stays text, so that the option's own check names it.
-Json number_or_text(const std::string& text) {
+std::string number_or_text(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+  return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : quoted(text);
+}
+
+/// One part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
+std::string part_to_json(OptionType type, const std::string& part) {
+  if (type == OptionType::texts) return quoted(part);
+  if (type == OptionType::two_reals) return number_or_text(part);
+  const auto equals = part.find('=');
+  const std::string level = equals == std::string::npos ? "null" : number_or_text(trimmed(part.substr(equals + 1)));
+  return fmt::format("{}:{}", quoted(trimmed(part.substr(0, equals))), level);
 }
 
 /// An option as typed on the command line, in the JSON of every other surface.
-std::string to_json(const OptionInfo& option, const std::string& text) {
+std::string to_json(const OptionInfo& option, const std::string& typed) {
+  const std::string text = trimmed(typed);
+  const bool is_json = !Json::parse(text, nullptr, false).is_discarded();
   switch (option.type) {
-    case OptionType::texts: {
-      Json list = Json::array();
-      for (const std::string& part : split(text, ','))
-        if (!part.empty()) list.push_back(part);
-      return list.dump();
-    }
-    case OptionType::two_reals: {
-      Json list = Json::array();
-      for (const std::string& part : split(text, ',')) list.push_back(number_or_text(part));
-      return list.dump();
-    }
+    case OptionType::texts:
+    case OptionType::two_reals:
     case OptionType::bps_map: {
-      Json map = Json::object();
-      for (const std::string& part : split(text, ',')) {
-        const auto equals = part.find('=');
-        map[part.substr(0, equals)] = equals == std::string::npos ? Json() : number_or_text(part.substr(equals + 1));
-      }
-      return map.dump();
+      if (is_json && (text.starts_with('[') || text.starts_with('{'))) return text;
+      std::string parts;
+      for (const std::string& part : split(text, ','))
+        if (!part.empty() || option.type != OptionType::texts)
+          parts += (parts.empty() ? "" : ",") + part_to_json(option.type, part);
+      return option.type == OptionType::bps_map ? "{" + parts + "}" : "[" + parts + "]";
     }
-    case OptionType::universe: {
-      const Json parsed = Json::parse(text, nullptr, false);
-      return parsed.is_discarded() ? Json(text).dump() : text;
-    }
+    case OptionType::universe: return is_json ? text : quoted(text);
     case OptionType::boolean:
     case OptionType::whole:
-    case OptionType::real: return number_or_text(text).dump();
-    case OptionType::resid:
-    case OptionType::choice:
+    case OptionType::real: return number_or_text(text);
+    case OptionType::resid: return text == "true" || text == "false" ? text : quoted(text);
+    case OptionType::choice: return quoted(text);
     case OptionType::text: break;
   }
-  return text == "true" || text == "false" ? text : Json(text).dump();
+  return quoted(typed);
 }
 
 }  // namespace
@@ -115,7 +122,7 @@ void Session::add_options(CLI::App& command) {
 }
 
 void Session::read_config_file() {
-  const ConfigFile file = read_config(config_path_);
+  const ConfigFile file = read_config_file(config_path_, packaged_config());
   defaults_ = file.defaults;
   if (!snapshot_) snapshot_ = file.snapshot;
   if (!start_date_) start_date_ = file.start_date;
