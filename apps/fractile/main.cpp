@@ -52,9 +52,9 @@ void refuse_unknown_flag(const CLI::App& app) {
   for (const std::string& rest : app.remaining(true)) {
     if (!rest.starts_with('-')) continue;
     const std::string flag = rest.substr(0, rest.find('='));
-    throw Error(ErrorCode::UNKNOWN_OPTION, fmt::format("expected a flag of {}, found \"{}\". Did you mean \"{}\"?",
-                                                       command->get_name(), flag,
-                                                       nearest_name(flag, {flags.begin(), flags.end()})));
+    throw Error(ErrorCode::UNKNOWN_OPTION,
+                fmt::format("expected a flag of {}, found \"{}\". Did you mean \"{}\"?", command->get_name(), flag,
+                            nearest_name(flag, {flags.begin(), flags.end()})));
   }
 }
 

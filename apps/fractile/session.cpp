@@ -47,21 +47,21 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return out;
 }
 
-std::string quoted(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string json_text(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 /// A typed number as JSON; other text stays text, so that the option's own check names it.
 std::string number_or_text(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : quoted(text);
+  return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : json_text(text);
 }
 
 /// One part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
 std::string part_to_json(OptionType type, const std::string& part) {
-  if (type == OptionType::texts) return quoted(part);
+  if (type == OptionType::texts) return json_text(part);
   if (type == OptionType::two_reals) return number_or_text(part);
   const auto equals = part.find('=');
   const std::string level = equals == std::string::npos ? "null" : number_or_text(trimmed(part.substr(equals + 1)));
-  return fmt::format("{}:{}", quoted(trimmed(part.substr(0, equals))), level);
+  return fmt::format("{}:{}", json_text(trimmed(part.substr(0, equals))), level);
 }
 
 /// An option as typed on the command line, in the JSON of every other surface.
@@ -79,15 +79,15 @@ std::string to_json(const OptionInfo& option, const std::string& typed) {
           parts += (parts.empty() ? "" : ",") + part_to_json(option.type, part);
       return option.type == OptionType::bps_map ? "{" + parts + "}" : "[" + parts + "]";
     }
-    case OptionType::universe: return is_json ? text : quoted(text);
+    case OptionType::universe: return is_json ? text : json_text(text);
     case OptionType::boolean:
     case OptionType::whole:
     case OptionType::real: return number_or_text(text);
-    case OptionType::resid: return text == "true" || text == "false" ? text : quoted(text);
-    case OptionType::choice: return quoted(text);
+    case OptionType::resid: return text == "true" || text == "false" ? text : json_text(text);
+    case OptionType::choice: return json_text(text);
     case OptionType::text: break;
   }
-  return quoted(typed);
+  return json_text(typed);
 }
 
 }  // namespace
@@ -123,7 +123,7 @@ void Session::add_options(CLI::App& command) {
   }
 }
 
-void Session::read_config_file() {
+void Session::read_settings() {
   const ConfigFile file = read_config_file(config_path_, packaged_config());
   defaults_ = file.defaults;
   if (!snapshot_) snapshot_ = file.snapshot;
@@ -135,7 +135,7 @@ void Session::read_config_file() {
 }
 
 void Session::open() {
-  read_config_file();
+  read_settings();
   std::string given;
   for (const auto& [name, text] : given_)
     given += fmt::format("{}\"{}\":{}", given.empty() ? "" : ",", name, to_json(*find_option(name), text));

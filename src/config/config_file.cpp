@@ -64,8 +64,7 @@ class Keys {
 
   std::string read(const YAML::Node& node) {
     std::string key = scalar_of(path_, node, "a key");
-    if (!seen_.insert(key).second)
-      refuse(path_, node.Mark(), "each key once", fmt::format("\"{}\" twice", key));
+    if (!seen_.insert(key).second) refuse(path_, node.Mark(), "each key once", fmt::format("\"{}\" twice", key));
     return key;
   }
   /// Refuses a key that is not among `known`, and names the nearest.
@@ -205,7 +204,8 @@ std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(variable.c_str());
   if (!value || !*value) return std::nullopt;
   if (!is_utf8(value))
-    throw Error(ErrorCode::INVALID_CONFIG_FILE, fmt::format("expected text in UTF-8, found other bytes in {}. Correct it.", variable));
+    throw Error(ErrorCode::INVALID_CONFIG_FILE,
+                fmt::format("expected text in UTF-8, found other bytes in {}. Correct it.", variable));
   return value;
 }
 

@@ -165,7 +165,12 @@ def test_suite_and_batch(run, snapshot, folder):
     ("arguments", "words"),
     [
         (["run"], "SIGNAL"),
-        (["run", "signal.parquet", "--wieght", "value"], "wieght"),
+        (["run", "signal.parquet", "--wieght", "value"], 'found "--wieght". Did you mean "--weight"?'),
+        (["run", "signal.parquet", "--min-cos", "3"], 'found "--min-cos". Did you mean "--mincos"?'),
+        (["run", "--min-cos=3"], 'found "--min-cos". Did you mean "--mincos"?'),
+        (["snapshot", "list", "--rot", "x"], 'found "--rot". Did you mean "--root"?'),
+        (["run", "signal.parquet", "--tc-level", "big=1,big=2"], '"big" twice'),
+        (["run", "signal.parquet", "--tc-level", "bag=1"], 'Did you mean "big"'),
         (["run", "signal.parquet", "--weight", "vlaue"], 'Did you mean "value"'),
         (["run", "signal.parquet", "--lag", "x"], "whole number"),
         (["run", "signal.parquet", "--universe", "cap"], "universe"),
@@ -176,6 +181,18 @@ def test_suite_and_batch(run, snapshot, folder):
 )
 def test_wrong_usage_is_status_2(run, snapshot, arguments, words):
     assert words in run(*arguments, status=2).stderr
+
+
+def test_lists_and_maps_may_have_spaces_or_be_json(run, snapshot):
+    plain = ["--tc-level", "big=1,median=20", "--fractile", "20,80", "--byvar-list", "overall,year"]
+    spaced = ["--tc-level", " big = 1, median=20 ", "--fractile", "20, 80", "--byvar-list", "overall, year"]
+    as_json = ["--tc-level", '{ "big": 1, "median": 20 }', "--fractile", "[20, 80]", "--byvar-list", ' ["overall", "year"]']
+    run_ids = set()
+    for options in (plain, spaced, as_json):
+        body = json.loads(run("run", "signal.parquet", "--mincos", "2", "--format", "json", *options).stdout)
+        assert body["config"]["tc_level"] == {"big": 1, "median": 20, "small": 10}
+        run_ids.add(body["run_id"])
+    assert len(run_ids) == 1
 
 
 def test_configuration_precedence(run, snapshot, folder):
