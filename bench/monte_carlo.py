@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Simulated returns: the size of every test and the coverage of every interval at 5 %.
 
-Writes the tables of docs/inference_validation.md to stdout: `make monte-carlo > ...`. Every figure is a share of SIMULATIONS
+Prints a table in Markdown: `make monte-carlo`. Every figure is a share of SIMULATIONS
 simulations, whose error is about sqrt(p (1 - p) / SIMULATIONS).
 """
 
