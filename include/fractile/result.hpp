@@ -46,7 +46,7 @@ struct Diagnostics {
   std::vector<Count> counts;                                        ///< rows_given first; in the order of the methodology
   std::vector<std::pair<std::string, std::int64_t>> missing_group;  ///< by byvar
   std::vector<std::string> warnings;
-  std::vector<std::string> warning_codes;  ///< of `warnings`, in their order; docs/errors.md lists them
+  std::vector<std::string> warning_codes;                         ///< of `warnings`, in their order; docs/errors.md lists them
   std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted
 };
 

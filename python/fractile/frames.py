@@ -148,7 +148,9 @@ def _unmasked(column: Any) -> Any:
         return pd.Series(pd.arrays.IntegerArray(column.data.astype(column.dtype.newbyteorder("=")), mask))
     if column.dtype.kind in "fM":
         return np.where(mask, np.array("nan" if column.dtype.kind == "f" else "NaT", dtype=column.dtype), column.data)
-    return np.where(mask, None, column.data.astype(object))
+    values = column.data.astype(object)
+    values[mask] = None
+    return values
 
 
 def _categories(column: Any) -> tuple[Any, np.ndarray] | None:

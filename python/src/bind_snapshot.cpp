@@ -158,9 +158,8 @@ void bind_snapshot(nb::module_& module) {
       },
       nb::arg("root"), "All snapshots, oldest first, as dicts.");
   module.def(
-      "snapshot_report",
-      [](const std::string& root, const std::string& id) { return describe(read_data_report(root, id)); }, nb::arg("root"),
-      nb::arg("id"), "frequency, periods_per_year and report, as a dict.");
+      "snapshot_report", [](const std::string& root, const std::string& id) { return describe(read_data_report(root, id)); },
+      nb::arg("root"), nb::arg("id"), "frequency, periods_per_year and report, as a dict.");
   module.def(
       "verify_snapshot",
       [](const std::string& root, const std::string& id) { run_released([&](const Interrupt&) { verify_snapshot(root, id); }); },

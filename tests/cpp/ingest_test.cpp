@@ -192,8 +192,8 @@ TEST_F(Ingest, TicksAtTheEndsOfTheirTypeStayOutsideAnyCalendar) {
     EXPECT_GT(found[0], 100000) << format;
     EXPECT_LT(found[1], -100000) << format;
     const std::vector<std::int64_t> moments = times({batch({plain("date", format, ticks)})});
-    EXPECT_GT(moments[0], 100000 * 86400 * kMicros) << format;
-    EXPECT_LT(moments[1], -100000 * 86400 * kMicros) << format;
+    EXPECT_GT(moments[0], std::int64_t{100000} * 86400 * kMicros) << format;
+    EXPECT_LT(moments[1], std::int64_t{-100000} * 86400 * kMicros) << format;
     EXPECT_NE(moments[1], kMissingTime) << format;
   }
 }
@@ -210,7 +210,7 @@ TEST_F(Ingest, ZonesGiveTheLocalDateAndTime) {
   for (const char* zone : {"UTC", "Etc/UTC", "GMT", "+00:00", "Z"}) EXPECT_EQ(in_zone(zone), 0) << zone;
   EXPECT_EQ(in_zone("+05:30"), 19800 * kMicros);
   EXPECT_EQ(in_zone("-0800"), -8 * 3600 * kMicros);
-  EXPECT_EQ(days({batch({plain<std::int64_t>("x", "tsn:America/New_York", {utc})})})[0], day - 1);
+  EXPECT_EQ(days({batch({plain<std::int64_t>("x", "tsn:America/New_York", {utc * kSecond})})})[0], day - 1);
   // Both sides of the change to summer time on 2020-03-08, in and out of order.
   const std::int64_t march = day_from_civil(2020, 3, 8) * std::int64_t{86400};
   const auto changes = times({batch({plain<std::int64_t>("x", "tss:America/New_York", {march, march + 86400, march})})});
@@ -389,10 +389,10 @@ TEST_F(Ingest, SignalRefusals) {
   columns[0].name = "id";
   EXPECT_NE(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }).find("\"security_id\""), std::string::npos);
   columns = small_signal();
-  columns[0] = plain<double>("security_id", "g", {1.0, 2.0});
+  columns[0] = plain<double>("security_id", "g", {1.0, 2.5});
   const auto said = message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); });
-  EXPECT_NE(said.find("float64"), std::string::npos) << said;
-  EXPECT_NE(said.find("df.astype({\"security_id\": \"Int64\"})"), std::string::npos) << said;
+  EXPECT_NE(said.find("2.5"), std::string::npos) << said;
+  EXPECT_NE(said.find("row 1"), std::string::npos) << said;
   columns = small_signal();
   columns[0] = plain<std::uint64_t>("security_id", "L", {1, UINT64_MAX});
   EXPECT_NE(message_of(ErrorCode::COLUMN_TYPE, [&] { read(columns); }).find("at row 1"), std::string::npos);

@@ -80,7 +80,8 @@ def bootstrap(
         interval = _core.stats.bootstrap(values, [statistic], n_draws, share, length, key, 0)[0]
     else:
         raise refuse(f"a statistic of {', '.join(STATISTICS)}, or a function", repr(statistic), "Correct it.")
-    return Bootstrap(*interval[:6], length, interval[6])
+    estimate, se, low, high, bca_low, bca_high, count = interval[:7]
+    return Bootstrap(estimate, se, low, high, bca_low, bca_high, length, count)
 
 
 def _bootstrap_callable(

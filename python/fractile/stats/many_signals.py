@@ -150,8 +150,8 @@ def probability_of_backtest_overfitting(frame: Any, blocks: int = _DEFAULT_BLOCK
     if grid.shape[1] < 2 or len(grid) < 2 * n_blocks:
         expected = f"2 signals and {2 * n_blocks} common periods at the minimum"
         raise refuse(expected, f"{grid.shape[1]} and {len(grid)}", "Pass more, or fewer blocks.")
-    made = _core.stats.probability_of_overfitting(grid, n_blocks, 0)
-    return Overfitting(*made, len(made[4]))
+    pbo, prob_loss, slope, intercept, logits = _core.stats.probability_of_overfitting(grid, n_blocks, 0)
+    return Overfitting(pbo, prob_loss, slope, intercept, logits, len(logits))
 
 
 def effective_trials(frame: Any) -> float:
