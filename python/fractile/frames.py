@@ -161,6 +161,16 @@ def _categories(column: Any) -> tuple[Any, np.ndarray] | None:
     return category.categories, category.codes.to_numpy()
 
 
+def _spread(distinct: Any, codes: np.ndarray) -> Any:
+    """The values of a category's rows; missing ones stay missing."""
+    values, missing = np.asarray(distinct)[codes], codes < 0
+    if not missing.any():
+        return values
+    if values.dtype.kind in "iu":
+        return pd.Series(pd.arrays.IntegerArray(values, missing))
+    return pd.Series(values).mask(missing).to_numpy()
+
+
 def _plain(column: Any) -> Any:
     """A numpy array where the column is one underneath, else the column."""
     if isinstance(column, np.ndarray):
@@ -182,8 +192,7 @@ def _one_dimension(name: str, array: np.ndarray) -> np.ndarray:
 
 def _read_values(name: str, column: Any) -> np.ndarray:
     if category := _categories(column):
-        distinct, codes = category
-        return np.append(_read_values(name, distinct), np.nan)[codes]
+        column = _spread(*category)
     array = _plain(column)
     is_number = pd.api.types.is_numeric_dtype(array.dtype) and not pd.api.types.is_bool_dtype(array.dtype)
     if not is_number or pd.api.types.is_complex_dtype(array.dtype):

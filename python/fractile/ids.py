@@ -81,7 +81,7 @@ def _whole_numbers(column: Any, name: str) -> Ids:
         missing = np.asarray(column.isna())
         filled = column.fillna(0) if missing.any() else column
         valid = ~missing if missing.any() else None
-        column = filled.to_numpy(dtype=np.dtype(str(filled.dtype).split("[")[0].lower()))
+        column = np.asarray(filled, dtype=np.dtype(str(filled.dtype).split("[")[0].lower()))
     array = np.asarray(column)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8 and len(array) and array.max() > np.iinfo(np.int64).max:
         raise _refuse(name, "whole numbers up to 9223372036854775807", array.max(), "Number the securities anew.")

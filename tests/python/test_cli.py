@@ -126,6 +126,7 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     arguments += ["--weight", "value", "--mincos", "2", "--tc-level", "big=1,median=3,small=7", "--analysis", "ic"]
     arguments += ["--universe", '{"cap": [1, 2, 3]}']
     body = json.loads(run(*arguments, "--format", "json").stdout)
+    assert body["config"] == want.config
     assert body["run_id"] == want.run_id
     assert [row["ret"] for row in body["daily"]] == list(want.daily["ret"])
     assert body["summary"][0]["sharpe_ret"] == want.sharpe

@@ -100,7 +100,7 @@ def test_few_periods(market):
 
 def test_high_volatility(market):
     _, signal = market
-    text = only(run(market, signal, periods_per_year=100000), "HIGH_VOLATILITY")
+    text = only(run(market, signal, periods_per_year=100000, fractile=(5, 95), mincos=1), "HIGH_VOLATILITY")
     assert "check the unit of ret and periods_per_year (100000)" in text
 
 
