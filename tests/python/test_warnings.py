@@ -75,7 +75,6 @@ def test_flat_days(market):
     _, signal = market
     sparse = signal[signal["date_sig"].isin(DAYS[::5])]
     text = only(run(market, sparse), "FLAT_DAYS")
-    assert "% %" not in text
     assert 'hold_days="next"' in text
     assert "FLAT_DAYS" not in run(market, sparse, hold_days="next").diagnostics["warning_codes"]  # the remedy
     thin = signal[(~signal["date_sig"].isin(DAYS[::5])) | (signal["security_id"] <= 30)]
