@@ -98,12 +98,15 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   progress("reading keys", 0.0);
   const PanelNames names = match_names(panel.column_names(), options.map, true);
   PanelIndex index = read_index(panel, names);
-  const Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
+  Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
   Manifest manifest;
+  std::vector<ReportLine>& report = manifest.report.lines;
+  if (options.drop_stray_days) {
+    index = drop_stray_days(std::move(index), periodicity.frequency, report);
+    periodicity = choose_periodicity(index.dates, options.periods_per_year);
+  }
   manifest.has_report = true;
   manifest.report.periodicity = periodicity;
-  std::vector<ReportLine>& report = manifest.report.lines;
-  if (options.drop_stray_days) index = drop_stray_days(std::move(index), periodicity.frequency, report);
   BuildFolder folder(root, id);
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);

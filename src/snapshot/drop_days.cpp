@@ -1,10 +1,27 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "snapshot/drop_days.hpp"
 
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace fractile {
+namespace {
+
+/// Text ids: `keys` has places in `texts`; it receives the texts that its rows use, and places in these.
+void take_used_texts(const std::vector<std::string>& texts, PanelKeys& keys) {
+  constexpr std::int64_t kUnused = -1;
+  std::vector<std::int64_t> place(texts.size(), kUnused);
+  for (const std::int64_t text : keys.security_id) place[static_cast<std::size_t>(text)] = 0;
+  for (std::size_t text = 0; text < texts.size(); ++text) {
+    if (place[text] == kUnused) continue;
+    place[text] = static_cast<std::int64_t>(keys.texts.size());
+    keys.texts.push_back(texts[text]);
+  }
+  for (std::int64_t& text : keys.security_id) text = place[static_cast<std::size_t>(text)];
+}
+
+}  // namespace
 
 PanelIndex drop_days(const PanelIndex& index, std::span<const DateIndex> days) {
   constexpr DateIndex kDropped = -1;
@@ -25,6 +42,7 @@ PanelIndex drop_days(const PanelIndex& index, std::span<const DateIndex> days) {
         index.security_ids[static_cast<std::size_t>(index.security_of_row[static_cast<std::size_t>(row)])]);
     keys.date.push_back(index.dates[static_cast<std::size_t>(n)]);
   }
+  if (!index.security_texts.empty()) take_used_texts(index.security_texts, keys);
   PanelIndex out = build_index(std::move(keys));
   std::vector<RowIndex> row_of_source(index.row_of_source.size(), kNoRow);
   for (std::size_t i = 0, next = 0; i < row_of_source.size(); ++i)

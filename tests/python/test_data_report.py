@@ -140,6 +140,23 @@ def test_stray_days_are_left_out_on_request(tmp_path, seed):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_text_ids_stay_texts_and_are_shown(tmp_path):
+    """A name that trades on stray days alone leaves with them; the others keep their texts."""
+    panel, _, _ = break_panel("stray_day")
+    panel.loc[700, "mcap"] = -5.0
+    stray = panel["date"].isin(pd.to_datetime(["2020-01-11", "2020-02-01"]))
+    panel["security_id"] = [f"{k:06d}.SZ" for k in panel["security_id"]]
+    panel.loc[stray, "security_id"] = "000000.SZ"
+    info = fractile.create_snapshot("without", panel, root=tmp_path, drop_stray_days=True)
+    clean = fractile.create_snapshot("clean", panel[~stray], root=tmp_path)
+    assert info["content_hash"] == clean["content_hash"]
+    assert info["securities"] == panel[~stray]["security_id"].nunique() == 30
+    firsts = {line["check"]: line["first"] for line in info["report"]}
+    assert firsts["not_positive"] == first(panel, 700) + ": -5"
+    assert firsts["alive_at_end"] == "security_id 000001.SZ"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_append_reports_the_whole_calendar_and_its_own_columns(tmp_path):
     panel = make()
     panel.loc[10, "mcap"] = -1.0

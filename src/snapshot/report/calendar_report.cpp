@@ -149,7 +149,7 @@ StrayDays find_stray_days(const PanelIndex& index, Frequency frequency) {
 std::string describe_panel_row(const PanelIndex& index, RowIndex row) {
   const auto day = std::upper_bound(index.row_begin.begin(), index.row_begin.end(), row) - index.row_begin.begin() - 1;
   const SecurityIndex security = index.security_of_row[static_cast<std::size_t>(row)];
-  return fmt::format("security_id {} on {}", index.security_ids[static_cast<std::size_t>(security)],
+  return fmt::format("security_id {} on {}", format_id(index.security_id(security)),
                      format_day(index.dates[static_cast<std::size_t>(day)]));
 }
 
@@ -177,7 +177,9 @@ void report_lives(const PanelIndex& index, std::vector<ReportLine>& report) {
   for (const SecurityIndex security : index.security_of_row)
     if (security >= 0) ++rows[static_cast<std::size_t>(security)];
   const auto last_day = static_cast<DateIndex>(index.dates.size() - 1);
-  const auto name = [&](std::size_t i) { return fmt::format("security_id {}", index.security_ids[i]); };
+  const auto name = [&](std::size_t i) {
+    return fmt::format("security_id {}", format_id(index.security_id(static_cast<SecurityIndex>(i))));
+  };
   ReportLine gaps{"returns_after_gap", false, 0, "", ""}, alive{"alive_at_end", false, 0, "", ""};
   for (std::size_t i = 0; i < n_securities; ++i) {
     if (rows[i] < index.last_day[i] - index.first_day[i] + 1 && gaps.count++ == 0) gaps.first = name(i);
