@@ -232,7 +232,7 @@ def test_an_offset_is_dropped_in_every_form(server, service):
         date_avail=rows["date_avail"].dt.strftime("%Y-%m-%dT%H:%M:%S+09:00").where(rows["date_avail"].notna(), None)
     )
     assert service.run(texts, mincos=2).run_id == want.run_id
-    records = [{k: None if v is pd.NaT else v for k, v in record.items()} for record in texts.to_dict("records")]
+    records = [{k: None if pd.isna(v) else v for k, v in record.items()} for record in texts.to_dict("records")]
     records = [{**record, "date_sig": str(record["date_sig"])[:10]} for record in records]
     bodies = {
         "records": json_body(records, mincos=2),

@@ -105,7 +105,7 @@ def test_high_volatility(market):
 
 def test_tied_values(market):
     _, signal = market
-    zeros = signal.assign(signal=signal["signal"].where(signal["signal"] > 0.5, 0.0))
+    zeros = signal.assign(signal=signal["signal"].where(signal["signal"] > 1.0, 0.0))
     text = only(run(market, zeros, method="long_only", fractile=(10, 50)), "TIED_VALUES")
     share = 100 * (zeros["signal"] == 0).mean()
     assert f"the value 0 is that of {share:.1f} % of the names" in text
