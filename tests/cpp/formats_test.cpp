@@ -273,7 +273,8 @@ TEST_F(Formats, TextsOfCsvInEveryForm) {
   message_of(ErrorCode::EMPTY_SIGNAL, [&] { read("security_id,date_sig,signal\n", "csv"); });
   message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read(plain_rows + "3,2020-01-02\n", "csv"); });
   message_of(ErrorCode::COLUMN_TYPE, [&] { read(plain_rows + "3,2020-01-02,much\n", "csv"); });
-  EXPECT_EQ(read(plain_rows + "3.5,2020-01-02,1\n", "csv").keys.security_id.texts.size(), 3u);  // a text among ids makes all texts
+  EXPECT_EQ(read(plain_rows + "3.5,2020-01-02,1\n", "csv").keys.security_id.texts.size(),
+            3u);  // a text among ids makes all texts
 }
 
 }  // namespace
