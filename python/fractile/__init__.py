@@ -1,7 +1,6 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Cross-sectional equity signal backtests at the speed of memory."""
 
-from fractile import stats
 from fractile._core import VERSION as __version__
 from fractile.client import BacktestClient, quick_backtest
 from fractile.config import ServiceConfig
@@ -22,10 +21,8 @@ from fractile.snapshots import (
     list_snapshots,
     open_snapshot,
     remove_snapshot,
-    snapshot_report,
     verify_snapshot,
 )
-from fractile.stats import multiple_testing
 
 __all__ = [
     "BacktestClient",
@@ -44,11 +41,8 @@ __all__ = [
     "diff_snapshots",
     "get_service",
     "list_snapshots",
-    "multiple_testing",
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
-    "snapshot_report",
-    "stats",
     "verify_snapshot",
 ]

@@ -26,8 +26,7 @@ void check_number(const OptionInfo& option, double x, const char* what) {
 
 // What each type of field can hold.
 void check_value(const OptionInfo& option, int x) {
-  const bool has_zero = option.zero_is_null || !option.zero_name.empty();
-  if (!(has_zero && x == 0)) check_number(option, x, "a whole number");
+  if (!(option.zero_is_null && x == 0)) check_number(option, x, "a whole number");
 }
 void check_value(const OptionInfo& option, double x) { check_number(option, x, "a number"); }
 void check_value(const OptionInfo& option, const TwoReals& x) {

@@ -1,0 +1,31 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "fractile/snapshot.hpp"
+
+namespace fractile::cli {
+
+/// backtest_config.yaml and the environment above it, as far as the program reads them.
+struct ConfigFile {
+  std::optional<std::string> snapshot, start_date, end_date;
+  std::optional<bool> compact, use_mmap, preload;
+  std::optional<int> cache_size;
+  std::map<std::string, std::string> server;    ///< keys of the section "server" as JSON
+  std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
+
+  Residence residence() const { return make_residence(use_mmap.value_or(true), preload.value_or(false)); }
+};
+
+/// `path`, else $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one, where it is there.
+/// Variables FRACTILE_SECTION_KEY win over the file. Throws INVALID_CONFIG_FILE naming file and line.
+ConfigFile read_config(const std::optional<std::string>& path);
+/// A loaded date as typed or configured; none where there is none. Throws INVALID_VALUE with the name.
+std::optional<Day> read_date(const std::optional<std::string>& text, const char* name);
+/// What the text of such a file says; `path` is for messages. Throws INVALID_CONFIG_FILE.
+ConfigFile parse_config_file(const std::string& text, const std::string& path);
+
+}  // namespace fractile::cli
