@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy mutations extensions format bench bench-compare bench-server attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy mutations extensions format bench bench-compare bench-server monte-carlo attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -79,6 +79,10 @@ package: all ## Install wheel and C++ library into clean places and use them fro
 
 docs: all ## Build the documentation site into build/docs/html, executing its tutorial
 	@tools/docs.sh
+
+SIMULATIONS ?= 2000
+monte-carlo: build ## Size of every test and coverage of every interval on SIMULATIONS=2000 simulated series (hours)
+	@$(PYTHON) bench/monte_carlo.py --simulations $(SIMULATIONS)
 
 bench-server: all ## Load on the HTTP server, answers checked
 	@$(PYTHON) bench/server.py

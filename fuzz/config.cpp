@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 #include "fractile/config.hpp"
 #include "laws.hpp"
 #include "serve_options.hpp"
@@ -31,9 +31,9 @@ void read_options(const std::string& text) {
 
 void read_file(const std::string& text) {
   const auto refusal = refusal_of([&] {
-    const cli::ConfigFile file = cli::parse_config_file(text, "backtest_config.yaml");
+    const ConfigFile file = parse_config_file(text, "backtest_config.yaml");
     for (const auto& [name, json] : file.defaults) read_options("{\"" + name + "\":" + json + "}");
-    cli::ConfigFile served = file;
+    ConfigFile served = file;
     served.server.erase("token_file");  // names a file to open
     cli::make_serve_options({}, served);
   });

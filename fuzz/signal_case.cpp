@@ -296,6 +296,10 @@ SignalColumns::SignalColumns(const std::vector<SignalRow>& rows, const SignalCas
   }
   keys_.n_rows = static_cast<std::int64_t>(rows.size());
   keys_.security_id = ids_.data();
+  valid_.assign(rows.size() / 8 + 1, 0);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].id != kMissingId) valid_[i / 8] = static_cast<std::uint8_t>(valid_[i / 8] | 1U << (i % 8));
+  keys_.security_id.valid = valid_.data();
   keys_.date_sig = fill(sig_, made.sig_unit, sig);
   const auto has_any = [](const std::vector<std::int64_t>& ticks) {
     return std::any_of(ticks.begin(), ticks.end(), [](std::int64_t t) { return t != kMissingTime; });

@@ -50,6 +50,7 @@ class SignalColumns {
   static DateColumn fill(Dates& dates, DateUnit unit, const std::vector<std::int64_t>& ticks);
 
   std::vector<std::int64_t> ids_;
+  std::vector<std::uint8_t> valid_;  // a bit per row
   std::vector<double> values_;
   Dates sig_, avail_, given_;
   SignalKeys keys_;

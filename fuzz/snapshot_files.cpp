@@ -70,6 +70,10 @@ void check_snapshot(const fs::path& root, const std::string& id) {
     rows += end - begin;
   }
   ensure(rows == snapshot->n_rows(), "rows are those of the days");
+  const auto texts = snapshot->security_texts();
+  ensure(texts.size() == (snapshot->id_type() == IdType::text ? snapshot->security_ids().size() : 0), "a text per security");
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    ensure(snapshot->find_text(texts[i]) == static_cast<SecurityIndex>(i), "every text finds its security");
   const auto n_places = static_cast<std::int64_t>(snapshot->row_of().size());
   for (std::size_t i = 0; i < snapshot->security_ids().size(); ++i) {
     const std::int64_t begin = snapshot->row_of_begin()[i];

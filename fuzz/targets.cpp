@@ -11,6 +11,7 @@ void run_arrow_ipc(Input input);
 void run_config(Input input);
 void run_content_encoding(Input input);
 void run_csv(Input input);
+void run_id_texts(Input input);
 void run_json_request(Input input);
 void run_manifest(Input input);
 void run_query(Input input);
@@ -23,6 +24,7 @@ constexpr Target kTargets[] = {{"aligner", run_aligner},
                                {"config", run_config},
                                {"content_encoding", run_content_encoding},
                                {"csv", run_csv},
+                               {"id_texts", run_id_texts},
                                {"json_request", run_json_request},
                                {"manifest", run_manifest},
                                {"query", run_query},

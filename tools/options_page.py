@@ -46,7 +46,7 @@ def describe_values(option: dict[str, Any]) -> str:
     names = ", ".join(f"`{choice}`" for choice in option["choices"])
     return {
         "boolean": "`true`, `false`",
-        "whole": "whole number" + describe_range(option),
+        "whole": "whole number" + describe_range(option) + (f", or `{option['zero_name']}`" if option["zero_name"] else ""),
         "real": "number" + describe_range(option),
         "choice": names,
         "resid": f"{names}, or `true`, `false`",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 
 #include "fractile/backtest.hpp"
@@ -20,6 +21,9 @@ void add_health(CLI::App& app);
 
 /// How the program was called, so that it can be typed again: FRACTILE_COMMAND, which the scripts before it set.
 std::string command_name();
+
+/// The configuration file that the Python package installs: <site>/api/ beside <site>/fractile/_bin/fractile.
+std::filesystem::path packaged_config();
 
 /// True once Ctrl-C was pressed.
 bool is_interrupted() noexcept;

@@ -42,6 +42,31 @@ void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
                 fmt::format("expected a command, found \"{}\". Did you mean \"{}\"?", argv[1], nearest_name(argv[1], names)));
 }
 
+/// Refuses the first unknown flag of the command that was typed, and names the nearest of its flags.
+void refuse_unknown_flag(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().back();
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : command->get_options())
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  for (const std::string& rest : app.remaining(true)) {
+    if (!rest.starts_with('-')) continue;
+    const std::string flag = rest.substr(0, rest.find('='));
+    throw Error(ErrorCode::UNKNOWN_OPTION,
+                fmt::format("expected a flag of {}, found \"{}\". Did you mean \"{}\"?", command->get_name(), flag,
+                            nearest_name(flag, {flags.begin(), flags.end()})));
+  }
+}
+
+void parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) refuse_unknown_flag(app);  // an unknown flag is often why an argument is missing
+    throw;
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"fractile: cross-sectional equity signal backtests at the speed of memory", command_name()};
   app.set_version_flag("--version", fmt::format("fractile {} ({}, running {})", kVersion, kBuild, kernel_target()));
@@ -56,7 +81,7 @@ int run(int argc, char** argv) {
   add_health(app);
   try {
     refuse_unknown_command(app, argc, argv);
-    app.parse(argc, argv);
+    parse(app, argc, argv);
     return kDone;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
@@ -77,6 +102,12 @@ bool is_interrupted() noexcept { return interrupted; }
 std::string command_name() {
   const char* const typed = std::getenv("FRACTILE_COMMAND");
   return typed && *typed ? typed : "fractile";
+}
+
+std::filesystem::path packaged_config() {
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? std::filesystem::path{} : program.parent_path().parent_path().parent_path() / "api/backtest_config.yaml";
 }
 
 void show_progress(std::string_view stage, double fraction) {

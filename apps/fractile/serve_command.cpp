@@ -53,7 +53,7 @@ void add_serve(CLI::App& app) {
   text("--cors-origins", "cors_origins", "Origin of web pages that may ask [none]");
   command->add_option("--config", given->config,
                       "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one");
-  command->callback([given] { server::serve(make_serve_options(*given, read_config(given->config))); });
+  command->callback([given] { server::serve(make_serve_options(*given, read_config_file(given->config, packaged_config()))); });
 }
 
 void add_health(CLI::App& app) {

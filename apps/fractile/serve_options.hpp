@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 #include "server/server.hpp"
 
 namespace fractile::cli {

@@ -11,12 +11,14 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "config/config_file.hpp"
 #include "config/options.hpp"
-#include "config_file.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "output/output.hpp"
 #include "service/run_options.hpp"
+#include "stats/moments.hpp"
+#include "stats/sharpe.hpp"
 
 namespace fractile::cli {
 namespace {
@@ -29,56 +31,63 @@ std::string flag_of(std::string_view option) {
   return "--" + flag;
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\n"), last = text.find_last_not_of(" \t\n");
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
+/// The parts of a list, without the spaces around them.
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(separator, at), text.size());
-    out.push_back(text.substr(at, end - at));
+    out.push_back(trimmed(text.substr(at, end - at)));
     at = end + 1;
   }
   return out;
 }
 
+std::string json_text(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 /// A typed number as JSON; other text stays text, so that the option's own check names it.
-Json number_or_text(const std::string& text) {
+std::string number_or_text(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+  return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : json_text(text);
+}
+
+/// One part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
+std::string part_to_json(OptionType type, const std::string& part) {
+  if (type == OptionType::texts) return json_text(part);
+  if (type == OptionType::two_reals) return number_or_text(part);
+  const auto equals = part.find('=');
+  const std::string level = equals == std::string::npos ? "null" : number_or_text(trimmed(part.substr(equals + 1)));
+  return fmt::format("{}:{}", json_text(trimmed(part.substr(0, equals))), level);
 }
 
 /// An option as typed on the command line, in the JSON of every other surface.
-std::string to_json(const OptionInfo& option, const std::string& text) {
+std::string to_json(const OptionInfo& option, const std::string& typed) {
+  const std::string text = trimmed(typed);
+  const bool is_json = !Json::parse(text, nullptr, false).is_discarded();
   switch (option.type) {
-    case OptionType::texts: {
-      Json list = Json::array();
-      for (const std::string& part : split(text, ','))
-        if (!part.empty()) list.push_back(part);
-      return list.dump();
-    }
-    case OptionType::two_reals: {
-      Json list = Json::array();
-      for (const std::string& part : split(text, ',')) list.push_back(number_or_text(part));
-      return list.dump();
-    }
+    case OptionType::texts:
+    case OptionType::two_reals:
     case OptionType::bps_map: {
-      Json map = Json::object();
-      for (const std::string& part : split(text, ',')) {
-        const auto equals = part.find('=');
-        map[part.substr(0, equals)] = equals == std::string::npos ? Json() : number_or_text(part.substr(equals + 1));
-      }
-      return map.dump();
+      if (is_json && (text.starts_with('[') || text.starts_with('{'))) return text;
+      std::string parts;
+      for (const std::string& part : split(text, ','))
+        if (!part.empty() || option.type != OptionType::texts)
+          parts += (parts.empty() ? "" : ",") + part_to_json(option.type, part);
+      return option.type == OptionType::bps_map ? "{" + parts + "}" : "[" + parts + "]";
     }
-    case OptionType::universe: {
-      const Json parsed = Json::parse(text, nullptr, false);
-      return parsed.is_discarded() ? Json(text).dump() : text;
-    }
+    case OptionType::universe: return is_json ? text : json_text(text);
     case OptionType::boolean:
     case OptionType::whole:
-    case OptionType::real: return number_or_text(text).dump();
-    case OptionType::resid:
-    case OptionType::choice:
+    case OptionType::real: return number_or_text(text);
+    case OptionType::resid: return text == "true" || text == "false" ? text : json_text(text);
+    case OptionType::choice: return json_text(text);
     case OptionType::text: break;
   }
-  return text == "true" || text == "false" ? text : Json(text).dump();
+  return json_text(typed);
 }
 
 }  // namespace
@@ -114,8 +123,8 @@ void Session::add_options(CLI::App& command) {
   }
 }
 
-void Session::read_config_file() {
-  const ConfigFile file = read_config(config_path_);
+void Session::read_settings() {
+  const ConfigFile file = read_config_file(config_path_, packaged_config());
   defaults_ = file.defaults;
   if (!snapshot_) snapshot_ = file.snapshot;
   if (!start_date_) start_date_ = file.start_date;
@@ -126,7 +135,7 @@ void Session::read_config_file() {
 }
 
 void Session::open() {
-  read_config_file();
+  read_settings();
   std::string given;
   for (const auto& [name, text] : given_)
     given += fmt::format("{}\"{}\":{}", given.empty() ? "" : ",", name, to_json(*find_option(name), text));
@@ -184,7 +193,11 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
   }
   Json manifest = {{"run_id", result.run_id}, {"snapshot", result.snapshot}, {"config", Json::parse(result.config_json)}};
   for (const Diagnostics::Count& count : result.diagnostics.counts) manifest["diagnostics"][count.name] = count.count;
-  std::ofstream(folder / "manifest.json") << manifest.dump(2) << "\n";
+  const std::filesystem::path path = folder / "manifest.json";
+  std::ofstream file(path);
+  if (!(file << manifest.dump(2) << "\n" << std::flush))
+    throw Error(ErrorCode::IO_FAILURE,
+                fmt::format("expected to write \"{}\", found that it failed. Check space and permissions.", path.string()));
 }
 
 /// The columns of the summary that fit a terminal.
@@ -196,18 +209,19 @@ Table short_summary(const Result& result) {
   return out;
 }
 
-void print_csv(const Table& table) {
-  for (std::size_t c = 0; c < table.columns.size(); ++c) fmt::print("{}{}", c ? "," : "", table.columns[c].name);
-  fmt::print("\n");
-  const std::string json = table_to_json(table);
-  for (const auto& record : nlohmann::ordered_json::parse(json)) {
-    bool is_first = true;
-    for (const auto& [name, value] : record.items()) {
-      fmt::print("{}{}", is_first ? "" : ",", value.is_null() ? "" : value.is_string() ? value.get<std::string>() : value.dump());
-      is_first = false;
-    }
-    fmt::print("\n");
-  }
+}  // namespace
+
+namespace {
+
+/// A ratio without its error says little; the words go to stderr, so that the table stays one.
+void print_sharpe_interval(const Result& result) {
+  const Column* column = result.tables["daily"].find("ret");
+  if (column == nullptr) return;
+  const auto& ret = std::get<std::vector<double>>(column->values);
+  const SharpeInterval interval = sharpe_interval(ret, result.periods_per_year);
+  if (interval.low == interval.low)
+    fmt::print(stderr, "Sharpe ratio {:.2f}, 95 % interval {:.2f} to {:.2f}\n", annualised_sharpe(ret, result.periods_per_year),
+               interval.low, interval.high);
 }
 
 }  // namespace
@@ -222,11 +236,12 @@ void present(const Session& session, const Result& result, const std::string& na
     return;
   }
   if (session.format() == "csv") {
-    print_csv(result.tables["summary"]);
+    fmt::print("{}", table_to_csv(result.tables["summary"]));
     return;
   }
   if (!name.empty()) fmt::print("{}\n", name);
   fmt::print("{}", table_to_text(short_summary(result)));
+  print_sharpe_interval(result);
   fmt::print(stderr, "{} of {} rows used, load {:.1f} ms, run {:.1f} ms, run_id {}\n", result.diagnostics["rows_used"],
              result.diagnostics["rows_given"], session.load_seconds() * 1e3, result.elapsed_seconds * 1e3, result.run_id);
 }

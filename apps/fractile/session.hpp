@@ -33,7 +33,7 @@ class Session {
   std::vector<Result> run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const;
 
  private:
-  void read_config_file();
+  void read_settings();
 
   std::map<std::string, std::string> given_;  ///< run options as typed, by name
   OptionTexts defaults_;                      ///< of the configuration file

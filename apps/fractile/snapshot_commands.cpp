@@ -22,6 +22,8 @@ struct Arguments {
   std::string id, panel, dtype = "float32", new_id, other, format = "table";
   std::optional<std::string> root;
   std::vector<std::string> map;
+  int periods_per_year = 0;
+  bool drop_stray_days = false;
   fs::path folder() const { return snapshot_root(root ? std::optional<fs::path>(*root) : std::nullopt); }
 };
 
@@ -35,6 +37,7 @@ Options build_options(const Arguments& arguments) {
       throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected --map name=Column, found \"{}\". Write ret=RetColumn.", entry));
     options.map[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
+  options.periods_per_year = arguments.periods_per_year;
   options.progress = [](std::string_view stage, double fraction) {
     if (is_interrupted()) throw Error(ErrorCode::CANCELLED, "expected to finish, found that the build was interrupted.");
     show_progress(stage, fraction);
@@ -45,6 +48,14 @@ Options build_options(const Arguments& arguments) {
 void print_info(const SnapshotInfo& info) {
   fmt::print("{}: {} rows, {} securities, {} days from {} to {}, {:.1f} MB\n", info.id, info.n_rows, info.n_securities,
              info.n_dates, format_day(info.first_date), format_day(info.last_date), static_cast<double>(info.bytes) / 1e6);
+}
+
+/// Findings on stdout, warnings on stderr.
+void print_report(const DataReport& report) {
+  std::vector<ReportLine> warnings, notes;
+  for (const ReportLine& line : report.lines) (line.is_warning ? warnings : notes).push_back(line);
+  fmt::print("{}", report_to_text(notes));
+  fmt::print(stderr, "{}", report_to_text(warnings));
 }
 
 CLI::App* add_command(CLI::App& parent, const char* name, const char* doc, const std::shared_ptr<Arguments>& arguments,
@@ -87,6 +98,13 @@ void add_format(CLI::App& command, const std::shared_ptr<Arguments>& arguments) 
       ->capture_default_str();
 }
 
+void add_periods(CLI::App& command, const std::shared_ptr<Arguments>& arguments) {
+  command
+      .add_option("--periods-per-year", arguments->periods_per_year,
+                  "Periods by which returns are annualised; default: as the calendar says")
+      ->check(CLI::Range(1, kMaxPeriodsPerYear));
+}
+
 void append_panel(const Arguments& arguments) {
   const auto panel = open_panel_file(arguments.panel);
   const AppendResult result =
@@ -99,6 +117,7 @@ void append_panel(const Arguments& arguments) {
     return;
   }
   print_info(result.info);
+  print_report(read_data_report(arguments.folder(), result.info.id));
   constexpr double kMegabyte = 1e6;
   fmt::print("{:.1f} MB written, {:.1f} MB shared with {}\n", static_cast<double>(result.bytes_written) / kMegabyte,
              static_cast<double>(result.bytes_shared) / kMegabyte, result.info.parent);
@@ -119,11 +138,16 @@ void add_snapshot(CLI::App& app) {
       ->check(CLI::IsMember({"float32", "float64", "both"}))
       ->capture_default_str();
   create->add_option("--map", made->map, "Other column names: ret=RetColumn ...");
+  add_periods(*create, made);
+  create->add_flag("--drop-stray-days", made->drop_stray_days, "Leave out the days that the data report calls stray");
   create->callback([made] {
     auto options = build_options<BuildOptions>(*made);
     options.dtype = made->dtype == "float64" ? StoreAs::float64 : made->dtype == "both" ? StoreAs::both : StoreAs::float32;
     const auto panel = open_panel_file(made->panel);
-    print_info(create_snapshot(made->folder(), made->id, *panel, options));
+    options.drop_stray_days = made->drop_stray_days;
+    const SnapshotInfo info = create_snapshot(made->folder(), made->id, *panel, options);
+    print_info(info);
+    print_report(read_data_report(made->folder(), info.id));
   });
 
   auto appended = std::make_shared<Arguments>();
@@ -132,6 +156,7 @@ void add_snapshot(CLI::App& app) {
       ->required();
   append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
   append->add_option("--map", appended->map, "Other column names: ret=RetColumn ...");
+  add_periods(*append, appended);
   add_format(*append, appended);
   append->callback([appended] { append_panel(*appended); });
 
@@ -153,6 +178,14 @@ void add_snapshot(CLI::App& app) {
   add_command(*group, "show", "Print a snapshot's manifest", shown, true)->callback([shown] {
     read_snapshot_info(shown->folder(), shown->id);  // refuses a damaged one
     std::cout << std::ifstream(shown->folder() / shown->id / "manifest.json").rdbuf();
+  });
+
+  auto reported = std::make_shared<Arguments>();
+  CLI::App* report = add_command(*group, "report", "Print what was found in a snapshot's panel", reported, true);
+  add_format(*report, reported);
+  report->callback([reported] {
+    const DataReport found = read_data_report(reported->folder(), reported->id);
+    fmt::print("{}", reported->format == "json" ? report_to_json(reported->id, found) + "\n" : report_to_text(found.lines));
   });
 
   auto verified = std::make_shared<Arguments>();

@@ -36,7 +36,7 @@ struct SnapshotChanges {
   std::int64_t rows_before = 0, rows_after = 0;
   std::int64_t rows_added = 0, rows_removed = 0;
   std::int64_t rows_restated = 0;  ///< rows of both of which a column that both have differs
-  std::vector<std::int64_t> securities_added, securities_removed;
+  std::vector<SecurityId> securities_added, securities_removed;
   std::vector<Day> dates_added, dates_removed;
   std::vector<ColumnChange> columns;  ///< those that differ, in the order of the first, then the second
 };

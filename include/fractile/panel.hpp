@@ -38,6 +38,8 @@ enum class StoreAs : std::uint8_t { float32, float64, both };
 
 struct BuildOptions {
   StoreAs dtype = StoreAs::float32;
+  int periods_per_year = 0;      ///< 0: as detect_periodicity() says
+  bool drop_stray_days = false;  ///< leave out the days that the report calls stray
   /// Panel column by our name, as in {"ret": "RetColumn"}; others keep their names.
   std::map<std::string, std::string> map;
   /// Called now and then with a stage's name and 0 ... 1; may throw to end the build.
@@ -55,6 +57,7 @@ SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::strin
                              const BuildOptions& options);
 
 struct AppendOptions {
+  int periods_per_year = 0;  ///< 0: the parent's if it was given there, else as detect_periodicity() says
   /// As in BuildOptions.
   std::map<std::string, std::string> map;
   std::function<void(std::string_view stage, double fraction)> progress;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -30,8 +31,8 @@ struct Table {
 
 /// One row of a signal, shown as an example of why rows were dropped; of duplicates, one that repeats a row before it.
 struct RowExample {
-  std::int64_t row;  ///< from 0, in the user's order
-  std::int64_t security_id;
+  std::int64_t row;                       ///< from 0, in the user's order
+  std::optional<SecurityId> security_id;  ///< as the snapshot reads it; none if it is missing
   std::string date_sig;
 };
 
@@ -45,6 +46,7 @@ struct Diagnostics {
   std::vector<Count> counts;                                        ///< rows_given first; in the order of the methodology
   std::vector<std::pair<std::string, std::int64_t>> missing_group;  ///< by byvar
   std::vector<std::string> warnings;
+  std::vector<std::string> warning_codes;                         ///< of `warnings`, in their order; docs/errors.md lists them
   std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted
 };
 
@@ -76,6 +78,7 @@ struct Result {
   std::string config_json;
   std::string snapshot;
   std::string run_id;
+  int periods_per_year = 252;  ///< by which its statistics are annualised
   double elapsed_seconds = 0.0;
   std::vector<std::pair<std::string, double>> timings;  ///< seconds by stage, in order
 };

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fractile/types.hpp"
@@ -22,10 +24,30 @@ struct DateColumn {
   explicit operator bool() const noexcept { return data != nullptr; }
 };
 
+/// A column of security ids as the user gave them: whole numbers or texts, views on arrays of n_rows.
+///
+/// A run reads them as its snapshot's kind: texts that all are whole numbers serve a snapshot of integers, and numbers never
+/// serve a snapshot of texts, because their leading zeros may be lost.
+struct IdColumn {
+  IdColumn() = default;
+  /// A whole number in every row.
+  IdColumn(const std::int64_t* all_numbers) noexcept : numbers(all_numbers) {}  // NOLINT: a column of numbers is one
+
+  const std::int64_t* numbers = nullptr;  ///< any value is an id
+  /// A bit per row as in Arrow, 0 if the row has no number. Null: every row has one.
+  const std::uint8_t* valid = nullptr;
+  const std::int32_t* codes = nullptr;  ///< of texts: the place of each row's text in `texts`; negative: the row has none
+  /// ASCII spaces at both ends mean nothing; a text of nothing else is a missing id. A text may occur twice.
+  std::span<const std::string_view> texts;
+
+  bool is_text() const noexcept { return codes != nullptr; }
+  bool has_number(std::int64_t row) const noexcept { return !valid || (valid[row / 8] >> (row % 8) & 1) != 0; }
+};
+
 /// The key columns of a signal: views on contiguous arrays of n_rows, in the user's row order.
 struct SignalKeys {
   std::int64_t n_rows = 0;
-  const std::int64_t* security_id = nullptr;  ///< missing: kMissingId
+  IdColumn security_id;
   DateColumn date_sig;
   DateColumn date_avail;    ///< optional; its time of day counts
   DateColumn date_ret;      ///< optional; read where trades are at the close
@@ -48,7 +70,7 @@ struct Signal {
 /// any unit without zone; float64) whose nulls hold the missing value, as those of pandas do; else it is
 /// converted, batch by batch. Timestamps
 /// with a zone become the local date and time there. Ids: any integer type (an unsigned id beyond
-/// int64 is refused). Dates: date32, date64, timestamp, or ISO text ("2020-01-02",
+/// int64 is refused), whole floats below 2^53, or texts. Dates: date32, date64, timestamp, or ISO text ("2020-01-02",
 /// "2020-01-02T08:30:00"). Values: any integer or floating type, bool refused.
 /// Takes the stream over. Throws UNKNOWN_COLUMN (naming what is there), COLUMN_TYPE (naming column,
 /// type and remedy), EMPTY_SIGNAL, UNREADABLE_SIGNAL.

@@ -68,7 +68,7 @@ inline constexpr int kExposureStride = 8;
 
 /// One immutable version of a market-data panel, mapped from disk without copy or parse.
 ///
-/// Rows are date-major; within a day securities ascend by id. Row numbers may skip a few places
+/// Rows are date-major; within a day securities ascend in security order. Row numbers may skip a few places
 /// between segments (padding to whole pages): a day's rows are row_begin(n) <= row < row_end(n).
 /// Thread-safe: all members are const; all files are mapped when it is opened, read when touched. What stands in rows (columns,
 /// security_of_row, previous_row, row_of) is not checked by opening: a reader keeps within bounds by itself.
@@ -93,7 +93,15 @@ class Snapshot {
   RowIndex row_capacity() const noexcept;
 
   std::span<const Day> dates() const noexcept;
-  std::span<const std::int64_t> security_ids() const noexcept;  ///< ascending
+  IdType id_type() const noexcept;
+  /// Ascending. A snapshot of texts numbers its securities 0, 1, 2, ... in the order of their texts.
+  std::span<const std::int64_t> security_ids() const noexcept;
+  /// By SecurityIndex, ascending by their UTF-8 bytes. Empty in a snapshot of integers.
+  std::span<const std::string_view> security_texts() const noexcept;
+  /// The id as the panel gave it.
+  SecurityId security_id(SecurityIndex security) const;
+  /// -1 if the snapshot has no such text. O(log securities).
+  SecurityIndex find_text(std::string_view text) const noexcept;
 
   RowIndex row_begin(DateIndex n) const noexcept;
   RowIndex row_end(DateIndex n) const noexcept;
@@ -149,6 +157,7 @@ struct SnapshotInfo {
   std::string source_hash;
   std::string content_hash;
   std::string parent;  ///< id of the snapshot it was appended to; "" where there is none
+  IdType id_type = IdType::integer;
   std::int64_t n_rows = 0;
   std::int64_t n_securities = 0;
   std::int64_t n_dates = 0;

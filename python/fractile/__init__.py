@@ -1,6 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Cross-sectional equity signal backtests at the speed of memory."""
 
+from fractile import stats
 from fractile._core import VERSION as __version__
 from fractile.client import BacktestClient, quick_backtest
 from fractile.config import ServiceConfig
@@ -21,8 +22,10 @@ from fractile.snapshots import (
     list_snapshots,
     open_snapshot,
     remove_snapshot,
+    snapshot_report,
     verify_snapshot,
 )
+from fractile.stats import multiple_testing
 
 __all__ = [
     "BacktestClient",
@@ -41,8 +44,11 @@ __all__ = [
     "diff_snapshots",
     "get_service",
     "list_snapshots",
+    "multiple_testing",
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
+    "snapshot_report",
+    "stats",
     "verify_snapshot",
 ]

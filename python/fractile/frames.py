@@ -7,6 +7,7 @@ stream; other types are converted, or refused naming column, type and remedy.
 
 from __future__ import annotations
 
+import datetime
 import mmap
 import os
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,11 @@ import pandas as pd
 
 from fractile import _core
 from fractile.errors import SignalError
+from fractile.ids import read_ids
 
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")
 _UNITS = ("s", "ms", "us", "ns")
+_MAX_WHOLE = 2.0**53  # integers from here on are no longer told apart once they are doubles
 
 
 def read_signal(source: Any, sigvars: Sequence[str]) -> _core.Signal:
@@ -38,7 +41,7 @@ def read_signal(source: Any, sigvars: Sequence[str]) -> _core.Signal:
     if isinstance(source, pd.DataFrame):
         return _from_columns(_pandas_columns(source, names), names, list(map(str, source.columns)))
     if isinstance(source, Mapping):
-        return _from_columns(dict(source), names, list(map(str, source)))
+        return _from_columns(_columns_of_one_index(source), names, list(map(str, source)))
     if is_bytes(source):
         return _core.signal_from_bytes(view_bytes(source), "arrow", names)
     if isinstance(source, (str, os.PathLike)):
@@ -94,6 +97,20 @@ def _pandas_columns(frame: pd.DataFrame, names: list[str]) -> dict[str, Any]:
     return columns
 
 
+def _columns_of_one_index(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns are taken by position; Series that pandas would align to each other first are refused."""
+    indexed = {name: column for name, column in columns.items() if isinstance(column, pd.Series)}
+    for name, column in indexed.items():
+        first = next(iter(indexed))
+        if not column.index.equals(indexed[first].index):
+            raise SignalError(
+                f'COLUMN_TYPE: expected Series of one index in a dict, found another index in column "{name}" than in '
+                f'"{first}". Pass a DataFrame of them, which aligns them, or their arrays (Series.to_numpy()).',
+                "COLUMN_TYPE",
+            )
+    return dict(columns)
+
+
 def _from_columns(columns: dict[str, Any], names: list[str], found: list[str]) -> _core.Signal:
     for name in ("security_id", "date_sig", *names):
         if name not in columns:
@@ -103,18 +120,55 @@ def _from_columns(columns: dict[str, Any], names: list[str], found: list[str]) -
                 f'UNKNOWN_COLUMN: expected a column "{name}", found {", ".join(found) or "no columns"}. {remedy}',
                 "UNKNOWN_COLUMN",
             )
-    ids = _read_ids("security_id", columns["security_id"])
+    columns = {name: _unmasked(column) for name, column in columns.items()}
+    ids = read_ids(columns["security_id"])
     if len(ids) == 0:
         raise SignalError(
             "EMPTY_SIGNAL: expected at least one row in the signal, found 0. Pass a signal with rows.", "EMPTY_SIGNAL"
         )
     dates = {name: _read_dates(name, columns[name]) for name in DATE_COLUMNS if name in columns}
     values = [(name, _read_values(name, columns[name])) for name in names]
-    return _core.signal_from_numpy(ids, dates, values)
+    if ids.texts is not None:
+        return _core.signal_from_texts(ids.numbers, ids.texts, dates, values)
+    return _core.signal_from_numbers(ids.numbers, ids.valid_bits, dates, values)
 
 
 def _refuse(name: str, expected: str, found: Any, remedy: str) -> SignalError:
     return SignalError(f'COLUMN_TYPE: expected {expected} in column "{name}", found {found}. {remedy}', "COLUMN_TYPE")
+
+
+def _unmasked(column: Any) -> Any:
+    """A masked array as a column whose masked entries are missing."""
+    if not isinstance(column, np.ma.MaskedArray):
+        return column
+    if column.mask is np.ma.nomask or column.ndim != 1:
+        return column.data
+    mask = np.ma.getmaskarray(column)
+    if column.dtype.kind in "iu":
+        return pd.Series(pd.arrays.IntegerArray(column.data.astype(column.dtype.newbyteorder("=")), mask))
+    if column.dtype.kind in "fM":
+        return np.where(mask, np.array("nan" if column.dtype.kind == "f" else "NaT", dtype=column.dtype), column.data)
+    values = column.data.astype(object)
+    values[mask] = None
+    return values
+
+
+def _categories(column: Any) -> tuple[Any, np.ndarray] | None:
+    """Of a category: its values, and each row's place among them, -1 where it is missing. Else None."""
+    if not isinstance(getattr(column, "dtype", None), pd.CategoricalDtype):
+        return None
+    category = pd.Series(column).cat
+    return category.categories, category.codes.to_numpy()
+
+
+def _spread(distinct: Any, codes: np.ndarray) -> Any:
+    """The values of a category's rows; missing ones stay missing."""
+    values, missing = np.asarray(distinct)[codes], codes < 0
+    if not missing.any():
+        return values
+    if values.dtype.kind in "iu":
+        return pd.Series(pd.arrays.IntegerArray(values, missing))
+    return pd.Series(values).mask(missing).to_numpy()
 
 
 def _plain(column: Any) -> Any:
@@ -136,48 +190,32 @@ def _one_dimension(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _read_ids(name: str, column: Any) -> np.ndarray:
-    array = _plain(column)
-    remedy = f'Convert it: df.astype({{"{name}": "Int64"}}).'
-    if not isinstance(array, np.ndarray):
-        if pd.api.types.is_integer_dtype(array.dtype):
-            missing = np.asarray(array.isna())
-            filled = array.fillna(0) if missing.any() else array
-            out = _to_int64(name, filled.to_numpy(dtype=np.dtype(str(filled.dtype).split("[")[0].lower())))
-            if missing.any():
-                out = out.copy()
-                out[missing] = np.iinfo(np.int64).min
-            return out
-        raise _refuse(name, "whole numbers", array.dtype, remedy)
-    if array.dtype == object and len(array) and all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in array):
-        try:
-            return np.array(array, dtype=np.int64)
-        except OverflowError:
-            raise _refuse(name, "whole numbers of 64 bits", "larger ones", "Number the securities anew.") from None
-    if array.dtype.kind not in "iu":
-        raise _refuse(name, "whole numbers", array.dtype, remedy)
-    return _to_int64(name, _one_dimension(name, array))
-
-
-def _to_int64(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype == np.uint64 and len(array) and array.max() > np.iinfo(np.int64).max:
-        raise _refuse(name, "whole numbers up to 9223372036854775807", array.max(), "Number the securities anew.")
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
 def _read_values(name: str, column: Any) -> np.ndarray:
+    if category := _categories(column):
+        column = _spread(*category)
     array = _plain(column)
-    if not isinstance(array, np.ndarray):
-        if pd.api.types.is_numeric_dtype(array.dtype) and not pd.api.types.is_bool_dtype(array.dtype):
-            return np.ascontiguousarray(array.to_numpy(dtype=np.float64, na_value=np.nan))
+    is_number = pd.api.types.is_numeric_dtype(array.dtype) and not pd.api.types.is_bool_dtype(array.dtype)
+    if not is_number or pd.api.types.is_complex_dtype(array.dtype):
         raise _refuse(name, "numbers", array.dtype, "Convert it to float64.")
-    if array.dtype.kind not in "iuf":
-        raise _refuse(name, "numbers", array.dtype, "Convert it to float64.")
-    return np.ascontiguousarray(_one_dimension(name, array), dtype=np.float64)
+    is_whole = pd.api.types.is_integer_dtype(array.dtype)
+    if isinstance(array, np.ndarray):
+        values = np.ascontiguousarray(_one_dimension(name, array), dtype=np.float64)
+    else:
+        values = np.ascontiguousarray(array.to_numpy(dtype=np.float64, na_value=np.nan))
+    if is_whole and (bad := np.abs(values) >= _MAX_WHOLE).any():
+        row = int(bad.argmax())
+        raise _refuse(
+            name, "whole numbers below 2^53", f"about {values[row]:.0f} at row {row}", "Rank or scale them, or pass float64."
+        )
+    return values
 
 
 def _read_dates(name: str, column: Any) -> tuple[np.ndarray, str]:
-    """int64 counts since 1970-01-01 and their unit; a zone's local time is kept, its zone dropped."""
+    """int64 counts since 1970-01-01 and their unit; of a time with a zone or an offset the local time counts."""
+    if category := _categories(column):
+        distinct, codes = category
+        ticks, unit = _read_dates(name, distinct)
+        return np.append(ticks, np.iinfo(np.int64).min)[codes], unit
     array = _plain(column)
     remedy = f'Convert it: pd.to_datetime(df["{name}"]).'
     if not isinstance(array, np.ndarray):
@@ -189,7 +227,7 @@ def _read_dates(name: str, column: Any) -> tuple[np.ndarray, str]:
     unit = np.datetime_data(array.dtype)[0]
     if unit not in _UNITS:
         array, unit = array.astype("datetime64[s]"), "s"
-    if np.datetime_data(array.dtype)[1] != 1:
+    if np.datetime_data(array.dtype)[1] != 1 or not array.dtype.isnative:
         array = array.astype(f"datetime64[{unit}]")
     return np.ascontiguousarray(_one_dimension(name, array)).view(np.int64), unit
 
@@ -202,32 +240,30 @@ def _extension_dates(name: str, series: Any, remedy: str) -> np.ndarray:
     if pd.api.types.is_string_dtype(dtype):
         return _text_dates(name, series, remedy)
     if str(dtype).startswith(("timestamp", "date")):
-        series = pd.to_datetime(series.astype("object"), errors="coerce")
-        if getattr(series.dt, "tz", None) is not None:
-            series = series.dt.tz_localize(None)
-        return np.asarray(series.to_numpy())
+        return _text_dates(name, series.astype("object"), remedy)
     raise _refuse(name, "dates", dtype, remedy)
 
 
 def _text_dates(name: str, column: Any, remedy: str) -> np.ndarray:
     """ISO texts, or Python dates and datetimes; missing ones become NaT."""
-    if pd.api.types.infer_dtype(column, skipna=True) in ("string", "date"):
-        # A signal has few days and many rows: each day is read once.
-        codes, days = pd.factorize(column)
-        return np.append(_parse_dates(name, np.asarray(days, dtype=object), remedy), np.datetime64("NaT"))[codes]
-    return _parse_dates(name, column, remedy)
-
-
-def _parse_dates(name: str, array: np.ndarray, remedy: str) -> np.ndarray:
-    values = pd.Series(array, dtype=object)
-    present = values.dropna()
-    first = present.iloc[0] if len(present) else None
-    if isinstance(first, (int, float, np.number)):
-        raise _refuse(name, "dates", type(first).__name__, remedy)
-    try:
-        parsed = pd.to_datetime(values, format="ISO8601") if isinstance(first, str) else pd.to_datetime(values)
-    except (ValueError, TypeError) as error:
-        raise _refuse(name, "ISO dates such as 2020-01-02", str(error).split(".")[0], remedy) from None
-    if getattr(parsed.dt, "tz", None) is not None:
-        parsed = parsed.dt.tz_localize(None)
-    return np.asarray(parsed.to_numpy())
+    # A signal has few days and many rows: each day is read once.
+    codes, distinct = pd.factorize(pd.Series(column, dtype=object))
+    days = list(distinct)
+    if all(isinstance(day, str) for day in days):
+        micros, bad = _core.read_date_texts(days)
+        if bad >= 0:
+            row = int((codes == bad).argmax())
+            raise _refuse(
+                name,
+                "ISO dates such as 2020-01-02 or 2020-01-02T08:30:00",
+                f'"{days[bad][:40]}" at row {row}',
+                "Convert the column to dates.",
+            )
+        times = np.array(micros, dtype=np.int64).view("datetime64[us]")
+    else:
+        odd = next((day for day in days if not isinstance(day, (datetime.date, np.datetime64))), None)
+        if odd is not None:
+            raise _refuse(name, "dates", type(odd).__name__, remedy)
+        local = [day.replace(tzinfo=None) if isinstance(day, datetime.datetime) else day for day in days]
+        times = np.array(local, dtype="datetime64[us]")
+    return np.append(times, np.datetime64("NaT", "us"))[codes]

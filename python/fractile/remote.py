@@ -11,11 +11,9 @@ import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from fractile import errors
+from fractile import _core, errors
 from fractile.errors import FractileError, ServerError, SignalError
-from fractile.frames import DATE_COLUMNS
+from fractile.frames import is_bytes, read_signal, view_bytes
 from fractile.result import BacktestResult
 from fractile.run_options import to_json
 from fractile.wire import WireResult
@@ -173,51 +171,25 @@ class RemoteService:
 
 
 def _encode(signal: Any, sigvars: Sequence[str]) -> tuple[bytes, str]:
-    """A signal as the body of a request, and its content type."""
-    if isinstance(signal, (bytes, bytearray, memoryview)):
-        data = bytes(signal)
+    """A signal as the body of a request, and its content type. Files and bytes that a server reads are sent as they are."""
+    if is_bytes(signal):
+        data = bytes(view_bytes(signal))
         return data, _FILE if data.startswith(b"ARROW1") else _STREAM
     if isinstance(signal, (str, os.PathLike)):
         path = os.fspath(signal)
         kind = _FILE_TYPES.get(os.path.splitext(path)[1].lower())
-        if kind is None:
-            return _encode(pd.read_parquet(path), sigvars)
-        try:
-            with open(path, "rb") as file:
-                return file.read(), kind
-        except OSError as error:
-            raise SignalError(
-                f'UNREADABLE_SIGNAL: expected a file at "{path}", found: {error.strerror}. Check the path.', "UNREADABLE_SIGNAL"
-            ) from None
+        if kind is not None:
+            try:
+                with open(path, "rb") as file:
+                    return file.read(), kind
+            except OSError as error:
+                raise SignalError(
+                    f'UNREADABLE_SIGNAL: expected a file at "{path}", found: {error.strerror}. Check the path.',
+                    "UNREADABLE_SIGNAL",
+                ) from None
     return _to_stream(signal, sigvars), _STREAM
 
 
 def _to_stream(signal: Any, sigvars: Sequence[str]) -> bytes:
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise ServerError(
-            "FORMATS_NOT_AVAILABLE: expected pyarrow to send a signal to a server, found none. "
-            "Install it (pip install pyarrow), or pass Arrow IPC bytes or a path.",
-            "FORMATS_NOT_AVAILABLE",
-        ) from None
-    if isinstance(signal, Mapping):
-        signal = pd.DataFrame(signal)
-    wanted = ["security_id", *DATE_COLUMNS, *sigvars]
-    if isinstance(signal, pd.DataFrame):
-        levels = [name for name in signal.index.names if name in wanted and name not in signal.columns]
-        frame = signal.reset_index(level=levels) if levels else signal
-        table = pa.Table.from_pandas(frame[[name for name in wanted if name in frame.columns]], preserve_index=False)
-    elif type(signal).__name__ == "LazyFrame" or not hasattr(signal, "__arrow_c_stream__"):
-        if not hasattr(signal, "__arrow_c_array__"):
-            from fractile.frames import read_signal
-
-            read_signal(signal, sigvars)  # says what is wrong with it
-        table = pa.Table.from_batches([pa.record_batch(signal)])
-    else:
-        table = pa.table(signal)
-        table = table.select([name for name in wanted if name in table.column_names])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    """Read as in process, so that the same object is the same signal there and here."""
+    return _core.signal_to_bytes(read_signal(signal, sigvars))

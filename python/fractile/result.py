@@ -13,16 +13,19 @@ import pandas as pd
 from fractile import _core
 from fractile.wire import WireResult
 
+_DAYS_OF_NS = 106_751  # either way from 1970
 _TUPLE = ("summary", "daily", "turnover", "tc")
 TABLES: dict[str, dict[str, Any]] = {table["name"]: table for table in _core.result_tables()}
 
 
 def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
-    """A DataFrame over the engine's columns; days become datetime64[ns]."""
+    """A DataFrame over the engine's columns; days become datetime64[ns], or [s] where a year is beyond its reach."""
     data: dict[str, Any] = {}
     for name, values in columns.items():
         if name.endswith(":days"):
-            data[name.removesuffix(":days")] = values.astype("datetime64[D]").astype("datetime64[ns]")
+            is_near = len(values) == 0 or (values.min() > -_DAYS_OF_NS and values.max() < _DAYS_OF_NS)
+            unit = "ns" if is_near else "s"
+            data[name.removesuffix(":days")] = values.astype("datetime64[D]").astype(f"datetime64[{unit}]")
         else:
             data[name] = values
     return pd.DataFrame(data)
@@ -79,7 +82,7 @@ class BacktestResult:
 
     @property
     def annual_return(self) -> float:
-        """252 times the mean daily return of the overall book, before costs."""
+        """The mean return per period, times the periods per year, of the overall book, before costs."""
         return self._overall("ret_ann")
 
     @property
@@ -113,6 +116,11 @@ class BacktestResult:
         return self._raw.snapshot
 
     @property
+    def periods_per_year(self) -> int:
+        """Periods by which the statistics are annualised."""
+        return self._raw.periods_per_year
+
+    @property
     def elapsed_seconds(self) -> float:
         """Wall time of the engine."""
         return self._raw.elapsed_seconds
@@ -130,6 +138,30 @@ class BacktestResult:
         """`to_json` as a dict."""
         return dict(json.loads(self.to_json()))
 
+    def inference(self, level: float = 0.95, draws: int = 10000, seed: int = 0, trials: Any = None) -> pd.DataFrame:
+        """Errors, intervals and tests of the Sharpe ratio, the mean and the drawdown of every portfolio.
+
+        Args:
+            level: Of the intervals, which are percentiles of the stationary bootstrap.
+            draws: Draws of the bootstrap.
+            seed: The same seed gives the same numbers on any machine.
+            trials: (number, variance of their Sharpe ratios per period) of what was tried, for the deflated ratio.
+
+        Returns:
+            One row per (byvar, group) and series (ret, ret_net), as docs/inference.md describes it; the Sharpe
+            ratio, its errors and its interval and that of the mean are annualised.
+        """
+        from fractile.inference import infer
+
+        return infer(self, level, draws, seed, trials)
+
+    @property
+    def sharpe_interval(self) -> tuple[float, float]:
+        """The 95 % interval of `sharpe` from its error under autocorrelation."""
+        from fractile.inference import sharpe_interval
+
+        return sharpe_interval(self)
+
     def plot(self, path: str | None = None) -> Any:
         """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` where given."""
         from fractile.plot import plot_result
@@ -140,8 +172,9 @@ class BacktestResult:
         return _from_json, (self._raw.to_json("split"),)
 
     def __repr__(self) -> str:
+        low, high = self.sharpe_interval
         return (
-            f"BacktestResult(sharpe={self.sharpe:.2f}, annual_return={self.annual_return:.2%}, "
+            f"BacktestResult(sharpe={self.sharpe:.2f} [{low:.2f}, {high:.2f}], annual_return={self.annual_return:.2%}, "
             f"max_drawdown={self.max_drawdown:.2%}, turnover_mean={self.turnover_mean:.3f}, "
             f"days={len(self.daily)}, run_id={self.run_id[:12]})"
         )
@@ -150,10 +183,11 @@ class BacktestResult:
         columns = ["byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret"]
         columns += ["sharpe_ret_net", "maxdd", "turnover", "tc_ann", "t_stat_nw"]
         table = self.summary[columns].to_html(index=False, border=0, float_format=lambda x: f"{x:.4g}", na_rep="")
+        low, high = self.sharpe_interval
         used = self.diagnostics["rows_used"]
         given = self.diagnostics["rows_given"]
         return (
-            f"<div><b>Sharpe {self.sharpe:.2f}</b> &nbsp; return {self.annual_return:.2%} a year &nbsp; "
+            f"<div><b>Sharpe {self.sharpe:.2f}</b> (95 %: {low:.2f} to {high:.2f}) &nbsp; return {self.annual_return:.2%} a year &nbsp; "
             f"max drawdown {self.max_drawdown:.2%} &nbsp; turnover {self.turnover_mean:.3f} a day{table}"
             f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {self.snapshot} &nbsp; "
             f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small></div>"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from fractile import _core
 
@@ -18,13 +19,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def to_plain(value: Any) -> Any:
-    """What json can write: numpy scalars, tuples and sets become their plain counterparts."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    """What json can write: numpy and pandas values, tuples and sets become their plain counterparts."""
+    if isinstance(value, (np.generic, np.ndarray, pd.Series, pd.Index)):
+        value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)  # JSON has no such number: the engine refuses the text, naming the option
-    if isinstance(value, np.ndarray):
-        return value.tolist()
     if isinstance(value, Mapping):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

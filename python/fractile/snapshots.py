@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from fractile import _core
-from fractile.errors import SnapshotError
+from fractile.errors import ConfigError, SnapshotError
 
 
 def _folder(root: str | os.PathLike[str] | None) -> str:
@@ -25,6 +26,9 @@ def create_snapshot(
     root: str | os.PathLike[str] | None = None,
     map: Mapping[str, str] | None = None,
     dtype: str = "float32",
+    *,
+    periods_per_year: int | None = None,
+    drop_stray_days: bool = False,
 ) -> dict[str, Any]:
     """Makes an immutable snapshot of a panel.
 
@@ -35,18 +39,24 @@ def create_snapshot(
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         map: Panel column by our name, such as {"ret": "RetColumn"}.
         dtype: "float32", "float64" or "both".
+        periods_per_year: Periods by which returns are annualised; default: as the calendar says.
+        drop_stray_days: Leave out the days that the data report calls stray.
 
     Returns:
-        What the manifest says.
+        What the manifest says, `report` among it. The warnings of its data report are shown as Python warnings.
 
     Raises:
         SnapshotError: The id is taken or the panel is refused; the message says why and where.
     """
-    folder, names, show = _folder(root), dict(map or {}), _progress()
+    folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
     if isinstance(frame_or_path, (str, os.PathLike)):
-        return dict(_core.create_snapshot_from_file(folder, id, os.fspath(frame_or_path), names, dtype, show))
-    source = _arrow_source(frame_or_path)
-    return dict(_core.create_snapshot_from_arrow(folder, id, source, names, dtype, show, type(source).__name__))
+        path = os.fspath(frame_or_path)
+        info = _core.create_snapshot_from_file(folder, id, path, names, dtype, periods, drop_stray_days, show)
+    else:
+        source = _arrow_source(frame_or_path)
+        name = type(source).__name__
+        info = _core.create_snapshot_from_arrow(folder, id, source, names, dtype, periods, drop_stray_days, show, name)
+    return _with_report(info, folder)
 
 
 def append_snapshot(
@@ -55,6 +65,8 @@ def append_snapshot(
     new_id: str,
     root: str | os.PathLike[str] | None = None,
     map: Mapping[str, str] | None = None,
+    *,
+    periods_per_year: int | None = None,
 ) -> dict[str, Any]:
     """Makes a new snapshot of an old one and a panel of what is new or restated; the old one stays as it is.
 
@@ -68,6 +80,7 @@ def append_snapshot(
         new_id: The id of the result.
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         map: Panel column by our name.
+        periods_per_year: As for `create_snapshot`; default: as it was given for the old snapshot, else as the calendar says.
 
     Returns:
         What the manifest says, `bytes_written`, `bytes_shared`, and `changes` as from `diff_snapshots`.
@@ -75,13 +88,13 @@ def append_snapshot(
     Raises:
         SnapshotError: An id is unknown or taken, the panel is refused, or it says nothing new.
     """
-    folder, names, show = _folder(root), dict(map or {}), _progress()
+    folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
     if isinstance(frame_or_path, (str, os.PathLike)):
-        info = _core.append_snapshot_from_file(folder, id, os.fspath(frame_or_path), new_id, names, show)
+        info = _core.append_snapshot_from_file(folder, id, os.fspath(frame_or_path), new_id, names, periods, show)
     else:
         source = _arrow_source(frame_or_path)
-        info = _core.append_snapshot_from_arrow(folder, id, source, new_id, names, show, type(source).__name__)
-    return {**info, "changes": _read_changes(info["changes"])}
+        info = _core.append_snapshot_from_arrow(folder, id, source, new_id, names, periods, show, type(source).__name__)
+    return {**_with_report(info, folder), "changes": _read_changes(info["changes"])}
 
 
 def diff_snapshots(a: str, b: str, root: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -105,6 +118,35 @@ def _read_changes(text: str) -> dict[str, Any]:
     changes["by_date"] = pd.DataFrame(by_date, columns=["column", "date", "rows"])
     changes["by_date"]["date"] = pd.to_datetime(changes["by_date"]["date"])
     return dict(changes)
+
+
+def _periods(periods_per_year: int | None) -> int:
+    """0 lets the calendar decide."""
+    if periods_per_year is None:
+        return 0
+    if isinstance(periods_per_year, bool) or not isinstance(periods_per_year, int) or periods_per_year < 1:
+        raise ConfigError(
+            f"INVALID_VALUE: expected periods_per_year=a whole number from 1, found {periods_per_year!r}. "
+            "Days have 252, weeks 52, months 12.",
+            "INVALID_VALUE",
+        )
+    return min(periods_per_year, 2**31 - 1)
+
+
+def _with_report(info: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Adds frequency, periods_per_year and report, and shows the report's warnings."""
+    found = _core.snapshot_report(folder, info["id"])
+    for line in found["report"]:
+        if line["level"] == "warning":
+            first = f" The first: {line['first']}." if line["first"] else ""
+            warnings.warn(f"{line['check']}: {line['text']}{first}", stacklevel=3)
+    return {**info, **found}
+
+
+def snapshot_report(id: str, root: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """The data report of a snapshot's panel, one row per finding: check, level ("info", "warning"), count, first, text."""
+    lines = _core.snapshot_report(_folder(root), id)["report"]
+    return pd.DataFrame(lines, columns=["check", "level", "count", "first", "text"])
 
 
 def _arrow_source(source: Any) -> Any:

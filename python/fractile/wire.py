@@ -58,6 +58,10 @@ class WireResult:
         return str(self._body["run_id"])
 
     @property
+    def periods_per_year(self) -> int:
+        return int(self._body["periods_per_year"])
+
+    @property
     def elapsed_seconds(self) -> float:
         return float(self._body["elapsed_seconds"])
 

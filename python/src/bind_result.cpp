@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -74,7 +75,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
     for (const RowExample& example : count.examples) {
       nb::dict row;
       row["row"] = example.row;
-      row["security_id"] = example.security_id == kMissingId ? nb::none() : nb::cast(example.security_id);
+      row["security_id"] = example.security_id ? nb::cast(*example.security_id) : nb::none();
       row["date_sig"] = example.date_sig;
       rows.append(row);
     }
@@ -84,6 +85,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
   out["missing_group"] = missing_group;
   out["examples"] = examples;
   out["warnings"] = result.diagnostics.warnings;
+  out["warning_codes"] = result.diagnostics.warning_codes;
   return out;
 }
 
@@ -104,6 +106,9 @@ void bind_result(nb::module_& module) {
           "snapshot", [](const RawResult& raw) { return raw.result->snapshot; }, "Id of the snapshot.")
       .def_prop_ro(
           "run_id", [](const RawResult& raw) { return raw.result->run_id; }, "32 hexadecimal digits.")
+      .def_prop_ro(
+          "periods_per_year", [](const RawResult& raw) { return raw.result->periods_per_year; },
+          "Periods by which statistics are annualised.")
       .def_prop_ro(
           "elapsed_seconds", [](const RawResult& raw) { return raw.result->elapsed_seconds; }, "Wall time.")
       .def_prop_ro(

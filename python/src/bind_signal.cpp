@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -12,6 +13,7 @@
 #include <map>
 #include <new>
 #include <optional>
+#include <string_view>
 
 #include "arrow/arrow_export.hpp"
 #include "bind.hpp"
@@ -19,6 +21,8 @@
 #include "fractile/error.hpp"
 #include "fractile/signal.hpp"
 #include "gate.hpp"
+#include "ingest/ids.hpp"
+#include "types/date_text.hpp"
 
 namespace nb = nanobind;
 
@@ -26,6 +30,7 @@ namespace fractile::python {
 namespace {
 
 using Int64s = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Int32s = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -45,19 +50,52 @@ DateUnit unit_of(const std::string& unit) {
   return DateUnit::nanosecond;
 }
 
-/// Columns of numpy arrays, all of one length: ids int64, dates as (int64 ticks, unit), values float64.
-Signal make_signal(const Int64s& security_id, const std::map<std::string, std::pair<Int64s, std::string>>& dates,
-                   const std::vector<std::pair<std::string, Doubles>>& values) {
-  Signal signal;
-  const std::size_t n_rows = security_id.shape(0);
+/// Texts of a signal, and views of them.
+struct HeldTexts {
+  std::vector<std::string> texts;
+  std::vector<std::string_view> views;
+};
+
+IdColumn read_ids(const Int64s& numbers, const std::optional<Bytes>& valid, Signal& signal) {
+  IdColumn ids(numbers.data());
+  signal.owners.push_back(keep(numbers));
+  if (!valid) return ids;
+  if (valid->shape(0) < (numbers.shape(0) + 7) / 8)
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected a bit per row in the bitmap of ids, found fewer. Give one for each.");
+  ids.valid = valid->data();
+  signal.owners.push_back(keep(*valid));
+  return ids;
+}
+
+IdColumn read_ids(const Int32s& codes, std::vector<std::string> texts, Signal& signal) {
+  const std::int32_t* const begin = codes.data();
+  const auto n_texts = static_cast<std::int32_t>(texts.size());
+  if (std::any_of(begin, begin + codes.shape(0), [n_texts](std::int32_t code) { return code >= n_texts; }))
+    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected codes of ids below " + std::to_string(n_texts) +
+                                                  ", found a larger one. "
+                                                  "Give codes into the texts.");
+  auto held = std::make_shared<HeldTexts>();
+  held->texts = std::move(texts);
+  for (const std::string& text : held->texts) held->views.push_back(check_id(text));
+  IdColumn ids;
+  ids.codes = begin;
+  ids.texts = held->views;
+  signal.owners.push_back(keep(codes));
+  signal.owners.push_back(held);
+  return ids;
+}
+
+using NumpyDates = std::map<std::string, std::pair<Int64s, std::string>>;
+using NumpyValues = std::vector<std::pair<std::string, Doubles>>;
+
+/// Columns of numpy arrays, all of one length: ids, dates as (int64 ticks, unit), values float64.
+Signal make_signal(Signal signal, std::size_t n_rows, const NumpyDates& dates, const NumpyValues& values) {
   const auto check = [n_rows](const std::string& name, std::size_t found) {
     if (found != n_rows)
       throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected " + std::to_string(n_rows) + " values in column \"" + name +
                                                     "\", found " + std::to_string(found) + ". Give columns of one length.");
   };
   signal.keys.n_rows = static_cast<std::int64_t>(n_rows);
-  signal.keys.security_id = security_id.data();
-  signal.owners.push_back(keep(security_id));
   for (const auto& [name, column] : dates) {
     check(name, column.first.shape(0));
     const DateColumn view{column.first.data(), unit_of(column.second)};
@@ -80,7 +118,7 @@ Signal make_signal(const Int64s& security_id, const std::map<std::string, std::p
 template <class T>
 const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
   constexpr T kMissing = std::numeric_limits<T>::min();
-  static_assert(kMissingId == std::numeric_limits<std::int64_t>::min() && kMissingTime == kMissingId);
+  static_assert(kMissingTime == std::numeric_limits<std::int64_t>::min());
   static_assert(kMissingDay == std::numeric_limits<Day>::min());
   const T* values = static_cast<const T*>(data);
   if (std::find(values, values + n_rows, kMissing) == values + n_rows) return nullptr;
@@ -117,14 +155,22 @@ std::optional<std::vector<Day>> whole_days(const DateColumn& dates, std::int64_t
   return std::nullopt;
 }
 
+/// Texts as a dictionary, of which a row without an id has none.
+ExportColumn describe_ids(const IdColumn& ids, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
+  if (!ids.is_text()) return {"security_id", "l", {ids.valid, ids.numbers}};
+  std::vector<std::uint8_t>& bits = kept.emplace_back(static_cast<std::size_t>(n_rows / 8 + 1));
+  for (std::int64_t i = 0; i < n_rows; ++i)
+    if (ids.codes[i] >= 0) bits[static_cast<std::size_t>(i / 8)] |= static_cast<std::uint8_t>(1 << (i % 8));
+  return {"security_id", "i", {bits.data(), ids.codes}, std::make_shared<ExportTexts>(ids.texts)};
+}
+
 /// Writes the signal's columns as an Arrow IPC stream into the memory that `allocate` gives.
 void write_signal(const Signal& signal, const std::function<char*(std::size_t)>& allocate) {
   const SignalKeys& keys = signal.keys;
   std::vector<std::vector<std::uint8_t>> kept_bits;
   std::deque<std::vector<Day>> kept_days;
   std::vector<ExportColumn> columns;
-  columns.push_back(
-      {"security_id", "l", {bits_present<std::int64_t>(keys.security_id, keys.n_rows, kept_bits), keys.security_id}});
+  columns.push_back(describe_ids(keys.security_id, keys.n_rows, kept_bits));
   const auto add_dates = [&](const char* name, DateColumn dates) {
     if (!dates) return;
     if (auto days = whole_days(dates, keys.n_rows)) dates = {kept_days.emplace_back(*std::move(days)).data(), DateUnit::day};
@@ -143,6 +189,17 @@ void write_signal(const Signal& signal, const std::function<char*(std::size_t)>&
   formats::write_ipc_stream(&stream, allocate);
 }
 
+/// Microseconds since 1970-01-01 of ISO texts, an empty one missing; and the place of the first that is no date, else -1.
+std::pair<std::vector<std::int64_t>, std::int64_t> read_date_texts(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> micros;
+  for (const std::string& text : texts) {
+    Instant instant;
+    if (!text.empty() && !parse_instant(text, instant)) return {{}, static_cast<std::int64_t>(micros.size())};
+    micros.push_back(text.empty() ? kMissingTime : to_micros(instant));
+  }
+  return {micros, -1};
+}
+
 }  // namespace
 
 ArrowArrayStream take_stream(nb::handle object) {
@@ -159,8 +216,27 @@ void bind_signal(nb::module_& module) {
       .def_prop_ro(
           "n_rows", [](const Signal& signal) { return signal.keys.n_rows; }, "Rows given.")
       .def_prop_ro("names", [](const Signal& signal) { return signal.names; }, "Names of the value columns.");
-  module.def("signal_from_numpy", &make_signal, nb::arg("security_id"), nb::arg("dates"), nb::arg("values"),
-             "A signal over numpy memory, without a copy.");
+  module.def(
+      "signal_from_numbers",
+      [](const Int64s& numbers, const std::optional<Bytes>& valid, const NumpyDates& dates, const NumpyValues& values) {
+        Signal signal;
+        signal.keys.security_id = read_ids(numbers, valid, signal);
+        return make_signal(std::move(signal), numbers.shape(0), dates, values);
+      },
+      nb::arg("security_id"), nb::arg("valid").none(), nb::arg("dates"), nb::arg("values"),
+      "A signal over numpy memory, without a copy. `valid`: a bit per row, 0 for a missing id; None: every row has one.");
+  module.def(
+      "signal_from_texts",
+      [](const Int32s& codes, std::vector<std::string> texts, const NumpyDates& dates, const NumpyValues& values) {
+        Signal signal;
+        signal.keys.security_id = read_ids(codes, std::move(texts), signal);
+        return make_signal(std::move(signal), codes.shape(0), dates, values);
+      },
+      nb::arg("codes"), nb::arg("texts"), nb::arg("dates"), nb::arg("values"),
+      "The same with ids that are texts: codes into `texts`, negative where the id is missing.");
+  module.def(
+      "read_date_texts", &read_date_texts, nb::arg("texts"),
+      "Microseconds since 1970 of ISO texts (missing: the smallest int64), and the place of the first that is none or -1.");
   module.def(
       "signal_from_arrow",
       [](nb::handle object, const std::vector<std::string>& sigvars) {

@@ -22,6 +22,7 @@ nb::dict describe(const SnapshotInfo& info) {
   nb::dict out;
   out["id"] = info.id;
   out["created"] = info.created;
+  out["id_type"] = std::string(id_type_name(info.id_type));
   out["rows"] = info.n_rows;
   out["securities"] = info.n_securities;
   out["dates"] = info.n_dates;
@@ -48,6 +49,25 @@ nb::dict describe(const SnapshotInfo& info) {
   return out;
 }
 
+/// The data report of a snapshot as Python has it.
+nb::dict describe(const DataReport& report) {
+  nb::dict out;
+  out["frequency"] = std::string(to_text(report.periodicity.frequency));
+  out["periods_per_year"] = report.periodicity.periods_per_year;
+  nb::list lines;
+  for (const ReportLine& line : report.lines) {
+    nb::dict entry;
+    entry["check"] = line.check;
+    entry["level"] = line.is_warning ? "warning" : "info";
+    entry["count"] = line.count;
+    entry["first"] = line.first;
+    entry["text"] = line.text;
+    lines.append(entry);
+  }
+  out["report"] = lines;
+  return out;
+}
+
 /// Tells the caller how far a build is, and sees Ctrl-C.
 std::function<void(std::string_view, double)> call_back(nb::object progress) {
   return [progress = std::move(progress)](std::string_view stage, double fraction) {
@@ -57,8 +77,11 @@ std::function<void(std::string_view, double)> call_back(nb::object progress) {
   };
 }
 
-BuildOptions build_options(const std::map<std::string, std::string>& map, const std::string& dtype, nb::object progress) {
+BuildOptions build_options(const std::map<std::string, std::string>& map, const std::string& dtype, int periods_per_year,
+                           bool drop_stray_days, nb::object progress) {
   BuildOptions options;
+  options.periods_per_year = periods_per_year;
+  options.drop_stray_days = drop_stray_days;
   options.map = map;
   if (dtype != "float32" && dtype != "float64" && dtype != "both")
     throw Error(ErrorCode::INVALID_VALUE,
@@ -68,8 +91,9 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
   return options;
 }
 
-AppendOptions append_options(const std::map<std::string, std::string>& map, nb::object progress) {
+AppendOptions append_options(const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress) {
   AppendOptions options;
+  options.periods_per_year = periods_per_year;
   options.map = map;
   options.progress = call_back(std::move(progress));
   return options;
@@ -134,6 +158,9 @@ void bind_snapshot(nb::module_& module) {
       },
       nb::arg("root"), "All snapshots, oldest first, as dicts.");
   module.def(
+      "snapshot_report", [](const std::string& root, const std::string& id) { return describe(read_data_report(root, id)); },
+      nb::arg("root"), nb::arg("id"), "frequency, periods_per_year and report, as a dict.");
+  module.def(
       "verify_snapshot",
       [](const std::string& root, const std::string& id) { run_released([&](const Interrupt&) { verify_snapshot(root, id); }); },
       nb::arg("root"), nb::arg("id"), "Recomputes every hash. Raises SnapshotError.");
@@ -143,8 +170,8 @@ void bind_snapshot(nb::module_& module) {
   module.def(
       "create_snapshot_from_file",
       [](const std::string& root, const std::string& id, const std::string& path, const std::map<std::string, std::string>& map,
-         const std::string& dtype, nb::object progress) {
-        const BuildOptions options = build_options(map, dtype, std::move(progress));
+         const std::string& dtype, int periods_per_year, bool drop_stray_days, nb::object progress) {
+        const BuildOptions options = build_options(map, dtype, periods_per_year, drop_stray_days, std::move(progress));
         SnapshotInfo info;
         run_released([&](const Interrupt&) {
           const auto panel = open_panel_file(path);
@@ -152,13 +179,13 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(info);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
-      "Makes a snapshot from a Parquet, CSV or Arrow file.");
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("map"), nb::arg("dtype"), nb::arg("periods_per_year"),
+      nb::arg("drop_stray_days"), nb::arg("progress").none(), "Makes a snapshot from a Parquet, CSV or Arrow file.");
   module.def(
       "create_snapshot_from_arrow",
       [](const std::string& root, const std::string& id, nb::handle source, const std::map<std::string, std::string>& map,
-         const std::string& dtype, nb::object progress, const std::string& name) {
-        const BuildOptions options = build_options(map, dtype, std::move(progress));
+         const std::string& dtype, int periods_per_year, bool drop_stray_days, nb::object progress, const std::string& name) {
+        const BuildOptions options = build_options(map, dtype, periods_per_year, drop_stray_days, std::move(progress));
         ArrowArrayStream stream = take_stream(source);
         SnapshotInfo info;
         run_released([&](const Interrupt&) {
@@ -167,13 +194,14 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(info);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("progress").none(),
-      nb::arg("name"), "Makes a snapshot from anything with __arrow_c_stream__.");
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("periods_per_year"),
+      nb::arg("drop_stray_days"), nb::arg("progress").none(), nb::arg("name"),
+      "Makes a snapshot from anything with __arrow_c_stream__.");
   module.def(
       "append_snapshot_from_file",
       [](const std::string& root, const std::string& id, const std::string& path, const std::string& new_id,
-         const std::map<std::string, std::string>& map, nb::object progress) {
-        const AppendOptions options = append_options(map, std::move(progress));
+         const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress) {
+        const AppendOptions options = append_options(map, periods_per_year, std::move(progress));
         AppendResult result;
         run_released([&](const Interrupt&) {
           const auto panel = open_panel_file(path);
@@ -181,13 +209,13 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(result);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("new_id"), nb::arg("map"), nb::arg("progress").none(),
-      "Makes a snapshot from another one and a Parquet, CSV or Arrow file.");
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("new_id"), nb::arg("map"), nb::arg("periods_per_year"),
+      nb::arg("progress").none(), "Makes a snapshot from another one and a Parquet, CSV or Arrow file.");
   module.def(
       "append_snapshot_from_arrow",
       [](const std::string& root, const std::string& id, nb::handle source, const std::string& new_id,
-         const std::map<std::string, std::string>& map, nb::object progress, const std::string& name) {
-        const AppendOptions options = append_options(map, std::move(progress));
+         const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress, const std::string& name) {
+        const AppendOptions options = append_options(map, periods_per_year, std::move(progress));
         ArrowArrayStream stream = take_stream(source);
         AppendResult result;
         run_released([&](const Interrupt&) {
@@ -196,8 +224,8 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(result);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("new_id"), nb::arg("map"), nb::arg("progress").none(),
-      nb::arg("name"), "Makes a snapshot from another one and anything with __arrow_c_stream__.");
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("new_id"), nb::arg("map"), nb::arg("periods_per_year"),
+      nb::arg("progress").none(), nb::arg("name"), "Makes a snapshot from another one and anything with __arrow_c_stream__.");
   module.def(
       "diff_snapshots",
       [](const std::string& root, const std::string& a, const std::string& b) {

@@ -18,19 +18,31 @@ class WeightsRun final : public AnalysisRun {
     for (const HeldDay& day : days_) count += day.weight.size();
     Column::Dates dates;
     std::vector<std::int64_t> ids;
+    std::vector<std::string> texts;
     std::vector<double> weights;
     dates.days.reserve(count);
-    ids.reserve(count);
+    const Snapshot& snapshot = context_.panel.snapshot();
+    const bool has_texts = snapshot.id_type() == IdType::text;
+    has_texts ? texts.reserve(count) : ids.reserve(count);
     weights.reserve(count);
-    const auto security_ids = context_.panel.snapshot().security_ids();
+    const auto security_ids = snapshot.security_ids();
+    const auto security_texts = snapshot.security_texts();
     for (std::size_t t = 0; t < days_.size(); ++t) {
       const HeldDay& day = days_[t];
       dates.days.insert(dates.days.end(), day.weight.size(),
                         context_.panel.date(context_.panel.first() + static_cast<DateIndex>(t)));
-      for (const SecurityIndex security : day.security) ids.push_back(security_ids[static_cast<std::size_t>(security)]);
+      for (const SecurityIndex security : day.security) {
+        const auto at = static_cast<std::size_t>(security);
+        if (has_texts)
+          texts.emplace_back(security_texts[at]);
+        else
+          ids.push_back(security_ids[at]);
+      }
       weights.insert(weights.end(), day.weight.begin(), day.weight.end());
     }
-    tables.add("weights", {{{"date", std::move(dates)}, {"security_id", std::move(ids)}, {"weight", std::move(weights)}}});
+    Column security{"security_id", std::move(ids)};
+    if (has_texts) security.values = std::move(texts);
+    tables.add("weights", {{{"date", std::move(dates)}, std::move(security), {"weight", std::move(weights)}}});
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "arrow/arrow_column.hpp"
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
+#include "types/date_text.hpp"
 
 namespace fractile {
 namespace {
@@ -16,63 +17,6 @@ constexpr std::int64_t kNanosPerSecond = 1000000000;
 constexpr std::int64_t kSecondsPerDay = 86400;
 /// Seconds from 1970 to the year 9999; zones are not looked up beyond.
 constexpr std::int64_t kFarFuture = 253402300800;
-
-/// A moment as two numbers, so that no calendar year overflows.
-struct Instant {
-  std::int64_t seconds = 0;  ///< since 1970-01-01
-  std::int64_t nanos = 0;    ///< 0 ... 999999999
-};
-
-/// Two digits below `limit` at the front of `text`, which are taken off.
-bool take_two_digits(std::string_view& text, int limit, int& out) {
-  if (text.size() < 2 || text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9') return false;
-  out = (text[0] - '0') * 10 + (text[1] - '0');
-  text.remove_prefix(2);
-  return out < limit;
-}
-
-bool take(std::string_view& text, char wanted) {
-  if (!text.starts_with(wanted)) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-/// Reads "2020-01-02", "2020-01-02T08:30", "2020-01-02 08:30:00.123"; a final Z is let pass. False where it
-/// is none.
-bool parse_time(std::string_view text, Instant& out) {
-  Day day = 0;
-  if (!parse_day(text.substr(0, 10), day)) return false;
-  out = {day * kSecondsPerDay, 0};
-  text.remove_prefix(10);
-  if (text.empty()) return true;
-  if (!take(text, 'T') && !take(text, ' ')) return false;
-  int hour = 0, minute = 0, second = 0;
-  if (!take_two_digits(text, 24, hour) || !take(text, ':') || !take_two_digits(text, 60, minute)) return false;
-  if (take(text, ':')) {
-    if (!take_two_digits(text, 60, second)) return false;
-    if (take(text, '.')) {
-      std::int64_t scale = kNanosPerSecond / 10;
-      std::size_t n = 0;
-      for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n, scale /= 10) out.nanos += (text[n] - '0') * scale;
-      if (n == 0) return false;
-      text.remove_prefix(n);
-    }
-  }
-  out.seconds += (hour * 60 + minute) * 60 + second;
-  return text.empty() || text == "Z";
-}
-
-/// Reads "+05:30" and "-0800", as seconds.
-bool parse_offset(std::string_view zone, std::int64_t& out) {
-  const bool is_west = zone.starts_with('-');
-  int hours = 0, minutes = 0;
-  if (!take(zone, '+') && !take(zone, '-')) return false;
-  if (!take_two_digits(zone, 24, hours)) return false;
-  take(zone, ':');
-  if (!take_two_digits(zone, 60, minutes) || !zone.empty()) return false;
-  out = (is_west ? -1 : 1) * (hours * 3600 + minutes * 60);
-  return true;
-}
 
 /// From an instant to local time in a zone; remembers the last offset and how long it holds.
 class LocalTime {
@@ -136,8 +80,8 @@ void visit_text_dictionary(const ArrowSchema& schema, const arrow::Chunk& chunk,
   std::vector<Entry> entries(static_cast<std::size_t>(values.length));
   read_texts(*schema.dictionary, values, [&](std::int64_t i, std::string_view text, bool null) {
     Entry& entry = entries[static_cast<std::size_t>(i)];
-    entry.is_missing = null;
-    entry.is_bad = !null && !parse_time(text, entry.instant);
+    entry.is_missing = null || text.empty();
+    entry.is_bad = !entry.is_missing && !parse_instant(text, entry.instant);
     entry.text = text;
   });
   const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
@@ -161,8 +105,9 @@ void visit_instants(const ArrowSchema& schema, const arrow::Chunk& chunk, Visit&
   if (type.kind == ArrowKind::text)
     return read_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
       Instant instant;
-      if (!null && !parse_time(text, instant)) refuse_text(schema, text, chunk.first_row + i);
-      visit(i, null, instant);
+      const bool is_missing = null || text.empty();
+      if (!is_missing && !parse_instant(text, instant)) refuse_text(schema, text, chunk.first_row + i);
+      visit(i, is_missing, instant);
     });
   if (type.kind == ArrowKind::date && type.bits == 32)
     return arrow::visit_values<std::int32_t>(*chunk.array, chunk.offset, chunk.length,
@@ -201,11 +146,8 @@ void read_days(const ArrowSchema& schema, const arrow::Chunk& chunk, Day* out) {
 
 void read_times(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int64_t* out) {
   if (is_dictionary_of_values(schema)) return arrow::read_through_dictionary(schema, chunk, kMissingTime, out, read_times);
-  // Beyond the years that nanoseconds reach, a time is held to their ends.
-  constexpr std::int64_t kLimit = INT64_MAX / kNanosPerSecond - 1;
-  visit_instants(schema, chunk, [&](std::int64_t i, bool null, const Instant& t) {
-    out[i] = null ? kMissingTime : std::clamp(t.seconds, -kLimit, kLimit) * kNanosPerSecond + t.nanos;
-  });
+  visit_instants(schema, chunk,
+                 [&](std::int64_t i, bool null, const Instant& t) { out[i] = null ? kMissingTime : to_micros(t); });
 }
 
 }  // namespace fractile

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "arrow/arrow_export.hpp"
 
+#include <array>
 #include <cerrno>
 #include <deque>
 #include <memory>
@@ -27,6 +28,7 @@ struct ArrayNode {
 };
 struct ExportedArray {
   std::deque<ArrayNode> nodes;
+  std::vector<std::shared_ptr<const ExportTexts>> dictionaries;
   std::shared_ptr<void> owner;
 };
 
@@ -183,6 +185,10 @@ class TableProducer : public Producer {
       plain.format = column.format.c_str();
       plain.name = column.name.c_str();
       plain.flags = ARROW_FLAG_NULLABLE;
+      ArrowSchema texts{};
+      texts.format = "U";
+      texts.name = "";
+      if (column.dictionary) plain.dictionary = &texts;
       children.push_back(copy_schema(plain, exported));
     }
     exported->metadata = metadata_;
@@ -194,6 +200,7 @@ class TableProducer : public Producer {
     is_done_ = true;
     auto exported = std::make_shared<ExportedArray>();
     exported->owner = owner_;
+    for (const ExportColumn& column : columns_) exported->dictionaries.push_back(column.dictionary);
     std::vector<ArrowArray*> children;
     for (ExportColumn& column : columns_) {
       ArrowArray plain{};
@@ -201,6 +208,15 @@ class TableProducer : public Producer {
       plain.null_count = column.buffers[0] ? -1 : 0;
       plain.n_buffers = static_cast<std::int64_t>(column.buffers.size());
       plain.buffers = column.buffers.data();
+      ArrowArray texts{};
+      std::array<const void*, 3> buffers{};
+      if (column.dictionary) {
+        buffers = {nullptr, column.dictionary->offsets.data(), column.dictionary->bytes.data()};
+        texts.length = static_cast<std::int64_t>(column.dictionary->offsets.size()) - 1;
+        texts.n_buffers = buffers.size();
+        texts.buffers = buffers.data();
+        plain.dictionary = &texts;
+      }
       children.push_back(share_array(plain, 0, n_rows_, exported));
     }
     finish_array(exported, std::move(children), n_rows_, out);
@@ -242,6 +258,13 @@ void export_stream(std::unique_ptr<Producer> producer, ArrowArrayStream* out) {
 }
 
 }  // namespace
+
+ExportTexts::ExportTexts(std::span<const std::string_view> texts) {
+  for (const std::string_view text : texts) {
+    bytes += text;
+    offsets.push_back(static_cast<std::int64_t>(bytes.size()));
+  }
+}
 
 void export_table(std::vector<ExportColumn> columns, std::int64_t n_rows, std::shared_ptr<void> owner, ArrowArrayStream* out,
                   const ExportMetadata& metadata) {

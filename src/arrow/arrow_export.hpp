@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,12 +15,21 @@
 /// Arrow C streams out of memory that others own.
 namespace fractile {
 
-/// A plain column: `format` as Arrow writes it ("g", "f", "l", "i", "tdD", "u", ...), buffers[0] is
+/// Texts as Arrow's "U" holds them.
+struct ExportTexts {
+  explicit ExportTexts(std::span<const std::string_view> texts);
+  std::vector<std::int64_t> offsets{0};
+  std::string bytes;
+};
+
+/// A column: `format` as Arrow writes it ("g", "f", "l", "i", "tdD", "u", ...), buffers[0] is
 /// the validity bitmap (null: none missing).
 struct ExportColumn {
   std::string name;
   std::string format;
   std::vector<const void*> buffers;
+  /// The texts of a column of their places ("i").
+  std::shared_ptr<const ExportTexts> dictionary = nullptr;
 };
 
 /// Texts that go with a schema.

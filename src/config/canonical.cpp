@@ -35,6 +35,7 @@ std::string write_text(std::string_view text) {
 
 std::string write_value(const OptionDeclaration&, bool x) { return x ? "true" : "false"; }
 std::string write_value(const OptionDeclaration& option, int x) {
+  if (x == 0 && !option.zero_name.empty()) return write_text(option.zero_name);
   return option.zero_is_null && x == 0 ? "null" : std::to_string(x);
 }
 std::string write_value(const OptionDeclaration&, double x) { return write_number(x); }

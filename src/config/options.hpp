@@ -19,7 +19,8 @@ struct OptionDeclaration {
   double min = 0.0;
   double max = 0.0;  ///< inclusive; min == max: unbounded
   std::vector<std::string_view> choices = {};
-  bool zero_is_null = false;  ///< 0 in the struct is null on the wire
+  bool zero_is_null = false;        ///< 0 in the struct is null on the wire
+  std::string_view zero_name = {};  ///< 0 in the struct is this word on the wire
   bool in_run_id = true;
   bool is_later = false;  ///< no part of the run_id while it has its initial value
   std::string_view doc = {};

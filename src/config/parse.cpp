@@ -50,7 +50,9 @@ double read_real(const OptionInfo& option, const Json& value, const char* what =
 }
 
 int read_whole(const OptionInfo& option, const Json& value) {
-  const double x = read_real(option, value, "a whole number");
+  const std::string what =
+      option.zero_name.empty() ? "a whole number" : fmt::format("a whole number or \"{}\"", option.zero_name);
+  const double x = read_real(option, value, what.c_str());
   if (x == std::floor(x)) return static_cast<int>(x);
   refuse(option, "a whole number", shown(value), fmt::format("The nearest is {}.", std::round(x)));
 }
@@ -188,7 +190,8 @@ Json parse_strictly(const std::string& text) {
 // A value into a field, by the type of the field.
 void read_value(const OptionInfo& option, const Json& value, bool& out) { out = read_bool(option, value); }
 void read_value(const OptionInfo& option, const Json& value, int& out) {
-  out = option.zero_is_null && value.is_null() ? 0 : read_whole(option, value);
+  const bool is_zero = (option.zero_is_null && value.is_null()) || (!option.zero_name.empty() && value == option.zero_name);
+  out = is_zero ? 0 : read_whole(option, value);
 }
 void read_value(const OptionInfo& option, const Json& value, double& out) { out = read_real(option, value); }
 void read_value(const OptionInfo& option, const Json& value, std::string& out) { out = read_text(option, value); }

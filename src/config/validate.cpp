@@ -26,7 +26,8 @@ void check_number(const OptionInfo& option, double x, const char* what) {
 
 // What each type of field can hold.
 void check_value(const OptionInfo& option, int x) {
-  if (!(option.zero_is_null && x == 0)) check_number(option, x, "a whole number");
+  const bool has_zero = option.zero_is_null || !option.zero_name.empty();
+  if (!(has_zero && x == 0)) check_number(option, x, "a whole number");
 }
 void check_value(const OptionInfo& option, double x) { check_number(option, x, "a number"); }
 void check_value(const OptionInfo& option, const TwoReals& x) {

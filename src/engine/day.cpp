@@ -2,6 +2,7 @@
 #include "engine/day.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "engine/kernels/kernels.hpp"
@@ -29,6 +30,13 @@ Portfolios Portfolios::make(const PanelView& panel, const RunConfig& config) {
 
 void DayCounts::merge(const DayCounts& other) {
   names += other.names;
+  days_with_names += other.days_with_names;
+  long_names += other.long_names;
+  short_names += other.short_names;
+  asked_long += other.asked_long;
+  asked_short += other.asked_short;
+  most_long = std::max(most_long, other.most_long);
+  most_short = std::max(most_short, other.most_short);
   missing_return += other.missing_return;
   left_panel += other.left_panel;
   missing_weight += other.missing_weight;
@@ -101,10 +109,27 @@ void DayRunner::sort_names(int portfolio, std::span<const RowIndex> rows, std::s
   take_book(portfolio, {rows, s, sides_}, n, is_counted);
 }
 
+/// Counts the overall book of a day for the warnings of a result.
+void DayRunner::count_sides(std::span<const std::int8_t> sides) {
+  const auto n_long = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kLong));
+  const auto n_short = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kShort));
+  const auto n_names = static_cast<double>(n_names_);
+  counts_.days_with_names += n_names_ > 0;
+  counts_.long_names += n_long;
+  counts_.short_names += n_short;
+  counts_.asked_long += static_cast<std::int64_t>(n_names - std::floor(config_.fractile[1] * n_names / 100.0));
+  counts_.asked_short += static_cast<std::int64_t>(std::floor(config_.fractile[0] * n_names / 100.0));
+  counts_.most_long = std::max(counts_.most_long, n_long);
+  counts_.most_short = std::max(counts_.most_short, n_short);
+}
+
 void DayRunner::take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted) {
   Book& book = now_[static_cast<std::size_t>(portfolio)];
   const int without_size = weigher_.build_book(names, n, book);
-  if (is_counted && portfolio == 0) counts_.missing_weight += without_size;
+  if (is_counted && portfolio == 0) {
+    counts_.missing_weight += without_size;
+    count_sides(names.sides);
+  }
   if (!book.is_flat()) held_now_.push_back(portfolio);
 }
 

@@ -45,6 +45,10 @@ struct PortfolioDay {
 /// Counts over the days of a run. Sums of whole numbers, so the order of days does not matter.
 struct DayCounts {
   std::int64_t names = 0;  ///< used rows and copies
+  std::int64_t days_with_names = 0;
+  std::int64_t long_names = 0, short_names = 0;  ///< names on a side of overall, before mincos
+  std::int64_t asked_long = 0, asked_short = 0;  ///< the same if no values tied
+  std::int64_t most_long = 0, most_short = 0;    ///< the largest number of names per day on a side
   std::int64_t missing_return = 0;
   std::int64_t left_panel = 0;
   std::int64_t missing_weight = 0;
@@ -78,6 +82,7 @@ class DayRunner {
  private:
   bool is_single_sort() const noexcept;
   bool is_plain() const noexcept;
+  void count_sides(std::span<const std::int8_t> sides);
   void take_book(int portfolio, const SidedNames& names, DateIndex n, bool is_counted);
   void sort_slots(int portfolio, std::span<const double> s, std::span<const std::int32_t> slots, DateIndex n, bool is_counted);
   void sort_names(int portfolio, std::span<const RowIndex> rows, std::span<const double> s, std::span<const double> double_values,

@@ -218,6 +218,8 @@ arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::InputStream>& in
   auto convert = arrow::csv::ConvertOptions::Defaults();
   convert.strings_can_be_null = true;
   convert.include_columns = names;
+  // As the texts are: libarrow would read 000001 as 1.
+  convert.column_types["security_id"] = arrow::dictionary(arrow::int32(), arrow::utf8());
   const arrow::io::IOContext context(pool);
   if (by_block) return arrow::csv::StreamingReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert);
   // Read whole: types are then decided on all values, not on the first block.

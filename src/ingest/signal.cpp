@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/signal.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -14,6 +16,7 @@
 #include "arrow/arrow_column.hpp"
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
+#include "ingest/ids.hpp"
 #include "ingest/signal_reader.hpp"
 #include "types/ieee_arithmetic.hpp"
 
@@ -28,12 +31,24 @@ struct Column {
   /// The chunk's own memory where it can be used as it is, else null.
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
-  std::size_t width = 8;                      ///< bytes a converted entry
-  DateUnit view_unit = DateUnit::nanosecond;  ///< dates
-  std::shared_ptr<ByteBuffer> converted;      ///< null: as it came
+  std::size_t width = 8;                       ///< bytes a converted entry
+  DateUnit view_unit = DateUnit::microsecond;  ///< dates
+  std::shared_ptr<ByteBuffer> converted;       ///< null: as it came
   const void* data = nullptr;
-  DateUnit unit = DateUnit::nanosecond;
+  DateUnit unit = DateUnit::microsecond;
 };
+
+/// Integers from 2^53 on are no longer told apart once they are doubles.
+void require_told_apart(const ArrowSchema& schema, const Chunk& chunk, const double* values) {
+  constexpr double kLimit = 9007199254740992.0;
+  for (std::int64_t i = 0; i < chunk.length; ++i)
+    if (std::fabs(values[i]) >= kLimit)
+      throw Error(
+          ErrorCode::COLUMN_TYPE,
+          fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Rank or scale them, "
+                      "or pass float64.",
+                      arrow::column_name(schema), values[i], chunk.first_row + i));
+}
 
 /// Reads the columns of a signal: as they came where one batch holds all, else batch by batch.
 class SignalReader {
@@ -55,15 +70,34 @@ class SignalReader {
   }
 
   Column& add_ids(int index) {
-    const ArrowType type = describe_type(batches_->schema(index));
-    if (type.kind != ArrowKind::integer)
-      refuse(index, type, "whole numbers", "Convert it, for example df.astype({\"" + name(index) + "\": \"Int64\"}).");
+    id_reader_ = std::make_shared<IdReader>(batches_->schema(index));
     Column& column = add(index);
-    if (type.bits == 64 && !type.is_unsigned && !type.is_dictionary) column.view = make_view<std::int64_t>(kMissingId);
-    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      read_integers(schema, chunk, kMissingId, static_cast<std::int64_t*>(out));
+    column.width = id_reader_->width();
+    if (id_reader_->is_plain())
+      column.view = [reader = id_reader_](const Chunk& chunk) -> const void* {
+        const auto* numbers = aligned_buffer<std::int64_t>(chunk);
+        if (!numbers) return nullptr;
+        reader->view(chunk);
+        return numbers + chunk.offset;
+      };
+    column.convert = [reader = id_reader_](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      reader->read(schema, chunk, out);
     };
     return column;
+  }
+
+  /// After read().
+  IdColumn make_ids(const Column& column, Signal& signal) const {
+    signal.owners.push_back(id_reader_);
+    IdColumn ids;
+    if (id_reader_->is_text()) {
+      ids.codes = static_cast<const std::int32_t*>(column.data);
+      ids.texts = id_reader_->texts();
+    } else {
+      ids.numbers = static_cast<const std::int64_t*>(column.data);
+      ids.valid = id_reader_->valid();
+    }
+    return ids;
   }
 
   Column& add_values(int index) {
@@ -74,7 +108,9 @@ class SignalReader {
     if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
       column.view = make_view<double>(std::numeric_limits<double>::quiet_NaN());
     column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      read_doubles(schema, chunk, static_cast<double*>(out));
+      auto* const values = static_cast<double*>(out);
+      read_doubles(schema, chunk, values);
+      if (describe_type(schema).kind == ArrowKind::integer) require_told_apart(schema, chunk, values);
     };
     return column;
   }
@@ -103,7 +139,7 @@ class SignalReader {
     for (Column& column : columns_) {
       const std::vector<Chunk> chunks = batches_->chunks(column.index);
       column.data = is_single_ && column.view ? column.view(chunks.front()) : nullptr;
-      column.unit = column.data ? column.view_unit : DateUnit::nanosecond;
+      column.unit = column.data ? column.view_unit : DateUnit::microsecond;
       is_viewed |= column.data != nullptr;
       if (!column.data) column.converted = std::make_shared<ByteBuffer>();
     }
@@ -161,11 +197,18 @@ class SignalReader {
     return true;
   }
 
+  /// Null if there is none, or the values are not aligned as T is.
+  template <class T>
+  static const T* aligned_buffer(const Chunk& chunk) {
+    const auto* values = arrow::buffer<T>(*chunk.array, 1);
+    return reinterpret_cast<std::uintptr_t>(values) % alignof(T) == 0 ? values : nullptr;
+  }
+
   template <class T>
   std::function<const void*(const Chunk&)> make_view(T missing) {
     return [this, missing](const Chunk& chunk) -> const void* {
-      const auto* values = arrow::buffer<T>(*chunk.array, 1);
-      if (!values || reinterpret_cast<std::uintptr_t>(values) % alignof(T) != 0) return nullptr;
+      const auto* values = aligned_buffer<T>(chunk);
+      if (!values) return nullptr;
       return marks_nulls(chunk, values, missing) ? values + chunk.offset : nullptr;
     };
   }
@@ -208,6 +251,7 @@ class SignalReader {
   const std::shared_ptr<ArrowBatches> batches_;
   const std::shared_ptr<ByteBuffer> bytes_;
   std::deque<Column> columns_;
+  std::shared_ptr<IdReader> id_reader_;
   bool is_at_end_ = false;
   bool is_single_ = false;
 };
@@ -258,7 +302,7 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
   Signal signal;
   reader.read(signal);
   signal.keys.n_rows = batches.n_rows();
-  signal.keys.security_id = static_cast<const std::int64_t*>(ids.data);
+  signal.keys.security_id = reader.make_ids(ids, signal);
   const auto date_of = [&](std::size_t k) { return dates[k] ? DateColumn{dates[k]->data, dates[k]->unit} : DateColumn{}; };
   signal.keys.date_sig = date_of(0);
   signal.keys.date_avail = date_of(1);

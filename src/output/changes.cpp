@@ -46,6 +46,12 @@ Json column_to_json(const ColumnChange& column) {
           {"by_date", by_date}};
 }
 
+Json ids_to_json(const std::vector<SecurityId>& ids) {
+  Json out = Json::array();
+  for (const SecurityId& id : ids) std::visit([&](const auto& value) { out.push_back(value); }, id);
+  return out;
+}
+
 /// "3 dates (2020-01-02 to 2020-01-06)".
 std::string count_days(const std::vector<Day>& days) {
   std::string out = fmt::format("{} {}", days.size(), days.size() == 1 ? "date" : "dates");
@@ -53,10 +59,11 @@ std::string count_days(const std::vector<Day>& days) {
   return out;
 }
 
-std::string count_ids(const std::vector<std::int64_t>& ids) {
+std::string count_ids(const std::vector<SecurityId>& ids) {
   std::string out = fmt::format("{} {}", ids.size(), ids.size() == 1 ? "security" : "securities");
   constexpr std::size_t kShown = 5;
-  for (std::size_t i = 0; i < std::min(ids.size(), kShown); ++i) out += fmt::format("{}{}", i == 0 ? " (" : ", ", ids[i]);
+  for (std::size_t i = 0; i < std::min(ids.size(), kShown); ++i)
+    out += fmt::format("{}{}", i == 0 ? " (" : ", ", format_id(ids[i]));
   if (!ids.empty()) out += ids.size() > kShown ? ", ...)" : ")";
   return out;
 }
@@ -66,18 +73,19 @@ std::string count_ids(const std::vector<std::int64_t>& ids) {
 std::string changes_to_json(const SnapshotChanges& changes) {
   Json columns = Json::array();
   for (const ColumnChange& column : changes.columns) columns.push_back(column_to_json(column));
-  const Json json{{"before", changes.before},
-                  {"after", changes.after},
-                  {"is_equal", changes.is_equal},
-                  {"rows",
-                   {{"before", changes.rows_before},
-                    {"after", changes.rows_after},
-                    {"added", changes.rows_added},
-                    {"removed", changes.rows_removed},
-                    {"restated", changes.rows_restated}}},
-                  {"securities", {{"added", changes.securities_added}, {"removed", changes.securities_removed}}},
-                  {"dates", {{"added", days_to_json(changes.dates_added)}, {"removed", days_to_json(changes.dates_removed)}}},
-                  {"columns", columns}};
+  const Json json{
+      {"before", changes.before},
+      {"after", changes.after},
+      {"is_equal", changes.is_equal},
+      {"rows",
+       {{"before", changes.rows_before},
+        {"after", changes.rows_after},
+        {"added", changes.rows_added},
+        {"removed", changes.rows_removed},
+        {"restated", changes.rows_restated}}},
+      {"securities", {{"added", ids_to_json(changes.securities_added)}, {"removed", ids_to_json(changes.securities_removed)}}},
+      {"dates", {{"added", days_to_json(changes.dates_added)}, {"removed", days_to_json(changes.dates_removed)}}},
+      {"columns", columns}};
   return json.dump();
 }
 

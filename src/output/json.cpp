@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "output/output.hpp"
@@ -23,6 +24,14 @@ void append_text(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+void append_id(std::string& out, const std::optional<SecurityId>& id) {
+  const auto* text = id ? std::get_if<std::string>(&*id) : nullptr;
+  if (text)
+    append_text(out, *text);
+  else
+    out += id ? format_id(*id) : "null";
 }
 
 void append_real(std::string& out, double x) {
@@ -108,9 +117,9 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     out += ":[";
     for (std::size_t i = 0; i < count.examples.size(); ++i) {
       const RowExample& example = count.examples[i];
-      fmt::format_to(std::back_inserter(out), "{}{{\"row\":{},\"security_id\":{},\"date_sig\":\"{}\"}}", i ? "," : "",
-                     example.row, example.security_id == kMissingId ? "null" : std::to_string(example.security_id),
-                     example.date_sig);
+      fmt::format_to(std::back_inserter(out), "{}{{\"row\":{},\"security_id\":", i ? "," : "", example.row);
+      append_id(out, example.security_id);
+      fmt::format_to(std::back_inserter(out), ",\"date_sig\":\"{}\"}}", example.date_sig);
     }
     out += ']';
   }
@@ -118,6 +127,11 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < diagnostics.warnings.size(); ++i) {
     if (i) out += ',';
     append_text(out, diagnostics.warnings[i]);
+  }
+  out += "],\"warning_codes\":[";
+  for (std::size_t i = 0; i < diagnostics.warning_codes.size(); ++i) {
+    if (i) out += ',';
+    append_text(out, diagnostics.warning_codes[i]);
   }
   out += "]}";
 }
@@ -151,6 +165,7 @@ void append_facts(std::string& out, const Result& result) {
   out += ",\"snapshot\":";
   append_text(out, result.snapshot);
   out += ',';
+  fmt::format_to(std::back_inserter(out), "\"periods_per_year\":{},", result.periods_per_year);
   add_real("elapsed_seconds", result.elapsed_seconds);
   out += "\"timings\":{";
   for (std::size_t i = 0; i < result.timings.size(); ++i) {

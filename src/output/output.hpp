@@ -7,6 +7,7 @@
 
 #include "arrow/arrow_abi.h"
 #include "fractile/changes.hpp"
+#include "fractile/data_report.hpp"
 #include "fractile/result.hpp"
 
 namespace fractile {
@@ -26,8 +27,14 @@ void table_to_arrow(const Table& table, ArrowArrayStream* out,
                     const std::vector<std::pair<std::string, std::string>>& metadata = {});
 /// Right-aligned text for a terminal; at most `max_rows` rows, reals with 6 significant digits.
 std::string table_to_text(const Table& table, std::size_t max_rows = 60);
+/// A header and one line per row, as RFC 4180 has them: NaN is an empty field, a real reads back to the same bits.
+std::string table_to_csv(const Table& table);
 /// One object, its keys as docs/how_to_own_data.md shows them.
 std::string changes_to_json(const SnapshotChanges& changes);
+/// The data report of a snapshot: one object with id, frequency, periods_per_year and the lines.
+std::string report_to_json(const std::string& id, const DataReport& report);
+/// A line of text per finding, warnings first.
+std::string report_to_text(const std::vector<ReportLine>& lines);
 /// Three lines of counts and a table of columns.
 std::string changes_to_text(const SnapshotChanges& changes);
 

@@ -6,25 +6,26 @@
 namespace fractile {
 namespace {
 
-Diagnostics::Count describe(const char* name, const CauseCount& cause, const SignalKeys& keys) {
+Diagnostics::Count describe(const char* name, const CauseCount& cause, const SignalKeys& keys, IdType type) {
   Diagnostics::Count out{name, cause.count, {}};
   for (const std::int64_t row : cause.rows)
-    if (row >= 0) out.examples.push_back(describe_row(keys, row));
+    if (row >= 0) out.examples.push_back(describe_row(keys, type, row));
   return out;
 }
 
 }  // namespace
 
 Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
-                              const Portfolios& portfolios, const SignalKeys& keys) {
+                              const Portfolios& portfolios, const SignalKeys& keys, IdType id_type) {
   Diagnostics out;
   const auto add = [&](const char* name, std::int64_t count) { out.counts.push_back({name, count, {}}); };
   add("rows_given", keys.n_rows);
   add("rows_used", align.rows_used);
-  for (std::size_t i = 0; i < align.causes.size(); ++i) out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys));
+  for (std::size_t i = 0; i < align.causes.size(); ++i)
+    out.counts.push_back(describe(kCauseNames[i], align.causes[i], keys, id_type));
   add("rows_carried", carried);
   add("return_day_rolled", align.return_day_rolled);
-  out.counts.push_back(describe("trade_before_avail", align.trade_before_avail, keys));
+  out.counts.push_back(describe("trade_before_avail", align.trade_before_avail, keys, id_type));
   add("missing_return", days.missing_return);
   add("left_panel", days.left_panel);
   add("missing_weight", days.missing_weight);
@@ -33,11 +34,11 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
   for (std::size_t i = 0; i < portfolios.groupings.size(); ++i)
     out.missing_group.emplace_back(portfolios.groupings[i].byvar, days.missing_group[i]);
   if (align.trade_before_avail.count > 0) {
-    const RowExample first = describe_row(keys, align.trade_before_avail.rows[0]);
+    const RowExample first = describe_row(keys, id_type, align.trade_before_avail.rows[0]);
     out.warnings.push_back("trade_before_avail: " + std::to_string(align.trade_before_avail.count) +
-                           " rows are traded before their date_avail; the first is row " + std::to_string(first.row) +
-                           " (security_id " + std::to_string(first.security_id) + ", date_sig " + first.date_sig +
-                           "). Pass lookahead=\"error\" to refuse them.");
+                           " rows are traded before their date_avail; the first is " + format_row(first) +
+                           ". Pass lookahead=\"error\" to refuse them.");
+    out.warning_codes.emplace_back("TRADE_BEFORE_AVAIL");
   }
   return out;
 }

@@ -50,6 +50,7 @@ std::vector<T> slice(const std::vector<T>& whole, std::size_t first, std::size_t
 
 Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, const SeriesShape& shape) {
   Series out;
+  out.periods_per_year = shape.periods_per_year;
   const auto is_held = [](const PortfolioDay& day) { return day.outcome.is_held; };
   const auto first = std::find_if(days.begin(), days.end(), is_held);
   if (first == days.end()) return out;
@@ -90,6 +91,7 @@ Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, 
 
 Series cut_series(const Series& whole, std::size_t first, std::size_t last) {
   Series out;
+  out.periods_per_year = whole.periods_per_year;
   out.date = slice(whole.date, first, last);
   out.ret = slice(whole.ret, first, last);
   out.resret = slice(whole.resret, first, last);

@@ -22,6 +22,7 @@ struct Series {
   std::vector<double> cumret, cumret_net, drawdown;
   std::vector<std::array<double, kNExposures>> exposure;
   std::int64_t unknown_cost = 0;
+  double periods_per_year = 252.0;
   std::size_t n_days() const noexcept { return date.size(); }
 };
 
@@ -30,6 +31,7 @@ struct SeriesShape {
   bool has_resret = false;
   bool calc_turnover = true;
   bool long_only = false;
+  double periods_per_year = 252.0;
   std::array<bool, kNExposures> has_exposure{};
 };
 

@@ -33,11 +33,12 @@ double sum_of(const std::vector<double>& x) {
 void add_series(const std::string& x, std::vector<double> Series::* values, const std::string& what,
                 std::vector<Statistic>& out) {
   out.push_back({x + "_ann", kPerYear, what + ": mean, annualised",
-                 [values](const Series& series) { return kDaysPerYear * mean(series.*values); }});
-  out.push_back({x + "_std", kPerYear, what + ": standard deviation (n-1), annualised",
-                 [values](const Series& series) { return std::sqrt(kDaysPerYear) * standard_deviation(series.*values); }});
+                 [values](const Series& series) { return series.periods_per_year * mean(series.*values); }});
+  out.push_back({x + "_std", kPerYear, what + ": standard deviation (n-1), annualised", [values](const Series& series) {
+                   return std::sqrt(series.periods_per_year) * standard_deviation(series.*values);
+                 }});
   out.push_back({"sharpe_" + x, "", what + ": annualised Sharpe ratio",
-                 [values](const Series& series) { return annualised_sharpe(series.*values); }});
+                 [values](const Series& series) { return annualised_sharpe(series.*values, series.periods_per_year); }});
   out.push_back({x + "_pct_pos", "fraction", what + ": share of days above 0",
                  [values](const Series& series) { return share_positive(series.*values); }});
 }
@@ -59,7 +60,8 @@ std::vector<Statistic> make_statistics() {
       {"maxdd_net", "fraction", "the same of ret_net", [](const Series& series) { return max_drawdown(series.ret_net); }},
       {"turnover", "share of the book per day", "mean daily turnover; 1 is a full replacement",
        [](const Series& series) { return mean(series.turnover); }},
-      {"tc_ann", kPerYear, "mean cost, annualised", [](const Series& series) { return kDaysPerYear * mean(series.tc); }},
+      {"tc_ann", kPerYear, "mean cost, annualised",
+       [](const Series& series) { return series.periods_per_year * mean(series.tc); }},
       {"t_stat", "", "t of the mean of ret", [](const Series& series) { return t_statistic(series.ret); }},
       {"t_stat_nw", "", "the same with the Newey and West error",
        [](const Series& series) { return newey_west_t_statistic(series.ret); }},

@@ -12,6 +12,7 @@
 
 #include "arrow/arrow_export.hpp"
 #include "fractile/error.hpp"
+#include "ingest/ids.hpp"
 #include "types/nearest.hpp"
 
 namespace fractile::server {
@@ -59,7 +60,7 @@ class DateColumnBuilder {
     if (i + 1 == kStep) convert();
   }
 
-  /// int64 nanoseconds since 1970-01-01, size() of them; missing: kMissingTime.
+  /// int64 microseconds since 1970-01-01, size() of them; missing: kMissingTime.
   const void* finish() {
     convert();
     return times_.data();
@@ -97,9 +98,79 @@ class DateColumnBuilder {
   bool has_value_ = false;
 };
 
+[[noreturn]] void refuse_type(std::string_view column, const char* expected, std::size_t row) {
+  throw Error(ErrorCode::COLUMN_TYPE, "expected " + std::string(expected) + " in column \"" + std::string(column) +
+                                          "\", found something else at row " + std::to_string(row) + ". Convert the column.");
+}
+
+/// Ids of one kind: all numbers or all texts.
+class IdColumnBuilder {
+ public:
+  void add_missing() {
+    if (is_text_)
+      codes_.append_value(std::int32_t{-1});
+    else
+      numbers_.append_value(kMissingId);
+    has_missing_ = true;
+    add_valid(false);
+  }
+  void add(od::value value, std::size_t row) {
+    const od::json_type type = value.type();
+    if (type == od::json_type::null) return add_missing();
+    if (type == od::json_type::string) {
+      if (has_number_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", row);
+      if (!is_text_) begin_texts();
+      codes_.append_value(numbering_.number(std::string_view(value.get_string())));
+    } else {
+      std::int64_t id = 0;
+      if (is_text_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", row);
+      if (type != od::json_type::number || !read_whole(value, id))
+        refuse_type("security_id", "whole numbers (int64) or texts", row);
+      numbers_.append_value(id);
+      has_number_ = true;
+    }
+    add_valid(true);
+  }
+  std::size_t size() const noexcept { return n_rows_; }
+  ExportColumn make_column() const {
+    const void* const valid = has_missing_ ? valid_.data() : nullptr;
+    if (!is_text_) return {"security_id", "l", {valid, numbers_.data()}};
+    return {"security_id", "i", {valid, codes_.data()}, std::make_shared<ExportTexts>(numbering_.texts())};
+  }
+
+ private:
+  /// 10001 and 10001.0 alike, as floats may be all that a client has.
+  static bool read_whole(od::value value, std::int64_t& id) {
+    if (value.is_integer()) return value.get_int64().get(id) == simdjson::SUCCESS;
+    constexpr double kLimit = 9007199254740992.0;
+    double number = 0.0;
+    if (value.get_double().get(number) != simdjson::SUCCESS || number != std::floor(number) || std::fabs(number) >= kLimit)
+      return false;
+    id = static_cast<std::int64_t>(number);
+    return true;
+  }
+  void begin_texts() {
+    is_text_ = true;
+    for (std::size_t i = 0; i < n_rows_; ++i) codes_.append_value(std::int32_t{-1});
+    numbers_ = ByteBuffer();
+  }
+  void add_valid(bool is_valid) {
+    if (n_rows_ % 8 == 0) valid_.push_back(0xff);
+    if (!is_valid) valid_.back() = static_cast<std::uint8_t>(valid_.back() & ~(1U << (n_rows_ % 8)));
+    ++n_rows_;
+  }
+
+  ByteBuffer numbers_;  // int64
+  ByteBuffer codes_;    // int32
+  TextNumbering numbering_;
+  std::vector<std::uint8_t> valid_;
+  std::size_t n_rows_ = 0;
+  bool is_text_ = false, has_number_ = false, has_missing_ = false;
+};
+
 /// The columns of a signal while they are read; kept alive by the Signal made of them.
 struct Columns {
-  ByteBuffer ids;     ///< int64
+  IdColumnBuilder ids;
   ByteBuffer values;  ///< double
   std::array<DateColumnBuilder, kNDates> dates;
   bool has_ids = false, has_values = false;
@@ -107,7 +178,6 @@ struct Columns {
   Columns() {
     for (std::size_t k = 0; k < kNDates; ++k) dates[k].set_name(kDates[k]);
   }
-  std::size_t n_ids() const noexcept { return ids.size() / sizeof(std::int64_t); }
   std::size_t n_values() const noexcept { return values.size() / sizeof(double); }
 };
 
@@ -128,26 +198,17 @@ class Behind {
   std::size_t n_rows_ = 0;
 };
 
-[[noreturn]] void refuse_type(std::string_view column, const char* expected, std::size_t row) {
-  throw Error(ErrorCode::COLUMN_TYPE, "expected " + std::string(expected) + " in column \"" + std::string(column) +
-                                          "\", found something else at row " + std::to_string(row) + ". Convert the column.");
-}
-
-std::int64_t read_id(od::value value, std::size_t row) {
-  if (value.type() == od::json_type::null) return kMissingId;
-  std::int64_t id = 0;
-  if (value.type() != od::json_type::number || value.get_int64().get(id) != simdjson::SUCCESS)
-    refuse_type("security_id", "whole numbers (int64)", row);
-  return id;
-}
-
 double read_number(od::value value, std::string_view column, std::size_t row) {
   if (value.type() == od::json_type::null) return std::numeric_limits<double>::quiet_NaN();
   if (value.type() != od::json_type::number) refuse_type(column, "numbers or null", row);
+  constexpr double kMaxWhole = 9007199254740992.0;  // integers from here on are no longer told apart
+  const std::string_view token = value.raw_json_token();
   double number = 0.0;
   if (value.get_double().get(number) != simdjson::SUCCESS)
     refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " +
                 std::to_string(row));
+  if (std::fabs(number) >= kMaxWhole && token.find_first_of(".eE") == std::string_view::npos)
+    refuse_type(column, "whole numbers below 2^53, or numbers with a point,", row);
   return number;
 }
 
@@ -191,7 +252,7 @@ class RecordReader {
     seen_ |= 1U << place;
     od::value value = field.value();
     if (place == kId) {
-      out_.ids.append_value(read_id(value, row_));
+      out_.ids.add(value, row_);
       out_.has_ids = true;
     } else if (place == kValue) {
       out_.values.append_value(read_number(value, sigvar_, row_));
@@ -205,7 +266,7 @@ class RecordReader {
   }
 
   void fill() {
-    if ((seen_ >> kId & 1) == 0) out_.ids.append_value(kMissingId);
+    if ((seen_ >> kId & 1) == 0) out_.ids.add_missing();
     if ((seen_ >> kValue & 1) == 0) out_.values.append_value(std::numeric_limits<double>::quiet_NaN());
     for (std::size_t k = 0; k < kNDates; ++k)
       if ((seen_ >> (kFirstDate + k) & 1) == 0 && out_.dates[k].is_present) out_.dates[k].add(std::nullopt);
@@ -247,7 +308,7 @@ void read_columns(od::object columns, const std::string& sigvar, Behind behind, 
       read_all(out.has_values,
                [&](od::value entry, std::size_t row) { out.values.append_value(read_number(entry, sigvar, row)); });
     else if (key == "security_id")
-      read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.append_value(read_id(entry, row)); });
+      read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.add(entry, row); });
     else {
       DateColumnBuilder& column = out.dates[static_cast<std::size_t>(date - kDates)];
       read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
@@ -257,14 +318,14 @@ void read_columns(od::object columns, const std::string& sigvar, Behind behind, 
 
 Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) {
   std::vector<ExportColumn> out;
-  if (columns->has_ids) out.push_back({"security_id", "l", {nullptr, columns->ids.data()}});
+  if (columns->has_ids) out.push_back(columns->ids.make_column());
   for (std::size_t k = 0; k < kNDates; ++k) {
     DateColumnBuilder& column = columns->dates[k];
     const bool is_needed = k == 0 ? column.is_present : column.has_value();
-    if (is_needed) out.push_back({std::string(kDates[k]), "tsn:", {nullptr, column.finish()}});
+    if (is_needed) out.push_back({std::string(kDates[k]), "tsu:", {nullptr, column.finish()}});
   }
   if (columns->has_values) out.push_back({sigvar, "g", {nullptr, columns->values.data()}});
-  std::size_t n_rows = columns->n_ids();
+  std::size_t n_rows = columns->ids.size();
   if (!columns->has_ids) n_rows = columns->has_values ? columns->n_values() : columns->dates[0].size();
   ArrowArrayStream stream{};
   export_table(std::move(out), static_cast<std::int64_t>(n_rows), columns, &stream);
@@ -338,7 +399,7 @@ Signal JsonBody::read_signal(const std::string& sigvar) {
       refuse_json("a signal that is neither records nor columns");
     return 0;
   });
-  if (columns->n_ids() == 0 && columns->n_values() == 0)
+  if (columns->ids.size() == 0 && columns->n_values() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Send a signal with rows.");
   return make_signal(columns, sigvar);
 }

@@ -31,7 +31,10 @@ Json option_schema(const OptionInfo& option) {
   Json schema;
   switch (option.type) {
     case OptionType::boolean: schema = {{"type", "boolean"}}; break;
-    case OptionType::whole: schema = number_schema(option, "integer"); break;
+    case OptionType::whole:
+      schema = number_schema(option, "integer");
+      if (!option.zero_name.empty()) schema = {{"anyOf", {schema, {{"type", "string"}, {"enum", {option.zero_name}}}}}};
+      break;
     case OptionType::real: schema = number_schema(option, "number"); break;
     case OptionType::choice: schema = {{"type", "string"}, {"enum", choices(option)}}; break;
     case OptionType::text: schema = {{"type", "string"}}; break;
@@ -80,7 +83,8 @@ Json signal_schema() {
   Json columns = record;
   for (const char* name : {"security_id", "date_sig", "signal", "date_avail", "date_ret", "date_openret"}) {
     const std::string text(name);
-    const Json one = nullable(text == "security_id" ? "integer" : text == "signal" ? "number" : "string");
+    Json one = nullable(text == "signal" ? "number" : "string");
+    if (text == "security_id") one["type"] = {"integer", "string", "null"};
     record["properties"][text] = one;
     columns["properties"][text] = {{"type", "array"}, {"items", one}};
   }
@@ -142,7 +146,7 @@ Json schemas() {
     result["properties"][table.name] = table_schema(table);
     if (table.asked_by.empty()) result["required"].push_back(table.name);
   }
-  for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "elapsed_seconds"}) {
+  for (const char* name : {"sharpe", "annual_return", "max_drawdown", "turnover_mean", "periods_per_year", "elapsed_seconds"}) {
     result["properties"][name] = nullable("number");
     result["required"].push_back(name);
   }

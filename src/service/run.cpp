@@ -12,6 +12,7 @@
 #include "parallel/workers.hpp"
 #include "report/diagnostics.hpp"
 #include "report/result_tables.hpp"
+#include "report/warnings.hpp"
 #include "service/backtester.hpp"
 #include "service/run_id.hpp"
 
@@ -80,8 +81,8 @@ class Run {
     }
     alignment_ = alignment;
     signal_ = alignment->inspect(values_, config_, exposure_plan_, threads_, poll_);
-    refuse_bad_rows(signal_.counts, keys_, config_);
-    if (config_.hold_days > 1) {
+    refuse_bad_rows(signal_.counts, keys_, panel_.snapshot().id_type(), config_);
+    if (config_.hold_days != 1) {
       extended_ = extend_holding(panel_, *alignment, values_, exposure_plan_, config_, threads_, buffers_.slots, poll_);
       sections_.emplace(panel_, buffers_.slots);
     } else {
@@ -125,17 +126,20 @@ class Run {
     shape.has_resret = portfolio_return_.has_resret();
     shape.calc_turnover = config_.calc_turnover;
     shape.long_only = config_.method == Method::long_only;
+    result.periods_per_year = periodicity(panel_.view(), config_).periods_per_year;
+    shape.periods_per_year = result.periods_per_year;
     for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
     const PortfolioSeries series =
         build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
-    result.diagnostics =
-        build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_, keys_);
+    result.diagnostics = build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_,
+                                           keys_, panel_.snapshot().id_type());
     if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+    add_warnings({config_, series.overall, counts_, {values_, static_cast<std::size_t>(keys_.n_rows)}}, result.diagnostics);
     add_portfolio_tables(series, shape, result.tables);
     analyses_.finish(result.tables);
     result.snapshot = panel_.snapshot().id();
     result.config_json = config_to_json(config_);
-    result.run_id = compute_run_id(panel_.view(), config_to_json(config_, true), signal_.rows_hash);
+    result.run_id = compute_run_id(panel_.view(), config_, signal_.rows_hash);
   }
 
  private:

@@ -3,17 +3,27 @@
 
 #include <fmt/format.h>
 
+#include "fractile/data_report.hpp"
 #include "fractile/version.hpp"
 
 namespace fractile {
 
-std::string compute_run_id(const View& view, const std::string& config_json, const Hash128& rows_hash) {
+Periodicity periodicity(const View& view, const RunConfig& config) noexcept {
+  Periodicity out = data_report(*view.snapshot).periodicity;
+  if (config.periods_per_year > 0) out.periods_per_year = config.periods_per_year;
+  return out;
+}
+
+std::string compute_run_id(const View& view, const RunConfig& config, const Hash128& rows_hash) {
   const auto dates = view.snapshot->dates();
   const std::string identity =
       fmt::format("{}\n{}\n{} {}\n{}\n{}\n{}\n", kVersion, view.snapshot->content_hash(),
                   dates[static_cast<std::size_t>(view.first)], dates[static_cast<std::size_t>(view.last)],
-                  view.storage == Storage::float32 ? "float32" : "float64", config_json, to_hex(rows_hash));
-  return hash_text(identity);
+                  view.storage == Storage::float32 ? "float32" : "float64", config_to_json(config, true), to_hex(rows_hash));
+  // Named only if it is not what every snapshot was once: older run_ids stay.
+  const Periodicity used = periodicity(view, config);
+  if (used == Periodicity{}) return hash_text(identity);
+  return hash_text(identity + fmt::format("{} {}\n", to_text(used.frequency), used.periods_per_year));
 }
 
 }  // namespace fractile

@@ -5,12 +5,16 @@
 
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
+#include "fractile/frequency.hpp"
 #include "types/hash.hpp"
 
 namespace fractile {
 
+/// The snapshot's, with `periods_per_year` of the configuration in place of its P if it is given.
+Periodicity periodicity(const View& view, const RunConfig& config) noexcept;
+
 /// What a run is known by: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
-/// dates, the storage, the canonical options (`config_json`), the rows and the engine's version.
-std::string compute_run_id(const View& view, const std::string& config_json, const Hash128& rows_hash);
+/// dates, its periodicity, the storage, the canonical options, the rows and the engine's version.
+std::string compute_run_id(const View& view, const RunConfig& config, const Hash128& rows_hash);
 
 }  // namespace fractile

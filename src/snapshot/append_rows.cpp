@@ -2,6 +2,10 @@
 #include "snapshot/append_rows.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace fractile {
@@ -14,23 +18,44 @@ void each_row(const Rows& begin, const Rows& end, Visit&& visit) {
     for (RowIndex row = begin[n]; row < end[n]; ++row) visit(row, n);
 }
 
-/// Ids by row. A file that is cut while it is read gives zeros, which are places too.
-class ParentIds {
+/// The ids of both as integers in one order: as they are, or the places of texts among those of both.
+class CommonIds {
  public:
-  explicit ParentIds(const Snapshot& parent) : ids_(parent.security_ids()), security_(parent.security_of_row()) {}
-  std::int64_t operator[](RowIndex row) const noexcept {
-    const auto security = static_cast<std::size_t>(security_[static_cast<std::size_t>(row)]);
-    return ids_[std::min(security, ids_.size() - 1)];
+  CommonIds(const Snapshot& parent, const PanelIndex& panel) : security_(parent.security_of_row()) {
+    if (parent.id_type() == IdType::integer) {
+      const auto ids = parent.security_ids();
+      parent_.assign(ids.begin(), ids.end());
+      panel_ = panel.security_ids;
+      return;
+    }
+    const auto old = parent.security_texts();
+    const std::vector<std::string_view> fresh(panel.security_texts.begin(), panel.security_texts.end());
+    std::vector<std::string_view> both;
+    std::set_union(old.begin(), old.end(), fresh.begin(), fresh.end(), std::back_inserter(both));
+    texts_.assign(both.begin(), both.end());
+    const auto place = [&](std::string_view text) {
+      return static_cast<std::int64_t>(std::lower_bound(texts_.begin(), texts_.end(), text) - texts_.begin());
+    };
+    std::transform(old.begin(), old.end(), std::back_inserter(parent_), place);
+    std::transform(fresh.begin(), fresh.end(), std::back_inserter(panel_), place);
   }
+  /// The id of a parent's row. A file that is cut while it is read gives zeros, which are places too.
+  std::int64_t of_parent(RowIndex row) const noexcept {
+    const auto security = static_cast<std::size_t>(security_[static_cast<std::size_t>(row)]);
+    return parent_[std::min(security, parent_.size() - 1)];
+  }
+  std::int64_t of_panel(SecurityIndex security) const noexcept { return panel_[static_cast<std::size_t>(security)]; }
+  /// Ascending; empty if ids are integers.
+  const std::vector<std::string>& texts() const noexcept { return texts_; }
 
  private:
-  std::span<const std::int64_t> ids_;
   std::span<const SecurityIndex> security_;
+  std::vector<std::int64_t> parent_, panel_;  // by SecurityIndex
+  std::vector<std::string> texts_;
 };
 
 /// By row of the panel: the parent's row of the same day and security, or kNoRow. Securities ascend in both.
-std::vector<RowIndex> find_in_parent(const Snapshot& parent, const PanelIndex& panel) {
-  const ParentIds ids(parent);
+std::vector<RowIndex> find_in_parent(const Snapshot& parent, const PanelIndex& panel, const CommonIds& ids) {
   const auto dates = parent.dates();
   std::vector<RowIndex> out(panel.security_of_row.size(), kNoRow);
   for (std::size_t d = 0; d < panel.dates.size(); ++d) {
@@ -41,9 +66,9 @@ std::vector<RowIndex> find_in_parent(const Snapshot& parent, const PanelIndex& p
     const RowIndex end = parent.row_end(n);
     for (RowIndex fresh = panel.row_begin[d]; fresh < panel.row_end[d]; ++fresh) {
       const auto at = static_cast<std::size_t>(fresh);
-      const std::int64_t id = panel.security_ids[static_cast<std::size_t>(panel.security_of_row[at])];
-      while (row < end && ids[row] < id) ++row;
-      if (row < end && ids[row] == id) out[at] = row;
+      const std::int64_t id = ids.of_panel(panel.security_of_row[at]);
+      while (row < end && ids.of_parent(row) < id) ++row;
+      if (row < end && ids.of_parent(row) == id) out[at] = row;
     }
   }
   return out;
@@ -84,7 +109,8 @@ class RowMerger {
         old_(Snapshot::Impl::of(parent)),
         panel_(panel),
         old_segments_(lay_out(old_.manifest.segments)),
-        in_parent_(find_in_parent(parent, panel)) {}
+        ids_(parent, panel),
+        in_parent_(find_in_parent(parent, panel, ids_)) {}
 
   AppendRows merge() {
     out_.index = build_index(collect_keys());
@@ -99,21 +125,21 @@ class RowMerger {
   /// The parent's rows in order, then those that are the panel's alone.
   PanelKeys collect_keys() {
     PanelKeys keys;
-    const ParentIds ids(parent_);
     const auto most = static_cast<std::size_t>(parent_.n_rows()) + in_parent_.size();
     keys.security_id.reserve(most);
     keys.date.reserve(most);
     each_row(old_.row_begin, old_.row_end, [&](RowIndex row, std::size_t n) {
-      keys.security_id.push_back(ids[row]);
+      keys.security_id.push_back(ids_.of_parent(row));
       keys.date.push_back(old_.dates[n]);
     });
     each_row(panel_.row_begin, panel_.row_end, [&](RowIndex row, std::size_t n) {
       const auto at = static_cast<std::size_t>(row);
       if (in_parent_[at] != kNoRow) return;
-      keys.security_id.push_back(panel_.security_ids[static_cast<std::size_t>(panel_.security_of_row[at])]);
+      keys.security_id.push_back(ids_.of_panel(panel_.security_of_row[at]));
       keys.date.push_back(panel_.dates[n]);
       ++out_.n_added;
     });
+    keys.texts = ids_.texts();
     return keys;
   }
 
@@ -167,6 +193,7 @@ class RowMerger {
   const Snapshot::Impl& old_;
   const PanelIndex& panel_;
   const std::vector<SegmentRows> old_segments_;
+  const CommonIds ids_;
   const std::vector<RowIndex> in_parent_;  // by row of the panel
   std::vector<RowIndex> new_row_of_old_;   // by row of the parent
   AppendRows out_;

@@ -12,9 +12,13 @@
 #include "fractile/version.hpp"
 #include "snapshot/build_folder.hpp"
 #include "snapshot/column_writer.hpp"
+#include "snapshot/drop_days.hpp"
 #include "snapshot/durable_files.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/panel_reader.hpp"
+#include "snapshot/report/calendar_report.hpp"
+#include "snapshot/report/column_report.hpp"
+#include "snapshot/text_ids.hpp"
 #include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
@@ -30,12 +34,24 @@ void describe_build(const std::string& id, const PanelSource& panel, const Panel
   info.engine_version = kVersion;
   info.source_name = panel.source_name();
   info.source_hash = panel.source_hash();
-  info.n_rows = static_cast<std::int64_t>(index.row_of_source.size());
+  info.n_rows = 0;
+  for (const SegmentInfo& segment : index.segments) info.n_rows += segment.rows;
+  info.id_type = index.security_texts.empty() ? IdType::integer : IdType::text;
   info.n_securities = static_cast<std::int64_t>(index.security_ids.size());
   info.n_dates = static_cast<std::int64_t>(index.dates.size());
   info.first_date = index.dates.front();
   info.last_date = index.dates.back();
   manifest.segments = index.segments;
+}
+
+Periodicity choose_periodicity(std::span<const Day> dates, int periods_per_year) {
+  if (periods_per_year < 0 || periods_per_year > kMaxPeriodsPerYear)
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected periods_per_year from 1 to {}, found {}. Days have 252, months 12.", kMaxPeriodsPerYear,
+                            periods_per_year));
+  Periodicity periodicity = detect_periodicity(dates);
+  if (periods_per_year > 0) periodicity.periods_per_year = periods_per_year;
+  return periodicity;
 }
 
 void write_manifest(const fs::path& folder, Manifest& manifest) {
@@ -60,6 +76,20 @@ void as_io_failures(const fs::path& root, const std::function<void()>& work) {
 
 namespace {
 
+/// Says which days it left out.
+PanelIndex drop_stray_days(PanelIndex index, Frequency frequency, std::vector<ReportLine>& report) {
+  const std::vector<DateIndex> days = find_stray_days(index, frequency).all();
+  if (days.empty()) return index;
+  PanelIndex out = drop_days(index, days);
+  std::int64_t rows = 0;
+  for (const DateIndex n : days)
+    rows += index.row_end[static_cast<std::size_t>(n)] - index.row_begin[static_cast<std::size_t>(n)];
+  report.push_back({"dropped_days", false, static_cast<std::int64_t>(days.size()),
+                    format_day(index.dates[static_cast<std::size_t>(days.front())]),
+                    fmt::format("{} stray days with {} rows were left out.", days.size(), rows)});
+  return out;
+}
+
 SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSource& panel, const BuildOptions& options) {
   if (fs::exists(root / id)) refuse_existing(root, id);
   const auto progress = [&](const std::string& stage, double fraction) {
@@ -68,12 +98,23 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   progress("reading keys", 0.0);
   const PanelNames names = match_names(panel.column_names(), options.map, true);
   PanelIndex index = read_index(panel, names);
-  BuildFolder folder(root, id);
+  Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
   Manifest manifest;
+  std::vector<ReportLine>& report = manifest.report.lines;
+  if (options.drop_stray_days) {
+    index = drop_stray_days(std::move(index), periodicity.frequency, report);
+    periodicity = choose_periodicity(index.dates, options.periods_per_year);
+  }
+  manifest.has_report = true;
+  manifest.report.periodicity = periodicity;
+  BuildFolder folder(root, id);
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);
+  if (manifest.info.id_type == IdType::text) manifest.ids = write_text_ids(index.security_texts, folder.path() / kIdsFile);
   // Only where the rows go is needed from here on.
   for (auto* done : {&index.previous_row, &index.row_of}) *done = {};
+  report_calendar(index, periodicity, report);
+  report_lives(index, report);
 
   ColumnWriter writer(folder.path(), options.dtype, manifest);
   std::size_t n_done = 0;
@@ -81,6 +122,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
     if (name == "security_id" || name == "date") continue;
     progress(name, static_cast<double>(n_done++) / static_cast<double>(names.size() - 2));
     PanelColumn column = read_column(panel, name, source, index);
+    report_column(name, column, index, periodicity.frequency, report);
     ColumnInfo described;
     described.name = name;
     described.unit = unit_of(name);

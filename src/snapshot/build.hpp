@@ -4,6 +4,7 @@
 #include <ctime>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "fractile/panel.hpp"
@@ -17,6 +18,8 @@ namespace fractile {
 std::string format_utc(std::time_t time);
 /// Fills in what a manifest says of source, time and rows.
 void describe_build(const std::string& id, const PanelSource& panel, const PanelIndex& index, Manifest& manifest);
+/// The calendar's own, with `periods_per_year` in place of its P unless that is 0. Throws INVALID_VALUE.
+Periodicity choose_periodicity(std::span<const Day> dates, int periods_per_year);
 /// Throws PANEL_COLUMN_TYPE where a name or text is not UTF-8, IO_FAILURE.
 void write_manifest(const std::filesystem::path& folder, Manifest& manifest);
 /// What the standard library throws of files becomes IO_FAILURE.

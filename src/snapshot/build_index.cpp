@@ -19,7 +19,7 @@ namespace {
 void refuse_null_keys(const PanelKeys& keys) {
   std::int64_t nulls = 0, first = -1;
   for (std::size_t i = 0; i < keys.date.size(); ++i)
-    if (keys.security_id[i] == kMissingId || keys.date[i] == kMissingDay) {
+    if (!keys.has_id(i) || keys.date[i] == kMissingDay) {
       if (first < 0) first = static_cast<std::int64_t>(i);
       ++nulls;
     }
@@ -158,8 +158,7 @@ void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& i
   throw Error(ErrorCode::PANEL_DUPLICATE_ROW,
               fmt::format("expected one row a (security_id, date), found {} more; the first is security_id {} on {}. "
                           "Keep one row of each.",
-                          count, index.security_ids[static_cast<std::size_t>(security)],
-                          format_day(index.dates[static_cast<std::size_t>(n)])));
+                          count, format_id(index.security_id(security)), format_day(index.dates[static_cast<std::size_t>(n)])));
 }
 
 /// Lives of securities, the row before each row, and the row of each (security, day).
@@ -194,6 +193,12 @@ void link_rows(PanelIndex& index) {
 
 }  // namespace
 
+SecurityId PanelIndex::security_id(SecurityIndex security) const {
+  const auto at = static_cast<std::size_t>(security);
+  if (security_texts.empty()) return security_ids[at];
+  return security_texts[at];
+}
+
 void require_panel_rows(std::int64_t n_rows) {
   if (n_rows > kMaxPanelRows)
     throw Error(ErrorCode::PANEL_TOO_LARGE,
@@ -215,6 +220,7 @@ PanelIndex build_index(PanelKeys keys) {
   PanelIndex index;
   index.dates = number_dates(keys.date);
   index.security_ids = unique_ids(keys.security_id);
+  index.security_texts = std::move(keys.texts);
   const std::vector<SecurityIndex> security = number_securities(keys.security_id, index.security_ids);
   keys.security_id = {};
   const std::vector<DateIndex>& day = keys.date;

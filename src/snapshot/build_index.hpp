@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "fractile/types.hpp"
@@ -12,14 +13,20 @@ namespace fractile {
 
 /// The keys of a panel in source order.
 struct PanelKeys {
+  /// Integers, or the places of texts in `texts`.
   std::vector<std::int64_t> security_id;
+  std::vector<std::uint8_t> valid;  ///< a bit per row, 0 if it has no id; empty: every row has one
   std::vector<Day> date;
+  std::vector<std::string> texts;  ///< ascending by their bytes, each met in a row; empty: ids are integers
+
+  bool has_id(std::size_t row) const noexcept { return valid.empty() || (valid[row / 8] >> (row % 8) & 1) != 0; }
 };
 
 /// Where every row of a panel goes, and the look-up tables of index.bin.
 struct PanelIndex {
   std::vector<Day> dates;
   std::vector<std::int64_t> security_ids;
+  std::vector<std::string> security_texts;  ///< of text ids, whose security_ids are 0, 1, 2, ...
   std::vector<RowIndex> row_begin, row_end;
   std::vector<DateIndex> first_day, last_day;
   std::vector<std::int32_t> row_of_begin;
@@ -27,8 +34,9 @@ struct PanelIndex {
   std::vector<RowIndex> previous_row;
   std::vector<RowIndex> row_of;
   std::vector<SegmentInfo> segments;  ///< days and rows, no files yet
-  /// By source row.
+  /// By source row; kNoRow if it was left out.
   std::vector<RowIndex> row_of_source;
+  SecurityId security_id(SecurityIndex security) const;
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };
 

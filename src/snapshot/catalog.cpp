@@ -100,6 +100,8 @@ SnapshotInfo read_snapshot_info(const fs::path& root, const std::string& id) {
   return read_manifest(find_snapshot(root, id)).info;
 }
 
+DataReport read_data_report(const fs::path& root, const std::string& id) { return read_manifest(find_snapshot(root, id)).report; }
+
 std::string newest_snapshot(const fs::path& root) {
   const std::vector<SnapshotInfo> all = list_snapshots(root);
   if (all.empty()) throw_no_snapshots(root);
@@ -156,6 +158,7 @@ void verify_snapshot(const fs::path& root, const std::string& id) {
                               hash, is_whole ? found : "another length", file.string()));
   };
   check(path / kIndexFile, manifest.index_bytes, manifest.index_hash);
+  if (manifest.info.id_type == IdType::text) check(path / kIdsFile, manifest.ids.bytes, manifest.ids.hash);
   for (std::size_t s = 0; s < manifest.segments.size(); ++s)
     for (const auto& [name, file] : manifest.segments[s].files) check(path / segment_directory(s) / name, file.bytes, file.hash);
   if (compute_content_hash(manifest) != manifest.info.content_hash)

@@ -162,18 +162,25 @@ class Comparison {
       if (const ColumnInfo* other = after.find_column(column.name))
         common_.push_back(std::make_unique<CommonColumn>(before, column, after, *other));
     // The rank of each security of the first in the second; unknown ones get one that none has.
-    const auto ids = after.security_ids();
-    for (const std::int64_t id : before.security_ids()) {
-      const auto at = std::lower_bound(ids.begin(), ids.end(), id);
-      rank_after_.push_back(at != ids.end() && *at == id ? static_cast<SecurityIndex>(at - ids.begin()) : kNone);
-    }
+    if (before.id_type() != after.id_type())
+      rank_after_.assign(before.security_ids().size(), kNone);
+    else if (before.id_type() == IdType::text)
+      rank_after_ = find_ranks(before.security_texts(), after.security_texts());
+    else
+      rank_after_ = find_ranks(before.security_ids(), after.security_ids());
   }
 
   SnapshotChanges run() {
     out_.rows_before = before_.n_rows();
     out_.rows_after = after_.n_rows();
-    out_.securities_added = subtract(after_.security_ids(), before_.security_ids());
-    out_.securities_removed = subtract(before_.security_ids(), after_.security_ids());
+    std::vector<bool> is_common(after_.security_ids().size(), false);
+    for (std::size_t i = 0; i < rank_after_.size(); ++i)
+      if (rank_after_[i] == kNone)
+        out_.securities_removed.push_back(before_.security_id(static_cast<SecurityIndex>(i)));
+      else
+        is_common[static_cast<std::size_t>(rank_after_[i])] = true;
+    for (std::size_t i = 0; i < is_common.size(); ++i)
+      if (!is_common[i]) out_.securities_added.push_back(after_.security_id(static_cast<SecurityIndex>(i)));
     out_.dates_added = subtract(after_.dates(), before_.dates());
     out_.dates_removed = subtract(before_.dates(), after_.dates());
     const std::vector<DayPlace> places_before = find_places(before_), places_after = find_places(after_);
@@ -198,6 +205,17 @@ class Comparison {
  private:
   static constexpr SecurityIndex kNone = -1;
 
+  /// By place in the first of two ascending lists: the place in the second, or kNone.
+  template <class T>
+  static std::vector<SecurityIndex> find_ranks(std::span<const T> ids, std::span<const T> among) {
+    std::vector<SecurityIndex> out;
+    out.reserve(ids.size());
+    for (const T& id : ids) {
+      const auto at = std::lower_bound(among.begin(), among.end(), id);
+      out.push_back(at != among.end() && *at == id ? static_cast<SecurityIndex>(at - among.begin()) : kNone);
+    }
+    return out;
+  }
   SecurityIndex rank_before(RowIndex row) const noexcept {
     const auto security = static_cast<std::size_t>(before_.security_of_row()[static_cast<std::size_t>(row)]);
     return security < rank_after_.size() ? rank_after_[security] : kNone;

@@ -10,7 +10,8 @@
 /// The bytes of a snapshot's files, as docs/snapshot_format.md describes them.
 namespace fractile::layout {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+/// Versions of the manifest: a snapshot of text ids has the second, which an older build refuses.
+inline constexpr std::uint32_t kFormatVersion = 1, kTextIdsVersion = 2;
 inline constexpr std::array<char, 8> kMagic{'F', 'R', 'A', 'C', 'T', 'I', 'L', 'E'};
 /// Data begins on a page of its own, so that segments can be mapped one behind the other.
 inline constexpr std::size_t kPageBytes = 4096;
@@ -22,7 +23,7 @@ inline constexpr std::int64_t kMaxCalendarDays = 366 * 400;
 /// Row numbers are 32 bits wide.
 inline constexpr std::int64_t kMaxRows = std::int64_t{2000} << 20;
 
-enum class FileKind : std::uint32_t { index = 1, column = 2 };
+enum class FileKind : std::uint32_t { index = 1, column = 2, ids = 3 };
 enum class ValueType : std::uint32_t { none = 0, float32 = 1, float64 = 2, int32 = 3 };
 /// Told by a column file's name: "ret.f32".
 inline ValueType value_type_of_file(std::string_view name) noexcept {
@@ -40,7 +41,7 @@ struct Section {
 /// Sections of index.bin, in this order.
 enum IndexSection : std::size_t {
   kDates,          ///< int32, days since 1970-01-01, ascending
-  kSecurityIds,    ///< int64, ascending
+  kSecurityIds,    ///< int64, ascending; 0, 1, 2, ... if ids are texts
   kRowBegin,       ///< int32 a day
   kRowEnd,         ///< int32 a day
   kFirstDay,       ///< int32 a security

@@ -69,6 +69,28 @@ Day day_from_json(const Json& json) {
   return day;
 }
 
+Periodicity periodicity_from_json(const Json& json) {
+  Periodicity periodicity;
+  const std::int64_t periods = whole(json.at("periods_per_year"));
+  if (!parse_frequency(json.at("frequency").get<std::string>(), periodicity.frequency))
+    throw std::runtime_error("an unknown frequency");
+  if (periods < 1 || periods > kMaxPeriodsPerYear) throw std::runtime_error("an impossible number of periods per year");
+  periodicity.periods_per_year = static_cast<int>(periods);
+  return periodicity;
+}
+
+Json line_to_json(const ReportLine& line) {
+  return {{"check", line.check},
+          {"level", line.is_warning ? "warning" : "info"},
+          {"count", line.count},
+          {"first", line.first},
+          {"text", line.text}};
+}
+
+ReportLine line_from_json(const Json& json) {
+  return {json.at("check"), json.at("level") == "warning", whole(json.at("count")), json.at("first"), json.at("text")};
+}
+
 Manifest manifest_from_json(const Json& json) {
   Manifest manifest;
   SnapshotInfo& info = manifest.info;
@@ -83,11 +105,21 @@ Manifest manifest_from_json(const Json& json) {
   info.n_dates = whole(json.at("dates").at("count"));
   info.first_date = day_from_json(json.at("dates").at("first"));
   info.last_date = day_from_json(json.at("dates").at("last"));
+  manifest.has_report = json.contains("frequency");
+  if (manifest.has_report) {
+    manifest.report.periodicity = periodicity_from_json(json);
+    for (const Json& line : json.at("report")) manifest.report.lines.push_back(line_from_json(line));
+  }
   info.content_hash = json.at("content_hash");
   for (const Json& column : json.at("columns")) info.columns.push_back(column_from_json(column));
   manifest.index_bytes = static_cast<std::uint64_t>(whole(json.at("index").at("bytes")));
   manifest.index_hash = json.at("index").at("hash");
-  std::uint64_t bytes = manifest.index_bytes;
+  if (whole(json.at("format_version")) == layout::kTextIdsVersion) {
+    if (json.at("id_type") != id_type_name(IdType::text)) throw std::runtime_error("an unknown id_type");
+    info.id_type = IdType::text;
+    manifest.ids = {static_cast<std::uint64_t>(whole(json.at("ids").at("bytes"))), json.at("ids").at("hash")};
+  }
+  std::uint64_t bytes = manifest.index_bytes + manifest.ids.bytes;
   for (const Json& part : json.at("segments")) {
     SegmentInfo segment;
     segment.first_day = whole(part.at("first_day"));
@@ -113,19 +145,30 @@ std::string segment_directory(std::size_t number) { return fmt::format("segments
 std::string manifest_to_json(const Manifest& manifest) {
   const SnapshotInfo& info = manifest.info;
   Json json;
-  json["format_version"] = layout::kFormatVersion;
+  const bool has_texts = info.id_type == IdType::text;
+  json["format_version"] = has_texts ? layout::kTextIdsVersion : layout::kFormatVersion;
   json["id"] = info.id;
   json["created"] = info.created;
   json["engine_version"] = info.engine_version;
   json["source"] = {{"name", info.source_name}, {"hash", info.source_hash}};
   json["parent"] = info.parent;
+  if (has_texts) json["id_type"] = id_type_name(info.id_type);
   json["rows"] = info.n_rows;
   json["securities"] = info.n_securities;
   json["dates"] = {{"first", format_day(info.first_date)}, {"last", format_day(info.last_date)}, {"count", info.n_dates}};
+  if (manifest.has_report) {
+    json["frequency"] = to_text(manifest.report.periodicity.frequency);
+    json["periods_per_year"] = manifest.report.periodicity.periods_per_year;
+  }
   json["content_hash"] = info.content_hash;
   json["columns"] = Json::array();
   for (const ColumnInfo& column : info.columns) json["columns"].push_back(column_to_json(column));
+  if (manifest.has_report) {
+    json["report"] = Json::array();
+    for (const ReportLine& line : manifest.report.lines) json["report"].push_back(line_to_json(line));
+  }
   json["index"] = {{"bytes", manifest.index_bytes}, {"hash", manifest.index_hash}};
+  if (has_texts) json["ids"] = {{"bytes", manifest.ids.bytes}, {"hash", manifest.ids.hash}};
   json["segments"] = Json::array();
   for (const SegmentInfo& segment : manifest.segments) {
     Json files = Json::object();
@@ -161,9 +204,9 @@ Manifest read_manifest(const std::filesystem::path& directory) {
       return true;
     });
     const std::int64_t version = whole(json.at("format_version"));
-    if (version != layout::kFormatVersion)
-      throw refuse("format version " + std::to_string(version) + " where this build reads " +
-                   std::to_string(layout::kFormatVersion));
+    if (version != layout::kFormatVersion && version != layout::kTextIdsVersion)
+      throw refuse(fmt::format("format version {}, but this build reads {} and {}", version, layout::kFormatVersion,
+                               layout::kTextIdsVersion));
     const std::string hash = json.at(std::string(kHashKey));
     json.erase(std::string(kHashKey));
     if (hash_text(json.dump()) != hash) throw refuse("content that does not fit its manifest_hash");
@@ -185,6 +228,7 @@ Manifest read_manifest(const std::filesystem::path& directory) {
 
 std::string compute_content_hash(const Manifest& manifest) {
   std::string text = manifest.index_hash + "\n";
+  if (manifest.info.id_type == IdType::text) text += "ids " + manifest.ids.hash + "\n";
   std::map<std::string, const ColumnInfo*> by_name;
   for (const ColumnInfo& column : manifest.info.columns) by_name[column.name] = &column;
   for (const auto& [name, column] : by_name) {

@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "fractile/data_report.hpp"
 #include "fractile/snapshot.hpp"
 
 namespace fractile {
 
-/// One file of a segment.
+/// A file that the manifest lists.
 struct SegmentFile {
   std::uint64_t bytes = 0;  ///< of the whole file
   std::string hash;         ///< of what stands behind the header
@@ -27,8 +28,11 @@ struct SegmentInfo {
 /// manifest.json in memory.
 struct Manifest {
   SnapshotInfo info;
+  bool has_report = false;  ///< none in a manifest that is older than reports
+  DataReport report;
   std::uint64_t index_bytes = 0;
   std::string index_hash;
+  SegmentFile ids;  ///< texts of the ids; of no bytes if ids are integers
   std::vector<SegmentInfo> segments;
   std::map<std::string, std::vector<std::string>> dictionaries;  ///< by text column
 };
@@ -36,6 +40,7 @@ struct Manifest {
 std::string segment_directory(std::size_t number);
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kIndexFile = "index.bin";
+inline constexpr const char* kIdsFile = "ids.bin";
 inline constexpr const char* kExposuresFile = "exposures";
 
 /// The manifest ends with a hash of itself.

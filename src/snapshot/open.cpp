@@ -6,6 +6,7 @@
 #include "fractile/error.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/snapshot_impl.hpp"
+#include "types/hash.hpp"
 
 namespace fractile {
 
@@ -61,6 +62,19 @@ void Snapshot::Impl::open_index() {
   copy(layout::kFirstDay, first_day);
   copy(layout::kLastDay, last_day);
   copy(layout::kRowOfBegin, row_of_begin);
+}
+
+void Snapshot::Impl::open_texts() {
+  if (manifest.info.id_type != IdType::text) return;
+  const SnapshotFile file(path / kIdsFile, layout::FileKind::ids, manifest.ids.bytes);
+  Mapping content(manifest.ids.bytes);
+  content.read_file(file.fd(), 0, manifest.ids.bytes, 0, path / kIdsFile);
+  const std::span data(content.data() + layout::kPageBytes, manifest.ids.bytes - layout::kPageBytes);
+  // There are few, and one that a bad disk changed would be another security.
+  if (to_hex(hash_bytes(data.data(), data.size())) != manifest.ids.hash) refuse("texts of ids that fit their hash", "others");
+  const std::string wrong = texts.read(data, file.header().rows);
+  if (!wrong.empty()) refuse("texts of ids in order", wrong);
+  if (texts.all().size() != security_ids.size()) refuse("a text per security", fmt::format("{}", texts.all().size()));
 }
 
 void Snapshot::Impl::open_segments() {
@@ -137,6 +151,8 @@ void Snapshot::Impl::check_index() const {
   std::int64_t next = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i > 0 && ids[i] <= ids[i - 1]) refuse("security ids in order", "others");
+    if (manifest.info.id_type == IdType::text && ids[i] != static_cast<std::int64_t>(i))
+      refuse("numbered security ids", "others");
     if (first[i] < 0 || last[i] < first[i] || last[i] >= n_days || row_of_begin[i] != next)
       refuse("lives of securities inside the calendar", "others");
     next += last[i] - first[i] + 1;
@@ -170,6 +186,7 @@ void Snapshot::Impl::open(Verify verify) {
   manifest = read_manifest(path);
   if (manifest.segments.empty()) refuse("at least one segment", "none");
   open_index();
+  open_texts();
   open_segments();
   check_columns();
   if (verify >= Verify::layout) check_index();
@@ -189,6 +206,8 @@ std::shared_ptr<const Snapshot> Snapshot::open(const std::filesystem::path& root
   return std::shared_ptr<const Snapshot>(new Snapshot(std::move(impl)));
 }
 
+const DataReport& data_report(const Snapshot& snapshot) noexcept { return Snapshot::Impl::of(snapshot).manifest.report; }
+
 const std::string& Snapshot::id() const noexcept { return impl_->manifest.info.id; }
 const std::filesystem::path& Snapshot::path() const noexcept { return impl_->path; }
 const std::string& Snapshot::content_hash() const noexcept { return impl_->manifest.info.content_hash; }
@@ -196,6 +215,21 @@ std::int64_t Snapshot::n_rows() const noexcept { return impl_->manifest.info.n_r
 RowIndex Snapshot::row_capacity() const noexcept { return impl_->row_capacity; }
 std::span<const Day> Snapshot::dates() const noexcept { return impl_->dates; }
 std::span<const std::int64_t> Snapshot::security_ids() const noexcept { return impl_->security_ids; }
+IdType Snapshot::id_type() const noexcept { return impl_->manifest.info.id_type; }
+std::span<const std::string_view> Snapshot::security_texts() const noexcept { return impl_->texts.all(); }
+
+SecurityId Snapshot::security_id(SecurityIndex security) const {
+  const auto at = static_cast<std::size_t>(security);
+  if (id_type() == IdType::text) return std::string(impl_->texts.all()[at]);
+  return impl_->security_ids[at];
+}
+
+SecurityIndex Snapshot::find_text(std::string_view text) const noexcept {
+  const auto texts = security_texts();
+  const auto at = std::lower_bound(texts.begin(), texts.end(), text);
+  return at != texts.end() && *at == text ? static_cast<SecurityIndex>(at - texts.begin()) : -1;
+}
+
 RowIndex Snapshot::row_begin(DateIndex n) const noexcept { return impl_->row_begin[static_cast<std::size_t>(n)]; }
 RowIndex Snapshot::row_end(DateIndex n) const noexcept { return impl_->row_end[static_cast<std::size_t>(n)]; }
 std::span<const SecurityIndex> Snapshot::security_of_row() const { return impl_->section<SecurityIndex>(layout::kSecurityOfRow); }

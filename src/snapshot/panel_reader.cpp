@@ -11,8 +11,10 @@
 
 #include "arrow/arrow_column.hpp"
 #include "fractile/error.hpp"
+#include "ingest/ids.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/manifest.hpp"
+#include "types/id_text.hpp"
 
 namespace fractile {
 
@@ -92,17 +94,74 @@ std::string source_name(const PanelNames& names, std::string_view ours) {
   return "";
 }
 
-PanelKeys read_keys(PanelSource& panel, const PanelNames& names) {
+/// Ids are integers if every one of them is a whole number in its usual writing. Else they are texts, numbered in security order.
+void number_texts(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& codes,
+                  std::optional<IdType> wanted, PanelKeys& keys) {
+  std::vector<std::int64_t> id_of(texts.size());
+  std::size_t n_whole = 0;
+  if (wanted != IdType::text)
+    while (n_whole < texts.size() && parse_whole_id(texts[n_whole], id_of[n_whole])) ++n_whole;
+  const bool are_integers = wanted != IdType::text && n_whole == texts.size();
+  if (!are_integers && wanted == IdType::integer) {
+    const auto row = std::find(codes.begin(), codes.end(), static_cast<std::int32_t>(n_whole)) - codes.begin();
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected integers in column \"security_id\", as the snapshot has, found the text {} at row {}. Give "
+                            "the numbers that the snapshot knows, or create a snapshot whose ids are texts.",
+                            quote_id(std::string(texts[n_whole])), row));
+  }
+  if (!are_integers) {
+    std::vector<std::size_t> order(texts.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return texts[a] < texts[b]; });
+    for (std::size_t rank = 0; rank < order.size(); ++rank) {
+      id_of[order[rank]] = static_cast<std::int64_t>(rank);
+      keys.texts.emplace_back(texts[order[rank]]);
+    }
+  }
+  keys.security_id.resize(codes.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] >= 0) {
+      keys.security_id[i] = id_of[static_cast<std::size_t>(codes[i])];
+      continue;
+    }
+    keys.valid.resize((codes.size() + 7) / 8, 0xff);
+    keys.valid[i / 8] = static_cast<std::uint8_t>(keys.valid[i / 8] & ~(1U << (i % 8)));
+  }
+}
+
+void read_ids(const ArrowBatches& batches, std::optional<IdType> wanted, PanelKeys& keys) {
+  IdReader reader(batches.schema(0));
+  const auto n_rows = static_cast<std::size_t>(batches.n_rows());
+  const auto read_into = [&](auto& entries) {
+    entries.resize(n_rows);
+    std::size_t at = 0;
+    for (const auto& chunk : batches.chunks(0)) {
+      reader.read(batches.schema(0), chunk, entries.data() + at);
+      at += static_cast<std::size_t>(chunk.length);
+    }
+  };
+  if (reader.is_text()) {
+    std::vector<std::int32_t> codes;
+    read_into(codes);
+    return number_texts(reader.texts(), codes, wanted, keys);
+  }
+  read_into(keys.security_id);
+  if (reader.valid()) keys.valid.assign(reader.valid(), reader.valid() + (n_rows + 7) / 8);
+  if (wanted != IdType::text) return;
+  for (std::size_t row = 0; row < n_rows; ++row)
+    if (keys.has_id(row))
+      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                  fmt::format("expected texts in column \"security_id\", as the snapshot has, found the number {} at row {}. "
+                              "Leading zeros may be lost in numbers: give the ids as texts.",
+                              keys.security_id[row], row));
+}
+
+PanelKeys read_keys(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted) {
   const auto batches = read_columns(panel, {source_name(names, "security_id"), source_name(names, "date")});
   PanelKeys keys;
-  keys.security_id.resize(static_cast<std::size_t>(batches->n_rows()));
+  read_ids(*batches, wanted, keys);
   keys.date.resize(keys.security_id.size());
   std::size_t at = 0;
-  for (const auto& chunk : batches->chunks(0)) {
-    read_integers(batches->schema(0), chunk, kMissingId, keys.security_id.data() + at);
-    at += static_cast<std::size_t>(chunk.length);
-  }
-  at = 0;
   for (const auto& chunk : batches->chunks(1)) {
     read_days(batches->schema(1), chunk, keys.date.data() + at);
     at += static_cast<std::size_t>(chunk.length);
@@ -140,7 +199,7 @@ void read_texts_of(const ArrowBatches& batches, const PanelIndex& index, PanelCo
   }
   out.codes.assign(static_cast<std::size_t>(index.row_capacity()), kMissingCode);
   for (std::size_t i = 0; i < by_source.size(); ++i)
-    if (by_source[i] != kMissingCode)
+    if (by_source[i] != kMissingCode && index.row_of_source[i] != kNoRow)
       out.codes[static_cast<std::size_t>(index.row_of_source[i])] = code[static_cast<std::size_t>(by_source[i])];
 }
 
@@ -180,7 +239,7 @@ PanelColumn read_checked(PanelSource& panel, const std::string& name, const std:
                                 "them as text, number them anew, or drop the column.",
                                 name, value, at - 1));
       // One NaN for all, so that equal data has equal bytes.
-      if (value == value) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
+      if (value == value && row != kNoRow) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
     }
   }
   return out;
@@ -188,8 +247,8 @@ PanelColumn read_checked(PanelSource& panel, const std::string& name, const std:
 
 }  // namespace
 
-PanelIndex read_index(PanelSource& panel, const PanelNames& names) {
-  return as_panel_errors([&] { return build_index(read_keys(panel, names)); });
+PanelIndex read_index(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted) {
+  return as_panel_errors([&] { return build_index(read_keys(panel, names, wanted)); });
 }
 
 PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index) {

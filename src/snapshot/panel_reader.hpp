@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,8 +27,9 @@ struct PanelColumn {
 
 /// Our names for the source's columns. Throws PANEL_MISSING_COLUMN (ret only where `needs_ret`), PANEL_COLUMN_TYPE.
 PanelNames match_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map, bool needs_ret);
-/// Reads security_id and date. Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
-PanelIndex read_index(PanelSource& panel, const PanelNames& names);
+/// Reads security_id and date. `wanted`: the kind of the ids that the panel joins; none: integers if all of them are, else texts.
+/// Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
+PanelIndex read_index(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted = std::nullopt);
 /// Reads one column into the rows of `index`, padding included. Throws PANEL_COLUMN_TYPE, PANEL_INFINITE_VALUE, UNREADABLE_PANEL.
 PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index);
 

@@ -11,6 +11,7 @@
 #include "snapshot/layout.hpp"
 #include "snapshot/manifest.hpp"
 #include "snapshot/mapping.hpp"
+#include "snapshot/text_ids.hpp"
 
 /// An open snapshot as those see it who read one snapshot to make or describe another.
 namespace fractile {
@@ -24,6 +25,7 @@ struct Snapshot::Impl {
   // so that a file that changes later leads no reader outside.
   std::vector<Day> dates;
   std::vector<std::int64_t> security_ids;
+  TextIds texts;
   std::vector<RowIndex> row_begin, row_end;
   std::vector<DateIndex> first_day, last_day;
   std::vector<std::int32_t> row_of_begin;
@@ -49,6 +51,7 @@ struct Snapshot::Impl {
   /// How the column file `name` is brought into memory.
   Residence residence_of(const std::string& name) const;
   void open_index();
+  void open_texts();
   void open_segments();
   void check_index() const;
   void check_columns() const;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "stats/newey_west.hpp"
+
 namespace fractile {
 namespace {
 
@@ -40,10 +42,10 @@ double standard_deviation(std::span<const double> x) noexcept {
   return std::sqrt(sum / static_cast<double>(x.size() - 1));
 }
 
-double annualised_sharpe(std::span<const double> x) noexcept {
+double annualised_sharpe(std::span<const double> x, double periods_per_year) noexcept {
   const double deviation = standard_deviation(x);
   if (!(deviation >= kSmallestDeviation)) return kNaN;
-  return kDaysPerYear * mean(x) / (std::sqrt(kDaysPerYear) * deviation);
+  return periods_per_year * mean(x) / (std::sqrt(periods_per_year) * deviation);
 }
 
 double share_positive(std::span<const double> x) noexcept {
@@ -72,18 +74,9 @@ double t_statistic(std::span<const double> x) noexcept {
 
 double newey_west_t_statistic(std::span<const double> x) noexcept {
   if (x.size() < 2) return kNaN;
-  const auto n = static_cast<double>(x.size());
-  const double centre = mean(x);
-  const auto lags = static_cast<std::size_t>(std::floor(4.0 * std::pow(n / 100.0, 2.0 / 9.0)));
-  double omega = 0.0;
-  for (std::size_t lag = 0; lag <= lags && lag < x.size(); ++lag) {
-    double sum = 0.0;
-    for (std::size_t t = lag; t < x.size(); ++t) sum += (x[t] - centre) * (x[t - lag] - centre);
-    const double bartlett = 1.0 - static_cast<double>(lag) / static_cast<double>(lags + 1);
-    omega += (lag == 0 ? 1.0 : 2.0 * bartlett) * sum / n;
-  }
+  const double omega = long_run_variance(x, newey_west_lags(x.size()));
   if (!(omega >= kSmallestVariance)) return kNaN;
-  return centre / std::sqrt(omega / n);
+  return mean(x) / std::sqrt(omega / static_cast<double>(x.size()));
 }
 
 double skewness(std::span<const double> x) noexcept {

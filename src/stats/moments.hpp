@@ -7,12 +7,10 @@
 /// there are, or divides by zero. All take O(n) and sum in the order given.
 namespace fractile {
 
-inline constexpr double kDaysPerYear = 252.0;
-
 double mean(std::span<const double> x) noexcept;
 /// With n - 1.
 double standard_deviation(std::span<const double> x) noexcept;
-double annualised_sharpe(std::span<const double> x) noexcept;
+double annualised_sharpe(std::span<const double> x, double periods_per_year) noexcept;
 /// Of values > 0; NaN where the series is NaN.
 double share_positive(std::span<const double> x) noexcept;
 /// The most negative drawdown of the running sum, which starts at 0; never above 0.

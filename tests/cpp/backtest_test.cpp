@@ -32,10 +32,12 @@ struct Rows {
   std::vector<std::int64_t> ids;
   std::vector<Day> days;
   std::vector<double> values;
+  std::vector<std::uint8_t> valid{};
   SignalKeys keys() const {
     SignalKeys out;
     out.n_rows = static_cast<std::int64_t>(ids.size());
     out.security_id = ids.data();
+    if (!valid.empty()) out.security_id.valid = valid.data();
     out.date_sig = {days.data(), DateUnit::day};
     return out;
   }
@@ -205,8 +207,11 @@ TEST_F(Backtests, FlushToZeroChangesNoSnapshot) {
 TEST_F(Backtests, ManyThreadsAndKeptAlignmentsChangeNoBit) {
   const Backtester backtester(view_, 2);  // fewer than there are, so that they push each other out
   std::vector<Rows> signals(4, signal_);
-  for (std::size_t k = 0; k < signals.size(); ++k)
-    for (std::size_t i = k; i < signals[k].ids.size(); i += 7 + k) signals[k].ids[i] = kMissingId;
+  for (std::size_t k = 0; k < signals.size(); ++k) {
+    signals[k].valid.assign(signals[k].ids.size() / 8 + 1, 0xff);
+    for (std::size_t i = k; i < signals[k].ids.size(); i += 7 + k)
+      signals[k].valid[i / 8] = static_cast<std::uint8_t>(signals[k].valid[i / 8] & ~(1U << (i % 8)));
+  }
   const std::vector<RunConfig> configs{options(R"({"mincos":2,"threads":1})"),
                                        options(R"({"mincos":2,"threads":3,"resid":"all"})"),
                                        options(R"({"mincos":2,"threads":2,"byvar_list":["cap","country"],"hold_days":2})")};

@@ -66,7 +66,7 @@ TEST(Validate, RefusesValuesThatNoParserHasSeen) {
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.n_fractile = 0; }), "n_fractile"));
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.fractile = {90.0, 10.0}; }), "fractile"));
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.fractile = {std::nan(""), 90.0}; }), "fractile"));
-  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.hold_days = 0; }), "hold_days"));
+  EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.hold_days = -1; }), "hold_days"));
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.gmv_musd = INFINITY; }), "gmv_musd"));
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.tc_level = {2.0, -5.0, 10.0}; }), "tc_level"));
   EXPECT_TRUE(names(refusal_by([](RunConfig& c) { c.tc_value = {-0.35, 0.4}; }), "tc_value"));

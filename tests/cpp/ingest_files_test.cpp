@@ -98,7 +98,11 @@ TEST_F(IngestFiles, SignalsOfEveryFormatAreTheSame) {
   for (const char* name : {"signal.parquet", "signal.csv", "signal.arrow"}) {
     const Signal signal = read_signal_file(write(name), {"signal"});
     ASSERT_EQ(signal.keys.n_rows, 3) << name;
-    EXPECT_EQ(signal.keys.security_id[2], 3) << name;
+    const IdColumn& ids = signal.keys.security_id;
+    if (ids.is_text())
+      EXPECT_EQ(ids.texts[static_cast<std::size_t>(ids.codes[2])], "3") << name;
+    else
+      EXPECT_EQ(ids.numbers[2], 3) << name;
     EXPECT_EQ(signal.values[0][0], 0.5) << name;
     EXPECT_NE(signal.values[0][1], signal.values[0][1]) << name;
     EXPECT_TRUE(signal.keys.date_sig) << name;

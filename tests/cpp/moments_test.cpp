@@ -14,7 +14,7 @@ const std::vector<double> kSeries{0.01, -0.02, 0.03, 0.00, -0.01};
 TEST(Moments, MeanAndDeviationByHand) {
   EXPECT_DOUBLE_EQ(mean(kSeries), 0.002);
   EXPECT_NEAR(standard_deviation(kSeries), std::sqrt(0.00148 / 4.0), 1e-15);
-  EXPECT_NEAR(annualised_sharpe(kSeries), std::sqrt(252.0) * 0.002 / std::sqrt(0.00037), 1e-12);
+  EXPECT_NEAR(annualised_sharpe(kSeries, 252.0), std::sqrt(252.0) * 0.002 / std::sqrt(0.00037), 1e-12);
   EXPECT_NEAR(t_statistic(kSeries), 0.002 / (std::sqrt(0.00037) / std::sqrt(5.0)), 1e-14);
 }
 
@@ -46,7 +46,7 @@ TEST(Moments, UndefinedIsNaN) {
   const std::vector<double> one{0.01}, constant{0.01, 0.01}, none;
   EXPECT_TRUE(std::isnan(mean(none)));
   EXPECT_TRUE(std::isnan(standard_deviation(one)));
-  EXPECT_TRUE(std::isnan(annualised_sharpe(constant)));
+  EXPECT_TRUE(std::isnan(annualised_sharpe(constant, 252.0)));
   EXPECT_TRUE(std::isnan(t_statistic(constant)));
   EXPECT_TRUE(std::isnan(newey_west_t_statistic(constant)));
   EXPECT_TRUE(std::isnan(skewness(constant)));

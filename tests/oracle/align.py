@@ -61,7 +61,7 @@ def resolve(panel: Panel, sig, avail, given, cfg, counts) -> int | None:
         if day < sig:
             counts["impossible"] += 1
     else:
-        trade = panel.on_or_after(sig + pd.Timedelta(days=1))
+        trade = panel.formation_day(sig, from_open)
     if given is not None:
         given = given.normalize()
         fixed = given
@@ -153,7 +153,9 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
     if not used:
         raise Refused("NO_USABLE_ROWS")
 
-    if cfg["hold_days"] > 1:
+    if cfg["hold_days"] != 1:
+        until_next = cfg["hold_days"] == "next"
+        all_days = sorted({r for _, r in used})
         by_security: dict[int, list[int]] = {}
         for security, r in used:
             by_security.setdefault(security, []).append(r)
@@ -161,7 +163,8 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
             days.sort()
             for at, r in enumerate(days):
                 stop = days[at + 1] if at + 1 < len(days) else last + 1
-                for n in range(r + 1, min(r + cfg["hold_days"], stop, last + 1)):
+                held = next((d for d in all_days if d > r), last + 1) if until_next else r + cfg["hold_days"]
+                for n in range(r + 1, min(held, stop, last + 1)):
                     if (security, n) not in panel.rows or is_bad_open(security, n):
                         continue
                     if not in_universe(panel.asof(security, n, cfg["characteristics_asof"]), cfg["universe"]):

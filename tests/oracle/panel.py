@@ -8,6 +8,8 @@ import bisect
 import numpy as np
 import pandas as pd
 
+from .calendar import detect, formation_day
+
 EXPOSURES = ["size", "value", "growth", "leverage", "volatility", "momentum", "yield"]
 
 
@@ -18,6 +20,8 @@ class Panel:
         self.columns = [c for c in frame.columns if c not in ("security_id", "date")]
         self.dates = sorted(frame["date"].unique())
         self.dates = [pd.Timestamp(d) for d in self.dates]
+        self.frequency, self.periods_per_year = detect(self.dates)
+        self._formation: dict[tuple[pd.Timestamp, bool], int] = {}
         self.number = {d: n for n, d in enumerate(self.dates)}
         frame["n"] = frame["date"].map(self.number)
         self.rows: dict[tuple[int, int], dict] = {}
@@ -28,6 +32,13 @@ class Panel:
         for days in self.days.values():
             days.sort()
         self.names_on = frame.groupby("n")["security_id"].size().to_dict()
+
+    def formation_day(self, sig: pd.Timestamp, from_open: bool) -> int:
+        """The trade day of a row without date_avail; slow, so remembered."""
+        key = (sig, from_open)
+        if key not in self._formation:
+            self._formation[key] = formation_day(self.dates, self.frequency, sig, from_open)
+        return self._formation[key]
 
     def on_or_after(self, day: pd.Timestamp) -> int:
         return bisect.bisect_left(self.dates, day)

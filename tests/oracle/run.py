@@ -18,6 +18,7 @@ DEFAULTS = dict(
     calc_turnover=True, lag=0, method="long_short", input_type="value", sort_method="single", double_var=None,
     double_frac=3, upper_pct=95, tc_model="naive", tc_level=None, tc_value=(0.35, 0.4), gmv_musd=10, drift=False,
     lookahead="warn", characteristics_asof="previous_day", universe=None, hold_days=1, analysis=(), n_fractile=10,
+    periods_per_year=None,
 )  # fmt: skip
 CALENDAR = ("year", "quarter", "month")
 
@@ -46,6 +47,7 @@ class Portfolio:
 def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, panel=None, **config) -> OracleResult:
     cfg = {**DEFAULTS, **config}
     panel = panel or Panel(panel_frame)
+    periods = cfg["periods_per_year"] or panel.periods_per_year
     inside = [
         n
         for n, d in enumerate(panel.dates)
@@ -99,17 +101,17 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
     for key, portfolio in portfolios.items():
         daily[key] = daily_table(portfolio, panel, cfg, ret_column, res_column, exposures, counts)
     overall = daily[("overall", "overall")]
-    rows = [summary_row("overall", "overall", overall, exposures)]
+    rows = [summary_row("overall", "overall", overall, exposures, periods)]
     tables = [("overall", "overall", overall)]
     for byvar in cfg["byvar_list"]:
         if byvar in CALENDAR:
             labels = overall["date"].map(lambda d, byvar=byvar: calendar_label(d, byvar))
             for label in sorted(labels.unique()):
-                rows.append(summary_row(byvar, label, overall[labels == label], exposures))
+                rows.append(summary_row(byvar, label, overall[labels == label], exposures, periods))
         elif byvar != "overall":
             for key in sorted((k for k in portfolios if k[0] == byvar), key=lambda k: k[1]):
                 label = key[1] if isinstance(key[1], str) else str(int(key[1]))
-                rows.append(summary_row(byvar, label, daily[key], exposures))
+                rows.append(summary_row(byvar, label, daily[key], exposures, periods))
                 tables.append((byvar, label, daily[key]))
     by_group = [t.assign(byvar=b, group=g) for b, g, t in tables if len(t)]
     book_rows = [

@@ -11,14 +11,14 @@ import pandas as pd
 SERIES = ["ret", "resret", "ret_net", "resret_net"]
 
 
-def stats(x: np.ndarray) -> dict:
+def stats(x: np.ndarray, periods: float = 252) -> dict:
     n = len(x)
     nan = float("nan")
     mean = x.mean() if n else nan
     std = x.std(ddof=1) if n > 1 else nan
     ok = n > 1 and std >= 1e-15
     e = x - mean if n else x
-    out = {"mean": mean, "std": std, "sharpe": 252 * mean / (math.sqrt(252) * std) if ok else nan}
+    out = {"mean": mean, "std": std, "sharpe": periods * mean / (math.sqrt(periods) * std) if ok else nan}
     out["pct_pos"] = float((x > 0).mean()) if n and not np.isnan(x[0]) else nan
     out["t"] = mean / (std / math.sqrt(n)) if ok else nan
     out["nw"] = nan
@@ -45,23 +45,23 @@ def finish_daily(daily: pd.DataFrame) -> pd.DataFrame:
     return daily
 
 
-def summary_row(byvar: str, group: str, daily: pd.DataFrame, exposures: list[str]) -> dict:
+def summary_row(byvar: str, group: str, daily: pd.DataFrame, exposures: list[str], periods: float) -> dict:
     held = daily["numcos_l"] + daily["numcos_s"] > 0 if len(daily) else pd.Series([], dtype=bool)
     n = int(held.sum())
     row: dict = {"byvar": byvar, "group": group, "num_date": n}
     for column in ("numcos_l", "numcos_s"):
         row[column] = daily[column].sum() / n if n else np.nan
     for name in SERIES:
-        st = stats(daily[name].to_numpy(float))
-        row[f"{name}_ann"] = 252 * st["mean"]
-        row[f"{name}_std"] = math.sqrt(252) * st["std"]
+        st = stats(daily[name].to_numpy(float), periods)
+        row[f"{name}_ann"] = periods * st["mean"]
+        row[f"{name}_std"] = math.sqrt(periods) * st["std"]
         row[f"sharpe_{name}"] = st["sharpe"]
         row[f"{name}_pct_pos"] = st["pct_pos"]
     ret = stats(daily["ret"].to_numpy(float))
     row["maxdd"] = ret["maxdd"]
     row["maxdd_net"] = stats(daily["ret_net"].to_numpy(float))["maxdd"]
     row["turnover"] = daily["turnover"].mean() if n else np.nan
-    row["tc_ann"] = 252 * daily["tc"].mean() if n else np.nan
+    row["tc_ann"] = periods * daily["tc"].mean() if n else np.nan
     row.update(t_stat=ret["t"], t_stat_nw=ret["nw"], skew=ret["skew"], kurt=ret["kurt"])
     for name in exposures:
         row[name] = daily.loc[held, f"x_{name}"].sum() / n if n else np.nan

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
 import subprocess
 
 import fractile
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -68,6 +70,36 @@ def test_snapshot_commands(run, snapshot):
     assert "nothing.parquet" in run("snapshot", "create", "v2", "--panel", "nothing.parquet", status=1).stderr
 
 
+def test_csv_of_groups_with_commas_and_quotes_reads_back(run, folder):
+    """A table as CSV reads back as the table, whatever its groups are called."""
+    panel = pd.read_parquet(folder / "panel.parquet")
+    names = np.array(["Food, Beverage", 'the "best"', "two\nlines", "plain"])
+    panel["group"] = names[panel["security_id"] % 4]
+    fractile.create_snapshot("names", panel, root=folder / "snapshots", dtype="both")
+    service = fractile.BacktestService.get("names", root=folder / "snapshots")
+    want = service.run(folder / "signal.parquet", byvar_list=["group"], mincos=1, analysis=["coverage"])
+    arguments = [
+        "run",
+        "signal.parquet",
+        "--snapshot",
+        "names",
+        "--byvar-list",
+        "group",
+        "--mincos",
+        "1",
+        "--analysis",
+        "coverage",
+    ]
+    shown = run(*arguments, "--format", "csv", "--out", "names").stdout
+    assert set(names) <= set(want.summary["group"])
+    for text in (io.StringIO(shown, newline=""), folder / "names" / "summary.csv"):
+        pd.testing.assert_frame_equal(
+            pd.read_csv(text, float_precision="round_trip"), want.summary, check_exact=True, check_dtype=False
+        )
+    unique = pd.read_csv(folder / "names" / "coverage_unique.csv")
+    assert unique.to_numpy().tolist() == [[want.coverage_unique]]
+
+
 def test_run_gives_the_bits_of_python(run, snapshot, folder):
     options = {
         "byvar_list": ["overall", "month", "cap"],
@@ -94,6 +126,7 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     arguments += ["--weight", "value", "--mincos", "2", "--tc-level", "big=1,median=3,small=7", "--analysis", "ic"]
     arguments += ["--universe", '{"cap": [1, 2, 3]}']
     body = json.loads(run(*arguments, "--format", "json").stdout)
+    assert body["config"] == want.config
     assert body["run_id"] == want.run_id
     assert [row["ret"] for row in body["daily"]] == list(want.daily["ret"])
     assert body["summary"][0]["sharpe_ret"] == want.sharpe
@@ -109,6 +142,8 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     table = run(*arguments)
     assert "sharpe_ret" in table.stdout
     assert want.run_id in table.stderr
+    low, high = want.sharpe_interval
+    assert f"Sharpe ratio {want.sharpe:.2f}, 95 % interval {low:.2f} to {high:.2f}\n" in table.stderr
 
 
 def test_suite_and_batch(run, snapshot, folder):
@@ -131,7 +166,12 @@ def test_suite_and_batch(run, snapshot, folder):
     ("arguments", "words"),
     [
         (["run"], "SIGNAL"),
-        (["run", "signal.parquet", "--wieght", "value"], "wieght"),
+        (["run", "signal.parquet", "--wieght", "value"], 'found "--wieght". Did you mean "--weight"?'),
+        (["run", "signal.parquet", "--min-cos", "3"], 'found "--min-cos". Did you mean "--mincos"?'),
+        (["run", "--min-cos=3"], 'found "--min-cos". Did you mean "--mincos"?'),
+        (["snapshot", "list", "--rot", "x"], 'found "--rot". Did you mean "--root"?'),
+        (["run", "signal.parquet", "--tc-level", "big=1,big=2"], '"big" twice'),
+        (["run", "signal.parquet", "--tc-level", "bag=1"], 'Did you mean "big"'),
         (["run", "signal.parquet", "--weight", "vlaue"], 'Did you mean "value"'),
         (["run", "signal.parquet", "--lag", "x"], "whole number"),
         (["run", "signal.parquet", "--universe", "cap"], "universe"),
@@ -142,6 +182,18 @@ def test_suite_and_batch(run, snapshot, folder):
 )
 def test_wrong_usage_is_status_2(run, snapshot, arguments, words):
     assert words in run(*arguments, status=2).stderr
+
+
+def test_lists_and_maps_may_have_spaces_or_be_json(run, snapshot):
+    plain = ["--tc-level", "big=1,median=20", "--fractile", "20,80", "--byvar-list", "overall,year"]
+    spaced = ["--tc-level", " big = 1, median=20 ", "--fractile", "20, 80", "--byvar-list", "overall, year"]
+    as_json = ["--tc-level", '{ "big": 1, "median": 20 }', "--fractile", "[20, 80]", "--byvar-list", ' ["overall", "year"]']
+    run_ids = set()
+    for options in (plain, spaced, as_json):
+        body = json.loads(run("run", "signal.parquet", "--mincos", "2", "--format", "json", *options).stdout)
+        assert body["config"]["tc_level"] == {"big": 1, "median": 20, "small": 10}
+        run_ids.add(body["run_id"])
+    assert len(run_ids) == 1
 
 
 def test_configuration_precedence(run, snapshot, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -159,13 +160,17 @@ def test_the_command_line_reads_the_file_alike(root, rows, tmp_path, executable)
         ("memory:\n  cache_size: -1\n", ["line 2", "a whole number from 0", '"-1"']),
         ("memory:\n  cache_size: 1.5\n", ["line 2", "a whole number from 0", '"1.5"']),
         ("snapshot: [\n", ["YAML", "line 2"]),
+        ("defaults:\n  lag: 1\n  lag: 2\n", ["line 3", 'each key once, found "lag" twice']),
+        ("memory:\n  compact: no\nmemory:\n  preload: no\n", ["line 3", 'found "memory" twice']),
+        ("defaults:\n  universe: {cap: [1], cap: [2]}\n", ["line 2", 'found "cap" twice']),
+        (b"# first\nsnapshot: \xff\xfe\n", ["line", "UTF-8"]),
         (None, ["nowhere.yaml"]),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, words):
     path = tmp_path / ("c.yaml" if text is not None else "nowhere.yaml")
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(fractile.ConfigError) as error:
         ServiceConfig.load(path)
     assert error.value.code == "INVALID_CONFIG_FILE"
@@ -220,6 +225,16 @@ def test_where_columns_are_read_from_is_configured(root, rows, tmp_path, monkeyp
     assert ServiceConfig.load(path, use_mmap=False).use_mmap is False
     monkeypatch.setenv("FRACTILE_MEMORY_USE_MMAP", "false")
     subprocess.run(command, capture_output=True, check=True)
+
+
+def test_the_file_needs_no_yaml_package_and_a_variable_is_utf8(tmp_path):
+    (tmp_path / "c.yaml").write_text("snapshot: v7\n")
+    code = "import sys; sys.modules['yaml'] = None; import fractile; print(fractile.ServiceConfig.load('c.yaml').snapshot)"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout == b"v7\n"
+    environment = {**os.environb, b"FRACTILE_SNAPSHOT": b"\xff"}
+    refused = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path, env=environment)
+    assert b"INVALID_CONFIG_FILE: expected text in UTF-8, found other bytes in FRACTILE_SNAPSHOT" in refused.stderr
 
 
 def test_an_empty_file_says_nothing(tmp_path):

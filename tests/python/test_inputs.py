@@ -6,6 +6,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import mmap
+import pickle
+import sys
 
 import fractile
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 from fractile import _core
 from fractile.frames import read_signal
+from fractile.remote import _encode
 from oracle.markets import add_avail, make_panel, make_signal
 
 pa = pytest.importorskip("pyarrow")
@@ -60,12 +63,19 @@ FORMS = {
     "pandas_zone": lambda f, d: f.assign(
         date_sig=f["date_sig"].dt.tz_localize("America/New_York"), date_avail=f["date_avail"].dt.tz_localize("America/New_York")
     ),
+    "pandas_text_offset": lambda f, d: f.assign(
+        date_avail=f["date_avail"].dt.strftime("%Y-%m-%dT%H:%M:%S+05:30").where(f["date_avail"].notna())
+    ),
+    "pandas_text_compact": lambda f, d: f.assign(date_sig=f["date_sig"].dt.strftime("%Y%m%d")),
+    "pandas_categorical_dates": lambda f, d: f.astype({"date_sig": "category"}),
     "pandas_categorical": lambda f, d: f.assign(security_id=f["security_id"].astype("category")),
     "pandas_more_columns": lambda f, d: f.assign(other="x"),
     "pandas_strided": lambda f, d: pd.concat([f, f]).iloc[::1].head(len(f)),
     "polars": lambda f, d: pl.from_pandas(f),
     "polars_date": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_sig").cast(pl.Date)),
     "polars_text": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_sig").dt.strftime("%Y-%m-%d")),
+    "polars_text_offset": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_avail").dt.strftime("%Y-%m-%dT%H:%M:%S-0800")),
+    "polars_text_compact": lambda f, d: pl.from_pandas(f).with_columns(pl.col("date_sig").dt.strftime("%Y%m%d")),
     "polars_zone": lambda f, d: pl.from_pandas(f).with_columns(
         pl.col("date_sig").dt.replace_time_zone("Asia/Tokyo"), pl.col("date_avail").dt.replace_time_zone("Asia/Tokyo")
     ),
@@ -86,6 +96,11 @@ FORMS = {
     "record_batch": lambda f, d: pa.RecordBatch.from_pandas(f, preserve_index=False),
     "reader": lambda f, d: pa.Table.from_pandas(f, preserve_index=False).to_reader(max_chunksize=300),
     "numpy": lambda f, d: {c: f[c].to_numpy() for c in f},
+    "numpy_big_endian": lambda f, d: {c: f[c].to_numpy().astype(f[c].to_numpy().dtype.newbyteorder(">")) for c in f},
+    "numpy_masked": lambda f, d: {
+        c: np.ma.array(f[c].fillna(f[c].dropna().iloc[0]).to_numpy(), mask=f[c].isna().to_numpy()) for c in f
+    },
+    "series": lambda f, d: {c: f[c] for c in f},
     "ipc_stream": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "stream"),
     "ipc_file": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "file"),
     "ipc_zstd": lambda f, d: ipc(pa.Table.from_pandas(f, preserve_index=False), "stream", "zstd"),
@@ -103,6 +118,100 @@ def test_every_form_is_the_same_run(service, rows, tmp_path, form):
     assert got.run_id == want.run_id
     pd.testing.assert_frame_equal(got.daily, want.daily, check_exact=True)
     pd.testing.assert_frame_equal(got.summary, want.summary, check_exact=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_client_sends_what_is_read_here(service, rows, tmp_path, form, monkeypatch):
+    """The body of a request holds the same signal, for every form; and the client needs no pyarrow for it."""
+    source = FORMS[form](rows, tmp_path)
+    want = service.run(rows, mincos=2).run_id
+    if not form.startswith(("table", "record_batch", "reader", "pandas_arrow")):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    body, kind = _encode(source, ["signal"])
+    form_of_kind = {"text/csv": "csv"}.get(kind, "arrow")
+    sent = _core.signal_from_bytes(np.frombuffer(body, np.uint8), form_of_kind, ["signal"])
+    config = _core.parse_config('{"mincos": 2}')
+    assert _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run(sent, 0, config).run_id == want
+
+
+def test_series_of_several_orders_are_refused_here_and_by_a_client(service, rows):
+    source = {name: rows[name] for name in rows} | {"signal": rows["signal"].sort_values()}
+    for read in (service.run, lambda signal: _encode(signal, ["signal"])):
+        with pytest.raises(fractile.SignalError, match=r"of one index.*signal") as error:
+            read(source)
+        assert error.value.code == "COLUMN_TYPE"
+
+
+def test_masked_entries_are_missing(service, rows):
+    mask = np.arange(len(rows)) % 3 == 0
+    rows = rows.dropna(subset="signal")
+    mask = mask[: len(rows)]
+    plain = {name: rows[name].to_numpy() for name in rows}
+    for name, cause in (("signal", "null_signal"), ("security_id", "null_key"), ("date_sig", "null_key")):
+        found = service.run(plain | {name: np.ma.array(plain[name], mask=mask)}, mincos=2)
+        assert found.diagnostics[cause] == mask.sum()
+
+
+WHOLE = {
+    "numpy": lambda values: values,
+    "uint64": lambda values: values.astype(np.uint64),
+    "pandas_nullable": lambda values: pd.array(values, dtype="Int64"),
+    "pandas_arrow": lambda values: pd.Series(values, dtype="int64[pyarrow]"),
+    "category": lambda values: pd.Categorical(values),
+    "masked": lambda values: np.ma.array(values, mask=np.arange(len(values)) == 1),
+    "arrow": None,
+    "arrow_dictionary": None,
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_signals_that_are_not_told_apart_are_refused(service, rows, kind):
+    """float64 holds every integer below 2^53: those from there on would tie without a word."""
+    frame = rows[["security_id", "date_sig"]]
+    for largest, is_refused in ((2**53 - 1, False), (2**53, True), (2**60 + 1, True), (-(2**53), kind != "uint64")):
+        values = np.arange(len(rows))
+        values[2] = largest if kind != "uint64" else abs(largest)
+        if kind.startswith("arrow"):
+            column = pa.array(values)
+            column = column.dictionary_encode() if kind == "arrow_dictionary" else column
+            source = pa.Table.from_pandas(frame, preserve_index=False).append_column("signal", column)
+        else:
+            source = {name: frame[name].to_numpy() for name in frame} | {"signal": WHOLE[kind](values)}
+        if not is_refused:
+            if abs(largest) < 2**53:
+                service.run(source, mincos=2)
+            continue
+        with pytest.raises(fractile.SignalError, match=r"2\^53.*signal.*row 2") as error:
+            service.run(source, mincos=2)
+        assert error.value.code == "COLUMN_TYPE"
+
+
+@pytest.mark.parametrize("start", ["2300-01-04", "2262-03-01", "1650-01-03"])
+def test_years_that_nanoseconds_do_not_reach(tmp_path, start):
+    """One batch, two batches, texts and objects are one run; its dates read as they are written, also once pickled."""
+    first = np.datetime64(start)
+    days = np.array([first + k for k in range(30) if (first + k).astype(int) % 7 not in (2, 3)])
+    n, random = 20 * len(days), np.random.default_rng(1)
+    ids, dates = np.tile(np.arange(20), len(days)), np.repeat(days, 20)
+    column = pa.array(dates.astype(int).astype("i4")).cast(pa.date32())
+    panel = pa.table({"security_id": ids, "date": column, "ret": random.normal(0, 0.02, n)})
+    fractile.create_snapshot("far", panel, root=tmp_path)
+    service = fractile.BacktestService.get("far", root=tmp_path)
+    signal = pa.table({"security_id": ids, "date_sig": column, "signal": random.normal(size=n)})
+    want = service.run(signal, mincos=1)
+    values = signal["signal"].to_numpy()
+    forms = {
+        "two batches": pa.concat_tables([signal.slice(0, n // 2), signal.slice(n // 2)]),
+        "texts": signal.set_column(1, "date_sig", signal["date_sig"].cast(pa.string())),
+        "pandas texts": pd.DataFrame({"security_id": ids, "date_sig": dates.astype(str), "signal": values}),
+        "numpy days": {"security_id": ids, "date_sig": dates, "signal": values},
+        "objects": {"security_id": ids, "date_sig": dates.astype(object), "signal": values},
+    }
+    for name, form in forms.items():
+        assert service.run(form, mincos=1).run_id == want.run_id, name
+    shown = [str(date)[:10] for date in want.daily["date"]]
+    assert shown == [row["date"] for row in want.to_dict()["daily"]]
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(want)).daily, want.daily)
 
 
 BUFFERS = {
@@ -162,7 +271,7 @@ def test_a_missing_date_is_a_null_key(service, rows, kind, missing):
     [
         (lambda f: f.rename(columns={"signal": "sig"}), "UNKNOWN_COLUMN", 'sigvar="sig"'),
         (lambda f: f.drop(columns="security_id"), "UNKNOWN_COLUMN", '"security_id"'),
-        (lambda f: f.astype({"security_id": "float64"}), "COLUMN_TYPE", "Int64"),
+        (lambda f: f.assign(security_id=f["security_id"] + 0.5), "COLUMN_TYPE", "whole numbers"),
         (lambda f: f.assign(security_id="AAPL"), "COLUMN_TYPE", "security_id"),
         (lambda f: f.assign(signal="high"), "COLUMN_TYPE", "signal"),
         (lambda f: f.assign(signal=True), "COLUMN_TYPE", "bool"),

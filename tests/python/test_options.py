@@ -7,11 +7,15 @@ import importlib.util
 import inspect
 import json
 import pathlib
+import urllib.parse
 
 import fractile
+import numpy as np
 import pandas as pd
 import pytest
 from fractile import _core
+from fractile.remote import RemoteService
+from fractile.run_options import parse_config
 from oracle.markets import make_panel, make_signal
 from test_equivalence import VALUES
 
@@ -157,3 +161,33 @@ def test_a_misspelt_signal_column_is_named(service):
     frame = pd.DataFrame({"security_id": [1], "date_sig": pd.to_datetime(["2020-01-06"]), "sig": [1.0]})
     with pytest.raises(fractile.SignalError, match=r'found security_id, date_sig, sig\b.*sigvar="sig"'):
         service.run(frame)
+
+
+NUMPY_OPTIONS = (
+    ({"lag": np.int64(1)}, {"lag": 1}),
+    ({"fractile": np.array([20, 80])}, {"fractile": [20, 80]}),
+    ({"fractile": pd.Series([20.0, 80.0])}, {"fractile": [20, 80]}),
+    ({"byvar_list": pd.Index(["overall", "year"])}, {"byvar_list": ["overall", "year"]}),
+    ({"universe": {"cap": {1, 2}}}, {"universe": {"cap": [1, 2]}}),
+    ({"tc_level": {"big": np.float32(1.5)}}, {"tc_level": {"big": 1.5}}),
+    ({"drift": np.bool_(True)}, {"drift": True}),
+    ({"weight": np.str_("value")}, {"weight": "value"}),
+)
+
+
+@pytest.mark.parametrize(("options", "plain"), NUMPY_OPTIONS)
+def test_numpy_and_pandas_values_are_the_same_in_process_and_for_a_server(options, plain, monkeypatch):
+    sent = []
+    monkeypatch.setattr(RemoteService, "_ask", lambda self, method, target, *rest: sent.append(target))
+    remote = RemoteService("http://localhost:1")
+    expected = parse_config(plain).to_json()
+    assert parse_config(options).to_json() == expected
+    with pytest.raises(TypeError):  # the answer of this server is None
+        remote.run(pd.DataFrame({"security_id": [1], "date_sig": ["2020-01-06"], "signal": [1.0]}), **options)
+    config = json.loads(urllib.parse.parse_qs(urllib.parse.urlsplit(sent[0]).query)["config"][0])
+    assert parse_config(config).to_json() == expected
+
+
+def test_a_nan_in_an_array_is_refused_by_the_name_of_its_option():
+    with pytest.raises(fractile.ConfigError, match="fractile"):
+        parse_config({"fractile": np.array([np.nan, 90.0])})

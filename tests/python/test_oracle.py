@@ -46,6 +46,8 @@ CASES: dict[str, dict] = {
     "from_open": {"from_open": True},
     "from_open_lag": {"from_open": True, "lag": 2, "weight": "volume", "drift": True},
     "hold": {"hold_days": 5},
+    "hold_next": {"hold_days": "next"},
+    "periods_per_year": {"periods_per_year": 12},
     "hold_universe": {"hold_days": 3, "universe": UNIVERSE, "from_open": True},
     "double": {"sort_method": "double", "double_var": "score"},
     "double_cap": {"sort_method": "double", "double_var": "cap", "double_frac": 2, "byvar_list": ["overall", "country"], "mincos": 2},

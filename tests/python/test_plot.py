@@ -102,7 +102,7 @@ def test_without_costs_there_is_no_net_line(service, rows):
     assert axes["turnover"].texts[0].get_text() == "not computed"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore:NO_BOOK")
 def test_a_result_without_a_position_is_an_empty_page(service, rows, tmp_path):
     result = service.run(rows, mincos=1000)
     figure = result.plot(str(tmp_path / "empty.png"))

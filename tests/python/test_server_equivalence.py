@@ -224,6 +224,44 @@ def test_awkward_numbers_survive(server, service):
         assert got["run_id"] == want.run_id, form
 
 
+def test_an_offset_is_dropped_in_every_form(server, service):
+    """The local time counts, as with a zone: "2020-01-02T08:30:00+09:00" is half past eight of that day."""
+    rows = make_rows("avail", messy=False)
+    want = service.run(rows, mincos=2)
+    texts = rows.assign(
+        date_avail=rows["date_avail"].dt.strftime("%Y-%m-%dT%H:%M:%S+09:00").where(rows["date_avail"].notna(), None)
+    )
+    assert service.run(texts, mincos=2).run_id == want.run_id
+    records = [{k: None if pd.isna(v) else v for k, v in record.items()} for record in texts.to_dict("records")]
+    records = [{**record, "date_sig": str(record["date_sig"])[:10]} for record in records]
+    bodies = {
+        "records": json_body(records, mincos=2),
+        "columns": json_body({k: [r[k] for r in records] for k in records[0]}, mincos=2),
+    }
+    for form, body in bodies.items():
+        assert post(server, "/run", body, "application/json", None).json()["run_id"] == want.run_id, form
+    got = post(server, "/run", as_csv(texts), "text/csv", {"mincos": 2}).json()
+    assert got["run_id"] == want.run_id
+
+
+def test_whole_numbers_that_are_not_told_apart_are_refused_in_every_form(server, service):
+    rows = make_rows("plain", messy=False)
+    rows["signal"] = np.arange(len(rows)) + 2**60
+    with pytest.raises(fractile.SignalError, match=r"below 2\^53"):
+        service.run(rows, mincos=2)
+    records = [{**r, "date_sig": str(r["date_sig"])[:10]} for r in rows.to_dict("records")]
+    bodies = {"json": (json_body(records, mincos=2), "application/json", None)}
+    bodies["stream"] = (to_ipc(pa.Table.from_pandas(rows, preserve_index=False)), STREAM, {"mincos": 2})
+    bodies["csv"] = (as_csv(rows), "text/csv", {"mincos": 2})
+    for form, (body, kind, config) in bodies.items():
+        target = "/run" + (f"?{urllib.parse.urlencode({'config': json.dumps(config)})}" if config else "")
+        with Connection(server.port, 60) as connection:
+            connection.send(request(target=target, body=body, content_type=kind))
+            answer = connection.read_answer()
+        assert answer is not None and answer.status == 422, form
+        assert answer.json()["error"]["code"] == "COLUMN_TYPE" and "below 2^53" in answer.json()["error"]["message"], form
+
+
 def test_missing_values_in_every_form(server, service):
     """null, an empty cell and NaN are the same missing value; missing dates and ids are null keys."""
     rows = make_rows("avail")

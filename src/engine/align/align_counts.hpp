@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "fractile/config.hpp"
 #include "fractile/result.hpp"
@@ -49,9 +50,11 @@ struct AlignCounts {
 };
 
 /// Throws INFINITE_SIGNAL, IMPOSSIBLE_DATES, TRADE_BEFORE_AVAIL or INVALID_POSITION where the counts say so.
-void refuse_bad_rows(const AlignCounts& counts, const SignalKeys& keys, const RunConfig& config);
+void refuse_bad_rows(const AlignCounts& counts, const SignalKeys& keys, IdType type, const RunConfig& config);
 
-/// One signal row as an example for diagnostics and errors.
-RowExample describe_row(const SignalKeys& keys, std::int64_t row);
+/// One signal row as an example for diagnostics and errors. `type`: the kind of the snapshot's ids.
+RowExample describe_row(const SignalKeys& keys, IdType type, std::int64_t row);
+/// "row 3 (security_id 7, date_sig 2020-01-02)".
+std::string format_row(const RowExample& example);
 
 }  // namespace fractile

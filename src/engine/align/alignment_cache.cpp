@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "engine/align/extend_holding.hpp"
 #include "parallel/workers.hpp"
 
 namespace fractile {
@@ -18,15 +19,25 @@ struct RawColumn {
 };
 
 std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
-  std::vector<RawColumn> out{{reinterpret_cast<const char*>(keys.security_id), 8}};
+  const IdColumn& ids = keys.security_id;
+  std::vector<RawColumn> out{ids.is_text() ? RawColumn{reinterpret_cast<const char*>(ids.codes), 4}
+                                           : RawColumn{reinterpret_cast<const char*>(ids.numbers), 8}};
   for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
     if (dates) out.push_back({static_cast<const char*>(dates.data), dates.unit == DateUnit::day ? 4 : 8});
   return out;
 }
 
+/// The texts of ids, or which rows have one.
+std::string describe_ids(const IdColumn& ids, std::int64_t n_rows) {
+  if (!ids.is_text()) return ids.valid ? " " + to_hex(hash_bytes(ids.valid, static_cast<std::size_t>((n_rows + 7) / 8))) : "";
+  std::string texts;
+  for (const std::string_view text : ids.texts) texts.append(fmt::format("{} ", text.size())).append(text);
+  return " texts " + to_hex(hash_bytes(texts.data(), texts.size()));
+}
+
 /// Which columns there are, of which type, and how many rows.
 std::string describe_columns(const SignalKeys& keys) {
-  std::string out = fmt::format("{}", keys.n_rows);
+  std::string out = fmt::format("{}", keys.n_rows) + describe_ids(keys.security_id, keys.n_rows);
   for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
     out += dates ? fmt::format(" {}", static_cast<int>(dates.unit)) : " -";
   return out;
@@ -158,7 +169,12 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
   // Copies of held rows have regressors too.
   out.regressors = find_or_make_one<RegressorCache>(
       fmt::format("{}{} hold {}", aligned, mode, config.hold_days),
-      [&] { return std::make_shared<RegressorCache>(panel, exposures, n_rows * static_cast<std::size_t>(config.hold_days)); },
+      [&] {
+        // Copies until the next day with rows fill the panel at the maximum.
+        const std::size_t n_held = config.hold_days == kHoldUntilNext ? static_cast<std::size_t>(panel.snapshot().n_rows())
+                                                                      : n_rows * static_cast<std::size_t>(config.hold_days);
+        return std::make_shared<RegressorCache>(panel, exposures, n_held);
+      },
       [] { return true; });  // it verifies the rows by itself
   return out;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/align/security_keys.hpp"
 #include "engine/align/signal_dates.hpp"
 #include "parallel/workers.hpp"
 
@@ -18,6 +19,7 @@ ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, 
   plan.resid = config.resid;
   plan.row = std::move(memory);
   std::vector<std::vector<Day>> days(static_cast<std::size_t>(threads));
+  const SecurityKeys securities(panel, keys.security_id, keys.n_rows);
   parallel_for(
       threads, count_blocks(keys.n_rows),
       [&](int task, int slot) {
@@ -25,13 +27,12 @@ ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, 
         std::vector<Day>& sig = days[static_cast<std::size_t>(slot)];
         sig.resize(static_cast<std::size_t>(count));
         read_signal_days(keys.date_sig, begin, count, sig.data());
-        const std::int64_t* const ids = keys.security_id + begin;
         RowIndex* const out = plan.row.data() + begin;
         for (std::int64_t from = 0; from < count; from += kBatch) {
           const std::int64_t to = std::min(count, from + kBatch);
           for (std::int64_t i = from; i < to; ++i) {
-            const bool is_key = ids[i] != kMissingId && sig[static_cast<std::size_t>(i)] != kMissingDay;
-            const SecurityIndex security = is_key ? panel.find_security(ids[i]) : -1;
+            const bool has_day = sig[static_cast<std::size_t>(i)] != kMissingDay;
+            const SecurityIndex security = has_day ? securities.of_row(begin + i) : SecurityKeys::kMissing;
             out[i] = security < 0 ? kNoRow : exposures.find_row(security, sig[static_cast<std::size_t>(i)]);
             if (out[i] != kNoRow) exposures.prefetch(out[i]);
           }

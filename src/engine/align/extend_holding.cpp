@@ -3,15 +3,29 @@
 
 #include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "parallel/workers.hpp"
 
 namespace fractile {
 namespace {
 
+/// By loaded day: the last day for which a used row of that day holds.
+std::vector<std::int64_t> find_last_days(const PanelView& panel, int hold_days, const double* value) {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(panel.n_days()));
+  std::int64_t next = std::int64_t{panel.last()} + 1;  // the next day that has a used row
+  for (DateIndex n = panel.last(); n >= panel.first(); --n) {
+    const bool is_until_next = hold_days == kHoldUntilNext;
+    out[static_cast<std::size_t>(n - panel.first())] = is_until_next ? next - 1 : std::int64_t{n} + hold_days - 1;
+    const double* const end = value + panel.row_end(n);
+    if (is_until_next && std::any_of(value + panel.row_begin(n), end, [](double x) { return x == x; })) next = n;
+  }
+  return out;
+}
+
 /// Each security by itself, its days ascending; returns the number of copies.
-std::int64_t copy_forward(const PanelView& panel, const SecurityRange& range, const EligibilityMask& closed, int hold_days,
-                          double* value, RowIndex* exposure_row) {
+std::int64_t copy_forward(const PanelView& panel, const SecurityRange& range, const EligibilityMask& closed,
+                          const std::vector<std::int64_t>& last_days, double* value, RowIndex* exposure_row) {
   const DateIndex from = std::max(range.first, panel.first());
   const DateIndex to = std::min(range.first + range.length - 1, panel.last());
   const RowIndex first_row = panel.row_begin(panel.first()), end_row = panel.row_end(panel.last());
@@ -23,7 +37,7 @@ std::int64_t copy_forward(const PanelView& panel, const SecurityRange& range, co
     if (row < first_row || row >= end_row) continue;  // none, or one of other days where the index is damaged
     if (value[row] == value[row]) {
       newest = row;
-      until = std::int64_t{n} + hold_days - 1;
+      until = last_days[static_cast<std::size_t>(n - panel.first())];
     } else if (n <= until && closed.state(row) == RowState::open) {
       value[row] = value[newest];
       if (exposure_row) exposure_row[row] = exposure_row[newest];
@@ -51,6 +65,7 @@ ExtendedHolding extend_holding(const PanelView& panel, const Alignment& alignmen
       },
       poll);
   const EligibilityMask closed(panel, config, threads, poll);
+  const std::vector<std::int64_t> last_days = find_last_days(panel, config.hold_days, slots.value.data());
   constexpr int kSecuritiesPerTask = 64;
   const auto n_securities = static_cast<int>(panel.ranges().size());
   parallel_for(
@@ -59,8 +74,8 @@ ExtendedHolding extend_holding(const PanelView& panel, const Alignment& alignmen
         std::int64_t made = 0;
         const int end = std::min(n_securities, (task + 1) * kSecuritiesPerTask);
         for (int security = task * kSecuritiesPerTask; security < end; ++security)
-          made += copy_forward(panel, panel.ranges()[static_cast<std::size_t>(security)], closed, config.hold_days,
-                               slots.value.data(), exposures ? slots.exposure_row.data() : nullptr);
+          made += copy_forward(panel, panel.ranges()[static_cast<std::size_t>(security)], closed, last_days, slots.value.data(),
+                               exposures ? slots.exposure_row.data() : nullptr);
         copies += made;
       },
       poll);

@@ -9,6 +9,9 @@
 /// Methodology section 2, rule 9: `hold_days`.
 namespace fractile {
 
+/// hold_days="next": a used row holds until the day before the next one that has any used row.
+inline constexpr int kHoldUntilNext = 0;
+
 /// The signal of all loaded days at once, by panel row.
 struct Slots {
   HugeArray<double> value;           ///< NaN: the row is not used

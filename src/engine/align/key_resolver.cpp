@@ -2,6 +2,7 @@
 #include "engine/align/key_resolver.hpp"
 
 #include <limits>
+#include <utility>
 
 #include "engine/align/signal_dates.hpp"
 
@@ -19,6 +20,7 @@ Hash128 hash_array(const T* data, std::size_t n) {
 KeyResolver::KeyResolver(const PanelView& panel, const SignalKeys& keys, const RunConfig& config)
     : panel_(panel),
       keys_(keys),
+      securities_(panel, keys.security_id, keys.n_rows),
       days_(panel, config.from_open, config.lag),
       has_avail_(!is_all_missing(keys.date_avail, keys.n_rows)),
       given_(config.from_open ? keys.date_openret : keys.date_ret),
@@ -40,10 +42,10 @@ void KeyResolver::read(std::int64_t begin, std::int64_t count, KeyBlock& block) 
   }
 }
 
-KeyHashes KeyResolver::hash(std::int64_t begin, std::int64_t count, const KeyBlock& block) const {
+KeyHashes KeyResolver::hash(std::int64_t begin, std::int64_t count, KeyBlock& block) const {
   const auto n = static_cast<std::size_t>(count);
   KeyHashes out{};
-  out[0] = hash_array(keys_.security_id + begin, n);
+  out[0] = securities_.hash(begin, count, block.ids);
   out[1] = hash_array(block.sig.data(), n);
   if (has_avail_) out[2] = hash_array(block.avail.data(), n);
   if (has_given_) out[3] = hash_array(block.given.data(), n);
@@ -56,31 +58,44 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
   else
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) block.r[i] = days_.from_date_sig(block.sig[i]);
 
-  const std::int64_t* const ids = keys_.security_id + begin;
-  const SecurityRange* const ranges = panel_.ranges().data();
+  if (const std::int64_t* ids = securities_.plain_numbers()) {
+    // Rows of one security often follow each other.
+    ids += begin;
+    std::int64_t last = ~ids[0];
+    find_places(panel_.ranges(), count, block, [&](std::int64_t i, SecurityIndex& security) {
+      if (ids[i] == last) return false;
+      last = ids[i];
+      security = panel_.find_security(last);
+      return true;
+    });
+  } else {
+    find_places(panel_.ranges(), count, block, [&](std::int64_t i, SecurityIndex& security) {
+      return std::exchange(security, securities_.of_row(begin + i)) != security;
+    });
+  }
+}
+
+/// `next` sets the security of row i, and returns whether it differs from that of the row before.
+template <class Next>
+void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int64_t count, KeyBlock& block, Next&& next) {
+  constexpr SecurityRange kNowhere{0, 0, 0, 0};
   const Day* const sig = block.sig.data();
   const DateIndex* const r = block.r.data();
   std::int32_t* const at = block.at.data();
-  std::int64_t id_now = kMissingId;
-  SecurityRange range{0, 0, 0, 0};
-  bool is_known = false;
+  SecurityIndex security = SecurityKeys::kMissing;
+  SecurityRange range = kNowhere;
   for (std::int64_t i = 0; i < count; ++i) {
-    if (ids[i] != id_now) {
-      id_now = ids[i];
-      const SecurityIndex security = panel_.find_security(id_now);
-      is_known = security >= 0;
-      range = is_known ? ranges[security] : SecurityRange{0, 0, 0, 0};
-    }
+    if (next(i, security)) range = security >= 0 ? ranges[static_cast<std::size_t>(security)] : kNowhere;
     const auto offset = static_cast<std::uint32_t>(r[i] - range.first);
     // One test for the rows that have a place; the causes are told apart behind it.
-    if (r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && id_now != kMissingId && sig[i] != kMissingDay) {
+    if (r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && sig[i] != kMissingDay) {
       at[i] = range.begin + static_cast<std::int32_t>(offset);
       continue;
     }
     Cause cause = Cause::no_return;
-    if (id_now == kMissingId || sig[i] == kMissingDay)
+    if (security == SecurityKeys::kMissing || sig[i] == kMissingDay)
       cause = Cause::null_key;
-    else if (!is_known)
+    else if (security == SecurityKeys::kUnknown)
       cause = Cause::unknown_security;
     else if (r[i] < 0)
       cause = Cause::outside_dates;
@@ -89,10 +104,9 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
 }
 
 void KeyResolver::resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const {
-  const std::int64_t* const ids = keys_.security_id + begin;
   for (std::int64_t i = 0; i < count; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    if (ids[i] == kMissingId || block.sig[at] == kMissingDay) continue;
+    if (securities_.is_missing(begin + i) || block.sig[at] == kMissingDay) continue;
     RowDates dates{block.sig[at], kMissingTime, kMissingDay};
     if (has_avail_) dates.avail_micros = block.avail[at];
     if (has_given_) dates.given = block.given[at];

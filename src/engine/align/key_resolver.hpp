@@ -7,6 +7,7 @@
 
 #include "engine/align/align_counts.hpp"
 #include "engine/align/return_day.hpp"
+#include "engine/align/security_keys.hpp"
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 #include "fractile/signal.hpp"
@@ -28,7 +29,7 @@ using KeyShape = std::array<std::uint64_t, 3>;
 /// One thread's buffers.
 struct KeyBlock {
   std::vector<Day> sig, given;
-  std::vector<std::int64_t> avail;
+  std::vector<std::int64_t> avail, ids;
   std::vector<DateIndex> r;
   std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
 };
@@ -40,16 +41,19 @@ class KeyResolver {
   /// Reads the dates of rows begin ... begin+count-1.
   void read(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
   /// Equal keys hash equal whatever types they came in: days, microseconds.
-  KeyHashes hash(std::int64_t begin, std::int64_t count, const KeyBlock& block) const;
+  KeyHashes hash(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
   /// Fills block.at, and counts what the rules say of dates.
   void resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
   KeyShape shape() const noexcept { return {static_cast<std::uint64_t>(keys_.n_rows), has_avail_, has_given_}; }
 
  private:
+  template <class Next>
+  static void find_places(const std::vector<SecurityRange>& ranges, std::int64_t count, KeyBlock& block, Next&& next);
   void resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
 
   const PanelView& panel_;
   const SignalKeys& keys_;
+  SecurityKeys securities_;
   ReturnDays days_;
   bool has_avail_;
   DateColumn given_;

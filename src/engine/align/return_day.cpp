@@ -1,12 +1,27 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/align/return_day.hpp"
 
+#include "fractile/data_report.hpp"
+
 namespace fractile {
 namespace {
 
 constexpr std::int64_t kMicrosPerHour = kMicrosPerDay / 24;
 constexpr std::int64_t kOpenTime = 9 * kMicrosPerHour;
 constexpr std::int64_t kCloseTime = 16 * kMicrosPerHour;
+
+/// Rule 1: the trade day of a row without date_avail. n_dates() if it lies beyond the calendar. At the close of a period that is
+/// longer than a day its own date is the trade day: the literature forms portfolios so.
+DateIndex default_trade_day(const PanelView& panel, bool from_open, Day sig) noexcept {
+  const Frequency frequency = data_report(panel.snapshot()).periodicity.frequency;
+  if (frequency == Frequency::daily || from_open) return panel.after(sig);
+  const DateIndex n = panel.on_or_after(sig);
+  if (n == 0 || frequency == Frequency::weekly || frequency == Frequency::irregular) return n;
+  // A date behind the last trading day of its month, quarter or year belongs to that period, not to the next.
+  const Day period = period_of(sig, frequency);
+  const bool is_of_next = n >= panel.n_dates() || period_of(panel.date(n), frequency) != period;
+  return is_of_next && period_of(panel.date(n - 1), frequency) == period ? n - 1 : n;
+}
 
 }  // namespace
 
@@ -15,7 +30,7 @@ ReturnDays::ReturnDays(const PanelView& panel, bool from_open, int lag)
   const Day n_calendar = panel.dates().back() - first_date_ + 1;
   from_sig_.resize(static_cast<std::size_t>(n_calendar));
   for (Day c = 0; c < n_calendar; ++c) {
-    const std::int64_t n = std::int64_t{panel.on_or_after(first_date_ + c + 1)} + (from_open ? 0 : 1) + lag;
+    const std::int64_t n = std::int64_t{default_trade_day(panel, from_open, first_date_ + c)} + (from_open ? 0 : 1) + lag;
     from_sig_[static_cast<std::size_t>(c)] = n >= panel.first() && n <= panel.last() ? static_cast<DateIndex>(n) : -1;
   }
 }
@@ -38,7 +53,7 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
   const std::int64_t time_of_day = has_avail ? floor_remainder(dates.avail_micros, kMicrosPerDay) : std::int64_t{0};
   judgement.impossible = has_avail && avail < dates.sig;
 
-  const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : panel_.after(dates.sig);
+  const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : default_trade_day(panel_, from_open_, dates.sig);
   const bool is_given = dates.given != kMissingDay;
   const Day fixed_by = is_given ? dates.given : has_avail ? avail : dates.sig;
   if (fixed_by < first_date_) return -1;

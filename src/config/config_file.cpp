@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
@@ -11,12 +11,13 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <vector>
 
 #include "config/options.hpp"
 #include "fractile/error.hpp"
 
-namespace fractile::cli {
+namespace fractile {
 namespace {
 
 using Json = nlohmann::json;
@@ -40,11 +41,44 @@ const std::map<std::string, std::vector<std::string_view>>& sections() {
               fmt::format("expected {}, found {} at {}, line {}. Correct the file.", expected, found, path, mark.line + 1));
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    Json(text).dump();
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
 /// One text; refuses lists and maps.
 std::string scalar_of(const std::string& path, const YAML::Node& node, const std::string& what) {
   if (!node.IsScalar()) refuse(path, node.Mark(), fmt::format("one text for {}", what), "a list or map");
+  if (!is_utf8(node.Scalar())) refuse(path, node.Mark(), "text in UTF-8", "other bytes");
   return node.Scalar();
 }
+
+/// The keys of one map. YAML has the last of equal keys win; a file that says two things is refused instead.
+class Keys {
+ public:
+  explicit Keys(const std::string& path) : path_(path) {}
+
+  std::string read(const YAML::Node& node) {
+    std::string key = scalar_of(path_, node, "a key");
+    if (!seen_.insert(key).second) refuse(path_, node.Mark(), "each key once", fmt::format("\"{}\" twice", key));
+    return key;
+  }
+  /// Refuses a key that is not among `known`, and names the nearest.
+  std::string read(const YAML::Node& node, const std::string& expected, const std::vector<std::string_view>& known) {
+    std::string key = read(node);
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      refuse(path_, node.Mark(), expected, fmt::format("\"{}\" (did you mean \"{}\"?)", key, nearest_name(key, known)));
+    return key;
+  }
+
+ private:
+  const std::string& path_;
+  std::set<std::string> seen_;
+};
 
 /// From YAML to JSON. Aliases may name what they stand in, or multiply: depth and size are bounded.
 class Converter {
@@ -52,14 +86,7 @@ class Converter {
   explicit Converter(const std::string& path) : path_(path) {}
 
   /// As text.
-  std::string convert(const YAML::Node& node) {
-    const Json json = to_json(node, 0);
-    try {
-      return json.dump();
-    } catch (const Json::exception&) {
-      refuse(path_, node.Mark(), "text in UTF-8", "other bytes");
-    }
-  }
+  std::string convert(const YAML::Node& node) { return to_json(node, 0).dump(); }
 
  private:
   Json to_json(const YAML::Node& node, int depth) {
@@ -74,33 +101,29 @@ class Converter {
     }
     if (node.IsMap()) {
       Json map = Json::object();
-      for (const auto& entry : node) map[scalar_of(path_, entry.first, "a key")] = to_json(entry.second, depth + 1);
+      Keys keys(path_);
+      for (const auto& entry : node) map[keys.read(entry.first)] = to_json(entry.second, depth + 1);
       return map;
     }
-    // A quoted scalar is text; a plain one may be a number or a truth value.
+    const std::string text = scalar_of(path_, node, "a value");
+    // A quoted scalar is text; a plain one may be a number or a truth value. `resid: off` is the name of a choice.
     if (node.Tag() != "!") {
-      if (bool truth = false; YAML::convert<bool>::decode(node, truth)) {
-        if (node.Scalar() != "off" && node.Scalar() != "on") return truth;
-      }
-      const Json parsed = Json::parse(node.Scalar(), nullptr, false);
+      if (bool truth = false; text != "off" && text != "on" && YAML::convert<bool>::decode(node, truth)) return truth;
+      const Json parsed = Json::parse(text, nullptr, false);
       if (parsed.is_number()) return parsed;
     }
-    return node.Scalar();
+    return text;
   }
 
   const std::string& path_;
   int n_values_ = 0;
 };
 
-std::string nearest_of(const std::string& key, const std::vector<std::string_view>& known) {
-  return fmt::format("\"{}\" (did you mean \"{}\"?)", key, nearest_name(key, known));
-}
-
 std::string expected_memory(const std::string& key) {
   return fmt::format("{} for {}", key == "cache_size" ? "a whole number from 0 to 1000000" : "true or false", key);
 }
 
-/// One key of the section "memory"; false where the text is not what it has to be.
+/// One key of the section "memory"; false if the text is not such a value.
 bool set_memory(const std::string& key, const std::string& text, ConfigFile& out) {
   constexpr int kMostKept = 1000000;
   const YAML::Node value(text);
@@ -123,18 +146,18 @@ void read_section(const std::string& path, const std::string& section, const YAM
   if (section == "defaults")
     for (const OptionInfo& option : run_options()) known.push_back(option.name);
   Converter converter(path);
+  Keys keys(path);
   for (const auto& entry : node) {
-    const std::string key = scalar_of(path, entry.first, "a key");
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      refuse(path, entry.first.Mark(), fmt::format("a key of \"{}\"", section), nearest_of(key, known));
+    const std::string key = keys.read(entry.first, fmt::format("a key of \"{}\"", section), known);
     const YAML::Node& value = entry.second;
     if (section == "defaults")
       out.defaults[key] = converter.convert(value);
     else if (section == "date_range" && !value.IsNull())
       (key == "start" ? out.start_date : out.end_date) = scalar_of(path, value, key);
     else if (section == "memory" && !value.IsNull()) {
-      if (!set_memory(key, value.IsScalar() ? value.Scalar() : "", out))
-        refuse(path, value.Mark(), expected_memory(key), value.IsScalar() ? fmt::format("\"{}\"", value.Scalar()) : "no scalar");
+      const bool is_scalar = value.IsScalar();
+      if (!set_memory(key, is_scalar ? value.Scalar() : "", out))
+        refuse(path, value.Mark(), expected_memory(key), is_scalar ? fmt::format("\"{}\"", value.Scalar()) : "no scalar");
     } else if (section == "server") {
       out.server[key] = converter.convert(value);
     }
@@ -152,10 +175,9 @@ void read_text(const std::string& text, const std::string& path, ConfigFile& out
   if (!root.IsMap()) refuse(path, root.Mark(), "sections", "none");
   std::vector<std::string_view> known{"snapshot"};
   for (const auto& [name, unused] : sections()) known.push_back(name);
+  Keys keys(path);
   for (const auto& entry : root) {
-    const std::string key = scalar_of(path, entry.first, "a key");
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      refuse(path, entry.first.Mark(), "a section", nearest_of(key, known));
+    const std::string key = keys.read(entry.first, "a section", known);
     if (key != "snapshot")
       read_section(path, key, entry.second, out);
     else if (!entry.second.IsNull())
@@ -178,8 +200,12 @@ std::string upper(std::string name) {
 }
 
 std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(("FRACTILE_" + upper(name)).c_str());
+  const std::string variable = "FRACTILE_" + upper(name);
+  const char* value = std::getenv(variable.c_str());
   if (!value || !*value) return std::nullopt;
+  if (!is_utf8(value))
+    throw Error(ErrorCode::INVALID_CONFIG_FILE,
+                fmt::format("expected text in UTF-8, found other bytes in {}. Correct it.", variable));
   return value;
 }
 
@@ -191,7 +217,7 @@ std::string as_json(const std::string& value) {
     return true;
   };
   const bool is_json = !Json::parse(value, watch, false).is_discarded() && !is_deep;
-  return is_json ? value : Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return is_json ? value : Json(value).dump();
 }
 
 void read_environment(ConfigFile& out) {
@@ -214,13 +240,6 @@ void read_environment(ConfigFile& out) {
       out.defaults[std::string(option.name)] = as_json(*value);
 }
 
-/// Installed by the Python package as <site>/api/, the program as <site>/fractile/_bin/fractile.
-std::filesystem::path packaged_file() {
-  std::error_code failed;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return failed ? std::filesystem::path{} : program.parent_path().parent_path().parent_path() / kFile;
-}
-
 }  // namespace
 
 ConfigFile parse_config_file(const std::string& text, const std::string& path) {
@@ -238,19 +257,20 @@ std::optional<Day> read_date(const std::optional<std::string>& text, const char*
   return day;
 }
 
-ConfigFile read_config(const std::optional<std::string>& path) {
+ConfigFile read_config_file(const std::optional<std::string>& path, const std::filesystem::path& packaged) {
   ConfigFile out;
+  std::error_code ignored;
   const char* named = std::getenv("FRACTILE_CONFIG");
   if (path)
     read_file(*path, out);
   else if (named && *named)
     read_file(named, out);
-  else if (std::filesystem::exists(kFile))
+  else if (std::filesystem::exists(kFile, ignored))
     read_file(kFile, out);
-  else if (const auto packaged = packaged_file(); std::filesystem::exists(packaged))
+  else if (std::filesystem::exists(packaged, ignored))
     read_file(packaged.string(), out);
   read_environment(out);
   return out;
 }
 
-}  // namespace fractile::cli
+}  // namespace fractile
