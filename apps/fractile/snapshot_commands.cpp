@@ -117,11 +117,11 @@ void append_panel(const Arguments& arguments) {
     return;
   }
   print_info(result.info);
-  print_report(read_data_report(arguments.folder(), result.info.id));
   constexpr double kMegabyte = 1e6;
   fmt::print("{:.1f} MB written, {:.1f} MB shared with {}\n", static_cast<double>(result.bytes_written) / kMegabyte,
              static_cast<double>(result.bytes_shared) / kMegabyte, result.info.parent);
   fmt::print("{}", changes_to_text(result.changes));
+  print_report(read_data_report(arguments.folder(), result.info.id));
 }
 
 }  // namespace

@@ -189,7 +189,8 @@ def test_commands(executable, folder):
     assert any(line.split()[:2] == ["ret", "restated"] for line in lines)
     assert any(line.split()[:2] == ["rating", "added"] for line in lines)
     compared = call(executable, folder, "diff", "old", "new").stdout
-    assert compared.splitlines() == lines[2:]
+    assert compared.splitlines() == lines[2 : 2 + len(compared.splitlines())]
+    assert "info     panel" in lines[2 + len(compared.splitlines())]
     body = json.loads(call(executable, folder, "diff", "old", "new", "--format", "json").stdout)
     ours = fractile.diff_snapshots("old", "new", root=folder / "snapshots")
     assert body["rows"] == ours["rows"] and body["dates"] == ours["dates"]

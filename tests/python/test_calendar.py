@@ -87,8 +87,10 @@ def test_a_monthly_book_earns_the_next_month(tmp_path):
     assert at_trading_day.daily["date"].iloc[0] == dates[1]
     at_month_end = signal.assign(date_sig=signal["date_sig"] + pd.offsets.MonthEnd(0))
     pd.testing.assert_frame_equal(service.run(at_month_end, mincos=1).daily, at_trading_day.daily)
-    in_month = signal.assign(date_sig=signal["date_sig"] - pd.Timedelta(days=9))
-    pd.testing.assert_frame_equal(service.run(in_month, mincos=1).daily, at_trading_day.daily)
+    # A date before the first day of the snapshot is outside its dates, so the first month has no earlier day.
+    later = signal[signal["date_sig"] > dates[0]]
+    in_month = later.assign(date_sig=later["date_sig"] - pd.Timedelta(days=9))
+    pd.testing.assert_frame_equal(service.run(in_month, mincos=1).daily, service.run(later, mincos=1).daily)
     given = signal.assign(date_avail=signal["date_sig"] + pd.Timedelta(days=4))  # the month after: a month later
     assert service.run(given, mincos=1).daily["date"].iloc[0] == dates[2]
 
