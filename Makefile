@@ -85,7 +85,7 @@ monte-carlo: build ## Size of every test and coverage of every interval on SIMUL
 	@$(PYTHON) bench/monte_carlo.py --simulations $(SIMULATIONS)
 
 bench-server: all ## Load on the HTTP server, answers checked
-	@$(PYTHON) bench/server.py
+	@PYTHONPATH=tests $(PYTHON) bench/server.py
 
 attacks: all ## Attacks on snapshots at full size: flipped bits, cut files, crashes, full disks (ten minutes)
 	@tools/attacks.sh

@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """What a body costs the server: peak resident memory of one request beyond what it held before, by form.
 
-    .venv/bin/python bench/body_memory.py SNAPSHOT ROOT [ROWS]
+    PYTHONPATH=tests .venv/bin/python bench/body_memory.py SNAPSHOT ROOT [ROWS]
 
 The signal is ROOT/SNAPSHOT-signal.parquet. All forms must give one run_id, except JSON where pandas rounds. Runs of the same
 rows go before, so that the engine's own memory and the mapped snapshot are there already.
@@ -18,10 +18,8 @@ import time
 
 import pandas as pd
 import pyarrow as pa
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
-from raw_http import Connection, request
-from server_process import ServerProcess, serving
+from support.raw_http import Connection, request
+from support.server_process import ServerProcess, serving
 
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
 IDLE_SECONDS = 5  # after which the server has given the memory of past bodies back

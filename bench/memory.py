@@ -23,7 +23,6 @@ from markets import FOLDER, ROOT, make_market, panel_file
 BEGIN = """
 import json, os, sys, time
 import numpy, pandas
-sys.path.insert(0, "bench")
 def memory():
     lines = open("/proc/self/smaps_rollup").read().splitlines()
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
@@ -96,18 +95,21 @@ END = """
 print(json.dumps(out), flush=True)
 """
 
+# The processes import what is beside this file.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bench"), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
 
 def in_new_process(code: str, market: str, root: pathlib.Path, *more: str) -> dict:
     command = [sys.executable, "-c", BEGIN + code + END, market, str(root), *more]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT).stdout)
 
 
 def second_process_own_mb(market: str, root: pathlib.Path) -> float:
     """What a process that opens the snapshot has for itself beyond its imports, while another has it open."""
     code = BEGIN + OPEN + END + "\nsys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, market, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as first:
+    command = [sys.executable, "-c", code, market, str(root)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, cwd=ROOT, env=ENVIRONMENT) as first:
         assert first.stdout is not None
         first.stdout.readline()
         found = in_new_process(OPEN, market, root)

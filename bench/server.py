@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Load on `fractile serve`, both ends on this machine; every answer is checked by its run_id.
 
-.venv/bin/python bench/server.py [--seconds 120] [--connections 8] [--root DIR] [--json FILE]
+PYTHONPATH=tests .venv/bin/python bench/server.py [--seconds 120] [--connections 8] [--root DIR] [--json FILE]
 
 Runs of the demo signal (W2) as Arrow over kept connections; `/health` a second (with wrk where it is installed); one run over
 HTTP against the same run in process, on two years and, in a server of its own, on ten (W10); the start. The server's CPU seconds beyond the engine's are what HTTP costs.
@@ -27,13 +27,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from fractile import BacktestService
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from markets import FOLDER, make_market, read_signal  # noqa: E402
-from raw_http import Answer, Connection, request  # noqa: E402
-from server_process import ServerProcess, serving, start_server  # noqa: E402
+from markets import FOLDER, make_market, read_signal
+from support.raw_http import Answer, Connection, request
+from support.server_process import ServerProcess, serving, start_server
 
 SNAPSHOT = "W2"
 STREAM = "application/vnd.apache.arrow.stream"

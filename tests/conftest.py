@@ -7,13 +7,11 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 
 import fractile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
 
 # A shell that starts the tests in the background has them and all that they start ignore Ctrl-C, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)

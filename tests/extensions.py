@@ -207,7 +207,6 @@ finally:
     server.terminate()
     server.wait()
 
-sys.path.insert(0, "tools")
 import tables_page
 page = tables_page.render()
 import options_page
@@ -239,7 +238,11 @@ def main() -> None:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        environment = {**os.environ, "PYTHONPATH": str(site), "FRACTILE_BIN": str(site / "fractile" / "_bin" / "fractile")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{site}:{tree.folder / 'tools'}",
+            "FRACTILE_BIN": str(site / "fractile" / "_bin" / "fractile"),
+        }
         subprocess.run([sys.executable, "-c", CHECKS], cwd=tree.folder, env=environment, check=True)
 
 

@@ -54,7 +54,6 @@ def use_everything(folder: pathlib.Path) -> None:
 
 
 def run_rounds() -> None:
-    sys.path.insert(0, str(pathlib.Path(__file__).parent))
     with tempfile.TemporaryDirectory() as name:
         for _ in range(ROUNDS):
             use_everything(pathlib.Path(name))

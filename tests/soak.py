@@ -41,10 +41,22 @@ from typing import Any
 import fractile
 from fractile import BacktestService
 from fractile.pool import BacktestWorkerPool
-from server_process import ServerProcess, eventually, serving
-from soak_requests import LIMIT_MB, Market, Wanted
-from soak_visitors import Book, HttpVisitor, Material, PoolVisitor
-from soak_watch import KINDS, QUIET, Latencies, Others, Phases, Series, children, counts_of, descriptors, memory_of, shared_memory
+from support.server_process import ServerProcess, eventually, serving
+from support.soak_requests import LIMIT_MB, Market, Wanted
+from support.soak_visitors import Book, HttpVisitor, Material, PoolVisitor
+from support.soak_watch import (
+    KINDS,
+    QUIET,
+    Latencies,
+    Others,
+    Phases,
+    Series,
+    children,
+    counts_of,
+    descriptors,
+    memory_of,
+    shared_memory,
+)
 
 JUDGED_FROM = 10.0  # minutes; before, allocators have not had all that they will keep
 MOST_MB, MOST_SHARE, MOST_THREADS = 8.0, 0.03, 4

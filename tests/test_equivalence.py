@@ -8,10 +8,10 @@ import random
 
 import fractile
 import pytest
-from comparison import assert_equal_results
 from oracle import run
 from oracle.markets import add_avail, add_given, make_panel, make_signal
 from oracle.panel import Panel
+from support.comparison import assert_equal_results
 
 VALUES: dict[str, list] = {
     "byvar_list": [["overall"], ["overall", "year", "cap"], ["month", "country"]],

@@ -50,7 +50,11 @@ def is_gone(pid: int) -> bool:
 
 def traces() -> tuple[set[str], set[int], set[str], set[str]]:
     """What a pool could leave behind: shared memory, children (zombies too), open sockets and memory, threads."""
-    from soak_watch import children, descriptors, shared_memory  # here: the API page's import finds no module of the tests
+    from support.soak_watch import (  # here: the API page's import finds no module of the tests
+        children,
+        descriptors,
+        shared_memory,
+    )
 
     threads = {thread.name for thread in threading.enumerate() if thread.name == "fractile-pool"}
     return shared_memory(), set(children()), descriptors(), threads

@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Runs schemathesis against a server on a small market; exit status 1 where an answer was wrong.
 
-.venv/bin/python tools/fuzz_http.py [EXAMPLES_PER_OPERATION] [SEED]
+PYTHONPATH=tests .venv/bin/python tools/fuzz_http.py [EXAMPLES_PER_OPERATION] [SEED]
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from server_market import make_root  # noqa: E402
-from server_process import ServerProcess, serving  # noqa: E402
+from support.server_market import make_root
+from support.server_process import ServerProcess, serving
 
 # Left out: positive_data_acceptance (a signal that fits the schema may well have no usable row),
 # unsupported_method of paths that are none of ours, and what needs a token.

@@ -6,4 +6,4 @@
 #   tools/schemathesis.sh [EXAMPLES_PER_OPERATION] [SEED]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec .venv/bin/python tools/fuzz_http.py "${1:-1500}" "${2:-1}"
+PYTHONPATH=tests exec .venv/bin/python tools/fuzz_http.py "${1:-1500}" "${2:-1}"

@@ -12,10 +12,10 @@ import fractile
 import numpy as np
 import pandas as pd
 import pytest
-from comparison import assert_equal_results
 from oracle import run
 from oracle.calendar import detect
 from oracle.markets import add_avail, add_given, make_panel, make_signal
+from support.comparison import assert_equal_results
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from fractile import BacktestClient, BacktestService, _core
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
-from server_process import serving
+from support.server_process import serving
 
 N_RUNS = int(os.environ.get("FRACTILE_DETERMINISM_RUNS", "64"))
 OPTIONS = {

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from fractile import BacktestService, FractileError, create_snapshot
-from raw_http import Connection, exchange, request
-from server_market import assert_refusal, json_body, make_root, make_rows, to_records
-from server_process import serving
+from support.raw_http import Connection, exchange, request
+from support.server_market import assert_refusal, json_body, make_root, make_rows, to_records
+from support.server_process import serving
 
 # By option: what it takes at its ends, and what it does not.
 OPTIONS = {

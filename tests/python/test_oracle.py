@@ -6,10 +6,10 @@ from __future__ import annotations
 import fractile
 import pandas as pd
 import pytest
-from comparison import assert_equal_results
 from oracle import OracleRefused, run
 from oracle.markets import add_avail, add_given, make_panel, make_signal
 from oracle.panel import Panel
+from support.comparison import assert_equal_results
 
 SEEDS = (1, 2)
 INPUT_TYPES = ("fractile", "position", "weight")

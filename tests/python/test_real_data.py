@@ -13,9 +13,9 @@ import sys
 import fractile
 import pandas as pd
 import pytest
-from comparison import assert_equal_results
 from oracle import run
 from oracle.panel import Panel
+from support.comparison import assert_equal_results
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "examples" / "real_data_table.py"

@@ -7,9 +7,9 @@ import json
 import time
 
 import pytest
-from raw_http import Answer, Connection, exchange, request
-from server_market import assert_refusal, json_body, make_root, make_rows, to_records, unharmed
-from server_process import serving
+from support.raw_http import Answer, Connection, exchange, request
+from support.server_market import assert_refusal, json_body, make_root, make_rows, to_records, unharmed
+from support.server_process import serving
 
 pytestmark = pytest.mark.alone
 

@@ -12,8 +12,8 @@ import zlib
 
 import pyarrow as pa
 import pytest
-from raw_http import exchange, request
-from server_market import (
+from support.raw_http import exchange, request
+from support.server_market import (
     FILE,
     STREAM,
     assert_refusal,
@@ -26,7 +26,7 @@ from server_market import (
     to_table,
     unharmed,
 )  # fmt: skip
-from server_process import serving
+from support.server_process import serving
 
 pytestmark = pytest.mark.alone
 

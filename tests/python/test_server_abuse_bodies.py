@@ -11,8 +11,8 @@ import urllib.parse
 
 import pyarrow as pa
 import pytest
-from raw_http import exchange, request
-from server_market import (
+from support.raw_http import exchange, request
+from support.server_market import (
     FILE,
     STREAM,
     json_body,
@@ -25,7 +25,7 @@ from server_market import (
     to_table,
     unharmed,
 )
-from server_process import serving
+from support.server_process import serving
 
 pytestmark = pytest.mark.alone
 

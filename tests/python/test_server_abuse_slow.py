@@ -9,9 +9,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from raw_http import Connection, exchange, request, trickle
-from server_market import json_body, make_root, make_rows, to_records, unharmed
-from server_process import eventually, serving
+from support.raw_http import Connection, exchange, request, trickle
+from support.server_market import json_body, make_root, make_rows, to_records, unharmed
+from support.server_process import eventually, serving
 
 pytestmark = pytest.mark.alone
 

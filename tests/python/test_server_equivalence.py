@@ -18,9 +18,9 @@ import pyarrow as pa
 import pytest
 from fractile import BacktestClient, BacktestService
 from oracle.markets import add_avail, add_given, make_panel, make_signal
-from raw_http import Connection, request
-from server_market import FILE, STREAM, json_body, to_columns, to_ipc, to_records, to_table
-from server_process import find_executable, serving
+from support.raw_http import Connection, request
+from support.server_market import FILE, STREAM, json_body, to_columns, to_ipc, to_records, to_table
+from support.server_process import find_executable, serving
 
 SEED = 31
 PANEL = make_panel(SEED, n_days=30, n_names=50)

@@ -21,9 +21,20 @@ import pytest
 from fractile import BacktestClient, BacktestService
 from oracle.markets import make_panel
 from prometheus_client.parser import text_string_to_metric_families
-from raw_http import Answer, Connection, exchange, request
-from server_market import SEED, SLOWER, STREAM, assert_refusal, json_body, make_root, make_rows, to_ipc, to_records, to_table
-from server_process import ServerProcess, eventually, find_executable, free_port, serving, start_server
+from support.raw_http import Answer, Connection, exchange, request
+from support.server_market import (
+    SEED,
+    SLOWER,
+    STREAM,
+    assert_refusal,
+    json_body,
+    make_root,
+    make_rows,
+    to_ipc,
+    to_records,
+    to_table,
+)
+from support.server_process import ServerProcess, eventually, find_executable, free_port, serving, start_server
 
 pytestmark = pytest.mark.alone
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from support import python_environment
 
 pytest.importorskip("schemathesis")
 
@@ -17,5 +18,5 @@ EXAMPLES_PER_OPERATION = 30
 
 def test_generated_requests_get_answers_of_the_schema():
     command = [sys.executable, SCRIPT, str(EXAMPLES_PER_OPERATION), "7"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=python_environment())
     assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-4_000:]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 import signal
@@ -19,6 +18,7 @@ import pandas as pd
 import pytest
 from fractile import _core
 from oracle.markets import make_panel, make_signal
+from support import python_environment
 
 from api import BacktestService
 
@@ -233,12 +233,11 @@ def test_ctrl_c_ends_a_long_run(tmp_path, work):
     script = textwrap.dedent(
         f"""
         import sys
-        sys.path.insert(0, sys.argv[1])
         import fractile
         from oracle.markets import make_panel, make_signal
         panel = make_panel(3)
-        fractile.create_snapshot("v1", panel, root=sys.argv[2])
-        service = fractile.BacktestService.get("v1", root=sys.argv[2])
+        fractile.create_snapshot("v1", panel, root=sys.argv[1])
+        service = fractile.BacktestService.get("v1", root=sys.argv[1])
         rows = make_signal(panel, 3, messy=False)
         try:
             print("ready", flush=True)
@@ -248,8 +247,8 @@ def test_ctrl_c_ends_a_long_run(tmp_path, work):
             print("interrupted", flush=True)
         """
     )
-    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    process = subprocess.Popen([sys.executable, "-c", script, tests, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=python_environment())
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)

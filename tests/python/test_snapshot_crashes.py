@@ -20,8 +20,8 @@ import time
 
 import fractile
 import pytest
-from disk_faults import FaultyDisk, build_library
 from oracle.markets import make_panel
+from support.disk_faults import FaultyDisk, build_library
 
 pytestmark = pytest.mark.alone
 

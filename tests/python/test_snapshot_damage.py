@@ -20,9 +20,10 @@ import threading
 import fractile
 import pytest
 from oracle.markets import make_panel, make_signal
-from raw_http import exchange, request
-from server_market import SEED, SLOWER, assert_refusal, json_body, make_rows, to_records
-from server_process import eventually, serving
+from support import python_environment
+from support.raw_http import exchange, request
+from support.server_market import SEED, SLOWER, assert_refusal, json_body, make_rows, to_records
+from support.server_process import eventually, serving
 
 pytestmark = pytest.mark.alone
 
@@ -51,17 +52,16 @@ def root(tmp_path) -> pathlib.Path:
 
 SCRIPT = """
 import faulthandler, os, pathlib, sys
-sys.path.insert(0, sys.argv[1])
-if sys.argv[3] == "before":
+if sys.argv[2] == "before":
     faulthandler.enable()
 import fractile
 from oracle.markets import make_panel, make_signal
-root = sys.argv[2]
+root = sys.argv[1]
 rows = make_signal(make_panel(5), 5, messy=False)
 cut, other = (fractile.BacktestService.get(name, root=root) for name in ("cut", "other"))
 want = other.run(rows, mincos=2).daily
 assert cut.run(rows, mincos=2).daily.equals(want)
-if sys.argv[3] == "after":
+if sys.argv[2] == "after":
     faulthandler.enable()
 for path in sorted(pathlib.Path(root, "cut").rglob("*.*")):
     if path.suffix == ".json":
@@ -131,8 +131,9 @@ def test_preload_reads_the_pages_of_what_runs_read(tmp_path):
 @pytest.mark.parametrize("faulthandler", ["none", "before", "after"])
 def test_a_cut_file_ends_no_python_process(root, faulthandler):
     """Whether or not Python's own handler of crashes is there, and whoever came first."""
-    command = [sys.executable, "-c", SCRIPT, str(pathlib.Path(__file__).parents[1]), str(root), faulthandler]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120 * SLOWER, check=False)
+    command = [sys.executable, "-c", SCRIPT, str(root), faulthandler]
+    timeout = 120 * SLOWER
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=python_environment())
     assert done.returncode == 0, done.stderr
     assert done.stdout == "alive\n"
     assert "Fatal Python error" not in done.stderr

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 import soak
-from soak_watch import fit_slope
+from support.soak_watch import fit_slope
 
 pytestmark = pytest.mark.alone
 

@@ -12,12 +12,12 @@ import fractile
 import numpy as np
 import pandas as pd
 import pytest
-from comparison import assert_equal_results
 from fractile import _core
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 from oracle import run
 from oracle.markets import add_avail, make_panel, make_signal
-from server_process import serving
+from support.comparison import assert_equal_results
+from support.server_process import serving
 
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")

@@ -21,8 +21,9 @@ import pandas as pd
 import pyarrow as pa
 from fractile import BacktestService
 from oracle.markets import make_panel, make_signal
-from raw_http import Answer, request
-from server_market import FILE, STREAM, assert_refusal, to_columns, to_ipc, to_records, to_table
+
+from support.raw_http import Answer, request
+from support.server_market import FILE, STREAM, assert_refusal, to_columns, to_ipc, to_records, to_table
 
 LIMIT_MB = 16  # server.max_body_mb
 N_SIGNALS = 3

@@ -20,9 +20,10 @@ from typing import Any
 import fractile
 from fractile import BacktestClient
 from fractile.pool import BacktestWorkerPool
-from raw_http import Answer, Connection
-from server_market import STREAM, to_ipc, to_table
-from soak_requests import (
+
+from support.raw_http import Answer, Connection
+from support.server_market import STREAM, to_ipc, to_table
+from support.soak_requests import (
     CONFIGS,
     N_FLIPPED,
     SUITE_CONFIG,
@@ -39,7 +40,7 @@ from soak_requests import (
     make_poison,
     suite_request,
 )
-from soak_watch import Latencies
+from support.soak_watch import Latencies
 
 PATIENCE = 60.0  # seconds, after which something hangs
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
-SOURCE = pathlib.Path(__file__).resolve().parent / "faults" / "disk_faults.cpp"
+SOURCE = pathlib.Path(__file__).resolve().parents[1] / "faults" / "disk_faults.cpp"
 
 
 class FaultyDisk:

@@ -17,8 +17,9 @@ import fractile
 import pandas as pd
 import pyarrow as pa
 from oracle.markets import make_panel, make_signal
-from raw_http import Answer, exchange, request
-from server_process import ServerProcess, eventually
+
+from support.raw_http import Answer, exchange, request
+from support.server_process import ServerProcess, eventually
 
 SNAPSHOT = "small"
 SEED = 5
