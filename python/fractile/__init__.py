@@ -26,6 +26,7 @@ from fractile.snapshots import (
     verify_snapshot,
 )
 from fractile.stats import multiple_testing
+from fractile.sweep import SweepResult, sweep
 
 __all__ = [
     "BacktestClient",
@@ -38,6 +39,7 @@ __all__ = [
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",
+    "SweepResult",
     "__version__",
     "append_snapshot",
     "create_snapshot",
@@ -50,5 +52,6 @@ __all__ = [
     "remove_snapshot",
     "snapshot_report",
     "stats",
+    "sweep",
     "verify_snapshot",
 ]

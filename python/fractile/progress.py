@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def open_bar(total: int, label: str, enabled: bool) -> Iterator[Callable[[int], None]]:
+def open_bar(total: int | None, label: str, enabled: bool) -> Iterator[Callable[[int], None]]:
     """What it gives takes how many are done, and shows that on stderr where enabled and a terminal."""
     if not enabled or not sys.stderr.isatty():
         yield lambda done: None
@@ -20,7 +20,7 @@ def open_bar(total: int, label: str, enabled: bool) -> Iterator[Callable[[int], 
     try:
         from tqdm import tqdm
     except ImportError:
-        yield lambda done: print(f"\r{label} {done}/{total}", end="", file=sys.stderr, flush=True)
+        yield lambda done: print(f"\r{label} {done}/{total or '?'}", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         return
     with tqdm(total=total, desc=label, file=sys.stderr) as bar:

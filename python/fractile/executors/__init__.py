@@ -1,0 +1,89 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Where the work of a sweep runs: one protocol, and an adapter for each scheduler."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from fractile.errors import ConfigError
+
+NAMES = ("threads", "processes", "joblib", "dask")
+
+
+class Executor(Protocol):
+    """A scheduler as a sweep sees it.
+
+    Attributes:
+        workers: Chunks that run side by side.
+        threads_per_run: Threads that one run may use, so that all workers together use each processor once.
+    """
+
+    workers: int
+    threads_per_run: int
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
+        """Starts a call. Its future raises where the call raises, or where its worker dies."""
+
+    def share(self, value: Any) -> Any:
+        """A handle of a value that many calls take as an argument; `submit` passes the value itself to the function."""
+
+
+@contextlib.contextmanager
+def open_executor(executor: Any) -> Iterator[Executor]:
+    """The adapter of what a user names or holds. Ends the workers that it started, and no others.
+
+    Args:
+        executor: None or "threads", "processes", "joblib", "dask", a ``dask.distributed.Client``, any
+            ``concurrent.futures.Executor``, or an object with the methods of `Executor`.
+
+    Raises:
+        ConfigError: The name is unknown, or its package is not installed.
+    """
+    with contextlib.ExitStack() as stack:
+        yield _adapt(executor, stack)
+
+
+def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
+    if executor is None or executor == "threads":
+        from fractile.executors.threads import ThreadsExecutor
+
+        return stack.enter_context(ThreadsExecutor())
+    if executor == "processes":
+        from fractile.executors.processes import ProcessesExecutor
+
+        return stack.enter_context(ProcessesExecutor())
+    if executor == "joblib":
+        from fractile.executors.joblib import JoblibExecutor
+
+        return JoblibExecutor()
+    if executor == "dask" or type(executor).__module__.startswith("distributed."):
+        from fractile.executors.dask import DaskExecutor
+
+        return stack.enter_context(DaskExecutor(None if executor == "dask" else executor))
+    if isinstance(executor, concurrent.futures.Executor):
+        from fractile.executors.futures import FuturesExecutor
+
+        return FuturesExecutor(executor)
+    if all(hasattr(executor, name) for name in ("submit", "share", "workers", "threads_per_run")):
+        return executor  # type: ignore[no-any-return]
+    raise ConfigError(
+        f"INVALID_VALUE: expected executor=None, {', '.join(NAMES)}, a Dask client or a concurrent.futures.Executor, "
+        f"found {executor!r}. Pass one of them.",
+        "INVALID_VALUE",
+    )
+
+
+def require(package: str, extra: str) -> Any:
+    """The imported package of an optional scheduler. Raises ConfigError where it is missing."""
+    import importlib
+
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise ConfigError(
+            f'INVALID_VALUE: expected the package {package} for this executor, found none. Install it: pip install "{extra}".',
+            "INVALID_VALUE",
+        ) from None

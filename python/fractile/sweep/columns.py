@@ -1,0 +1,67 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The columns of a sweep's rows: the same in every part of a store, whatever became of its signals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fractile.result import TABLES
+from fractile.sweep.cells import Cell
+
+# Numbers of a run's diagnostics; a test compares them with those of a run.
+COUNTS = (
+    *("rows_given", "rows_used", "null_key", "null_signal", "unknown_security", "outside_dates", "no_return"),
+    *("outside_universe", "no_exposure", "duplicate", "bad_open_print", "rows_carried", "return_day_rolled"),
+    *("trade_before_avail", "missing_return", "left_panel", "missing_weight", "missing_double_var", "unknown_cost"),
+)
+TIMES = ("seconds", "worker")  # differ from sweep to sweep; every other column is the same bits
+_TYPES = {"whole": "int64", "real": "float64", "text": "string"}
+
+
+def make_schema(cells: Sequence[Cell], snapshot: Mapping[str, Any]) -> Any:
+    """The pyarrow schema of the sweep's rows.
+
+    Args:
+        cells: All cells; each option of the grid is a column.
+        snapshot: What the manifest says: its exposures are columns of the summary.
+    """
+    import pyarrow as pa
+
+    fields = [("signal", "string"), ("cell", "int64")]
+    fields += [(name, option_type(cells, name)) for name in cells[0].choice]
+    summary = [(column["name"], _TYPES[column["type"]]) for column in TABLES["summary"]["columns"]]
+    fields += [field for field in summary if field[0] not in ("byvar", "group")]
+    fields += [(column["name"], "float64") for column in snapshot["columns"] if column["unit"] == "exposure"]
+    fields += [(name, "int64") for name in COUNTS]
+    fields += [(name, "string") for name in ("run_id", "error", "message", "warnings", "key", "signal_hash", "snapshot_hash", "engine")]
+    fields += [("seconds", "float64"), ("worker", "string")]
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in fields])
+
+
+def option_type(cells: Sequence[Cell], name: str) -> str:
+    """Arrow's name of the type that holds all values of an option; texts hold lists and mixtures, as JSON."""
+    kinds = {type(cell.choice[name]) for cell in cells}
+    if kinds == {bool}:
+        return "bool"
+    if kinds == {int}:
+        return "int64"
+    return "float64" if kinds <= {int, float} else "string"
+
+
+def make_table(rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
+    """A pyarrow table of rows; a column that a row lacks is null."""
+    import pyarrow as pa
+
+    arrays = []
+    for field in schema:
+        values = [row.get(field.name) for row in rows]
+        if pa.types.is_string(field.type):
+            values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+        arrays.append(pa.array([_plain(value) for value in values], field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,118 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The signals of a sweep, one after the other: never more in memory than one asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fractile import _core
+from fractile.errors import FractileError, SignalError
+from fractile.frames import read_signal
+from fractile.service import parse_error
+
+_ENDINGS = (".parquet", ".csv", ".arrow")
+_BLOCK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One signal on its way to a worker.
+
+    Attributes:
+        name: Its name in the result.
+        digest: Hash of its content; of a file, of the file's bytes. Empty for what cannot be read.
+        source: Arrow bytes or the absolute path of a file.
+        column: The value column.
+        error: Why it cannot be read; None for a signal that runs.
+    """
+
+    name: str
+    digest: str
+    source: bytes | str
+    column: str
+    error: FractileError | None = None
+
+
+def read_items(signals: Any, sigvar: str, sigvars: Sequence[str] | None) -> tuple[Iterator[Item], int | None]:
+    """The signals in order, and how many they are; None where only the end will tell.
+
+    Args:
+        signals: A folder, a glob or a list of paths; a list or dict of signals; a generator of signals or of pairs of name and
+            signal; or one wide file, frame or relation with `sigvars`.
+        sigvar: Value column of signals that have one.
+        sigvars: Value columns of a wide one, each a signal of its own.
+
+    Raises:
+        SignalError: No file is there.
+        ConfigError: `signals` is one signal, without `sigvars`.
+    """
+    if sigvars is not None:
+        return (_make_item(name, signals, name) for name in sigvars), len(sigvars)
+    if isinstance(signals, (str, os.PathLike)):
+        paths = _find_files(os.fspath(signals))
+        return (_make_item(pathlib.Path(path).stem, path, sigvar) for path in paths), len(paths)
+    if isinstance(signals, Mapping):
+        return (_make_item(str(name), signal, sigvar) for name, signal in signals.items()), len(signals)
+    if hasattr(signals, "__arrow_c_stream__") or not isinstance(signals, Iterable):
+        raise parse_error("signals", "many signals, or a wide one with sigvars", type(signals).__name__)
+    total = len(signals) if isinstance(signals, Sequence) else None
+    return (_make_item(*_name_of(number, entry), sigvar) for number, entry in enumerate(signals)), total
+
+
+def _name_of(number: int, entry: Any) -> tuple[str, Any]:
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str):
+        return entry
+    if isinstance(entry, (str, os.PathLike)):
+        return pathlib.Path(entry).stem, entry
+    return str(number), entry
+
+
+def _find_files(pattern: str) -> list[str]:
+    found = glob.glob(os.path.join(glob.escape(pattern), "*") if os.path.isdir(pattern) else pattern, recursive=True)
+    files = sorted(os.path.abspath(path) for path in found if path.endswith(_ENDINGS) and os.path.isfile(path))
+    if not files:
+        raise SignalError(
+            f'UNREADABLE_SIGNAL: expected files {", ".join(_ENDINGS)}, found none at "{pattern}". Check the path.',
+            "UNREADABLE_SIGNAL",
+        )
+    stems: dict[str, str] = {}
+    for file in files:
+        other = stems.setdefault(pathlib.Path(file).stem, file)
+        if other != file:
+            raise SignalError(
+                f'UNREADABLE_SIGNAL: expected one file per signal name, found "{other}" and "{file}". '
+                "Rename one, or pass a dict of name and path.",
+                "UNREADABLE_SIGNAL",
+            )
+    return files
+
+
+def _make_item(name: str, signal: Any, column: str) -> Item:
+    try:
+        if isinstance(signal, (str, os.PathLike)):
+            path = os.path.abspath(os.fspath(signal))
+            return Item(name, _hash_file(path, column), path, column)
+        content = _core.signal_to_bytes(read_signal(signal, [column]))
+    except FractileError as error:
+        return Item(name, "", b"", column, error)
+    except OSError as error:
+        unreadable = SignalError(
+            f'UNREADABLE_SIGNAL: expected a readable file, found "{error.strerror}" at "{signal}". Check the path.',
+            "UNREADABLE_SIGNAL",
+        )
+        return Item(name, "", b"", column, unreadable)
+    return Item(name, hashlib.blake2b(content, digest_size=16).hexdigest(), content, column)
+
+
+def _hash_file(path: str, column: str) -> str:
+    digest = hashlib.blake2b(column.encode(), digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
