@@ -64,7 +64,8 @@ def test_an_unreadable_file_is_error_rows_and_the_others_run(whole):
 
 def test_a_killed_driver_leaves_a_store_that_resumes(root, whole, tmp_path):
     script = textwrap.dedent(f"""
-        import os, signal, fractile, fractile.sweep.store as store
+        import os, signal, fractile
+        from fractile.sweep import store
         store._PATIENCE_SECONDS = 0.0
         flush, flushed = store.Store.flush, []
         def flush_and_die(self):

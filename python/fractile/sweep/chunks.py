@@ -99,9 +99,7 @@ def _run_task(plan: Plan, service: BacktestService, task: Task) -> list[dict[str
         outcomes.update(_run_cells(plan, service, task.item, running))
     seconds = (time.perf_counter() - began) / len(cells)
     worker = f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
-    return [
-        {**describe(plan, task.item, cell, outcomes[cell.number]), "seconds": seconds, "worker": worker} for cell in cells
-    ]
+    return [{**describe(plan, task.item, cell, outcomes[cell.number]), "seconds": seconds, "worker": worker} for cell in cells]
 
 
 def _run_cells(plan: Plan, service: BacktestService, item: Item, cells: list[Cell]) -> dict[int, Any]:

@@ -35,7 +35,9 @@ def make_schema(cells: Sequence[Cell], snapshot: Mapping[str, Any]) -> Any:
     fields += [field for field in summary if field[0] not in ("byvar", "group")]
     fields += [(column["name"], "float64") for column in snapshot["columns"] if column["unit"] == "exposure"]
     fields += [(name, "int64") for name in COUNTS]
-    fields += [(name, "string") for name in ("run_id", "error", "message", "warnings", "key", "signal_hash", "snapshot_hash", "engine")]
+    fields += [
+        (name, "string") for name in ("run_id", "error", "message", "warnings", "key", "signal_hash", "snapshot_hash", "engine")
+    ]
     fields += [("seconds", "float64"), ("worker", "string")]
     return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in fields])
 

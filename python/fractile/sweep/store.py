@@ -162,9 +162,7 @@ def read_status(store: str | os.PathLike[str]) -> dict[str, Any]:
     folder = pathlib.Path(store)
     parts = sorted(folder.glob("part-*.parquet"))
     if not (folder / _LOCK).exists():
-        raise FractileError(
-            f'IO_FAILURE: expected the store of a sweep, found none at "{store}". Check the path.', "IO_FAILURE"
-        )
+        raise FractileError(f'IO_FAILURE: expected the store of a sweep, found none at "{store}". Check the path.', "IO_FAILURE")
     tables = [pq.read_table(part, columns=["signal", "error", "seconds"]) for part in parts]
     counted = pa.concat_tables(tables).to_pandas() if tables else None
     with open(folder / _LOCK, encoding="ascii") as file:
