@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Where the work of a sweep runs: one protocol, and an adapter for each scheduler."""
+"""Schedulers of a sweep's work: one protocol, and an adapter for each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
 
         return FuturesExecutor(executor)
     if all(hasattr(executor, name) for name in ("submit", "share", "workers", "threads_per_run")):
-        return executor  # type: ignore[no-any-return]
+        return executor
     raise ConfigError(
         f"INVALID_VALUE: expected executor=None, {', '.join(NAMES)}, a Dask client or a concurrent.futures.Executor, "
         f"found {executor!r}. Pass one of them.",

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a worker does: a chunk of signals, every cell of each, to the rows of the result."""
+"""The work of a worker: a chunk of signals, every cell of each, to the rows of the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOT_COUNTS = ("missing_group", "examples", "warnings")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What all chunks of a sweep have in common.
+    """The part of a sweep that all its chunks share.
 
     Attributes:
         service: Arguments of `BacktestService.get`.

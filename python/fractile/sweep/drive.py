@@ -168,7 +168,7 @@ class _Rows:
 
 
 class _Driver:
-    """The loop. What a dying worker held is tried again alone, so that no other chunk is blamed for it."""
+    """The loop. A chunk whose worker dies is tried again alone, so that no other chunk is blamed for the death."""
 
     def __init__(self, plan: Plan, executor: Executor, rows: _Rows, chunk_seconds: float, is_strict: bool, show: Any) -> None:
         self._plan = plan

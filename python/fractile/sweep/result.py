@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a sweep answers."""
+"""The answer of a sweep."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SweepResult:
 
     @property
     def store(self) -> str | None:
-        """The folder of the rows; None where they are in memory."""
+        """The folder of the rows; None if they are in memory."""
         return str(self._rows.folder) if isinstance(self._rows, Store) else None
 
     def __len__(self) -> int:

@@ -40,7 +40,7 @@ class Item:
 
 
 def read_items(signals: Any, sigvar: str, sigvars: Sequence[str] | None) -> tuple[Iterator[Item], int | None]:
-    """The signals in order, and how many they are; None where only the end will tell.
+    """The signals in order, and how many they are; None if only the end will tell.
 
     Args:
         signals: A folder, a glob or a list of paths; a list or dict of signals; a generator of signals or of pairs of name and

@@ -28,7 +28,7 @@ class Store:
         """Makes the folder.
 
         Args:
-            folder: Where the parts are.
+            folder: Place of the parts.
             schema: Columns of the rows, of pyarrow.
 
         Raises:
@@ -151,10 +151,10 @@ def contains(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def read_status(store: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a store holds: rows, signals, errors by code, seconds of all workers, parts, and whether a sweep writes to it.
+    """The contents of a store: rows, signals, errors by code, seconds of all workers, parts, and whether a sweep writes to it.
 
     Raises:
-        FractileError: IO_FAILURE: the folder is no store.
+        FractileError: IO_FAILURE: the folder is not a store.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
