@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy mutations extensions format bench bench-compare bench-server monte-carlo attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server monte-carlo attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## Say what there is
@@ -40,6 +40,9 @@ lint: setup ## Check formats, types and the rules of the house
 
 tidy: all ## Read the C++ sources with clang-tidy, where it is installed
 	@tools/tidy.sh
+
+differential: build ## Compare engine and oracle on random cases for MINUTES (default 30)
+	@$(PYTHON) tests/differential.py --minutes $(MINUTES)
 
 mutations: all ## Break one line at a time and see the test of its law fail (ten minutes)
 	@$(PYTHON) tests/mutations.py

@@ -217,14 +217,18 @@ def main() -> int:
         parser.error("expected --minutes or --runs, found neither")
     warnings.simplefilter("ignore")
     start, number = time.monotonic(), arguments.first
-    while time.monotonic() - start < 60 * arguments.minutes and (arguments.runs is None or number - arguments.first < arguments.runs):
+    while time.monotonic() - start < 60 * arguments.minutes and (
+        arguments.runs is None or number - arguments.first < arguments.runs
+    ):
         case = make_case(number)
         found = difference(case)
         if found:
             print(f"Case {number} fails: {found}\nMade smaller:\n\n{script(make_smaller(case))}", file=sys.stderr)
             return 1
         number += 1
-    print(f"{number - arguments.first} cases from number {arguments.first} on: engine and oracle agree ({time.monotonic() - start:.0f} s).")
+    print(
+        f"{number - arguments.first} cases from number {arguments.first} on: engine and oracle agree ({time.monotonic() - start:.0f} s)."
+    )
     return 0
 
 

@@ -114,7 +114,7 @@ MUTATIONS = [
         "src/engine/portfolio/rank.cpp",
         "static_cast<double>(equal + 1) / 2.0; }",
         "static_cast<double>(equal); }",
-        "test_golden.py::test_case[ranks_and_ties]",
+        "test_golden.py::test_case[ranks_and_ties-python-1]",
     ),
     Mutation(
         "cuts a little below the rank",
@@ -242,7 +242,7 @@ MUTATIONS = [
         "src/engine/align/extend_holding.cpp",
         "std::int64_t{n} + hold_days - 1;",
         "std::int64_t{n} + hold_days;",
-        "test_golden.py::test_case[hold_days]",
+        "test_golden.py::test_case[hold_days-python-1]",
     ),
     Mutation(
         "a column without dates counts as given",

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The hand-computed cases of tests/cases, each against the engine and against the oracle.
+"""The hand-computed cases of tests/cases: the oracle, and the engine through Python, the command line and HTTP, on 1 and 2 threads.
 
 A case is a text file: `#` lines are its calculation, `[name]` opens a table of columns parted by spaces. In the wide tables a
 column is a security; `-` is no row, `nan` a row whose value is missing. Expected numbers may be written as sums of products.
@@ -8,9 +8,14 @@ column is a security; `-` is no row, `nan` a row whose value is missing. Expecte
 from __future__ import annotations
 
 import ast
+import json
 import operator
 import pathlib
+import re
+import subprocess
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import fractile
 import numpy as np
@@ -18,6 +23,7 @@ import pandas as pd
 import pytest
 import yaml
 from oracle import OracleRefused, run
+from server_process import serving
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "cases"
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -125,22 +131,79 @@ def engine_view(result) -> SimpleNamespace:
     return SimpleNamespace(daily=daily, **{name: getattr(result, name) for name in names})
 
 
+Runner = Callable[[pathlib.Path, pd.DataFrame, dict[str, Any]], SimpleNamespace]
+
+
+class Refused(Exception):
+    """The code of an error, as a surface reports it."""
+
+
+def through_python(folder: pathlib.Path, signal: pd.DataFrame, config: dict[str, Any]) -> SimpleNamespace:
+    service = fractile.BacktestService.get("case", root=folder, compact=False)
+    try:
+        return engine_view(service.run(signal, **config))
+    except fractile.FractileError as error:
+        raise Refused(error.code) from error
+
+
+def through_http(folder: pathlib.Path, signal: pd.DataFrame, config: dict[str, Any]) -> SimpleNamespace:
+    configuration = {"memory": {"compact": False}, "defaults": {"byvar_list": ["overall"]}}
+    with serving(folder, folder, configuration) as server, fractile.BacktestClient(server_url=server.url) as client:
+        try:
+            return engine_view(client.run(signal, **config))
+        except fractile.FractileError as error:
+            raise Refused(error.code) from error
+
+
+def through_command_line(folder: pathlib.Path, signal: pd.DataFrame, config: dict[str, Any]) -> SimpleNamespace:
+    """The numbers of the Parquet files that `fractile run --out` writes, and the counts that it prints as JSON."""
+    (folder / "options.yaml").write_text(yaml.safe_dump({"defaults": config}))
+    signal.to_parquet(folder / "signal.parquet", index=False)
+    executable = pathlib.Path(fractile.__file__).parent / "_bin" / "fractile"
+    where = ["--root", ".", "--snapshot", "case", "--no-compact", "--config", "options.yaml"]
+    command = [executable, "run", "signal.parquet", *where, "--format", "json", "--out", "tables"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise Refused(re.findall(r"\b([A-Z_]{6,}): ", done.stderr)[0])
+    tables = {path.stem: pd.read_parquet(path) for path in (folder / "tables").glob("*.parquet")}
+    for table in tables.values():
+        if "date" in table:
+            table["date"] = pd.to_datetime(table["date"])
+    tables["daily"] = tables["daily"].assign(traded=tables["turnover"]["traded"].to_numpy())
+    return SimpleNamespace(**tables, diagnostics=json.loads(done.stdout)["diagnostics"])
+
+
+SURFACES: dict[str, Runner] = {"python": through_python, "command line": through_command_line, "http": through_http}
+
+
+@pytest.fixture
+def config_of(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load("\n".join(read_case(name)["config"])))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_oracle(name: str, config_of: dict[str, Any]) -> None:
+    sections = read_case(name)
+    config = {key: value for key, value in config_of.items() if key != "keep_weights"}
+    panel, signal = make_panel(sections), make_signal(sections)
+    if "refused" in sections:
+        with pytest.raises(OracleRefused) as refusal:
+            run(panel, signal, **config)
+        assert refusal.value.code == sections["refused"][0].split()[1]
+    else:
+        check(run(panel, signal, **config), sections)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:trade_before_avail")
-def test_case(name: str, tmp_path: pathlib.Path) -> None:
+def test_case(name: str, surface: str, threads: int, config_of: dict[str, Any], tmp_path: pathlib.Path) -> None:
     sections = read_case(name)
-    config = yaml.safe_load("\n".join(sections["config"]))
-    panel, signal = make_panel(sections), make_signal(sections)
-    fractile.create_snapshot("case", panel, root=tmp_path, dtype="float64")
-    service = fractile.BacktestService.get("case", root=tmp_path, compact=False)
-    oracle_config = {k: v for k, v in config.items() if k != "keep_weights"}
+    fractile.create_snapshot("case", make_panel(sections), root=tmp_path, dtype="float64")
+    config = {**config_of, "threads": threads}
     if "refused" in sections:
-        code = sections["refused"][0].split()[1]
-        with pytest.raises(fractile.FractileError) as engine:
-            service.run(signal, **config)
-        with pytest.raises(OracleRefused) as oracle:
-            run(panel, signal, **oracle_config)
-        assert engine.value.code == oracle.value.code == code
-        return
-    check(run(panel, signal, **oracle_config), sections)
-    check(engine_view(service.run(signal, **config)), sections)
+        with pytest.raises(Refused, match=f"^{sections['refused'][0].split()[1]}$"):
+            SURFACES[surface](tmp_path, make_signal(sections), config)
+    else:
+        check(SURFACES[surface](tmp_path, make_signal(sections), config), sections)
