@@ -88,7 +88,8 @@ def draw_options(chooser: random.Random) -> dict[str, Any]:
         "universe": often(
             None, {"cap": [1, 2, 3]}, {"adv": {"min": 1e3}}, {"country": ["US", "GB"]}, {"cap": [3], "mcap": {"max": 1e9}}
         ),
-        "hold_days": often(1, 2, 3, 7),
+        "hold_days": often(1, 2, 3, 7, "next"),
+        "periods_per_year": often(None, 12, 52, 365),
         "analysis": chooser.sample(["ic", "fractile", "coverage"], chooser.randint(0, 3)),
         "n_fractile": often(10, 2, 3, 7),
         "input_type": often("value", "fractile", "position", "weight"),
