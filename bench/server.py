@@ -33,7 +33,7 @@ from support.server_process import ServerProcess, serving, start_server
 
 SNAPSHOT = "W2"
 STREAM = "application/vnd.apache.arrow.stream"
-# What an answer over HTTP may take beyond the run in process: its body at this speed, and so many milliseconds.
+# What an answer over HTTP may take beyond the run in process: both bodies at this speed, and so many milliseconds.
 BYTES_PER_SECOND = 1.2e9
 EXTRA_MS = 10
 REPETITIONS = 15
@@ -49,8 +49,8 @@ def to_stream(signal: pd.DataFrame) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def run_request(body: bytes, gmv: int) -> bytes:
-    config = urllib.parse.quote(json.dumps({"gmv_musd": gmv}))
+def run_request(body: bytes, gmv: int, **more: bool) -> bytes:
+    config = urllib.parse.quote(json.dumps({"gmv_musd": gmv} | more))
     data = request(target=f"/run?config={config}", body=body, content_type=STREAM, headers={"Accept": STREAM})
     return data.replace(b"Connection: close\r\n", b"", 1)
 
@@ -159,17 +159,21 @@ def health_rate(server: ServerProcess) -> dict[str, float]:
     return {"/health a second (1 connection, 50 in a row)": count / 5}
 
 
-def one_run(server: ServerProcess, service: BacktestService, signal: pd.DataFrame, body: bytes) -> dict[str, float]:
-    """Over HTTP against in process, in turns, so that both see the same machine."""
+def one_run(
+    server: ServerProcess, service: BacktestService, signal: pd.DataFrame, body: bytes, keep_weights: bool = False
+) -> dict[str, float]:
+    """Over HTTP against in process, in turns, so that both see the same machine. With weights the answer is large."""
     local, remote = [], []
     with Connection(server.port, 60) as connection:
         for k in range(REPETITIONS + 2):
             # Each a run of its own, so that nothing can be remembered.
             gmv = 1000 + k
             began = time.perf_counter()
-            want = service.run(signal, gmv_musd=gmv)
+            want = service.run(signal, gmv_musd=gmv, keep_weights=keep_weights)
+            if keep_weights:
+                assert len(want.weights)
             middle = time.perf_counter()
-            data = run_request(body, gmv)
+            data = run_request(body, gmv, keep_weights=keep_weights)
             sending = time.perf_counter()
             connection.send(data)
             answer = connection.read_answer()
@@ -178,11 +182,12 @@ def one_run(server: ServerProcess, service: BacktestService, signal: pd.DataFram
             if k >= 2:
                 local.append((middle - began) * 1e3)
                 remote.append((end - sending) * 1e3)
-    allowed = statistics.median(local) + len(body) / BYTES_PER_SECOND * 1e3 + EXTRA_MS
+    n_bytes = len(body) + len(answer.body)
+    allowed = statistics.median(local) + n_bytes / BYTES_PER_SECOND * 1e3 + EXTRA_MS
     return {
         "one run in process (ms)": statistics.median(local),
         "one run over HTTP, Arrow (ms)": statistics.median(remote),
-        "what it may take: in process + body at 1.2 GB/s + 10 ms": allowed,
+        "what it may take: in process + body and answer at 1.2 GB/s + 10 ms": allowed,
         "over HTTP within that (1: yes)": float(statistics.median(remote) <= allowed),
         "body (MB)": len(body) / 1e6,
         "answer (MB)": len(answer.body) / 1e6,
@@ -231,6 +236,8 @@ def main() -> None:
         with serving(folder / "server", root, configuration) as server:
             figures |= health_rate(server)
             figures |= one_run(server, service, signal, body)
+            weights = one_run(server, service, signal, body, keep_weights=True)
+            figures |= {f"with weights: {name}": value for name, value in weights.items()}
             figures |= load(server, body, run_ids, arguments.connections, arguments.seconds)
         figures |= ten_years(folder, root)
     for label, value in figures.items():
