@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Backtests the signals of the real panel with options off and on; prints docs/real_data.md.
 
-The panel (US stocks, 2015 and 2016) is no part of the repository: its folder is $FRACTILE_REAL_DATA, else ../shared/data/us_2015_2017.
+The panel (US stocks, 2015 and 2016) is not in the repository. Its folder is $FRACTILE_REAL_DATA, else ../shared/data/us_2015_2017.
 
     python examples/real_data_table.py > docs/real_data.md
 """
@@ -104,7 +104,7 @@ def main() -> None:
         "turnover",
         "IC",
         "days",
-        "names a side",
+        "names per side",
     ]
     groups = {}
     with tempfile.TemporaryDirectory() as root:
@@ -130,17 +130,17 @@ def main() -> None:
 INTRODUCTION = """\
 # Real stocks
 
-What four simple signals earned on US stocks from 2015-03-23 to 2016-12-30 ({rows:,} panel rows, {days} trading days), with the options of a run
-off and on. `examples/real_data_table.py` prints this page; `tests/python/test_real_data.py` holds each of these runs to the independent
-implementation, on a part of the panel. Four hundred and fifty days prove nothing about a signal: the page shows what the options do to one.
+This page shows the returns of four simple signals on US stocks from 2015-03-23 to 2016-12-30 ({rows:,} panel rows, {days} trading days), with the options of a
+run off and on. `examples/real_data_table.py` prints the page. `tests/python/test_real_data.py` compares each of these runs with the independent implementation, on
+a part of the panel. 450 days prove nothing about a signal: the page shows the effect of the options.
 
-The panel is derived from pystock-data, (c) Chang-Hung Liang, `eliangcs/pystock-data` on GitHub, CC BY-SA 4.0, and is no part of this
-repository; only summaries are shown. Its own checks agree with published returns and index levels of 2016.
+The panel is derived from pystock-data, (c) Chang-Hung Liang, `eliangcs/pystock-data` on GitHub, CC BY-SA 4.0, and is not part of
+this repository, which has only these summaries. The panel's own checks agree with published returns and index levels of 2016.
 
-How to read it: the book has 1 on each side (methodology sections 6 to 8), return is a year's, turnover a day's, net is after costs, IC is the
-mean daily rank correlation, days are those with a position. What stands out: reversal earns in the smallest stocks only, and costs take
-nearly all of it; value weighed by the size of the return day (`characteristics_asof="return_day"`, not known at the trade) turns a gain
-into a loss; a few days of holding change a slow signal little; the power law is unkind to a book that trades cap 3.
+Columns: the book has weight 1 on each side (methodology sections 6 to 8). Return is per year, turnover per day, net is after costs, IC is the mean daily rank
+correlation, days are those with a position. Four results stand out. Reversal earns in the smallest stocks only, and costs take nearly all of its return. Value
+weighed by the size of the return day (`characteristics_asof="return_day"`, not known at the trade) loses instead of gaining. A few days of holding change a slow
+signal little. The power law is expensive for a book that trades cap 3.
 "Many at once" is `{many}`.
 """
 

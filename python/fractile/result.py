@@ -87,7 +87,7 @@ class BacktestResult:
 
     @property
     def max_drawdown(self) -> float:
-        """The deepest drawdown of the overall book, before costs; at most 0."""
+        """The deepest drawdown of the overall book, before costs; 0 or less."""
         return self._overall("maxdd")
 
     @property

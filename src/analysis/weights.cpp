@@ -70,7 +70,7 @@ AnalysisModule weights_module() {
           [](const RunConfig& config) { return config.keep_weights; },
           {{"weights",
             "keep_weights=True",
-            "What the overall book holds, securities ascending within a day.",
+            "Weights of the overall book, securities ascending within a day.",
             {{"date", ColumnType::date, "", "return day"},
              {"security_id", ColumnType::security, "", "the identifier as the panel gives it"},
              {"weight", ColumnType::real, "share of a side", "above 0 long, below 0 short"}}}},

@@ -30,7 +30,7 @@ constexpr DailyColumn kDailyColumns[] = {
     {"tc", &Series::tc, false, kPerDay, "transaction cost"},
     {"cumret", &Series::cumret, false, "fraction", "running sum of ret"},
     {"cumret_net", &Series::cumret_net, false, "fraction", "running sum of ret_net"},
-    {"drawdown", &Series::drawdown, false, "fraction", "cumret below its highest value so far; at most 0"},
+    {"drawdown", &Series::drawdown, false, "fraction", "cumret below its highest value so far; 0 or less"},
 };
 
 const ColumnSchema kDate{"date", ColumnType::date, "", "return day"};

@@ -56,7 +56,7 @@ std::vector<Statistic> make_statistics() {
   add_series("ret_net", &Series::ret_net, "return after costs", out);
   add_series("resret_net", &Series::resret_net, "residual return after costs", out);
   const std::vector<Statistic> more{
-      {"maxdd", "fraction", "deepest drawdown of ret; at most 0", [](const Series& series) { return max_drawdown(series.ret); }},
+      {"maxdd", "fraction", "deepest drawdown of ret; 0 or less", [](const Series& series) { return max_drawdown(series.ret); }},
       {"maxdd_net", "fraction", "the same of ret_net", [](const Series& series) { return max_drawdown(series.ret_net); }},
       {"turnover", "share of the book per day", "mean daily turnover; 1 is a full replacement",
        [](const Series& series) { return mean(series.turnover); }},
