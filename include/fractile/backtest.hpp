@@ -24,12 +24,12 @@ struct View {
   Storage storage = Storage::float32;
 };
 
-/// Bounds a snapshot by dates (inclusive; beyond the data they are cut) and picks the storage:
-/// compact takes float32 where stored, else what there is; not compact needs float64.
+/// Bounds a snapshot by dates (inclusive; dates beyond the data are cut) and picks the storage. `compact`: float32 if stored,
+/// else float64; without it the snapshot must have float64.
 /// Throws NO_TRADING_DAYS, STORAGE_NOT_AVAILABLE.
 View make_view(std::shared_ptr<const Snapshot> snapshot, std::optional<Day> start, std::optional<Day> end, bool compact);
 
-/// Called from the thread that runs, every few milliseconds; returns true to end the run (CANCELLED).
+/// A callback that the running thread calls every few milliseconds. It returns true to end the run (CANCELLED).
 using Interrupt = std::function<bool()>;
 
 inline constexpr int kDefaultCacheSize = 10;
@@ -40,29 +40,29 @@ struct RunCell {
   RunConfig config;
 };
 
-/// What became of it: a result, or the Error that ended it.
+/// The outcome of a RunCell: a result, or the Error that ended the run.
 struct RunOutcome {
   std::optional<Result> result;
   std::exception_ptr error;
 };
 
-/// Runs backtests on one view; keeps scratch memory, and the alignments of keys that signals share,
-/// between runs.
+/// The runner of backtests on one view. Between runs it retains scratch memory and caches the alignments of
+/// keys that signals share.
 ///
-/// Safe to call from many threads at once. Results do not depend on threads, calls before, or
-/// row order (no duplicates): the same input gives the same bits.
+/// Thread-safe. Results do not depend on the number of threads, earlier calls, or the order of rows (without
+/// duplicates): the same input yields the same bits.
 class Backtester {
  public:
-  /// `cache_size`: how many alignments are kept (9 bytes a signal row each).
+  /// `cache_size`: maximum number of cached alignments (9 bytes per signal row each).
   explicit Backtester(View view, int cache_size = kDefaultCacheSize);
   ~Backtester();
-  /// `values`: keys.n_rows reals. The alignment of keys is kept from their second run on. Throws Error.
+  /// `values`: keys.n_rows reals. The alignment of keys is cached from their second run on. Throws Error.
   Result run(const SignalKeys& keys, const double* values, const RunConfig& config, const Interrupt& interrupt = {}) const;
 
-  /// Several columns, lags or resid modes on the same keys, the alignment made once; a thread each, as many as the first
-  /// cell's config asks for. The outcomes in the order of the cells, the same to the bit as those of run().
-  /// `on_done`: called by the calling thread with how many cells are done. `stop_on_error`: the cells after one that
-  /// fails may come without outcome. Throws CANCELLED.
+  /// Runs several columns, lags or resid modes on the same keys with one alignment. Each cell has one thread; the first cell's
+  /// config gives the number of threads. Returns the outcomes in the order of the cells, with the same bits as run().
+  /// `on_done`: the calling thread calls it with the number of finished cells. `stop_on_error`: after a cell that fails,
+  /// later cells may have no outcome. Throws CANCELLED.
   std::vector<RunOutcome> run_many(const SignalKeys& keys, std::span<const RunCell> cells, bool stop_on_error = false,
                                    const Interrupt& interrupt = {}, const std::function<void(std::size_t)>& on_done = {}) const;
   const View& view() const noexcept;

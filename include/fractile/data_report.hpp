@@ -21,17 +21,17 @@ struct ReportLine {
   bool operator==(const ReportLine&) const = default;
 };
 
-/// The findings about the panel of a snapshot. Without lines, daily and 252 if it was written before manifests had a report.
+/// The findings about the panel of a snapshot. If the manifest is older than reports: no lines, daily, 252.
 struct DataReport {
   Periodicity periodicity;
   std::vector<ReportLine> lines;
 };
 
-/// Reads the manifest alone. Throws SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT.
+/// Reads the report from the manifest, no other file. Throws SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT.
 DataReport read_data_report(const std::filesystem::path& root, const std::string& id);
 
 class Snapshot;
-/// The same of an open snapshot. Lives as long as it.
+/// The report of an open snapshot; the reference is valid while the snapshot lives.
 const DataReport& data_report(const Snapshot& snapshot) noexcept;
 
 }  // namespace fractile

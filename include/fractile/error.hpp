@@ -7,10 +7,10 @@
 
 /// The one table of errors: X(code, number, category, http_status).
 ///
-/// The enum, the Python classes, the HTTP mapping and docs/errors.md come from it; a test walks it.
+/// The enum, the Python classes and the HTTP mapping are made from it; a test compares docs/errors.md with it.
 /// The category decides the Python class: config -> ConfigError, signal -> SignalError,
 /// snapshot -> SnapshotError, server -> ServerError, run, pool and internal -> FractileError.
-/// HTTP status 0: the server never answers with it; a client or a pool raises it.
+/// HTTP status 0: the server never answers with this code; a client or a pool raises it.
 #define FRACTILE_ERROR_TABLE(X)                \
   X(UNKNOWN_OPTION, 101, config, 422)          \
   X(INVALID_VALUE, 102, config, 422)           \
@@ -78,7 +78,7 @@ enum class ErrorCode {
 #undef FRACTILE_X
 };
 
-/// Everything the table says of one code.
+/// The row of one code in the table of errors.
 struct ErrorInfo {
   ErrorCode code;
   std::string_view name;

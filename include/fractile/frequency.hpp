@@ -9,13 +9,13 @@
 
 namespace fractile {
 
-/// How far apart the trading days of a snapshot are. Enumerators are spelled as in the manifest.
+/// The spacing of the trading days of a snapshot. Enumerators are spelled as in the manifest.
 enum class Frequency : std::uint8_t { daily, weekly, monthly, quarterly, yearly, irregular };
 std::string_view to_text(Frequency frequency) noexcept;
 /// False if `text` names no frequency.
 bool parse_frequency(std::string_view text, Frequency& out) noexcept;
 
-/// The frequency of a snapshot, and P: the number by which returns are annualised.
+/// The frequency of a snapshot, and P, the number of periods per year that annualises returns.
 struct Periodicity {
   Frequency frequency = Frequency::daily;
   int periods_per_year = 252;
@@ -24,7 +24,7 @@ struct Periodicity {
 
 inline constexpr int kMaxPeriodsPerYear = 100000;
 
-/// Methodology section 1, "Frequency": from the gaps between trading days, which ascend.
+/// Returns the periodicity by methodology section 1, "Frequency". `dates`: trading days, ascending.
 Periodicity detect_periodicity(std::span<const Day> dates);
 
 /// Number of the calendar period that holds a day: ascending, equal for the days of one week (Monday to Sunday), month, quarter

@@ -29,25 +29,25 @@ struct Table {
   const Column* find(std::string_view name) const noexcept;
 };
 
-/// One row of a signal, shown as an example of why rows were dropped; of duplicates, one that repeats a row before it.
+/// One row of a signal, as an example for a cause of dropped rows. For duplicates: a row that repeats an earlier one.
 struct RowExample {
   std::int64_t row;                       ///< from 0, in the user's order
   std::optional<SecurityId> security_id;  ///< as the snapshot reads it; none if it is missing
   std::string date_sig;
 };
 
-/// What became of every row: methodology section 2, rule 7, and what later stages count.
+/// The counts of used and dropped rows (methodology section 2, rule 7), and the counts of later stages.
 struct Diagnostics {
   struct Count {
     std::string name;
     std::int64_t count = 0;
-    std::vector<RowExample> examples;  ///< the first few in input order, where rows are meant
+    std::vector<RowExample> examples;  ///< the first few in input order, if the count is of rows
   };
   std::vector<Count> counts;                                        ///< rows_given first; in the order of the methodology
   std::vector<std::pair<std::string, std::int64_t>> missing_group;  ///< by byvar
   std::vector<std::string> warnings;
   std::vector<std::string> warning_codes;                         ///< of `warnings`, in their order; docs/errors.md lists them
-  std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 where not counted
+  std::int64_t operator[](std::string_view name) const noexcept;  ///< 0 if nothing was counted under the name
 };
 
 /// The tables of a result by name, in the order in which a run adds them. docs/tables.md describes each.
@@ -78,7 +78,7 @@ struct Result {
   std::string config_json;
   std::string snapshot;
   std::string run_id;
-  int periods_per_year = 252;  ///< by which its statistics are annualised
+  int periods_per_year = 252;  ///< P of the annualised statistics
   double elapsed_seconds = 0.0;
   std::vector<std::pair<std::string, double>> timings;  ///< seconds by stage, in order
 };

@@ -16,8 +16,8 @@ namespace fractile {
 
 enum class DateUnit : std::uint8_t { day, second, millisecond, microsecond, nanosecond };
 
-/// A column of dates as the user holds it: int32 days (unit day) or int64 counts since 1970-01-01.
-/// Missing: kMissingDay, kMissingTime. Null data: the column is absent.
+/// A view of a column of dates in the user's memory: int32 days (unit day) or int64 counts since 1970-01-01.
+/// Missing values: kMissingDay, kMissingTime. If data is null, the column is absent.
 struct DateColumn {
   const void* data = nullptr;
   DateUnit unit = DateUnit::day;
@@ -37,7 +37,7 @@ struct IdColumn {
   /// A bit per row as in Arrow, 0 if the row has no number. Null: every row has one.
   const std::uint8_t* valid = nullptr;
   const std::int32_t* codes = nullptr;  ///< of texts: the place of each row's text in `texts`; negative: the row has none
-  /// ASCII spaces at both ends mean nothing; a text of nothing else is a missing id. A text may occur twice.
+  /// ASCII spaces at both ends are ignored; a text of spaces only is a missing id. A text may occur twice.
   std::span<const std::string_view> texts;
 
   bool is_text() const noexcept { return codes != nullptr; }
@@ -50,16 +50,16 @@ struct SignalKeys {
   IdColumn security_id;
   DateColumn date_sig;
   DateColumn date_avail;    ///< optional; its time of day counts
-  DateColumn date_ret;      ///< optional; read where trades are at the close
+  DateColumn date_ret;      ///< optional; read without from_open
   DateColumn date_openret;  ///< optional; read with from_open
 };
 
-/// A signal: keys, one or more columns of values, and whatever keeps their memory alive.
+/// A signal: keys, one or more columns of values, and the owners of their memory.
 ///
 /// Values: NaN is missing. Infinite values are refused by a run.
 struct Signal {
   SignalKeys keys;
-  std::vector<std::string> names;     ///< of the value columns
+  std::vector<std::string> names;     ///< names of the value columns
   std::vector<const double*> values;  ///< n_rows each
   std::vector<std::shared_ptr<void>> owners;
 };

@@ -15,17 +15,17 @@
 
 namespace fractile {
 
-/// What is checked before a snapshot is trusted: header (manifest, magic, version, sizes),
-/// layout (header, and that every index points inside), content (layout, and every hash).
+/// The depth of the check before a snapshot is used. header: manifest, magic, version, sizes. layout: header, and that
+/// every index points inside the data. content: layout, and every hash.
 enum class Verify : std::uint8_t { header, layout, content };
 
-/// Where the index and the columns of an open snapshot are read from.
+/// The place of the index and the columns of an open snapshot.
 enum class Residence : std::uint8_t {
-  mapped,     ///< the files, a page when it is first touched; shared by all processes that read them
-  preloaded,  ///< the same, all pages read when it is opened
-  copied,     ///< memory of this process, filled when it is opened: what becomes of the files then is no matter
+  mapped,     ///< mapped files; a page is read when it is first touched; all processes share the pages
+  preloaded,  ///< mapped files; opening reads all pages
+  copied,     ///< memory of this process, filled by opening; later changes of the files have no effect
 };
-/// As the configuration says it: memory.use_mmap, memory.preload.
+/// From the keys memory.use_mmap and memory.preload of the configuration.
 constexpr Residence make_residence(bool use_mmap, bool preload) noexcept {
   return !use_mmap ? Residence::copied : preload ? Residence::preloaded : Residence::mapped;
 }
@@ -47,10 +47,10 @@ struct ColumnInfo {
   std::string hash;  ///< of the column's bytes, over all segments; see docs/snapshot_format.md
 };
 
-/// A column of reals by row: value(row) = data[row * stride]. Empty where data is null.
+/// A view of a column of reals by row: value(row) = data[row * stride]. Empty if data is null. Valid while its Snapshot lives.
 ///
-/// The seven factor exposures lie side by side (stride 8), so that one row's exposures share a
-/// cache line; every other column has stride 1. Lives as long as its Snapshot.
+/// The seven factor exposures are interleaved (stride 8), so that one row's exposures share a
+/// cache line. Every other column has stride 1.
 template <class T>
 struct RealColumn {
   const T* data = nullptr;
@@ -70,13 +70,13 @@ inline constexpr int kExposureStride = 8;
 ///
 /// Rows are date-major; within a day securities ascend in security order. Row numbers may skip a few places
 /// between segments (padding to whole pages): a day's rows are row_begin(n) <= row < row_end(n).
-/// Thread-safe: all members are const; all files are mapped when it is opened, read when touched. What stands in rows (columns,
-/// security_of_row, previous_row, row_of) is not checked by opening: a reader keeps within bounds by itself.
+/// Thread-safe: all members are const. Opening maps all files; a page is read when it is touched. Opening does not check data
+/// by row (columns, security_of_row, previous_row, row_of): a reader of this data must check bounds itself.
 class Snapshot {
  public:
-  /// Opens `root/id`. Cost: O(number of files), not of rows; where it is preloaded or copied, of bytes. Of columns stored in both
-  /// types only those that a view of `storage` reads are (none given: all); the others are mapped. Throws SNAPSHOT_NOT_FOUND,
-  /// NO_SNAPSHOTS, CORRUPT_SNAPSHOT, IO_FAILURE.
+  /// Opens `root/id`. Cost: O(number of files); if preloaded or copied, O(bytes). If a column is stored in both types, only the
+  /// type that `storage` reads is preloaded or copied (nullopt: both). Throws SNAPSHOT_NOT_FOUND, NO_SNAPSHOTS,
+  /// CORRUPT_SNAPSHOT, IO_FAILURE.
   static std::shared_ptr<const Snapshot> open(const std::filesystem::path& root, const std::string& id,
                                               Verify verify = Verify::layout, Residence residence = Residence::mapped,
                                               std::optional<Storage> storage = std::nullopt);
@@ -108,7 +108,7 @@ class Snapshot {
 
   /// Security of each row; -1 in padding.
   std::span<const SecurityIndex> security_of_row() const;
-  /// The same security's row before this one, however old; kNoRow where there is none, and in padding.
+  /// For each row, the previous row of the same security, of any age; kNoRow if there is none, and in padding.
   std::span<const RowIndex> previous_row() const;
   /// First and last trading day of each security with a row.
   std::span<const DateIndex> first_day() const noexcept;
@@ -119,26 +119,26 @@ class Snapshot {
 
   const std::vector<ColumnInfo>& columns() const noexcept;
   const ColumnInfo* find_column(std::string_view name) const noexcept;
-  /// Null where the snapshot lacks the column or does not store it as T (float, double).
+  /// Null if the snapshot lacks the column or does not store it as T (float, double).
   template <class T>
   RealColumn<T> real(std::string_view name) const;
-  /// Values (integer) or codes (text), by row. Null where the column is absent or real.
+  /// Values (integer) or codes (text), by row. Null if the column is absent or real.
   const std::int32_t* codes(std::string_view name) const;
   /// Texts of a text column by code.
   const std::vector<std::string>& dictionary(std::string_view name) const;
 
-  /// True while every mapped file is as long as it was when it was opened and has not been written to; false for good once one
-  /// was seen otherwise. A file that was removed or replaced keeps its old bytes here. A column of a file that was cut may read
-  /// as zeros: what was read from it is worth nothing. One system call a file.
+  /// True while every mapped file has the length of its opening and was not written to. Once false, it stays false. A removed
+  /// or replaced file retains its old bytes in the mapping. A column of a file that was cut may read as zeros; results from
+  /// it are invalid. Cost: one system call per file.
   bool is_intact() const noexcept;
-  /// Throws CORRUPT_SNAPSHOT where is_intact() is false.
+  /// Throws CORRUPT_SNAPSHOT if is_intact() is false.
   void require_intact() const;
-  /// Does work that reads columns and rows, and asks is_intact() afterwards, also where the work throws: what is said of data
-  /// that changed under it means nothing. A file that is cut meanwhile ends no process. Throws CORRUPT_SNAPSHOT, what `work`
-  /// throws.
+  /// Runs `work`, which reads columns and rows, and calls is_intact() afterwards, even if `work` throws: an error about data
+  /// that changed during the work means nothing. The process survives a file that is cut meanwhile. Throws CORRUPT_SNAPSHOT, or
+  /// the exception of `work`.
   void read_guarded(const std::function<void()>& work) const;
 
-  struct Impl;  ///< what src/snapshot/ knows
+  struct Impl;  ///< known to src/snapshot/ only
 
  private:
   explicit Snapshot(std::unique_ptr<Impl> impl);
@@ -148,7 +148,7 @@ class Snapshot {
 extern template RealColumn<float> Snapshot::real<float>(std::string_view) const;
 extern template RealColumn<double> Snapshot::real<double>(std::string_view) const;
 
-/// What the manifest says, without mapping anything.
+/// The contents of a manifest; reading it maps no file.
 struct SnapshotInfo {
   std::string id;
   std::string created;  ///< ISO 8601, UTC
@@ -156,7 +156,7 @@ struct SnapshotInfo {
   std::string source_name;
   std::string source_hash;
   std::string content_hash;
-  std::string parent;  ///< id of the snapshot it was appended to; "" where there is none
+  std::string parent;  ///< id of the snapshot that it was appended to; "" if there is none
   IdType id_type = IdType::integer;
   std::int64_t n_rows = 0;
   std::int64_t n_securities = 0;
@@ -169,13 +169,13 @@ struct SnapshotInfo {
 
 /// `root` if given, else $FRACTILE_SNAPSHOTS, else "snapshots".
 std::filesystem::path snapshot_root(const std::optional<std::filesystem::path>& root);
-/// All snapshots below root, oldest first (by created, then id). Damaged ones are left out and
-/// named in `damaged` where it is given.
+/// All snapshots below root, oldest first (by created, then id). Damaged snapshots are left out; their
+/// ids go to `damaged` if it is not null.
 std::vector<SnapshotInfo> list_snapshots(const std::filesystem::path& root, std::vector<std::string>* damaged = nullptr);
 SnapshotInfo read_snapshot_info(const std::filesystem::path& root, const std::string& id);
-/// The newest. Throws NO_SNAPSHOTS.
+/// The id of the newest snapshot. Throws NO_SNAPSHOTS.
 std::string newest_snapshot(const std::filesystem::path& root);
-/// Deletes one snapshot; what other snapshots share stays. Throws SNAPSHOT_NOT_FOUND.
+/// Deletes one snapshot; files that other snapshots share stay. Throws SNAPSHOT_NOT_FOUND.
 void remove_snapshot(const std::filesystem::path& root, const std::string& id);
 /// Recomputes every hash. Throws CORRUPT_SNAPSHOT naming the file.
 void verify_snapshot(const std::filesystem::path& root, const std::string& id);

@@ -19,7 +19,7 @@ using SecurityIndex = std::int32_t;
 using RowIndex = std::int32_t;
 
 inline constexpr Day kMissingDay = std::numeric_limits<Day>::min();
-/// A placeholder for a missing id where a bitmap beside it says so. The same number is also an ordinary id.
+/// A placeholder for a missing id. Only the bitmap beside it says that the id is missing: this number is also an ordinary id.
 inline constexpr std::int64_t kMissingId = std::numeric_limits<std::int64_t>::min();
 inline constexpr std::int64_t kMissingTime = std::numeric_limits<std::int64_t>::min();
 /// A missing value in a column of whole numbers or of text codes.
@@ -43,12 +43,12 @@ struct CivilDate {
   int day;    ///< 1 ... 31
 };
 
-/// O(1). Source: any calendar text. The first is exact for every Day, the second for years -32767 ... 32767.
+/// Conversions between days and civil dates in O(1). The first is exact for every Day, the second for years -32767 ... 32767.
 CivilDate civil_from_day(Day day) noexcept;
 Day day_from_civil(int year, int month, int day) noexcept;
 /// "2020-01-02".
 std::string format_day(Day day);
-/// Reads "2020-01-02" (a time after it is refused). False where the text is no date.
+/// Reads "2020-01-02" (a time after it is refused). Returns false if the text is not a date.
 bool parse_day(std::string_view text, Day& out) noexcept;
 
 }  // namespace fractile

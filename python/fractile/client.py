@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""One face for backtests in this process and on a server."""
+"""The client: one interface to backtests in this process and on a server."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _DEFAULT_GROUPS = ("overall", "year", "cap")
 
 
 class BacktestClient:
-    """Backtests in this process, or on a server where `server_url` is given.
+    """Runs backtests in this process, or on a server if `server_url` is given.
 
-    In process, what is not given comes from the environment and the configuration file; `byvar_list` is overall,
-    year and cap by default, and a default group that the snapshot lacks is left out. A server has defaults of its own.
+    In process, omitted arguments come from the environment and the configuration file. `byvar_list` is overall,
+    year and cap by default; a default group that the snapshot lacks is left out. A server has its own defaults.
 
     Args:
-        snapshot: Id; None is the newest. With `server_url`: the snapshot that the server must have.
-        server_url: Such as "http://localhost:8000".
+        snapshot: Id; None is the newest. With `server_url`: the snapshot that the server must have loaded.
+        server_url: Address, such as "http://localhost:8000".
         start_date: First return day, inclusive.
         end_date: Last return day, inclusive.
-        token: Of a server that asks for one.
+        token: The server's token, if it requires one.
         timeout: Seconds for a request to a server.
         **service_kwargs: Further arguments of `BacktestService.get`.
 
     Raises:
         SnapshotError: The snapshot is missing or damaged.
         ConfigError: The configuration file or an argument is refused.
-        ServerError: No server at `server_url`, where `snapshot` is given.
+        ServerError: `snapshot` is given and no server answers at `server_url`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class BacktestClient:
                 )
 
     def _complete(self, given: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Options as given, above the defaults."""
+        """Returns the given options over the defaults."""
         options = {name: value for name, value in self._defaults.items() if name not in without}
         groups = options.get("byvar_list")
         if isinstance(self._backend, BacktestService) and isinstance(groups, (list, tuple)):
@@ -83,23 +83,23 @@ class BacktestClient:
         return {**options, **given}
 
     def run(self, signal: Any, **config: Any) -> BacktestResult:
-        """One backtest: signal and options as in `BacktestService.run`."""
+        """Runs one backtest; signal and options as in `BacktestService.run`."""
         return self._backend.run(signal, **self._complete(config))
 
     def run_suite(
         self, signal: Any, lags: Iterable[int] = (0,), resid_modes: Iterable[str] = ("off",), **config: Any
     ) -> dict[str, BacktestResult]:
-        """Every pair of lag and resid mode; keys such as "lag0_residoff"."""
+        """Runs every pair of lag and resid mode; keys such as "lag0_residoff"."""
         return self._backend.run_suite(signal, lags, resid_modes, **self._complete(config, ("lag", "resid", "resid_style")))
 
     def batch(self, signals: Any, sigvars: Sequence[str] | None = None, **config: Any) -> Any:
-        """Many signals with the same options; see `BacktestService.run_batch`."""
+        """Runs many signals with the same options; see `BacktestService.run_batch`."""
         return self._backend.run_batch(signals, sigvars, **self._complete(config))
 
     def compare(self, signals: Mapping[str, Any], **config: Any) -> pd.DataFrame:
-        """One row a signal: signal, sharpe, annual_return, max_drawdown, turnover. The first error is raised.
+        """Returns one row per signal: signal, sharpe, annual_return, max_drawdown, turnover. Raises the first error.
 
-        sharpe and annual_return are a year's, max_drawdown and turnover (a day's mean) fractions; before costs.
+        All numbers are before costs. sharpe and annual_return are annualised; max_drawdown and turnover (a daily mean) are fractions.
         """
         results = self.batch(signals, on_error="raise", **config)
         columns = ["signal", "sharpe", "annual_return", "max_drawdown", "turnover"]
@@ -107,16 +107,16 @@ class BacktestClient:
         return pd.DataFrame(rows, columns=columns)
 
     def stats(self) -> dict[str, Any]:
-        """What is loaded and how much it was used."""
+        """Returns the loaded data and the counts of its use."""
         return self._backend.stats()
 
     @property
     def is_ready(self) -> bool:
-        """True where a run would be answered."""
+        """True if a run would be answered."""
         return self._backend.is_ready
 
     def close(self) -> None:
-        """Ends a server's connection. The service of this process is shared, and stays."""
+        """Closes the connection to a server. The service of this process is shared and stays open."""
         if isinstance(self._backend, RemoteService):
             self._backend.close()
 
@@ -128,7 +128,7 @@ class BacktestClient:
 
 
 def quick_backtest(signal: Any, **config: Any) -> BacktestResult:
-    """One backtest with the defaults of `BacktestClient`.
+    """Runs one backtest with the defaults of `BacktestClient`.
 
     Args:
         signal: As in `BacktestService.run`.

@@ -24,8 +24,8 @@ class ServiceConfig:
         snapshot: Id; None is the newest.
         start_date: First return day, inclusive; None is the first of the snapshot.
         end_date: Last return day, inclusive.
-        compact: Read float32 where it is stored; False needs float64.
-        force_reload: Map the snapshot anew.
+        compact: Read float32 if it is stored; False needs float64.
+        force_reload: Open the snapshot again.
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         cache_size: Number of alignments that are cached for signals on the same keys; 0 caches none.
         use_mmap: Read the snapshot from its files; False copies it into memory.
@@ -44,9 +44,9 @@ class ServiceConfig:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **arguments: Any) -> ServiceConfig:
-        """From arguments, the environment, the configuration file and the defaults, in this order.
+        """Reads arguments, the environment, the configuration file and the defaults, in this order.
 
-        An argument that is None counts as not given.
+        An argument that is None counts as omitted.
 
         Raises:
             ConfigError: The file is refused, or an argument is not one of `BacktestService.get`.
@@ -71,7 +71,7 @@ class Configuration:
     defaults: Mapping[str, Any]
 
     def service(self, arguments: Mapping[str, Any]) -> ServiceConfig:
-        """Service arguments, completed."""
+        """Returns the service arguments, completed from the file and the environment."""
         known = [field.name for field in dataclasses.fields(ServiceConfig)]
         for name in arguments:
             if name not in known:

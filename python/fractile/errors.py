@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class FractileError(Exception):
-    """Base of all that fractile raises.
+    """Base class of the exceptions of fractile.
 
     Attributes:
         code: Name of the error, such as "UNKNOWN_COLUMN".
@@ -20,26 +20,26 @@ class FractileError(Exception):
 
 
 class ConfigError(FractileError, ValueError):
-    """An option that does not exist, or has a value it cannot have."""
+    """An option is unknown, or its value is not allowed."""
 
 
 class SignalError(FractileError, ValueError):
-    """A signal that cannot be read or used."""
+    """A signal cannot be read or used."""
 
 
 class SnapshotError(FractileError):
-    """A snapshot that cannot be made, found or trusted."""
+    """A snapshot cannot be made, is missing, or is damaged."""
 
 
 class SnapshotNotFoundError(SnapshotError, FileNotFoundError):
-    """No snapshot of that id, or none at all."""
+    """The snapshot does not exist, or the folder has no snapshots."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class ServerError(FractileError):
-    """A server that cannot be reached, or failed."""
+    """A server cannot be reached, or failed."""
 
 
 _CLASSES = {"config": ConfigError, "signal": SignalError, "snapshot": SnapshotError, "server": ServerError}
@@ -47,11 +47,11 @@ _NOT_FOUND = ("NO_SNAPSHOTS", "SNAPSHOT_NOT_FOUND")
 
 
 def make_error(code: str, message: str) -> FractileError:
-    """The exception of an error code, for errors of the engine and of a server alike.
+    """Makes the exception of an error code, for errors of the engine and of a server.
 
     Args:
-        code: A name of docs/errors.md. A server of another version may send an unknown one, which makes a ServerError.
-        message: As the engine writes it.
+        code: A name of docs/errors.md. A server of another version may send an unknown code, which makes a ServerError.
+        message: The engine's message.
     """
     from fractile._core import ERROR_TABLE
 

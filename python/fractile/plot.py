@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A result as one picture; `python -m fractile.plot FILE` draws the JSON of a result that comes on stdin."""
+"""Draws a result as one picture; `python -m fractile.plot FILE` reads the JSON of a result from stdin."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _ENDINGS = (".png", ".pdf", ".svg")
 
 
 def plot_result(result: BacktestResult, path: str | None = None) -> Any:
-    """Cumulative return gross and net, drawdown, turnover and a heat map of months.
+    """Draws cumulative return gross and net, drawdown, turnover and a heat map of months.
 
     Args:
-        result: A result; one without days gives empty panels.
+        result: A result; if it has no days, the panels are empty.
         path: File to save to (.png, .pdf, .svg); None only returns the figure.
 
     Returns:
         The matplotlib figure; its axes are labelled "return", "drawdown", "turnover" and "months".
 
     Raises:
-        ConfigError: matplotlib is not installed, or the file's ending is another one.
+        ConfigError: matplotlib is not installed, or the file has another extension.
     """
     check_path(path)
     try:
@@ -60,7 +60,7 @@ def plot_result(result: BacktestResult, path: str | None = None) -> Any:
 
 
 def check_path(path: str | None) -> None:
-    """Refuses a file that cannot be drawn to, before any work."""
+    """Raises ConfigError before any work if the file cannot be drawn to."""
     if path is not None and pathlib.Path(path).suffix.lower() not in _ENDINGS:
         raise ConfigError(
             f'INVALID_VALUE: expected a file to draw to that ends in {", ".join(_ENDINGS)}, found "{path}". '
@@ -133,11 +133,11 @@ def _draw_turnover(axes: Any, result: BacktestResult) -> None:
 
 
 def _share_dates(all_axes: tuple[Any, ...], result: BacktestResult) -> None:
-    """One axis of dates for all panels, written below the last."""
+    """Gives all panels one axis of dates, with labels below the last panel."""
     import matplotlib.dates
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    days: Any = matplotlib.dates  # its types are not written down
+    days: Any = matplotlib.dates  # matplotlib declares no types for it
     dates = result.daily["date"].to_numpy()
     for axes in all_axes:
         if len(dates) and axes.has_data():
@@ -161,7 +161,7 @@ def _share_dates(all_axes: tuple[Any, ...], result: BacktestResult) -> None:
 
 
 def _sum_months(result: BacktestResult) -> dict[int, np.ndarray]:
-    """Gross return by year: twelve months, NaN where there is no day, and the year's sum."""
+    """Returns gross returns by year: twelve months (NaN if the month has no days) and the year's sum."""
     year, month = result.daily["date"].dt.year.to_numpy(), result.daily["date"].dt.month.to_numpy()
     ret = result.daily["ret"].to_numpy()
     out: dict[int, np.ndarray] = {}
@@ -181,7 +181,7 @@ def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
         return
     grid = np.array(list(months.values()))
     bound = max(float(np.nanmax(np.abs(grid[:, :12]))), 1e-12)
-    # The year's sum stands apart, on a scale of its own: without colour.
+    # The year's sum has no colour, because its scale differs from that of the months.
     axes.imshow(grid[:, :12], aspect="auto", cmap="RdBu", vmin=-bound, vmax=bound, extent=(-0.5, 11.5, len(grid) - 0.5, -0.5))
     axes.set_xlim(-0.5, 12.6)
     for (row, column), value in np.ndenumerate(grid):
@@ -204,7 +204,7 @@ def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Draws the JSON of a result on stdin (``orient=split``) to the file named."""
+    """Draws the result whose JSON is on stdin (``orient=split``) to the named file."""
     from fractile.result import BacktestResult
     from fractile.wire import WireResult
 

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Progress bars: tqdm's where it is installed, on a terminal only."""
+"""Progress bars on a terminal, drawn by tqdm if it is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def open_bar(total: int | None, label: str, enabled: bool) -> Iterator[Callable[[int], None]]:
-    """What it gives takes how many are done, and shows that on stderr where enabled and a terminal."""
+    """Yields a function that takes the number of finished items and shows it on stderr, if enabled and stderr is a terminal."""
     if not enabled or not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -28,7 +28,7 @@ def open_bar(total: int | None, label: str, enabled: bool) -> Iterator[Callable[
 
 
 def track(items: Iterable[T], total: int, label: str, enabled: bool) -> Iterator[T]:
-    """Passes items through, and shows how many are done."""
+    """Yields the items and shows the number of finished ones."""
     with open_bar(total, label, enabled) as show:
         for done, item in enumerate(items, 1):
             yield item

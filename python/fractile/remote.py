@@ -27,9 +27,9 @@ class RemoteService:
     """Runs backtests on a server, with the methods of `BacktestService`.
 
     Args:
-        url: Such as "http://localhost:8000".
+        url: Address, such as "http://localhost:8000".
         token: Sent as a bearer token.
-        timeout: Seconds for a request, waiting for a full server included.
+        timeout: Seconds for a request, including the wait for a full server.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 120) -> None:
@@ -42,7 +42,7 @@ class RemoteService:
         self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def run(self, signal: Any, sigvar: str = "signal", **config: Any) -> BacktestResult:
-        """One backtest; options not given are the server's defaults."""
+        """Runs one backtest; omitted options have the server's defaults."""
         query = {"config": {**config, "sigvar": sigvar}}
         return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)))
 
@@ -55,7 +55,7 @@ class RemoteService:
         progress: bool = False,
         **config: Any,
     ) -> dict[str, BacktestResult]:
-        """Every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
+        """Runs every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
         query = {"config": {**config, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
         answer = self._answer("/suite", *_encode(signal, [sigvar]), query)
         return {name: BacktestResult(WireResult(body)) for name, body in answer.items()}
@@ -69,7 +69,7 @@ class RemoteService:
         on_error: str = "return",
         **config: Any,
     ) -> Any:
-        """Many signals, one request each; see `BacktestService.run_batch`."""
+        """Runs many signals, one request each; see `BacktestService.run_batch`."""
         from fractile.progress import track
         from fractile.service import parse_error
 
@@ -85,19 +85,19 @@ class RemoteService:
             try:
                 out[name] = self.run(signal, sigvar=column, **config)
             except FractileError as error:
-                # Without a server, no other signal will fare better.
+                # Without a server every other signal would fail too.
                 if on_error == "raise" or error.code == "SERVER_UNREACHABLE":
                     raise
                 out[name] = error
         return list(out.values()) if sigvars is None and not isinstance(signals, Mapping) else out
 
     def stats(self) -> dict[str, Any]:
-        """What ``GET /stats`` answers."""
+        """Returns the answer of ``GET /stats``."""
         return dict(self._ask("GET", "/stats"))
 
     @property
     def is_ready(self) -> bool:
-        """True where the server answers and has its snapshot loaded."""
+        """True if the server answers and has its snapshot loaded."""
         try:
             status, _, text = self._request("GET", "/health", None, {}, min(self._timeout, 5))
             return status == 200 and bool(json.loads(text).get("is_ready"))
@@ -105,7 +105,7 @@ class RemoteService:
             return False
 
     def close(self) -> None:
-        """Nothing is kept open between requests."""
+        """Does nothing: no connection stays open between requests."""
 
     def _answer(self, path: str, body: bytes, kind: str, query: Mapping[str, Any]) -> dict[str, Any]:
         texts = {name: to_json(value) for name, value in query.items()}
@@ -191,5 +191,5 @@ def _encode(signal: Any, sigvars: Sequence[str]) -> tuple[bytes, str]:
 
 
 def _to_stream(signal: Any, sigvars: Sequence[str]) -> bytes:
-    """Read as in process, so that the same object is the same signal there and here."""
+    """Encodes the signal as in-process runs read it, so that an object is the same signal here and on the server."""
     return _core.signal_to_bytes(read_signal(signal, sigvars))

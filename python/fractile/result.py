@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a run answers."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLES: dict[str, dict[str, Any]] = {table["name"]: table for table in _core.res
 
 
 def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
-    """A DataFrame over the engine's columns; days become datetime64[ns], or [s] where a year is beyond its reach."""
+    """Makes a DataFrame over the engine's columns. Days become datetime64[ns], or [s] if a year is out of its range."""
     data: dict[str, Any] = {}
     for name, values in columns.items():
         if name.endswith(":days"):
@@ -51,7 +51,7 @@ class BacktestResult:
         return self._frames[name]
 
     def _find(self, name: str) -> Any:
-        """A table, None if the run was not asked for it; of a table of one value the value."""
+        """Returns a table, or None if the run was not asked for it. A table of one value becomes the value."""
         frame = self._table(name)
         if not len(frame.columns):
             return None
@@ -97,7 +97,7 @@ class BacktestResult:
 
     @cached_property
     def diagnostics(self) -> dict[str, Any]:
-        """What became of every row: counts by cause, with examples."""
+        """Counts of used rows, and of dropped rows by cause, with examples."""
         return dict(self._raw.diagnostics)
 
     @cached_property
@@ -107,7 +107,7 @@ class BacktestResult:
 
     @property
     def run_id(self) -> str:
-        """The same for the same run, wherever it is computed."""
+        """A hash that identifies the run: equal runs have equal hashes on every surface and machine."""
         return self._raw.run_id
 
     @property
@@ -117,7 +117,7 @@ class BacktestResult:
 
     @property
     def periods_per_year(self) -> int:
-        """Periods by which the statistics are annualised."""
+        """P, the number of periods per year that annualises the statistics."""
         return self._raw.periods_per_year
 
     @property
@@ -131,7 +131,7 @@ class BacktestResult:
         return dict(self._raw.timings)
 
     def to_json(self, orient: str = "records") -> str:
-        """The JSON body that ``POST /run`` answers; NaN is null."""
+        """The JSON body with which ``POST /run`` answers; NaN is null."""
         return self._raw.to_json(orient)
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,14 +142,14 @@ class BacktestResult:
         """Errors, intervals and tests of the Sharpe ratio, the mean and the drawdown of every portfolio.
 
         Args:
-            level: Of the intervals, which are percentiles of the stationary bootstrap.
+            level: Coverage of the intervals, which are percentiles of the stationary bootstrap.
             draws: Draws of the bootstrap.
-            seed: The same seed gives the same numbers on any machine.
-            trials: (number, variance of their Sharpe ratios per period) of what was tried, for the deflated ratio.
+            seed: The same seed yields the same numbers on any machine.
+            trials: (number, variance of their Sharpe ratios per period) of the trials, for the deflated ratio.
 
         Returns:
-            One row per (byvar, group) and series (ret, ret_net), as docs/inference.md describes it; the Sharpe
-            ratio, its errors and its interval and that of the mean are annualised.
+            One row per (byvar, group) and series (ret, ret_net), as docs/inference.md describes it. The Sharpe
+            ratio, its errors, its interval and the interval of the mean are annualised.
         """
         from fractile.inference import infer
 
@@ -163,7 +163,7 @@ class BacktestResult:
         return sharpe_interval(self)
 
     def plot(self, path: str | None = None) -> Any:
-        """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` where given."""
+        """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` if given."""
         from fractile.plot import plot_result
 
         return plot_result(self, path)

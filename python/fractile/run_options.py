@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Options of a run as Python sees them; include/fractile/run_options.def declares them."""
+"""Options of a run in Python; include/fractile/run_options.def declares them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def to_plain(value: Any) -> Any:
-    """What json can write: numpy and pandas values, tuples and sets become their plain counterparts."""
+    """Converts a value for json: numpy and pandas values, tuples and sets become their plain counterparts."""
     if isinstance(value, (np.generic, np.ndarray, pd.Series, pd.Index)):
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)  # JSON has no such number: the engine refuses the text, naming the option
+        return repr(value)  # JSON has no such number; the engine refuses the text and names the option
     if isinstance(value, Mapping):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -32,7 +32,7 @@ def to_plain(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """JSON text; objects that JSON does not know become their repr, which the engine refuses by name."""
+    """Returns JSON text. Objects that JSON does not know become their repr; the engine refuses it and names the option."""
     try:
         return json.dumps(to_plain(value))
     except TypeError:
@@ -47,8 +47,8 @@ def parse_config(options: Mapping[str, Any]) -> _core.RunConfig:
 def with_run_options(function: _Function) -> _Function:
     """Gives a function that takes ``**options`` the signature and the help of every declared option.
 
-    Parameters that the function names itself stay where they are; the others become keyword-only, in the order of
-    docs/options.md, with their declared defaults.
+    Parameters that the function declares itself stay in place. The other options become keyword-only parameters, in the
+    order of docs/options.md, with their declared defaults.
     """
     signature = inspect.signature(function)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]

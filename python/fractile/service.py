@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""One loaded snapshot, many runs."""
+"""The service: one loaded snapshot that serves many runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Key = tuple[str, str, str | None, str | None, bool, int, bool, bool]
 
 
 def _as_date(value: Any) -> str | None:
-    """ISO text of a date, a datetime, a Timestamp or a text."""
+    """Returns the ISO text of a date, a datetime, a Timestamp or a text."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (dt.date, np.datetime64)):
@@ -35,9 +35,9 @@ def _as_date(value: Any) -> str | None:
 
 
 class BacktestService:
-    """Runs backtests on one snapshot; made by `get`, safe to share between threads.
+    """Runs backtests on one snapshot. `get` makes it. Thread-safe.
 
-    The engine works without the interpreter's lock, so threads run side by side.
+    The engine runs without the interpreter's lock, so threads run in parallel.
     """
 
     _shared: ClassVar[dict[_Key, BacktestService]] = {}
@@ -78,17 +78,17 @@ class BacktestService:
         use_mmap: bool = True,
         preload: bool = False,
     ) -> BacktestService:
-        """The shared service of these arguments; asking again returns it at once.
+        """Returns the shared service of these arguments; the next call with the same arguments returns it at once.
 
         Args:
             snapshot: Id; None is the newest.
             start_date: First return day, inclusive; None is the first of the snapshot.
             end_date: Last return day, inclusive.
-            compact: Read float32 where it is stored; False needs float64.
-            force_reload: Map the snapshot anew.
+            compact: Read float32 if it is stored; False needs float64.
+            force_reload: Open the snapshot again.
             root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
-            cache_size: How many alignments are kept for signals on the same keys; 0 keeps none.
-            use_mmap: Read the snapshot from its files, shared with other processes. False copies what runs read into memory of
+            cache_size: Number of alignments that are cached for signals on the same keys; 0 caches none.
+            use_mmap: Read the snapshot from its files, shared with other processes. False copies the needed columns into memory of
                 this process, which then no longer depends on the files.
             preload: Read all pages of the mapped files now, not when a run first touches them.
 
@@ -108,7 +108,7 @@ class BacktestService:
 
     @classmethod
     def reset(cls) -> None:
-        """Forgets all shared services; their memory goes with their last user."""
+        """Forgets all shared services; the last user of a service releases its memory."""
         with cls._lock:
             cls._shared.clear()
 
@@ -118,7 +118,7 @@ class BacktestService:
         return self._engine is not None
 
     def close(self) -> None:
-        """Lets the snapshot go. Further runs raise SnapshotError."""
+        """Releases the snapshot. Further runs raise SnapshotError."""
         self._engine = None
         with BacktestService._lock:
             for key in [k for k, v in BacktestService._shared.items() if v is self]:
@@ -143,7 +143,7 @@ class BacktestService:
         return self._engine
 
     def _accept(self, raw: _core.RawResult) -> BacktestResult:
-        """Counts a run, and says what it warns about."""
+        """Counts a run and shows its warnings as Python warnings."""
         result = BacktestResult(raw)
         with self._count_lock:
             self._run_count += 1
@@ -157,7 +157,7 @@ class BacktestService:
     def _run_many(
         self, signal: _core.Signal, cells: Mapping[Any, tuple[int, _core.RunConfig]], label: str, progress: bool, on_error: str
     ) -> dict[Any, Any]:
-        """Runs on the same keys: by the cells' names, results or errors. A cell: value column and configuration."""
+        """Runs cells (value column, configuration) on the same keys; returns results or errors by the cells' names."""
         columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
         with open_bar(len(cells), label, progress) as show:
             outcomes = self._require_engine().run_many(signal, columns, configs, on_error == "raise", show)
@@ -267,7 +267,7 @@ class BacktestService:
         return done if isinstance(signals, Mapping) else list(done.values())
 
     def stats(self) -> dict[str, Any]:
-        """What is loaded and how much it was used: snapshot, is_ready, run_count, master_rows, ..."""
+        """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""
         engine = self._require_engine()
         with open("/proc/self/statm", encoding="ascii") as statm:
             resident = int(statm.read().split()[1]) * resource.getpagesize()
@@ -287,7 +287,7 @@ class BacktestService:
 
 
 def parse_error(option: str, expected: str, found: Any) -> FractileError:
-    """The error of an option that Python itself reads."""
+    """Makes the error of an option that Python itself reads."""
     return ConfigError(f"INVALID_VALUE: expected {option}={expected}, found {found!r}.", "INVALID_VALUE")
 
 

@@ -43,10 +43,10 @@ def create_snapshot(
         drop_stray_days: Leave out the days that the data report calls stray.
 
     Returns:
-        What the manifest says, `report` among it. The warnings of its data report are shown as Python warnings.
+        The contents of the manifest, including `report`. The warnings of the data report become Python warnings.
 
     Raises:
-        SnapshotError: The id is taken or the panel is refused; the message says why and where.
+        SnapshotError: The id exists or the panel is refused; the message says why and where.
     """
     folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
     if isinstance(frame_or_path, (str, os.PathLike)):
@@ -68,11 +68,11 @@ def append_snapshot(
     *,
     periods_per_year: int | None = None,
 ) -> dict[str, Any]:
-    """Makes a new snapshot of an old one and a panel of what is new or restated; the old one stays as it is.
+    """Makes a new snapshot from an old one and a panel of new or restated rows; the old snapshot does not change.
 
-    A column of the panel replaces the old values in the panel's rows, with missing values too. A column that the panel lacks
-    keeps them, and is missing in new rows. Columns, securities and dates may be new. The result is the one that
-    `create_snapshot` makes of the two together; files in which nothing changed are shared with the old snapshot.
+    A column of the panel replaces the old values in the panel's rows, also with missing values. A column that the panel lacks
+    retains its values, and is missing in new rows. Columns, securities and dates may be new. The result equals the one that
+    `create_snapshot` makes of both panels together; the two snapshots share unchanged files.
 
     Args:
         id: The snapshot to append to.
@@ -83,10 +83,10 @@ def append_snapshot(
         periods_per_year: As for `create_snapshot`; default: as it was given for the old snapshot, else as the calendar says.
 
     Returns:
-        What the manifest says, `bytes_written`, `bytes_shared`, and `changes` as from `diff_snapshots`.
+        The contents of the manifest, `bytes_written`, `bytes_shared`, and `changes` as from `diff_snapshots`.
 
     Raises:
-        SnapshotError: An id is unknown or taken, the panel is refused, or it says nothing new.
+        SnapshotError: An id is unknown or exists already, the panel is refused, or the panel changes nothing.
     """
     folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
     if isinstance(frame_or_path, (str, os.PathLike)):
@@ -98,12 +98,12 @@ def append_snapshot(
 
 
 def diff_snapshots(a: str, b: str, root: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """What changed from snapshot a to snapshot b.
+    """Returns the changes from snapshot a to snapshot b.
 
     Returns:
         Counts of `rows` (before, after, added, removed, restated); `securities` and `dates`, each a dict with lists of those
         added and removed; `columns`, a DataFrame of those that differ (column, change, rows, filled, emptied, first_date,
-        last_date, stored_before, stored_after); `by_date`, a DataFrame of their rows a day (column, date, rows); `is_equal`.
+        last_date, stored_before, stored_after); `by_date`, a DataFrame of their rows per day (column, date, rows); `is_equal`.
     """
     return _read_changes(_core.diff_snapshots(_folder(root), a, b))
 
@@ -121,7 +121,7 @@ def _read_changes(text: str) -> dict[str, Any]:
 
 
 def _periods(periods_per_year: int | None) -> int:
-    """0 lets the calendar decide."""
+    """Checks the option and returns the engine's number, in which 0 lets the calendar decide."""
     if periods_per_year is None:
         return 0
     if isinstance(periods_per_year, bool) or not isinstance(periods_per_year, int) or periods_per_year < 1:
@@ -150,11 +150,11 @@ def snapshot_report(id: str, root: str | os.PathLike[str] | None = None) -> pd.D
 
 
 def _arrow_source(source: Any) -> Any:
-    """What has __arrow_c_stream__: index levels with a name are columns."""
+    """Returns an object with __arrow_c_stream__ for a source; named index levels become columns."""
     if isinstance(source, Mapping):
         source = pd.DataFrame(source)
     if isinstance(source, pd.DataFrame):
-        # Named index levels are columns of the panel; an unnamed index means nothing.
+        # Named index levels are columns of the panel; an unnamed index is ignored.
         source = source.reset_index(drop=all(name is None for name in source.index.names))
     if not hasattr(source, "__arrow_c_stream__"):
         raise SnapshotError(
@@ -194,5 +194,5 @@ def verify_snapshot(id: str, root: str | os.PathLike[str] | None = None) -> None
 
 
 def remove_snapshot(id: str, root: str | os.PathLike[str] | None = None) -> None:
-    """Deletes a snapshot. Files that it shares with another one stay there, and with a service that uses them."""
+    """Deletes a snapshot. Other snapshots retain shared files, and a service that uses the snapshot can still read it."""
     _core.remove_snapshot(_folder(root), id)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A result out of its JSON text, as a server or a pickle brings it."""
+"""Reads a result from its JSON text, which comes from a server or a pickle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fractile import _core
 
-# JSON does not tell 10.0 from 10, so the declaration of the tables says which columns are no reals.
+# JSON does not distinguish 10.0 from 10, so the declarations of the tables say which columns are not real.
 _TYPES = {table["name"]: {column["name"]: column["type"] for column in table["columns"]} for table in _core.result_tables()}
 
 
@@ -27,7 +27,7 @@ class WireResult:
         self._body = body
 
     def table(self, name: str) -> dict[str, Any]:
-        """A table as a dict of arrays, days as int32 under "name:days"; empty if it was not asked for."""
+        """Returns a table as a dict of arrays, days as int32 under "name:days"; empty if the run was not asked for it."""
         columns: dict[str, Any] = {}
         found = self._body.get(name)
         if found is None:
@@ -70,7 +70,7 @@ class WireResult:
         return dict(self._body["timings"])
 
     def to_json(self, orient: str = "records") -> str:
-        """The same text that the engine writes, up to the form of numbers."""
+        """Returns the engine's text, except that numbers may have another form."""
         if orient == "split":
             return json.dumps(self._body)
         body = {name: _to_records(value) if _is_table(value) else value for name, value in self._body.items()}

@@ -92,7 +92,7 @@ void bind_backtest(nb::module_& module) {
             return out;
           },
           nb::arg("signal"), nb::arg("columns"), nb::arg("configs"), nb::arg("stop_on_error"), nb::arg("on_done"),
-          "Runs on the same keys: by cell a result, the exception that ended it, or None where it was not begun.");
+          "Runs on the same keys: by cell a result, the exception that ended it, or None if it was not begun.");
 }
 
 }  // namespace fractile::python

@@ -236,7 +236,7 @@ void bind_snapshot(nb::module_& module) {
         });
         return json;
       },
-      nb::arg("root"), nb::arg("a"), nb::arg("b"), "What changed from a to b, as JSON.");
+      nb::arg("root"), nb::arg("a"), nb::arg("b"), "The changes from a to b, as JSON.");
 }
 
 }  // namespace fractile::python

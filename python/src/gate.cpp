@@ -50,7 +50,7 @@ void register_errors(nb::module_& module) {
 }
 
 void run_released(const std::function<void(const Interrupt&)>& work) {
-  // What a signal handler raises waits here: until it is thrown, callbacks into Python must find no exception set.
+  // The exception that a signal handler raised, until it is thrown. Callbacks into Python must find no exception set meanwhile.
   std::optional<nb::python_error> raised;
   const Interrupt interrupt = [&raised] {
     const nb::gil_scoped_acquire lock;
