@@ -1,8 +1,9 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Says what is missing on a processor below the baseline that fractile is built for, where the first of its instructions
-// would otherwise end the process without a word. Compiled for any processor, linked into the executable and the Python
-// extension, and run before anything else of theirs; a plain write, because what is built for the baseline must not be called.
+// The check of the processor. On one below the baseline of the build, the first unknown instruction would end the process
+// without a message; this check names the missing feature first. It is compiled for any processor, linked into the executable
+// and the Python extension, and runs before their other code. It uses a plain write(), because functions that are compiled for
+// the baseline must not be called.
 #include <unistd.h>
 
 #include <string_view>

@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The three structures of the Arrow C data and C stream interfaces, as their specification lays
-// them out (apache.org, "The Arrow C data interface"). The guards are those the specification asks for.
+// The three structures of the Arrow C data and C stream interfaces, with the layout of the specification
+// (apache.org, "The Arrow C data interface"). The specification also requires the include guards.
 #ifndef FRACTILE_INGEST_ARROW_ABI_H_
 #define FRACTILE_INGEST_ARROW_ABI_H_
 

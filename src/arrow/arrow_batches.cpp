@@ -84,7 +84,7 @@ ArrowType describe_format(const std::string& format) {
   return plain(ArrowKind::other, 0, ("Arrow type \"" + format + "\"").c_str());
 }
 
-/// How many buffers a reader of this type goes to; 0 where it goes to none.
+/// The number of buffers that a reader of this type needs; 0 if it reads none.
 std::int64_t needed_buffers(const ArrowSchema& schema) {
   const std::string format = schema.format ? schema.format : "";
   const ArrowType type = describe_format(format);
@@ -92,7 +92,7 @@ std::int64_t needed_buffers(const ArrowSchema& schema) {
   return format == "u" || format == "U" || format == "vu" ? 3 : 2;
 }
 
-/// `n` entries of `array` after its own offset will be read.
+/// Checks that `n` entries of `array` after its own offset can be read.
 void check_array(const ArrowSchema& schema, const ArrowArray& array, std::int64_t n, const std::string& column) {
   constexpr std::int64_t kMaxPlace = INT64_MAX / 64;  // so that places in bytes can't overflow
   if (array.length < n)
@@ -111,7 +111,7 @@ void check_array(const ArrowSchema& schema, const ArrowArray& array, std::int64_
 
 }  // namespace
 
-/// A column whose validity bitmap is its own and its batch's in one.
+/// A column whose validity bitmap is the conjunction of its own and that of its batch.
 struct ArrowBatches::MaskedColumn {
   std::size_t batch = 0;
   int column = 0;
@@ -129,7 +129,7 @@ ArrowType describe_type(const ArrowSchema& schema) {
 }
 
 ArrowBatches::ArrowBatches(ArrowArrayStream* stream, Read read) : stream_(*stream) {
-  stream->release = nullptr;  // it is ours now
+  stream->release = nullptr;  // this object owns the stream now
   try {
     read_schema();
     while (read == Read::all && read_batch()) {
@@ -158,7 +158,7 @@ void ArrowBatches::forget_batches() noexcept {
 
 void ArrowBatches::read_schema() {
   if (const int code = stream_.get_schema(&stream_, &schema_)) {
-    schema_.release = nullptr;  // nothing was made
+    schema_.release = nullptr;  // the producer made no schema
     fail(&stream_, code, "schema");
   }
   is_struct_ = schema_.format && std::strcmp(schema_.format, "+s") == 0;
@@ -181,7 +181,7 @@ bool ArrowBatches::read_batch() {
   }
   if (!batch.release) {
     batches_.pop_back();
-    // Nothing more will come of it: what it holds is let go.
+    // The stream has ended, so its resources are released.
     stream_.release(&stream_);
     stream_.release = nullptr;
     return false;

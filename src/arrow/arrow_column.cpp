@@ -39,7 +39,7 @@ double half_to_double(std::uint16_t bits) noexcept {
   return bits >> 15 ? -value : value;
 }
 
-/// Where each row of a dictionary column points; -1 where it is null.
+/// The index of each row of a dictionary column; -1 if the row is null.
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk) {
   std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.length), -1);
   const std::int64_t n_values = chunk.array->dictionary ? chunk.array->dictionary->length : 0;
@@ -67,7 +67,7 @@ std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std
   };
   const std::string_view format = schema.format;
   if (format != "vu") {
-    // The text buffer ends where the array's last text does.
+    // The text buffer ends with the array's last text.
     std::int64_t begin = 0, end = 0, size = 0;
     const auto read_offsets = [&](const auto* offsets) {
       if (!offsets) return;
@@ -85,8 +85,8 @@ std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std
       refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
     return {texts + begin, static_cast<std::size_t>(end - begin)};
   }
-  // string_view: 16 bytes; texts of up to 12 bytes stand inside, longer ones in a numbered buffer. The sizes
-  // of those buffers stand in the last one.
+  // A string_view has 16 bytes. It contains a text of up to 12 bytes, or points into a numbered buffer. The last
+  // buffer has the sizes of those buffers.
   const char* views = buffer<char>(array, 1);
   if (!views) return {};
   const char* view = views + at * 16;

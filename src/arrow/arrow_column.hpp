@@ -14,7 +14,7 @@
 
 namespace fractile {
 
-/// What an Arrow column holds, as far as a panel or a signal cares.
+/// The kinds of values in an Arrow column that panels and signals distinguish.
 enum class ArrowKind : std::uint8_t { integer, real, boolean, text, date, timestamp, other };
 
 struct ArrowType {
@@ -23,17 +23,17 @@ struct ArrowType {
   bool is_unsigned = false;  ///< integers
   bool is_dictionary = false;
   DateUnit unit = DateUnit::day;  ///< timestamps; date32 is day, date64 millisecond
-  std::string timezone;           ///< "" where a timestamp has none
+  std::string timezone;           ///< "" if a timestamp has none
   std::string name;               ///< for messages: "int64", "timestamp[ns, UTC]", "decimal128(10, 2)"
 };
 
-/// Reads a schema's format string (of the dictionary's values where there is one).
+/// Reads a schema's format string (that of the dictionary's values, if it has a dictionary).
 ArrowType describe_type(const ArrowSchema& schema);
 
-/// Owns one stream's schema and batches; releases all. A stream whose schema is no struct is one
-/// column. Batches keep the order given. A null row of a batch is null in every column. Lengths, offsets
-/// and numbers of buffers are checked as far as the C interface lets a reader see them; sizes of buffers
-/// it can't. Throws UNREADABLE_SIGNAL with the producer's own words.
+/// The schema and the batches of one stream, which this object owns. A stream whose schema is not a struct is
+/// one column. Batches stay in order. A null row of a batch is null in every column. Lengths, offsets and
+/// numbers of buffers are checked; the C interface does not show the sizes of buffers. Throws
+/// UNREADABLE_SIGNAL with the producer's own words.
 class ArrowBatches {
  public:
   enum class Read : std::uint8_t { all, by_batch };
@@ -42,16 +42,16 @@ class ArrowBatches {
   ~ArrowBatches();
   ArrowBatches(const ArrowBatches&) = delete;
   ArrowBatches& operator=(const ArrowBatches&) = delete;
-  /// One more batch; false at the stream's end.
+  /// Reads one more batch; returns false at the stream's end.
   bool read_batch();
-  /// Releases the batches held; their rows still count.
+  /// Releases the held batches; n_rows() still counts their rows.
   void forget_batches() noexcept;
   std::int64_t n_rows() const noexcept { return n_rows_; }
   const std::vector<std::string>& names() const noexcept { return names_; }
-  int find(std::string_view name) const noexcept;  ///< -1 where absent; the first of equal names
+  int find(std::string_view name) const noexcept;  ///< -1 if absent; the first of equal names
   const ArrowSchema& schema(int column) const;
-  /// One entry a batch that is held; children's own offset and the batch's offset must both be honoured: `offset`
-  /// below is their sum.
+  /// A part of a column in one held batch. The offsets of the batch and of its child both apply; `offset` is
+  /// their sum.
   struct Chunk {
     const ArrowArray* array;
     std::int64_t offset;

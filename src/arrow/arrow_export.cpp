@@ -10,7 +10,7 @@
 namespace fractile {
 namespace {
 
-/// A node of an exported schema or array, with all that its pointers point to.
+/// A node of an exported schema or array, which owns the targets of its pointers.
 struct SchemaNode {
   std::string format, name;
   ArrowSchema schema{};
@@ -32,7 +32,7 @@ struct ExportedArray {
   std::shared_ptr<void> owner;
 };
 
-// A consumer may move any child out of its parent and release it last, so each node holds on to all of them.
+// A consumer may move any child out of its parent and release it last. Therefore each node shares ownership of all nodes.
 void release_schema(ArrowSchema* schema) {
   schema->release = nullptr;
   delete static_cast<std::shared_ptr<ExportedSchema>*>(std::exchange(schema->private_data, nullptr));
@@ -72,7 +72,7 @@ ArrowSchema* copy_schema(const ArrowSchema& from, const std::shared_ptr<Exported
   return &node.schema;
 }
 
-/// Shares the buffers; `offset` and `length` replace the array's own where length >= 0.
+/// Shares the buffers; if length >= 0, `offset` and `length` replace those of the array.
 ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_t length,
                         const std::shared_ptr<ExportedArray>& exported) {
   ArrayNode& node = exported->nodes.emplace_back();
@@ -91,7 +91,7 @@ ArrowArray* share_array(const ArrowArray& from, std::int64_t offset, std::int64_
   return &node.array;
 }
 
-/// A stream over chunks of columns that were prepared as schema and array nodes on demand.
+/// The state of an exported stream; subclasses make its schema and its chunks on demand.
 struct Producer {
   virtual ~Producer() = default;
   virtual void make_schema(ArrowSchema* out) = 0;
@@ -164,7 +164,7 @@ class TableProducer : public Producer {
                 const ExportMetadata& metadata)
       : columns_(std::move(columns)), n_rows_(n_rows), owner_(std::move(owner)) {
     if (metadata.empty()) return;
-    // As the C data interface packs them: numbers of 32 bits, each text behind its length.
+    // The packing of the C data interface: 32-bit numbers, each text behind its length.
     const auto append_number = [this](std::size_t number) {
       const auto narrow = static_cast<std::int32_t>(number);
       metadata_.append(reinterpret_cast<const char*>(&narrow), sizeof narrow);

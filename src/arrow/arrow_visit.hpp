@@ -15,16 +15,16 @@ namespace fractile::arrow {
 using Chunk = ArrowBatches::Chunk;
 
 std::string column_name(const ArrowSchema& schema);
-/// Throws COLUMN_TYPE naming the column and what it holds.
+/// Throws COLUMN_TYPE, naming the column and its type.
 [[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected);
 double half_to_double(std::uint16_t bits) noexcept;
 
-/// Where each row of a dictionary column points; -1 where it is null. Throws UNREADABLE_SIGNAL on an index
+/// The index of each row of a dictionary column; -1 if the row is null. Throws UNREADABLE_SIGNAL on an index
 /// outside the dictionary.
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk);
 /// All values of a dictionary, as a chunk of `*schema.dictionary`.
 Chunk dictionary_chunk(const Chunk& chunk);
-/// The text at a place (offset included) of an array that is not null there; `column` is for messages.
+/// The text at index `at` (offset included), which must not be null; `column` is for messages.
 std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column);
 
 template <class T>

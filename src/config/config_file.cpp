@@ -57,7 +57,7 @@ std::string scalar_of(const std::string& path, const YAML::Node& node, const std
   return node.Scalar();
 }
 
-/// The keys of one map. YAML has the last of equal keys win; a file that says two things is refused instead.
+/// The keys of one map. By YAML's rules the last of equal keys wins; this reader refuses a file with equal keys instead.
 class Keys {
  public:
   explicit Keys(const std::string& path) : path_(path) {}
@@ -80,7 +80,7 @@ class Keys {
   std::set<std::string> seen_;
 };
 
-/// From YAML to JSON. Aliases may name what they stand in, or multiply: depth and size are bounded.
+/// Converts YAML to JSON. Aliases may contain themselves or multiply values, so depth and size are bounded.
 class Converter {
  public:
   explicit Converter(const std::string& path) : path_(path) {}

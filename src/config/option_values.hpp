@@ -9,7 +9,7 @@
 #include "config/options.hpp"
 #include "fractile/config.hpp"
 
-/// Values of options by the type of their field: which kind they are, and how they are written.
+/// Values of options by the type of their field: their kind, and their canonical JSON text.
 namespace fractile {
 
 /// The names of an enumeration, in the order of its values. Empty for other types.

@@ -156,13 +156,13 @@ std::vector<UniverseRule> read_universe(const OptionInfo& option, const Json& va
   return rules;
 }
 
-/// nlohmann keeps the last of equal keys; a request that says two things is refused instead.
+/// Parses JSON and refuses equal keys, of which nlohmann would silently take the last.
 Json parse_strictly(const std::string& text) {
   constexpr int kDeepest = 16;
   std::vector<std::set<std::string>> keys;
   std::string twice;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    // What shows a value goes down its levels one call each.
+    // The function that shows a value in a message recurses once per level.
     if (depth > kDeepest) throw std::runtime_error(fmt::format("more than {} levels", kDeepest));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
@@ -187,7 +187,7 @@ Json parse_strictly(const std::string& text) {
   return json;
 }
 
-// A value into a field, by the type of the field.
+// Each overload reads a value into a field, by the type of the field.
 void read_value(const OptionInfo& option, const Json& value, bool& out) { out = read_bool(option, value); }
 void read_value(const OptionInfo& option, const Json& value, int& out) {
   const bool is_zero = (option.zero_is_null && value.is_null()) || (!option.zero_name.empty() && value == option.zero_name);

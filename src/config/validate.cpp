@@ -24,7 +24,7 @@ void check_number(const OptionInfo& option, double x, const char* what) {
            fmt::format("The nearest is {}.", std::clamp(x, option.min, option.max)));
 }
 
-// What each type of field can hold.
+// Each overload checks the range of one type of field.
 void check_value(const OptionInfo& option, int x) {
   const bool has_zero = option.zero_is_null || !option.zero_name.empty();
   if (!(has_zero && x == 0)) check_number(option, x, "a whole number");

@@ -17,8 +17,8 @@
 
 namespace fractile {
 
-/// Memory for large arrays of plain numbers, kept from run to run, because the first touch of a page costs more than the
-/// work on it. Huge pages where the array is large and the system gives them. Contents are undefined after reserve().
+/// An array of plain numbers that is reused from run to run, because the first touch of a page costs more than the work
+/// on it. A large array has huge pages if the system supplies them. Contents are undefined after reserve().
 template <class T>
 class HugeArray {
  public:
@@ -32,13 +32,13 @@ class HugeArray {
   HugeArray(const HugeArray&) = delete;
   HugeArray& operator=(const HugeArray&) = delete;
 
-  /// At least `count` elements; grows by giving the old memory back first. Throws std::bad_alloc.
+  /// Makes room for `count` elements; if it must grow, it first releases the old memory. Throws std::bad_alloc.
   void reserve(std::size_t count) {
     if (count <= count_) return;
     release();
     constexpr std::size_t kHugePage = std::size_t{2} << 20;
     const std::size_t size = count * sizeof(T);
-    // A huge page is resident as a whole once it is touched: small arrays do without.
+    // A huge page is resident as a whole once it is touched, so small arrays do not use them.
     const bool is_large = size >= kHugePage;
     const std::size_t bytes = is_large ? (size + kHugePage - 1) / kHugePage * kHugePage + kHugePage : size;
     void* raw = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -52,11 +52,11 @@ class HugeArray {
       madvise(data_, bytes - kHugePage, MADV_HUGEPAGE);
     }
     count_ = count;
-    // Mapped memory is none of the allocator's: AddressSanitizer is told where the array ends.
+    // AddressSanitizer does not know the end of mapped memory, so it is told here.
     ASAN_POISON_MEMORY_REGION(data_ + count,
                               static_cast<std::size_t>(static_cast<char*>(raw) + bytes - reinterpret_cast<char*>(data_ + count)));
   }
-  /// An array of at least `count` elements for a long life: this memory if it is hardly larger, else fresh memory.
+  /// Returns an array for `count` elements that will live long: this memory if it is hardly larger, else fresh memory.
   HugeArray take(std::size_t count) {
     HugeArray taken;
     if (count <= count_ && count_ <= count + count / 8)
@@ -65,7 +65,7 @@ class HugeArray {
       taken.reserve(count);
     return taken;
   }
-  /// Gives the memory back.
+  /// Releases the memory.
   void clear() noexcept { release(); }
   /// Bytes that the array takes from the system.
   std::size_t bytes() const noexcept { return bytes_; }

@@ -26,7 +26,7 @@ struct Job {
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable idle;
-  int slots_taken = 0;  // guarded by mutex, as are those below
+  int slots_taken = 0;  // guarded by mutex, as are the members below
   int active = 0;
   bool closed = false;
   std::exception_ptr failure;
@@ -51,9 +51,9 @@ struct Job {
   }
 };
 
-/// Threads that wait for jobs. Grows to what was asked for; ends with the process.
+/// The thread pool. It grows to the requested number of threads, and ends with the process.
 ///
-/// A pool is never destroyed: a destructor would wait for threads, and a forked child has none of its parent's.
+/// A pool is never destroyed: a destructor would wait for threads, but a forked child lacks those of its parent.
 class Pool {
  public:
   /// The pool of this process.
@@ -80,12 +80,12 @@ class Pool {
   }
 
  private:
-  /// In a forked child: the threads did not come along, and locks may be held by those. The child makes a new pool.
+  /// Runs in a forked child, which lacks the parent's threads; those may have held locks at the fork. The child makes a new pool.
   static void abandon() { abandoned_ = current_.exchange(nullptr); }
 
   [[noreturn]] void serve() {
     pthread_setname_np(pthread_self(), kEngineThreadName);
-    const IeeeArithmetic arithmetic;  // not that of the thread that asked for it
+    const IeeeArithmetic arithmetic;  // the thread that created this one may have another arithmetic
     while (true) {
       std::shared_ptr<Job> job;
       {
@@ -111,7 +111,7 @@ class Pool {
   }
 
   static std::atomic<Pool*> current_;
-  static std::atomic<Pool*> abandoned_;  // its memory stays reachable, so that a leak checker is quiet
+  static std::atomic<Pool*> abandoned_;  // leak checkers report no memory that is still reachable
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;

@@ -18,7 +18,7 @@ constexpr std::size_t kStep = std::size_t{256} << 10;
                                           found + ". Send the body as it is, or encode it whole.");
 }
 
-/// Room for the next step: at most one byte beyond the limit, which then is refused.
+/// Prepares room for the next step. One byte beyond the limit is allowed, so that a larger body is noticed and refused.
 char* prepare_step(std::size_t limit, ByteBuffer& out, std::size_t& room) {
   if (out.size() > limit)
     throw Error(ErrorCode::BODY_TOO_LARGE,

@@ -9,14 +9,14 @@
 
 namespace fractile::server {
 
-/// Takes a content encoding off a body while it arrives.
+/// A decoder that removes a content encoding from a body while the body arrives.
 class ContentDecoder {
  public:
   virtual ~ContentDecoder() = default;
-  /// Appends what the bytes decode to. Throws BODY_TOO_LARGE beyond `limit` decoded bytes, BAD_REQUEST on bytes
-  /// that are not of the encoding.
+  /// Appends the decoded bytes to `out`. Throws BODY_TOO_LARGE beyond `limit` decoded bytes, BAD_REQUEST if the
+  /// bytes do not have the encoding.
   virtual void decode(const char* data, std::size_t size, std::size_t limit, ByteBuffer& out) = 0;
-  /// Throws BAD_REQUEST where the body ended too soon.
+  /// Throws BAD_REQUEST if the body ended too soon.
   virtual void finish() const = 0;
 };
 

@@ -13,7 +13,7 @@
 
 namespace fractile::server {
 
-/// What endpoints read and count. Thread-safe.
+/// The shared state that endpoints read and count in. Thread-safe.
 struct ServerState {
   const ServerOptions& options;
   Metrics& metrics;
@@ -25,9 +25,9 @@ struct ServerState {
 struct Endpoint {
   std::string_view path;
   std::string_view method = "GET";
-  /// Answered without a token.
+  /// True if the endpoint answers without a token.
   bool is_open = false;
-  /// Takes a body, needs a loaded snapshot, and is computed by a worker of the queue.
+  /// True if the endpoint takes a body and needs a loaded snapshot. A worker of the queue computes the answer.
   bool is_computed = false;
   /// Refuses a request from its head alone, before the body is read. Null: nothing to check.
   void (*check)(const Request& request) = nullptr;
@@ -39,7 +39,7 @@ struct Endpoint {
 
 /// All endpoints, in the order of the OpenAPI description.
 const std::vector<Endpoint>& endpoints();
-/// Null if there is no such address.
+/// Null if no endpoint has the path.
 const Endpoint* find_endpoint(std::string_view path) noexcept;
 
 }  // namespace fractile::server

@@ -5,8 +5,8 @@
 
 namespace fractile::server {
 
-/// Asks GET /health of "http://host:port" within a few seconds. Returns its status and body, or status 0 and why
-/// there was no answer. Throws INVALID_VALUE on another form of address.
+/// The answer of GET /health at "http://host:port", requested with a timeout of a few seconds: status and body, or
+/// status 0 and the reason for the missing answer. Throws INVALID_VALUE on another form of address.
 struct Health {
   int status = 0;
   std::string text;

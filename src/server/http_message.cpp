@@ -69,7 +69,7 @@ Answer make_internal_error(const std::string& request_id) {
 
 Answer make_error(const Error& error, const std::string& request_id) {
   const ErrorInfo info = error_info(error.code());
-  // Of a run this one says that the snapshot's files changed under it, and names no path.
+  // CORRUPT_SNAPSHOT of a run says that the snapshot's files changed meanwhile, and its message contains no path.
   const bool is_told = info.category == ErrorCategory::server || error.code() == ErrorCode::CORRUPT_SNAPSHOT;
   if (info.http_status >= 500 && !is_told) {
     Answer answer = make_internal_error(request_id);

@@ -12,7 +12,7 @@
 
 namespace fractile::server {
 
-/// One request, as far as routes read it.
+/// One HTTP request, reduced to the parts that routes read.
 struct Request {
   std::string id;  ///< X-Request-Id of the client, or made by the server
   std::string method;
@@ -37,10 +37,10 @@ struct Answer {
 /// parameter that is given twice.
 void parse_target(std::string_view target, Request& out);
 
-/// The body of docs/server.md for an error. 5xx of our own making say nothing but the request's id.
+/// Makes the error body that docs/server.md describes. For internal errors (500) it contains only the request's id.
 Answer make_error(const Error& error, const std::string& request_id);
 Answer make_internal_error(const std::string& request_id);
-/// Text as a JSON string with its quotes; bytes that are no UTF-8 are replaced.
+/// Returns the text as a JSON string with quotes; replaces bytes that are not UTF-8.
 std::string quote(std::string_view text);
 
 }  // namespace fractile::server

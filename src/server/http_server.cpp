@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Sockets, deadlines and limits; the one file that knows Boost. Over 600 lines: a second file with Boost in it would be as heavy
-// to compile again.
+// Sockets, deadlines and limits. Only this file includes Boost. It has over 600 lines because a second file with Boost would
+// double the time to compile.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -25,7 +25,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace net = boost::asio;
 using tcp = net::ip::tcp;
-/// Its executor is known to the compiler: one that is not costs a tenth of a short answer.
+/// A stream whose executor type is fixed: a type-erased executor would cost a tenth of the time of a short answer.
 using Stream = beast::basic_stream<tcp, net::strand<net::io_context::executor_type>>;
 using std::chrono::seconds;
 
@@ -33,20 +33,20 @@ constexpr seconds kIdleTime{60};    // between requests
 constexpr seconds kHeaderTime{10};  // for a whole head
 constexpr seconds kBodyTime{10};    // for each kBodyStep of a body
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
-constexpr std::size_t kReadStep = std::size_t{1} << 20;  // what a cache holds
+constexpr std::size_t kReadStep = std::size_t{1} << 20;  // fits into a cache
 constexpr seconds kWriteTime{60};                        // for each kBodyStep of an answer
 constexpr seconds kLingerTime{2};
-constexpr seconds kKeepTime{2};  // memory of bodies that is not used
+constexpr seconds kKeepTime{2};  // for unused memory of bodies
 constexpr std::size_t kKeptMemory = std::size_t{512} << 20;
 constexpr std::size_t kLingerBytes = std::size_t{16} << 20;
-constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // of what is read and not yet parsed
+constexpr std::size_t kMaxBuffer = std::size_t{256} << 10;  // for bytes that are read and not yet parsed
 constexpr std::uint32_t kMaxHeader = 16 << 10;
 constexpr std::int64_t kMaxConnections = 1024;
 constexpr int kNetworkThreads = 2;
 
 class Session;
 
-/// What all connections share.
+/// The state that all connections share.
 class Hub {
  public:
   Hub(const ServerOptions& options, Router& router) : options_(options), router_(router) {}
@@ -54,7 +54,7 @@ class Hub {
   Router& router() noexcept { return router_; }
   void add(const std::shared_ptr<Session>& session);
   void remove(Session* session);
-  /// No more requests on any connection; idle ones are closed.
+  /// Refuses further requests on all connections, and closes idle ones.
   void drain();
   bool is_draining() const noexcept { return is_draining_; }
   bool is_empty();
@@ -70,7 +70,7 @@ class Hub {
   const std::uint32_t start_ = static_cast<std::uint32_t>(std::chrono::system_clock::now().time_since_epoch().count() >> 16);
 };
 
-/// Bytes of bodies held by all connections; each gives its share back when its answer is made.
+/// A connection's share of the budget for bodies. The connection releases it when its answer is made.
 class BodyShare {
  public:
   explicit BodyShare(Metrics& metrics) : metrics_(metrics) {}
@@ -81,7 +81,7 @@ class BodyShare {
     const auto more = static_cast<std::int64_t>(bytes);
     const std::int64_t before = metrics_.body_bytes.fetch_add(more);
     bytes_ += more;
-    // One body always fits, however small the budget.
+    // A single body always fits, even if it is larger than the budget.
     return before == bytes_ - more || before + more <= static_cast<std::int64_t>(budget);
   }
   void release() {
@@ -94,7 +94,7 @@ class BodyShare {
   std::int64_t bytes_ = 0;
 };
 
-/// One connection: requests one after the other.
+/// One connection. It serves requests one after the other.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Stream::socket_type socket, Hub& hub) : stream_(std::move(socket)), hub_(hub), share_(hub.router().metrics()) {
@@ -111,7 +111,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void start() {
     net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->wait_for_request(); });
   }
-  /// Closes the connection where it is between requests.
+  /// Closes the connection if it is between requests.
   void close_if_idle() {
     net::post(stream_.get_executor(), [self = shared_from_this()] {
       if (self->is_idle_) self->stream_.close();
@@ -128,7 +128,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_->body_limit(boost::none);
     decoder_.reset();
     if (hub_.is_draining() && buffer_.size() == 0) return stream_.close();
-    // One request in a row after the other, without end on the stack.
+    // A post() instead of a call: pipelined requests must not grow the stack.
     if (buffer_.size() > 0) return net::post(stream_.get_executor(), [self = shared_from_this()] { self->read_head(); });
     is_idle_ = true;
     stream_.expires_after(kIdleTime);
@@ -142,7 +142,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void read_head() {
     began_ = std::chrono::steady_clock::now();
-    // Mostly the whole head came with one read.
+    // Usually one read brings the whole head.
     beast::error_code broken;
     buffer_.consume(parser_->put(buffer_.data(), broken));
     if (broken != http::error::need_more) return on_head(broken);
@@ -151,7 +151,7 @@ class Session : public std::enable_shared_from_this<Session> {
                             [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_head(error); });
   }
 
-  /// A whole number of bytes that no parser reads is no request: it is refused where that can still be said.
+  /// Answers bytes that the parser cannot read with an error, if the connection still allows an answer.
   void refuse_unreadable(beast::error_code error) {
     if (error == http::error::end_of_stream || error == net::error::eof || error == net::error::connection_reset) return;
     request_.id = hub_.next_id();
@@ -191,7 +191,7 @@ class Session : public std::enable_shared_from_this<Session> {
     const std::size_t limit = hub_.options().max_body_bytes;
     const auto length = parser_->content_length();
     try {
-      // Two hosts, or none, and it is not clear whom the request is for.
+      // With two Host headers, or none, the target of the request is ambiguous.
       if (head.version() >= 11 && head.count(http::field::host) != 1)
         throw Error(ErrorCode::BAD_REQUEST,
                     fmt::format("expected one Host header, found {}. Send one.", head.count(http::field::host)));
@@ -205,20 +205,22 @@ class Session : public std::enable_shared_from_this<Session> {
                                 limit, *length));
       if (!hub_.router().is_computed(request_) && (length.value_or(0) > 0 || parser_->chunked()))
         throw Error(ErrorCode::BODY_TOO_LARGE, "expected no body here, found one. Leave it out.");
-      if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit)) throw make_busy("bodies in flight");
+      if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit))
+        throw make_busy("bodies in flight fill the memory for bodies");
       if (length && !decoder_) request_.body.prepare(static_cast<std::size_t>(*length));
     } catch (const Error& bad) {
       return send_error(bad);
     } catch (const std::bad_alloc&) {
-      return send_error(make_busy("no memory left"));
+      return send_error(make_busy("no memory is left"));
     }
     if (parser_->is_done()) return dispatch();
     if (text(http::field::expect) == "100-continue") return send_continue();
     begin_body();
   }
 
-  static Error make_busy(const char* found) {
-    return {ErrorCode::SERVER_BUSY, std::string("expected room for the request, found ") + found + ". Try again."};
+  static Error make_busy(const char* why) {
+    return {ErrorCode::SERVER_BUSY,
+            std::string("the server cannot take the request now: ") + why + ". Try again after the seconds of Retry-After."};
   }
 
   void send_continue() {
@@ -229,7 +231,7 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  /// Straight from the socket into the body where its length is known and it is not encoded.
+  /// Reads from the socket straight into the body if its length is known and it is not encoded.
   void read_straight() {
     if (missing_ == 0) return dispatch();
     stream_.async_read_some(net::buffer(request_.body.prepare(missing_), std::min(missing_, kReadStep)),
@@ -246,7 +248,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void begin_body() {
     stream_.expires_after(kBodyTime);
     if (decoder_ || !parser_->content_length()) return read_body();
-    // What came with the head is the body's beginning; what follows it is the next request's.
+    // Bytes that came with the head begin the body; bytes behind the body belong to the next request.
     missing_ = static_cast<std::size_t>(*parser_->content_length());
     const std::size_t here = std::min(missing_, buffer_.size());
     request_.body.append(buffer_.data().data(), here);
@@ -256,7 +258,7 @@ class Session : public std::enable_shared_from_this<Session> {
     read_straight();
   }
 
-  /// Through a step's buffer: chunked or encoded.
+  /// Reads a chunked or encoded body through a buffer of one step.
   void read_body() {
     step_.resize(kBodyStep);
     auto& target = parser_->get().body();
@@ -272,7 +274,7 @@ class Session : public std::enable_shared_from_this<Session> {
     refuse_unreadable(error);
   }
 
-  /// The deadline moves on with each step of a body.
+  /// Extends the deadline after each step of a body.
   void count_received(std::size_t n) {
     received_ += n;
     if (received_ < kBodyStep) return;
@@ -291,7 +293,7 @@ class Session : public std::enable_shared_from_this<Session> {
       return send_error(bad);
     } catch (const std::bad_alloc&) {
       keep_alive_ = false;
-      return send_error(make_busy("no memory left"));
+      return send_error(make_busy("no memory is left"));
     }
     count_received(n);
     if (parser_->is_done()) return dispatch();
@@ -312,7 +314,7 @@ class Session : public std::enable_shared_from_this<Session> {
       throw Error(
           ErrorCode::BODY_TOO_LARGE,
           fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
-    if (!share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight");
+    if (!share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight fill the memory for bodies");
   }
 
   void dispatch() {
@@ -321,7 +323,7 @@ class Session : public std::enable_shared_from_this<Session> {
     stream_.expires_never();
     Router& router = hub_.router();
     if (!router.is_computed(request_)) return send(std::make_shared<const Answer>(router.answer_now(request_)));
-    // The request goes to the run; what the answer and the log need of it stays.
+    // The run gets the request; this object retains the parts that the answer and the log need.
     Request run = std::move(request_);
     request_ = {};
     request_.id = run.id;
@@ -335,7 +337,7 @@ class Session : public std::enable_shared_from_this<Session> {
           net::post(self->stream_.get_executor(), [self, answer] {
             self->is_running_ = false;
             beast::error_code ignored;
-            self->stream_.socket().cancel(ignored);  // the watch for a client that has gone
+            self->stream_.socket().cancel(ignored);  // ends the watch for a disconnected client
             self->share_.release();
             if (self->is_gone_) return self->leave_unanswered();
             self->hub_.router().metrics().count_latency(self->seconds_since_start());
@@ -345,26 +347,26 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!ticket.job) {
       is_running_ = false;
       share_.release();
-      return send_error(make_busy("a full queue"));
+      return send_error(make_busy("the queue is full"));
     }
     watch(ticket);
   }
 
-  /// Gives the run up when the client closes the connection meanwhile.
+  /// Abandons the run if the client closes the connection meanwhile.
   void watch(const RunQueue::Ticket& ticket) {
     stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this(), ticket](beast::error_code error) {
       if (error || !self->is_running_) return;
       char byte = 0;
       const ssize_t n = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
       if (n > 0) return;
-      // The wait may also end on the news of bytes that were read since.
+      // The wait may also end because of bytes that were read since.
       if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return self->watch(ticket);
       self->is_gone_ = true;
       ticket.give_up();
     });
   }
 
-  /// Nobody is there to be told that the run was ended, and no fault of the server is to be counted.
+  /// Ends a request whose client has disconnected: it gets no answer, and counts as 499, not as an error of the server.
   void leave_unanswered() {
     Answer answer;
     answer.status = error_info(ErrorCode::CANCELLED).http_status;
@@ -374,7 +376,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void send_error(const Error& error) { send_refusal(make_error(error, request_.id)); }
 
-  /// An answer before the request was read: what is left of it cannot be told from the next, so the
+  /// Answers before the request was read. The rest of the request cannot be distinguished from the next one, so the
   /// connection ends.
   void send_refusal(Answer answer) {
     if (!is_whole_ && !parser_->is_done()) keep_alive_ = false;
@@ -400,7 +402,7 @@ class Session : public std::enable_shared_from_this<Session> {
     write_first();
   }
 
-  /// A short answer goes at once.
+  /// Sends a short answer in one write.
   void write_first() {
     beast::error_code error;
     const std::size_t n = stream_.socket().write_some(unsent_, error);
@@ -409,7 +411,7 @@ class Session : public std::enable_shared_from_this<Session> {
     write();
   }
 
-  /// A client may take its time with a long answer as long as it goes on reading.
+  /// Sends a long answer in steps. A slow client is allowed while it reads one step per kWriteTime.
   void write() {
     stream_.async_write_some(unsent_, [self = shared_from_this()](beast::error_code error, std::size_t n) {
       if (error) return self->answer_.reset();
@@ -422,7 +424,7 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
-  /// Whether that was all.
+  /// Counts sent bytes; returns true if the answer is complete.
   bool count_sent(std::size_t n) {
     sent_ += n;
     for (net::const_buffer& buffer : unsent_) {
@@ -443,7 +445,7 @@ class Session : public std::enable_shared_from_this<Session> {
     linger();
   }
 
-  /// Reads what the client still sends, for a while: closing on it at once could take the answer from it.
+  /// Reads what the client still sends, for a while. Closing at once could destroy the answer before the client reads it.
   void linger() {
     step_.resize(kBodyStep);
     stream_.async_read_some(net::buffer(step_), [self = shared_from_this()](beast::error_code error, std::size_t n) {
@@ -456,7 +458,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void log(const Answer& answer) {
     hub_.router().metrics().count_request(answer.status);
-    // Health checks come every few seconds and say nothing new.
+    // Health checks come every few seconds and would fill the log.
     if (request_.path == "/health") return;
     log_event(answer.status >= 500 ? "warning" : "info", "request",
               {{"request_id", request_.id},
@@ -514,7 +516,7 @@ void Hub::drain() {
   for (const auto& session : open) session->close_if_idle();
 }
 
-/// Takes connections in until it is stopped.
+/// The listening socket. It accepts connections until stop().
 class Listener {
  public:
   Listener(net::io_context& context, const ServerOptions& options, Hub& hub)
@@ -539,7 +541,7 @@ class Listener {
     acceptor_.async_accept(net::make_strand(context_), [this](beast::error_code error, Stream::socket_type socket) {
       if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
       if (error) {
-        // Out of file descriptors, say: others will be closed in a moment.
+        // For example, the process has no file descriptors left; other connections will close soon.
         pause_.expires_after(std::chrono::milliseconds(50));
         return pause_.async_wait([this](beast::error_code stopped) {
           if (!stopped) accept();
@@ -569,7 +571,7 @@ class Listener {
   Hub& hub_;
 };
 
-/// The life of a server, from its signals' point of view.
+/// Startup, reload and shutdown of the server. SIGHUP reloads; SIGTERM and SIGINT shut down.
 class Life {
  public:
   Life(net::io_context& context, Listener& listener, Hub& hub)
@@ -590,7 +592,7 @@ class Life {
     tidy();
     load("snapshot loaded");
   }
-  /// What kept the first load from working.
+  /// The error of the first load; null if it succeeded.
   std::exception_ptr failure() const { return failure_; }
 
  private:
@@ -606,7 +608,7 @@ class Life {
     });
   }
 
-  /// What no body has needed for a while goes back to the system.
+  /// Regularly releases memory that no body has used for a while.
   void tidy() {
     tidy_.expires_after(kKeepTime);
     tidy_.async_wait([this](beast::error_code error) {
@@ -616,8 +618,8 @@ class Life {
     });
   }
 
-  /// On a thread of its own, so that the server goes on answering. What is asked for during a load is one more load after it:
-  /// the snapshot it is asked for may have come too late for the first.
+  /// Loads on a separate thread, so that the server still answers. A request during a load starts one more load after it,
+  /// because its snapshot may have appeared too late for the first.
   void load(const char* event) {
     if (loads_asked_.fetch_add(1) > 0) return;
     if (loader_.joinable()) loader_.join();
@@ -666,11 +668,11 @@ class Life {
 
   Listener& listener_;
   Hub& hub_;
-  net::strand<net::io_context::executor_type> strand_;  // of all that follows
+  net::strand<net::io_context::executor_type> strand_;  // serialises the handlers of the members below
   net::signal_set signals_;
   net::steady_timer poll_, tidy_;
   std::thread loader_;
-  std::atomic<int> loads_asked_{0};  // and not served yet
+  std::atomic<int> loads_asked_{0};  // requested and not done yet
   bool is_stopping_ = false;
   std::exception_ptr failure_;
 };

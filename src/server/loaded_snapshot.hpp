@@ -19,11 +19,11 @@ struct LoadedSnapshot {
   int n_dates = 0;
 };
 
-/// The snapshot that runs use. A reload swaps it; runs that have the old one finish on it. Thread-safe.
+/// The holder of the snapshot that runs use. A reload swaps the snapshot; runs on the old one finish on it. Thread-safe.
 class SnapshotHolder {
  public:
   explicit SnapshotHolder(const ServerOptions& options) : options_(options) {}
-  /// Opens the snapshot of the options (the newest where none is named) and swaps it in. Throws; then the old one stays.
+  /// Opens the snapshot of the options (the newest if they name none) and swaps it in. If it throws, the old one stays.
   void load();
   void set(std::shared_ptr<const LoadedSnapshot> loaded) {
     const std::lock_guard lock(mutex_);

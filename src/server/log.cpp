@@ -21,7 +21,7 @@ void log_event(std::string_view level, std::string_view event, std::initializer_
                                  fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis, level, event);
   for (const LogField& field : fields) line += fmt::format(",\"{}\":{}", field.name, field.json);
   line += "}\n";
-  // One write a line: the kernel does not interleave short ones. A log that cannot be written must not end a server.
+  // One write() per line, because the kernel does not interleave short writes. A failed write must not end the server.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -8,7 +8,7 @@
 
 namespace fractile::server {
 
-/// A name and its value as JSON: text in quotes, numbers as they are.
+/// A field of a log line: a name, and its value as JSON text.
 struct LogField {
   LogField(std::string_view field, std::string_view text);
   LogField(std::string_view field, std::integral auto number) : name(field), json(std::to_string(number)) {}
@@ -17,7 +17,7 @@ struct LogField {
   std::string json;
 };
 
-/// One JSON object a line on stderr: time, level, event, then the fields. Lines of threads never mix.
+/// Writes one JSON object as a line on stderr: time, level, event, then the fields. Lines of threads never mix.
 void log_event(std::string_view level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 }  // namespace fractile::server

@@ -92,7 +92,7 @@ std::string Metrics::to_prometheus() const {
   head("fractile_stage_seconds_total", "counter", "Seconds that runs spent, by stage.");
   for (const auto& [stage, seconds] : stage_seconds_)
     fmt::format_to(to, "fractile_stage_seconds_total{{stage=\"{}\"}} {}\n", stage, seconds);
-  head("fractile_rows_total", "counter", "Signal rows by what became of them.");
+  head("fractile_rows_total", "counter", "Signal rows used, and dropped by cause.");
   for (const auto& [cause, count] : dropped_) fmt::format_to(to, "fractile_rows_total{{cause=\"{}\"}} {}\n", cause, count);
   head("fractile_engine_cpu_seconds_total", "counter", "CPU seconds inside the engine, all threads.");
   fmt::format_to(to, "fractile_engine_cpu_seconds_total {}\n", worker_engine_cpu_ + engine_threads_cpu_seconds());
@@ -122,7 +122,7 @@ double engine_threads_cpu_seconds() {
     std::ifstream stat(entry.path() / "stat");
     std::string line;
     std::getline(stat, line);
-    // "17 (name) S ..." with user and system time as the 12th and 13th number behind the name.
+    // The line is "17 (name) S ..."; user and system time are the 12th and 13th number behind the name.
     const std::size_t open = line.find('('), close = line.rfind(')');
     if (open == std::string::npos || line.substr(open + 1, close - open - 1) != kEngineThreadName) continue;
     std::istringstream rest(line.substr(close + 2));

@@ -14,7 +14,7 @@
 
 namespace fractile::server {
 
-/// What the server counts, for /stats and /metrics. Thread-safe.
+/// The counters of the server, for /stats and /metrics. Thread-safe.
 class Metrics {
  public:
   void count_request(int status);
@@ -31,7 +31,7 @@ class Metrics {
 
   std::int64_t run_count() const noexcept { return runs_; }
   double uptime_seconds() const noexcept;
-  /// Seconds at 0.5, 0.9 and 0.99 of the last kRecent runs; NaN where there was none.
+  /// Seconds at 0.5, 0.9 and 0.99 of the last kRecent runs; NaN if there was no run.
   std::array<double, 3> latency_quantiles() const;
   /// Prometheus text exposition format, version 0.0.4.
   std::string to_prometheus() const;
@@ -42,7 +42,7 @@ class Metrics {
 
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<std::int64_t> runs_{0};
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::map<int, std::int64_t> by_status_;
   std::map<std::string, double> stage_seconds_;
   std::map<std::string, std::int64_t> dropped_;
@@ -57,7 +57,7 @@ class Metrics {
 std::int64_t resident_bytes();
 /// CPU seconds of the calling thread.
 double thread_cpu_seconds();
-/// CPU seconds of the engine's own threads, those that help a worker.
+/// CPU seconds of the threads of the engine's pool, which help a worker.
 double engine_threads_cpu_seconds();
 
 }  // namespace fractile::server

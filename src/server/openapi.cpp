@@ -69,11 +69,10 @@ Json option_schema(const OptionInfo& option) {
 }
 
 Json config_schema() {
-  Json schema{
-      {"type", "object"},
-      {"description", "Options of a run; docs/methodology.md says what each means. Those left out are the server's defaults."},
-      {"additionalProperties", false},
-      {"properties", Json::object()}};
+  Json schema{{"type", "object"},
+              {"description", "Options of a run; docs/methodology.md defines each. Omitted options have the server's defaults."},
+              {"additionalProperties", false},
+              {"properties", Json::object()}};
   for (const OptionInfo& option : run_options()) schema["properties"][std::string(option.name)] = option_schema(option);
   return schema;
 }

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-/// The OpenAPI 3.1 description: what endpoints say of themselves, over the declarations of options, tables and errors.
+/// The OpenAPI 3.1 description, made from the descriptions of endpoints and the declarations of options, tables and errors.
 namespace fractile::server {
 
 using Json = nlohmann::ordered_json;
@@ -13,17 +13,17 @@ using Json = nlohmann::ordered_json;
 /// The whole description. `asks_token`: the server was started with a token.
 std::string make_openapi(bool asks_token);
 
-// Parts of which endpoints make their descriptions.
+// Parts for the descriptions of endpoints.
 Json nullable(const char* type);
 /// Config, Signal, Result or Error.
 Json reference(const char* name);
 Json json_answer(const Json& schema, const char* description);
 Json text_answer(const char* type, const char* description);
-/// 401 if the server asks for a token.
+/// {401} if the server requires a token, else empty.
 std::set<int> token_statuses(bool asks_token);
-/// A GET; `statuses`: those of errors beside the usual ones.
+/// Describes a GET; `statuses`: the statuses of errors beside the usual ones.
 Json describe_get(const char* id, const char* summary, const Json& good, std::set<int> statuses);
-/// A POST with a signal. `schema`: of the JSON answer. `more`: schemas by name of keys beside signal and config.
+/// Describes a POST with a signal. `schema`: of the JSON answer. `more`: schemas of keys beside signal and config, by name.
 Json describe_signal_post(const char* id, const char* summary, const Json& schema, const Json& more, bool asks_token);
 
 }  // namespace fractile::server

@@ -11,7 +11,7 @@
 namespace fractile::server {
 namespace {
 
-/// Takes the same time wherever the texts differ. b is not empty.
+/// Compares in a time that does not depend on the place of a difference. b must not be empty.
 bool is_same_secret(std::string_view a, std::string_view b) noexcept {
   unsigned difference = a.size() == b.size() ? 0U : 1U;
   for (std::size_t i = 0; i < a.size(); ++i)
@@ -102,7 +102,7 @@ std::shared_ptr<const Answer> Router::compute(Request& request, const Interrupt&
   return std::make_shared<const Answer>(answer(request, interrupt));
 }
 
-/// Whatever goes wrong becomes an answer.
+/// Every exception becomes an answer.
 Answer Router::answer(Request& request, const Interrupt& interrupt) const {
   try {
     if (interrupt && interrupt()) throw Error(ErrorCode::CANCELLED, "");

@@ -13,20 +13,20 @@
 
 namespace fractile::server {
 
-/// What the server answers, free of sockets. Thread-safe.
+/// The router: requests to answers, without sockets. Thread-safe.
 class Router {
  public:
   explicit Router(const ServerOptions& options);
 
-  /// From the head alone: an error where the request cannot be served (unknown path, wrong method or token,
-  /// wrong type of body). Nothing: read the body, then answer_now() or submit().
+  /// Returns an error if the head shows that the request cannot be served: unknown path, wrong method or token, wrong
+  /// type of body. If it returns none, read the body, then call answer_now() or submit().
   std::optional<Answer> refuse(const Request& request) const;
-  /// True if workers of the queue answer: submit(), else answer_now().
+  /// True if workers of the queue compute the answer: call submit(), else answer_now().
   bool is_computed(const Request& request) const noexcept;
   Answer answer_now(Request& request) const;
-  /// A computed request; `done` gets its answer on another thread. SERVER_BUSY at once where the queue is full.
+  /// Queues a computed request; `done` gets its answer on another thread. If the queue is full, the ticket is null.
   RunQueue::Ticket submit(Request request, const RunQueue::Key& body_hash, RunQueue::Done done);
-  /// Headers that every answer to this request carries (cross-origin ones).
+  /// Adds the cross-origin headers that every answer to this request has.
   void add_cors(const Request& request, Answer& answer) const;
 
   SnapshotHolder& snapshots() noexcept { return snapshots_; }

@@ -28,7 +28,7 @@ void RunQueue::Ticket::give_up() const {
 RunQueue::Ticket RunQueue::submit(const Key& key, Work work, Done done) {
   const std::lock_guard lock(mutex_);
   const auto same = in_flight_.find(key);
-  // One that nobody waits for any more is about to end: it is not joined.
+  // A job without waiters is about to end, so a new request does not join it.
   if (same != in_flight_.end() && same->second->wanted > 0) {
     ++same->second->wanted;
     same->second->waiters.push_back(std::move(done));
@@ -67,7 +67,7 @@ void RunQueue::work() {
   }
 }
 
-/// Gives what the allocator kept of past requests back to the system, now and then.
+/// Lets the allocator release the memory of past requests to the system, twice per second or less.
 void RunQueue::trim_memory() {
   const auto now = std::chrono::steady_clock::now();
   {
@@ -86,7 +86,7 @@ void RunQueue::finish(const std::shared_ptr<Job>& job, const std::shared_ptr<con
     if (found != in_flight_.end() && found->second == job) in_flight_.erase(found);
     waiters.swap(job->waiters);
   }
-  job->work = nullptr;  // the request's memory goes before its answer does
+  job->work = nullptr;  // releases the request's memory before its answer is sent
   for (const Done& done : waiters) done(answer);
   trim_memory();
 }

@@ -20,26 +20,26 @@
 
 namespace fractile::server {
 
-/// Worker threads that compute answers, a bounded queue before them. Equal requests in flight share one
-/// computation. Thread-safe.
+/// A bounded queue of requests and the worker threads that compute their answers. Equal requests in flight
+/// share one computation. Thread-safe.
 class RunQueue {
  public:
   using Key = Hash128;
-  /// Computes an answer; asks `interrupt` now and then. Must not throw.
+  /// Computes an answer; polls `interrupt`. Must not throw.
   using Work = std::function<std::shared_ptr<const Answer>(const Interrupt& interrupt)>;
   /// Called once with the answer, on a worker's thread.
   using Done = std::function<void(const std::shared_ptr<const Answer>&)>;
 
   RunQueue(int workers, int max_queue, double timeout_s, Metrics& metrics);
-  ~RunQueue();  ///< finishes what is queued
+  ~RunQueue();  ///< finishes the queued jobs
 
-  /// One waiter of a job. Giving it up ends the job once no other waits for it.
+  /// One computation, with its waiters. It ends early once all waiters have abandoned it.
   struct Job;
   struct Ticket {
     std::shared_ptr<Job> job;
     void give_up() const;
   };
-  /// Null where the queue is full.
+  /// Returns a null ticket if the queue is full.
   Ticket submit(const Key& key, Work work, Done done);
 
  private:

@@ -10,7 +10,7 @@
 #include "output/output.hpp"
 #include "server/endpoint.hpp"
 
-/// Endpoints that run a signal: what they read from a request, and how they write results.
+/// The requests of endpoints that run a signal, and the form of their answers.
 namespace fractile::server {
 
 inline constexpr std::string_view kArrowStream = "application/vnd.apache.arrow.stream";
@@ -23,8 +23,8 @@ struct RunRequest {
   std::map<std::string, std::string> more;  ///< keys beside signal and config, as JSON text
 };
 
-/// Refuses a wrong query parameter, orient or content type from the head alone. `more`: keys that this endpoint takes beside
-/// signal and config: in a JSON body, else in the query. Throws UNKNOWN_OPTION, INVALID_VALUE, UNSUPPORTED_MEDIA_TYPE,
+/// Checks query parameters, orient and content type, which are in the head. `more`: the endpoint's keys beside signal and
+/// config, which are in a JSON body, else in the query. Throws UNKNOWN_OPTION, INVALID_VALUE, UNSUPPORTED_MEDIA_TYPE,
 /// BAD_REQUEST.
 void check_run_head(const Request& request, std::span<const std::string_view> more);
 
@@ -33,16 +33,16 @@ void check_run_head(const Request& request, std::span<const std::string_view> mo
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
                             const LoadedSnapshot& loaded, void (*check)(const RunRequest& run));
 
-/// JSON text of one parameter. Throws BAD_REQUEST on text that is not JSON or has a key twice.
+/// Parses the JSON text of one parameter. Throws BAD_REQUEST on text that is not JSON or has a key twice.
 nlohmann::json parse_parameter(const std::string& text, std::string_view name);
 
-/// Runs on one signal, counted in the metrics. Throws the first error.
+/// Runs the cells on one signal and counts them in the metrics. Throws the first error.
 std::vector<Result> run_cells(const RunRequest& run, std::span<const RunConfig> configs, const LoadedSnapshot& loaded,
                               const ServerState& state, const Interrupt& interrupt);
 
 Orient read_orient(const Request& request);
 bool wants_arrow(const Request& request) noexcept;
-/// Arrow streams one after the other, a table each: docs/server.md. `cell`: "" for a single run.
+/// Appends one Arrow stream per table, one after the other: docs/server.md. `cell`: "" for a single run.
 void append_arrow(const std::string& cell, const Result& result, std::string& out);
 
 }  // namespace fractile::server

@@ -11,14 +11,14 @@
 #include "fractile/backtest.hpp"
 #include "fractile/types.hpp"
 
-/// The HTTP server: docs/server.md says what it answers, ARCHITECTURE.md how it is built.
+/// The HTTP server: docs/server.md describes its answers, ARCHITECTURE.md its construction.
 namespace fractile::server {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  int port = 8000;  ///< 0: any free one, printed in the log
+  int port = 8000;  ///< 0: any free port; the log has its number
   std::filesystem::path root;
-  std::optional<std::string> snapshot;  ///< none: the newest, also on reload
+  std::optional<std::string> snapshot;  ///< if empty, the newest, also on reload
   std::optional<Day> start, end;
   bool compact = true;
   int cache_size = kDefaultCacheSize;
@@ -27,14 +27,14 @@ struct ServerOptions {
   int max_queue = 64;
   std::size_t max_body_bytes = std::size_t{512} << 20;
   double request_timeout_s = 120.0;  ///< from the whole request to its answer
-  std::string token;                 ///< "": none asked for
+  std::string token;                 ///< "": no token is required
   std::string signal_dir;            ///< "": signal_path is refused
   std::vector<std::string> cors_origins;
   std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
 };
 
-/// Serves until SIGTERM or SIGINT, then answers what was asked and returns. SIGHUP opens the snapshot anew.
-/// Throws CANNOT_LISTEN, and what opening the snapshot throws.
+/// Serves until SIGTERM or SIGINT, then answers the pending requests and returns. SIGHUP opens the snapshot again.
+/// Throws CANNOT_LISTEN, and the errors of opening the snapshot.
 void serve(const ServerOptions& options);
 
 }  // namespace fractile::server

@@ -44,7 +44,7 @@ Signal read_signal_path(const std::string& path, const std::string& sigvar, cons
   if (path.empty() || path.front() == '/' || path.find('\0') != std::string::npos) refuse_path(path, "not a path below it");
   const Descriptor folder(open(options.signal_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (folder.number() < 0) refuse_path(path, "server.signal_dir cannot be opened");
-  // The kernel itself keeps the way inside the folder: no "..", no link out of it, whatever changes meanwhile.
+  // The kernel resolves the path inside the folder: no "..", no link out of it, even if files change meanwhile.
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;

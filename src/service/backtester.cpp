@@ -89,8 +89,8 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
     }
     ++n_done;
   };
-  // The first by all threads, so that none waits for the alignment; then a thread each; what is left when not every thread would
-  // have one, by all again.
+  // All threads compute the first cell together, so that none waits for the alignment. Then each thread computes one cell at a
+  // time. All threads compute the last cells together when there are fewer of them than threads.
   run_cell(0, threads);
   const std::size_t n_alone = (cells.size() - 1) / static_cast<std::size_t>(threads) * static_cast<std::size_t>(threads);
   parallel_for(

@@ -12,7 +12,7 @@
 #include "engine/panel/panel_view.hpp"
 #include "fractile/backtest.hpp"
 
-/// The state that a Backtester carries from run to run.
+/// The state that a Backtester retains between runs.
 namespace fractile {
 
 struct Backtester::Impl {
@@ -23,7 +23,7 @@ struct Backtester::Impl {
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
 
-  /// The memory of one run, given back when the run ends, however it ends.
+  /// A lease of the memory of one run; it returns the memory when the run ends, also by an exception.
   class Lease {
    public:
     explicit Lease(const Impl& impl) : impl_(impl) {
@@ -54,7 +54,7 @@ struct Backtester::Impl {
              const Interrupt& interrupt) const;
 };
 
-/// Ends a run when the interrupt says so; asks at most every 20 ms.
+/// Makes a poll function that throws CANCELLED if the interrupt returns true. It asks the interrupt every 20 ms or less often.
 std::function<void()> make_poll(const Interrupt& interrupt);
 
 }  // namespace fractile

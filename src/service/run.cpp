@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The order of the stages of a run, and nothing else.
+// A run as the sequence of its stages. Only this file knows their order.
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -21,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Names the time between two marks.
+/// A stopwatch that records the time between two marks under a name.
 class Stopwatch {
  public:
   explicit Stopwatch(Result& result) : result_(result) {}
@@ -54,7 +54,7 @@ class Run {
         exposures_(panel, config.resid),
         portfolio_return_(panel, config),
         analyses_({panel, config, portfolio_return_, panel.n_days(), threads}) {
-    DayRunner::require_columns(panel, config);  // before any work
+    DayRunner::require_columns(panel, config);  // refuses the run before any work
   }
   ~Run() {
     if (own_alignment_) own_alignment_->release_buffers(buffers_.alignment);
@@ -91,7 +91,8 @@ class Run {
   }
 
   void compute_days() {
-    // Enough chunks to even out threads; each chunk makes the books of the day before it once more. Whole blocks of days.
+    // Several chunks per thread even out the load, but each chunk makes the books of the day before it once more. A chunk is a
+    // whole number of blocks of days.
     const int n_days = panel_.n_days();
     const int chunk_days = std::clamp(n_days / (threads_ * 8) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
     const int n_chunks = (n_days + chunk_days - 1) / chunk_days;

@@ -10,11 +10,11 @@
 
 namespace fractile {
 
-/// The snapshot's, with `periods_per_year` of the configuration in place of its P if it is given.
+/// The periodicity of a run: the snapshot's, with the option `periods_per_year` in place of P if the option is given.
 Periodicity periodicity(const View& view, const RunConfig& config) noexcept;
 
-/// What a run is known by: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
-/// dates, its periodicity, the storage, the canonical options, the rows and the engine's version.
+/// The identifier of a run: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
+/// dates, the periodicity, the storage, the canonical options, the rows and the engine's version.
 std::string compute_run_id(const View& view, const RunConfig& config, const Hash128& rows_hash);
 
 }  // namespace fractile

@@ -55,7 +55,7 @@ std::string complete_options(const std::string& given, const OptionTexts& defaul
 std::vector<SuiteCell> make_suite_cells(const std::string& text, const std::string& lags_text, const std::string& modes_text) {
   Json options = parse_options(text);
   const Json lags = parse_list(lags_text, "lags", "[0, 1]"), modes = parse_list(modes_text, "resid_modes", "[\"off\", \"all\"]");
-  options.erase("resid_style");  // it says what resid=true means; a suite names its modes
+  options.erase("resid_style");  // defines resid=true, but a suite names its modes
   std::vector<SuiteCell> cells;
   for (const Json& lag : lags)
     for (const Json& mode : modes) {

@@ -18,8 +18,8 @@ using OptionTexts = std::map<std::string, std::string>;
 /// True for overall, year, quarter, month and for columns of the snapshot.
 bool has_group(const Snapshot& snapshot, std::string_view byvar);
 
-/// The options of a run as a JSON object: `given`, a JSON object, over `defaults`. A group that only a default names is
-/// left out if the snapshot lacks it; parse_config() refuses a group that was asked for. Throws INVALID_VALUE if `given` is
+/// Returns the options of a run as a JSON object: `given`, a JSON object, over `defaults`. If the snapshot lacks a group, it is
+/// left out if only a default names it; a run refuses it if `given` names it. Throws INVALID_VALUE if `given` is
 /// not an object.
 std::string complete_options(const std::string& given, const OptionTexts& defaults, const Snapshot& snapshot);
 
@@ -29,8 +29,8 @@ struct SuiteCell {
   RunConfig config;
 };
 
-/// Every pair of lag and resid mode, lags first. All are JSON texts: an object of options, and two lists. Throws as
-/// parse_config(), INVALID_VALUE on an empty list.
+/// Makes a cell for every pair of lag and resid mode, lags first. All arguments are JSON texts: an object of options, and two
+/// lists. Throws the errors of parse_config(), and INVALID_VALUE on an empty list.
 std::vector<SuiteCell> make_suite_cells(const std::string& options, const std::string& lags, const std::string& resid_modes);
 
 }  // namespace fractile

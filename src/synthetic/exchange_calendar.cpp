@@ -25,7 +25,7 @@ Day easter(int year) noexcept {
   return moon + (6 - weekday(moon) == 0 ? 7 : 6 - weekday(moon));
 }
 
-/// Where a fixed date falls on a weekend, the Friday before or the Monday after is closed.
+/// True if `day` is closed for the holiday. If a fixed date is on a weekend, the Friday before or the Monday after is closed.
 bool is_observed(Day day, Day holiday) noexcept {
   const int w = weekday(holiday);
   return day == (w == 5 ? holiday - 1 : w == 6 ? holiday + 1 : holiday);
@@ -36,7 +36,7 @@ bool is_observed(Day day, Day holiday) noexcept {
 bool is_holiday(Day day) noexcept {
   const int year = civil_from_day(day).year;
   const Day new_year = day_from_civil(year, 1, 1);
-  // A New Year's Day on a Saturday is not made up for on the last day of the old year.
+  // If New Year's Day is a Saturday, the Friday before stays open: it belongs to the old year.
   if (weekday(new_year) != 5 && is_observed(day, new_year)) return true;
   return day == nth_weekday(year, 1, 0, 3) ||                                // Martin Luther King
          day == nth_weekday(year, 2, 0, 3) ||                                // Washington

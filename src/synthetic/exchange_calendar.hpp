@@ -7,7 +7,7 @@
 
 namespace fractile::synthetic {
 
-/// Whether a United States stock exchange would be closed for a holiday that falls every year by rule.
+/// True if a United States stock exchange is closed on the day for a holiday that recurs every year by rule.
 bool is_holiday(Day day) noexcept;
 /// Monday to Friday without holidays, from start to end inclusive.
 std::vector<Day> trading_days(Day start, Day end);

@@ -14,7 +14,7 @@ constexpr std::size_t kNEverPresent = 3;
 std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year, std::uint64_t seed) {
   Random random(seed);
   std::vector<Lifetime> lives(static_cast<std::size_t>(names_per_day), {0, n_days - 1});
-  std::vector<std::size_t> mortal;  // in no order
+  std::vector<std::size_t> mortal;  // unordered
   for (std::size_t name = kNEverPresent; name < lives.size(); ++name) mortal.push_back(name);
   const double entries_per_day = entries_per_year * names_per_day / kTradingDaysPerYear;
   double entries_due = 0.0, exits_due = 0.0;

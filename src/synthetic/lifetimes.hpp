@@ -14,8 +14,8 @@ struct Lifetime {
   DateIndex last;
 };
 
-/// Who lives when: entry k of the result is the name with id k+1, and later entrants have larger ids.
-/// The first three names live throughout; as many leave as enter, on days of their own.
+/// Draws the lifetimes of names: entry k of the result is the name with id k+1; later entrants have larger ids.
+/// The first three names live throughout. As many names leave as enter, on other days.
 std::vector<Lifetime> draw_lifetimes(int n_days, int names_per_day, double entries_per_year, std::uint64_t seed);
 
 }  // namespace fractile::synthetic

@@ -24,7 +24,7 @@ constexpr std::size_t kNEverPresent = 3;  // ids 1, 2, 3: every day, with every 
 constexpr DateIndex kDaysWithoutMomentum = 60;
 constexpr DateIndex kDaysUnclassified = 40;
 
-/// One bit pattern a row decides by its fields, each in 1024ths, what is missing and who is halted.
+/// The random bits of a row. Its fields, each in 1024ths, decide which values are missing and if the name is halted.
 struct Fate {
   std::uint64_t bits;
   unsigned draw(int field) const { return static_cast<unsigned>(bits >> (10 * field)) & 1023; }
@@ -76,7 +76,7 @@ void set_missing(PanelColumns& columns, std::int64_t row, unsigned what) {
   }
 }
 
-/// The simulation: one pass over the days, one row a living name in ascending id.
+/// The simulation: one pass over the days, with one row per living name, ids ascending.
 class Simulation {
  public:
   explicit Simulation(const SyntheticOptions& options)
@@ -117,7 +117,7 @@ class Simulation {
       if (is_covered) signal_rows += days;
     }
     columns_ = std::make_shared<PanelColumns>(panel_rows);
-    // The signal's keys are known by now; its values follow day by day.
+    // The keys of the signal are complete here; its values follow day by day.
     market_.signal.resize(static_cast<std::size_t>(signal_rows));
     market_.signal_security_id.reserve(market_.signal.size());
     market_.signal_date.reserve(market_.signal.size());
@@ -130,7 +130,7 @@ class Simulation {
     }
   }
 
-  /// Who has left goes, who enters today has its first night drawn.
+  /// Removes the names that have left, adds the names that enter today, and draws their first night.
   void update_living(DateIndex n, const SessionFactors& overnight) {
     std::erase_if(living_, [&](std::size_t i) { return names_[i].life.last < n; });
     for (; n_entered_ < names_.size() && names_[n_entered_].life.first <= n; ++n_entered_) {
@@ -174,7 +174,7 @@ class Simulation {
     put(kResret, ret - name.common);
     name.growth = 1.0;
     name.common = 0.0;
-    // Without a row on the next day there is no next open.
+    // A name without a row on the next day has no next open.
     const bool has_next_open = n < name.life.last && name.halted_days == 0;
     const double openret = (1.0 + step.intraday) * (1.0 + name.overnight) - 1.0;
     put(kOpenret, has_next_open ? openret : kNaN);
@@ -202,8 +202,8 @@ class Simulation {
                                                         : observe_signal(name, factors_.industry_view(name.industry));
   }
 
-  /// 1, 2, 3 for the largest 20 %, the next 30 % and the rest of the day; ranks use the true capitalisation,
-  /// as the row's own may be missing.
+  /// Writes 1, 2, 3 for the largest 20 %, the next 30 % and the rest of the day. Ranks use the true capitalisation,
+  /// because the row's own may be missing.
   void write_caps(std::int64_t begin, std::int64_t end) {
     if (begin == end) return;
     mcaps_.clear();

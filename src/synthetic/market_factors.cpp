@@ -33,7 +33,7 @@ void FactorPath::next_day() {
 }
 
 SessionFactors FactorPath::draw(double share_of_variance) {
-  // Common factors grow calm and wild together.
+  // All common factors share one volatility.
   const double scale = std::sqrt(share_of_variance) * portable_exp(log_volatility_);
   SessionFactors factors;
   factors.market = share_of_variance * kMarketDrift + kMarketVolatility * scale * random_.next_student();

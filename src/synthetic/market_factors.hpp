@@ -11,10 +11,10 @@ namespace fractile::synthetic {
 inline constexpr int kNIndustries = 70;
 inline constexpr int kNSectors = 11;
 
-/// Sector (from 0) of an industry (from 0): neighbouring industries share one.
+/// Sector (from 0) of an industry (from 0); neighbouring industries share a sector.
 constexpr int sector_of_industry(int industry) noexcept { return industry * kNSectors / kNIndustries; }
 
-/// What all names share in one session: returns of the market, of each industry (its sector's included)
+/// The common returns of one session: of the market, of each industry (its sector's included)
 /// and of one unit of each exposure.
 struct SessionFactors {
   double market = 0.0;
@@ -29,9 +29,9 @@ class FactorPath {
 
   /// Moves to the next trading day: market volatility and views change.
   void next_day();
-  /// From a close to the next open.
+  /// Draws the session from a close to the next open.
   SessionFactors draw_overnight();
-  /// From an open to the same day's close.
+  /// Draws the session from an open to the same day's close.
   SessionFactors draw_intraday();
   /// Standard normal across industries, slowly moving.
   double industry_view(int industry) const noexcept { return views_[static_cast<std::size_t>(industry)]; }

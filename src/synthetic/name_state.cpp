@@ -8,7 +8,7 @@ namespace fractile::synthetic {
 namespace {
 
 constexpr std::size_t kSizeAt = 0, kValueAt = 1, kGrowthAt = 2, kLeverageAt = 3, kVolatilityAt = 4, kMomentumAt = 5, kYieldAt = 6;
-// The long-run cross-section that exposures are standardised by.
+// Moments of the long-run cross-section, which standardise exposures.
 constexpr double kMeanLogMcap = 20.3;  // 650 million dollars
 constexpr double kStdLogMcap = 1.9;
 constexpr double kMeanLogVolatility = -3.6;  // 2.7 % a day
@@ -29,9 +29,9 @@ constexpr double kStyleMemory = 0.998;
 constexpr double kStyleInnovation = 0.06321392251711642;
 constexpr double kTurnoverMemory = 0.98;
 constexpr double kVarianceMemory = 0.97;
-/// A day; without it, decades of compounding leave prices of a millionth of a dollar.
+/// Reversion per day. Without it, decades of compounding would leave prices of a millionth of a dollar.
 constexpr double kPriceReversion = 0.00012;
-constexpr double kIssuance = 0.0005;  // a day; shares grow where the capitalisation has shrunk
+constexpr double kIssuance = 0.0005;  // per day; shares grow if the capitalisation has shrunk
 
 double common_return(const NameState& name, const SessionFactors& factors) {
   double sum = name.beta * factors.market + factors.industry[static_cast<std::size_t>(name.industry)];
@@ -90,7 +90,7 @@ NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Rando
   const double surprise = within(own / name.idiosyncratic_volatility, -4.0, 4.0);
   auto& x = name.exposure;
   x[kMomentumAt] = within(kMomentumMemory * x[kMomentumAt] + kMomentumGain * surprise, -5.0, 5.0);
-  // A fall in price makes a name cheaper and its debt weigh more.
+  // A fall in price raises value and leverage.
   x[kValueAt] = within(kStyleMemory * x[kValueAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
   x[kGrowthAt] = within(kStyleMemory * x[kGrowthAt] + kStyleInnovation * random.next_normal(), -5.0, 5.0);
   x[kLeverageAt] = within(kStyleMemory * x[kLeverageAt] + 0.9 * kStyleInnovation * random.next_normal() - 0.4 * ret, -5.0, 5.0);
@@ -104,7 +104,7 @@ NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Rando
 
 void draw_next_overnight(NameState& name, const SessionFactors& overnight, Random& random) {
   name.overnight_common = common_return(name, overnight);
-  // Made a close ago, tradable at this close: the night and the day after it pay for it.
+  // The alpha was made one close ago and can be traded at this close, so the next night and day earn it.
   const double own = name.idiosyncratic_volatility *
                      (kOvernightStd * random.next_student() + kOvernightShare * kAlphaPerVolatility * name.alpha);
   name.overnight = within(name.overnight_common + own, -0.8, 3.0);
@@ -116,7 +116,7 @@ void draw_next_overnight(NameState& name, const SessionFactors& overnight, Rando
 double observe_signal(const NameState& name, double industry_view) noexcept {
   const double raw = 0.75 * name.alpha + 0.45 * name.exposure[kMomentumAt] + 0.40 * name.exposure[kValueAt] +
                      0.40 * industry_view + 0.30 * name.noise;
-  return std::floor(raw * 8192.0 + 0.5) / 8192.0;  // coarse enough for a few ties a day
+  return std::floor(raw * 8192.0 + 0.5) / 8192.0;  // coarse enough for a few ties per day
 }
 
 }  // namespace fractile::synthetic

@@ -10,7 +10,7 @@
 
 namespace fractile::synthetic {
 
-/// One name as the simulation carries it from day to day.
+/// The state of one name, which the simulation carries from day to day.
 struct NameState {
   Lifetime life{};
   int industry = 0;  ///< from 0
@@ -28,9 +28,9 @@ struct NameState {
   double base_log_turnover = 0.0;
   double variance = 0.0;                       ///< exponentially weighted, of daily returns
   std::array<double, kNExposures> exposure{};  ///< in the order of kExposures
-  double alpha = 0.0;                          ///< what the signal sees, made at the last close
-  double earlier_alpha = 0.0;                  ///< the same, a day older
-  double noise = 0.0;                          ///< what else moves the signal
+  double alpha = 0.0;                          ///< the predictable part of the signal, made at the last close
+  double earlier_alpha = 0.0;                  ///< the alpha of the day before
+  double noise = 0.0;                          ///< the unpredictable part of the signal
 
   // The session to the coming open is drawn a day ahead: `openret` of a row ends there.
   double overnight = 0.0;
@@ -40,7 +40,7 @@ struct NameState {
   double common = 0.0;
 };
 
-/// What one session's close-to-close step of a name gave.
+/// The outcome of one close-to-close step of a name.
 struct NameStep {
   double intraday = 0.0;
   double intraday_common = 0.0;
@@ -49,9 +49,9 @@ struct NameStep {
 /// A name on the close before its first day. Draws from `random`.
 NameState make_name(const Lifetime& life, bool is_covered, Random& random);
 
-/// From the open of a day to its close: price, and all that moves with it. `alpha` ends as this close's.
+/// Moves a name from the open of a day to its close: the price, and all numbers that depend on it. `alpha` becomes this close's.
 NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Random& random);
-/// From the close to the next open; only drawn, not yet applied to the price.
+/// Draws the return from the close to the next open, and does not yet apply it to the price.
 void draw_next_overnight(NameState& name, const SessionFactors& overnight, Random& random);
 /// The planted signal at this close.
 double observe_signal(const NameState& name, double industry_view) noexcept;

@@ -11,7 +11,7 @@
 
 namespace fractile::synthetic {
 
-/// The panel's reals, in the order of `kRealNames`. The exposures stand last, in the order of kExposures.
+/// The panel's reals, in the order of `kRealNames`. The exposures are last, in the order of kExposures.
 enum Real : std::size_t {
   kRet,
   kResret,
@@ -37,7 +37,7 @@ inline constexpr std::array<const char*, kNReals> kRealNames{"ret",    "resret",
 enum Category : std::size_t { kCap, kIndustry, kSector, kNCategories };
 inline constexpr std::array<const char*, kNCategories> kCategoryNames{"cap", "industry_id", "sector_id"};
 
-/// All columns of a synthetic panel, allocated once at their capacity: 84 bytes a row and three bitmaps.
+/// All columns of a synthetic panel, allocated once at their capacity: 84 bytes per row and three bitmaps.
 struct PanelColumns {
   explicit PanelColumns(std::int64_t capacity);
 
@@ -46,7 +46,7 @@ struct PanelColumns {
   std::unique_ptr<Day[]> date;
   std::array<std::unique_ptr<float[]>, kNReals> reals;  ///< NaN is missing
   std::array<std::unique_ptr<std::int32_t[]>, kNCategories> categories;
-  std::array<std::vector<std::uint8_t>, kNCategories> present;  ///< one bit a row; 0 is missing
+  std::array<std::vector<std::uint8_t>, kNCategories> present;  ///< one bit per row; 0 is missing
 
   void set_missing(Category category, std::int64_t row) {
     auto& byte = present[category][static_cast<std::size_t>(row / 8)];
@@ -54,7 +54,7 @@ struct PanelColumns {
   }
 };
 
-/// Gives the columns out as Arrow arrays without a copy; streams keep them alive.
+/// Exports the columns as Arrow arrays without a copy; streams share their ownership.
 std::unique_ptr<PanelSource> panel_of_columns(std::shared_ptr<PanelColumns> columns);
 
 }  // namespace fractile::synthetic

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <cstdint>
 
-/// exp, log and random numbers out of IEEE basic operations and sqrt alone, whose results the standard
-/// fixes to the last bit; those of a C library's exp or of std::normal_distribution differ by platform.
+/// exp, log and random numbers made of IEEE basic operations and sqrt, whose results the standard fixes to the
+/// last bit. The results of a C library's exp and of std::normal_distribution differ by platform.
 namespace fractile::synthetic {
 
-/// e^x within about 1e-13 relative; x is held to -700 ... 700.
+/// e^x within about 1e-13 relative; x is clamped to -700 ... 700.
 inline double portable_exp(double x) noexcept {
   constexpr double kLog2 = 0.69314718055994530942;
   x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
@@ -64,7 +64,7 @@ class Random {
   /// 0 <= u < 1.
   double next_uniform() noexcept { return static_cast<double>(next_bits() >> 11) * 0x1p-53; }
 
-  /// Standard normal, by Marsaglia's polar method; every second one comes from store.
+  /// Standard normal, by Marsaglia's polar method, which makes two numbers at a time and stores the second.
   double next_normal() noexcept {
     if (has_spare_) {
       has_spare_ = false;

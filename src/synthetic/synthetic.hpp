@@ -11,12 +11,12 @@
 
 namespace fractile {
 
-/// A seeded synthetic market: same options, same bits, on every machine.
+/// The options of a seeded synthetic market. Equal options yield equal bits on every machine.
 struct SyntheticOptions {
   Day start = 0;
   Day end = 0;                    ///< inclusive
-  int names_per_day = 5000;       ///< mean names alive a day
-  double entries_per_year = 0.1;  ///< names entering a year, as a share of names_per_day (exits match)
+  int names_per_day = 5000;       ///< mean names alive per day
+  double entries_per_year = 0.1;  ///< names that enter per year, as a share of names_per_day (exits match)
   double signal_coverage = 0.52;  ///< share of names that the signal covers
   std::uint64_t seed = 20260210;
 };
@@ -32,7 +32,7 @@ struct SyntheticMarket {
 
 SyntheticMarket make_synthetic_market(const SyntheticOptions& options);
 
-/// The options of `fractile demo`: 2020-01-01 to 2021-12-31, about 5,000 names a day.
+/// The options of `fractile demo`: 2020-01-01 to 2021-12-31, about 5,000 names per day.
 SyntheticOptions demo_options();
 inline constexpr const char* kDemoSnapshotId = "2026-02-10-v1";
 

@@ -15,12 +15,12 @@ namespace fractile {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kBig = 4 * kHugePage;  // smaller ones are not worth keeping
+constexpr std::size_t kBig = 4 * kHugePage;  // smaller mappings are not worth retaining
 
 struct Mapping {
   char* data = nullptr;
   std::size_t size = 0;
-  bool is_old = false;  ///< kept before the latest release_idle()
+  bool is_old = false;  ///< retained since before the latest release_idle()
 };
 
 void unmap(const Mapping& mapping) noexcept {
@@ -29,10 +29,10 @@ void unmap(const Mapping& mapping) noexcept {
 
 void* map(std::size_t size) noexcept { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
 
-/// `mapping` with `size` bytes, perhaps elsewhere; MAP_FAILED where there is no room, and the mapping as it was.
+/// Returns `mapping` with `size` bytes, possibly at another address. On MAP_FAILED the mapping is unchanged.
 void* grow(const Mapping& mapping, std::size_t size) noexcept {
 #ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer does not see mremap(): who maps the place that one left would seem to race with who had it before.
+  // ThreadSanitizer does not see mremap(). The next user of the old addresses would seem to race with their former user.
   void* const memory = map(size);
   if (memory == MAP_FAILED) return memory;
   std::memcpy(memory, mapping.data, mapping.size);
@@ -43,10 +43,10 @@ void* grow(const Mapping& mapping, std::size_t size) noexcept {
 #endif
 }
 
-/// What past buffers left, for coming ones.
+/// The cache of mappings: released buffers leave them here, and new buffers take them.
 class Kept {
  public:
-  /// The smallest kept mapping of at least `size` bytes that is not far too big; empty where there is none.
+  /// Returns the smallest cached mapping of `size` to four times `size` bytes; empty if there is none.
   Mapping take(std::size_t size) noexcept {
     const std::lock_guard lock(mutex_);
     Mapping* best = nullptr;
@@ -143,7 +143,7 @@ char* ByteBuffer::prepare(std::size_t count) {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<char*>(memory);
     capacity_ = wanted;
-    // A big buffer is touched once from end to end: huge pages make that several times as fast.
+    // A big buffer is touched once from end to end; huge pages make this several times faster.
     if (wanted >= kBig) madvise(data_, capacity_, MADV_HUGEPAGE);
   }
   return data_ + size_;
@@ -159,7 +159,7 @@ void ByteBuffer::forget_before(const void* place) noexcept {
   constexpr std::size_t kWorthwhile = 4 * kHugePage;
   const auto here = static_cast<std::size_t>(static_cast<const char*>(place) - data_);
   if (here < forgotten_ + kWorthwhile) return;
-  // Whole huge pages, as half of one gives nothing back.
+  // Whole huge pages only: the system releases nothing of a partial one.
   const auto address = reinterpret_cast<std::uintptr_t>(data_) + here;
   const std::size_t end = here - std::min(here, address % kHugePage);
   if (end <= forgotten_) return;

@@ -6,11 +6,11 @@
 
 namespace fractile {
 
-/// Bytes that grow in place: mapped memory, so that only what is written costs anything and growing copies
-/// nothing. At least kPadding readable bytes follow the last one, as JSON parsers want.
+/// A buffer of bytes that grows in place. It is mapped memory, so that only written pages cost memory and growing copies
+/// no bytes. After the last byte kPadding or more bytes are readable, as JSON parsers require.
 ///
-/// The first touch of fresh pages costs more than most work on them, so a long-lived process may have the
-/// memory of big buffers kept for the next ones: keep_memory().
+/// The first touch of fresh pages usually costs more than the work on them. A long-lived process can therefore retain
+/// the memory of big buffers for later ones: keep_memory().
 class ByteBuffer {
  public:
   static constexpr std::size_t kPadding = 64;
@@ -24,7 +24,7 @@ class ByteBuffer {
   std::size_t size() const noexcept { return size_; }
   /// Room for `count` more bytes behind the last one. Throws std::bad_alloc.
   char* prepare(std::size_t count);
-  /// Takes `count` of the prepared bytes over.
+  /// Appends the first `count` of the prepared bytes.
   void commit(std::size_t count) noexcept { size_ += count; }
   void append(const void* data, std::size_t count);
   template <class T>
@@ -34,13 +34,13 @@ class ByteBuffer {
   }
 
   bool contains(const void* place) const noexcept { return place >= data_ && place < data_ + size_; }
-  /// Gives the memory before `place` back, roughly: nothing before it will be read any more.
+  /// Releases the pages before `place`, in whole huge pages. The bytes before it must not be read again.
   void forget_before(const void* place) noexcept;
   bool is_forgotten(const void* place) const noexcept { return place >= data_ && place < data_ + forgotten_; }
 
-  /// At most `bytes` of past buffers are kept, in all, until release_idle() finds them unused. Any thread.
+  /// Lets past buffers retain up to `bytes` in total, until release_idle() finds the memory unused. Thread-safe.
   static void keep_memory(std::size_t bytes) noexcept;
-  /// Gives back what has been kept since before the previous call. Any thread.
+  /// Releases memory that has been retained since before the previous call. Thread-safe.
   static void release_idle() noexcept;
 
  private:

@@ -10,7 +10,7 @@ namespace {
 constexpr int kDaysPerEra = 146097;  // 400 Gregorian years
 constexpr int kDaysToMarch0000 = 719468;
 
-/// Whole numbers of exactly `n` digits.
+/// Reads a whole number of exactly `n` digits.
 bool read_digits(std::string_view text, std::size_t at, std::size_t n, int& out) noexcept {
   if (at + n > text.size()) return false;
   for (std::size_t i = at; i < at + n; ++i)
@@ -20,7 +20,7 @@ bool read_digits(std::string_view text, std::size_t at, std::size_t n, int& out)
 
 }  // namespace
 
-// Years are counted from March, so that the day added in leap years is the last of a year.
+// Years begin in March here, so that the day that leap years add is the last of a year.
 CivilDate civil_from_day(Day day) noexcept {
   const std::int64_t shifted = std::int64_t{day} + kDaysToMarch0000;
   const auto era = static_cast<int>((shifted >= 0 ? shifted : shifted - (kDaysPerEra - 1)) / kDaysPerEra);
@@ -54,7 +54,7 @@ bool parse_day(std::string_view text, Day& out) noexcept {
   if (!read_digits(text, 0, 4, year) || !read_digits(text, 5, 2, month) || !read_digits(text, 8, 2, day)) return false;
   if (month < 1 || month > 12 || day < 1 || day > 31) return false;
   out = day_from_civil(year, month, day);
-  const CivilDate back = civil_from_day(out);  // 31 February comes back as another day
+  const CivilDate back = civil_from_day(out);  // 31 February converts to another day
   return back.month == month && back.day == day;
 }
 

@@ -12,7 +12,7 @@ constexpr std::array kTable{
 #undef FRACTILE_X
 };
 
-/// The message of NO_SNAPSHOTS begins as its users know it; all others begin with their name.
+/// The message of NO_SNAPSHOTS begins with the words that users expect; all others begin with their name.
 std::string full_message(ErrorCode code, const std::string& message) {
   if (code == ErrorCode::NO_SNAPSHOTS) return message;
   return std::string(error_info(code).name) + ": " + message;

@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "types/hash.hpp"
 
-// Inlined: compiled for our processors, not for those of the system's library.
+// Inlined, so that it is compiled for our baseline processor, not for that of the system's library.
 #define XXH_INLINE_ALL
 #include <fmt/format.h>
 #include <xxhash.h>

@@ -17,13 +17,13 @@ using Hash128 = std::array<std::uint64_t, 2>;
 Hash128 hash_bytes(const void* data, std::size_t size) noexcept;
 /// 32 hexadecimal digits.
 std::string to_hex(const Hash128& hash);
-/// The hash of a text, and of parts as if they were one, in hexadecimal digits: as manifests have them.
+/// The hash of a text, or of parts taken together, in hexadecimal digits, the form that manifests have.
 std::string hash_text(std::string_view text);
 std::string hash_parts(std::span<const std::span<const std::byte>> parts);
 /// XXH3, 64 bits.
 std::uint64_t hash64(const void* data, std::size_t size) noexcept;
 
-/// The hash of bytes that come in parts, as if they were one.
+/// A hash of bytes that arrive in parts. It equals the hash of all parts together.
 class StreamHash {
  public:
   StreamHash();

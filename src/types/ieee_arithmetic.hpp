@@ -5,10 +5,10 @@
 
 namespace fractile {
 
-/// The calling thread's default arithmetic for a scope: to nearest, subnormal numbers as they are.
+/// A guard that gives the calling thread IEEE arithmetic for a scope: round to nearest, subnormal numbers unchanged.
 ///
-/// A library that is linked with -ffast-math makes the thread that loads it flush subnormal numbers to zero. Every way into
-/// the core that computes begins with one of these, and so does every thread of the pool.
+/// A library that is linked with -ffast-math makes the thread that loads it flush subnormal numbers to zero. Therefore every
+/// entry into the core that computes begins with this guard, and so does every thread of the pool.
 class IeeeArithmetic {
  public:
   IeeeArithmetic() noexcept {

@@ -7,7 +7,7 @@
 
 namespace fractile {
 
-/// The nearest of `names` by Levenshtein's distance, the first of equals; "" where there is none.
+/// Returns the nearest of `names` by Levenshtein's distance, the first of equals; "" if `names` is empty.
 std::string nearest_name(std::string_view name, const std::vector<std::string_view>& names);
 
 }  // namespace fractile

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// A page that shows /openapi.json to people.
+// GET /docs: a page that renders /openapi.json for people.
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
 

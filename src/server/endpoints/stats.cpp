@@ -56,7 +56,7 @@ Json describe_stats(bool asks_token) {
         {"memory", object},
         {"queue", object},
         {"latency_seconds", object}}}};
-  return describe_get("stats", "What is loaded and how much it was used", json_answer(schema, "Counts."),
+  return describe_get("stats", "The loaded snapshot and counts of its use", json_answer(schema, "Counts."),
                       token_statuses(asks_token));
 }
 

@@ -35,7 +35,7 @@ std::vector<std::string> read_modes(const nlohmann::json& json) {
   return out;
 }
 
-/// The cells that a request asks for. Throws INVALID_VALUE, and as parse_config().
+/// Makes the cells of a request. Throws INVALID_VALUE, and the errors of parse_config().
 std::vector<SuiteCell> read_cells(const RunRequest& run) {
   const auto find = [&](const char* name) -> const std::string* {
     const auto found = run.more.find(name);
