@@ -7,8 +7,8 @@
 
 #include "fractile/backtest.hpp"
 
-/// The commands of `fractile`. Each adds itself to the program; its work runs after parsing and throws
-/// fractile::Error. Results go to stdout, progress and words to stderr.
+/// The commands of `fractile`. Each function adds a command to the program. The command's work runs after parsing
+/// and throws fractile::Error. Results go to stdout, progress and notes to stderr.
 namespace fractile::cli {
 
 void add_demo(CLI::App& app);
@@ -19,7 +19,7 @@ void add_batch(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_health(CLI::App& app);
 
-/// How the program was called, so that it can be typed again: FRACTILE_COMMAND, which the scripts before it set.
+/// The command as the user typed it, for hints: FRACTILE_COMMAND, which the launching scripts set.
 std::string command_name();
 
 /// The configuration file that the Python package installs: <site>/api/ beside <site>/fractile/_bin/fractile.
@@ -28,7 +28,7 @@ std::filesystem::path packaged_config();
 /// True once Ctrl-C was pressed.
 bool is_interrupted() noexcept;
 
-/// A bar on stderr where that is a terminal; silent otherwise.
+/// Draws a bar on stderr if stderr is a terminal.
 void show_progress(std::string_view stage, double fraction);
 
 }  // namespace fractile::cli

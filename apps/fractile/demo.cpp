@@ -25,8 +25,8 @@ double seconds_since(Clock::time_point began) { return std::chrono::duration<dou
 
 fs::path signal_path(const fs::path& root) { return root / (std::string(kDemoSnapshotId) + "-signal.parquet"); }
 
-/// The demo signal as a file that users can play with. Dates are timestamps, because pandas reads those as datetime64 and
-/// days as Python objects. Written aside and renamed.
+/// Writes the demo signal to a file for users. Dates are timestamps, because pandas reads those as datetime64, but days
+/// as Python objects. The file is written under another name and renamed, so that it is never partial.
 void write_signal(const SyntheticMarket& market, const fs::path& path) {
   constexpr std::int64_t kNanosecondsOfDay = 86'400'000'000'000;
   std::vector<std::int64_t> dates(market.signal_date.size());

@@ -23,7 +23,7 @@ namespace {
 
 std::atomic<bool> interrupted{false};
 
-/// The first Ctrl-C ends the run in good order, the second the program.
+/// The first Ctrl-C lets the run end with an error; the second ends the process.
 void on_interrupt(int) {
   interrupted = true;
   std::signal(SIGINT, SIG_DFL);
@@ -31,7 +31,7 @@ void on_interrupt(int) {
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kInterrupted = 130;
 
-/// The parser itself would only say that a command is missing.
+/// Refuses an unknown command by name. The parser itself would only say that a command is missing.
 void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string_view> names;
@@ -120,11 +120,11 @@ void show_progress(std::string_view stage, double fraction) {
 
 }  // namespace fractile::cli
 
-// What run does not catch is a failure to allocate before a command is known.
+// run() catches all exceptions except a failure to allocate before a command is known.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   std::signal(SIGINT, fractile::cli::on_interrupt);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond `ulimit -f` is to fail, not to end the process in the middle of a build
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond `ulimit -f` must fail instead of killing the process during a build
   return fractile::cli::run(argc, argv);
 }

@@ -19,7 +19,7 @@ extern char** environ;
 namespace fractile::cli {
 namespace {
 
-/// Set by the package's entry point: the Python that it is installed in.
+/// The variable with the path of the Python that has the package; the package's entry point sets it.
 constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
 
 [[noreturn]] void fail(const std::string& path, const std::string& found) {
@@ -32,7 +32,7 @@ void write_all(int file, const std::string& text, const std::string& path) {
   for (std::size_t at = 0; at < text.size();) {
     const ssize_t n = ::write(file, text.data() + at, text.size() - at);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EPIPE) return;  // it ended early: its status says why
+    if (n < 0 && errno == EPIPE) return;  // Python ended early; its exit status says why
     if (n < 0) fail(path, std::strerror(errno));
     at += static_cast<std::size_t>(n);
   }

@@ -7,7 +7,7 @@
 
 namespace fractile::cli {
 
-/// Refuses a --plot that cannot work, before any other work: the Python package draws, if it started this program.
+/// Refuses a --plot that cannot work before any other work. Drawing needs the Python package to have started this program.
 void require_plotting(const std::string& path);
 
 /// Draws a result to a file, with `python -m fractile.plot`.

@@ -27,7 +27,7 @@ void add_serve(CLI::App& app) {
         [given, key](double value) {
           constexpr double kMost = 1e15;
           if (!std::isfinite(value))
-            given->server[key] = Json(fmt::format("{}", value)).dump();  // text, which the key's own check refuses
+            given->server[key] = Json(fmt::format("{}", value)).dump();  // as text, which the check of the key refuses
           else if (std::fabs(value) < kMost && value == std::floor(value))
             given->server[key] = Json(static_cast<std::int64_t>(value)).dump();
           else
@@ -36,7 +36,7 @@ void add_serve(CLI::App& app) {
         doc);
   };
   text("--host", "host", "Address to listen on [127.0.0.1]; 0.0.0.0 for all");
-  number("--port", "port", "Port [8000]; 0 for any that is free");
+  number("--port", "port", "Port [8000]; 0 for any free port");
   number("--workers", "workers", "Runs computed at once [2]");
   command->add_option("--snapshot", given->snapshot, "Snapshot id; default: the newest");
   command->add_option("--root", given->root, "Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots");
@@ -45,12 +45,12 @@ void add_serve(CLI::App& app) {
   command->add_flag_function(
       "--compact,!--no-compact", [given](std::int64_t count) { given->compact = count > 0; },
       "Read float32 where it is stored (default); else float64");
-  text("--token-file", "token_file", "File whose first line is the bearer token that requests must bring");
+  text("--token-file", "token_file", "File whose first line is the bearer token that requests must have");
   number("--max-body-mb", "max_body_mb", "Largest request body, decoded, in MiB [512]");
   number("--max-queue", "max_queue", "Requests that may wait for a worker [64]");
   number("--request-timeout-s", "request_timeout_s", "Longest time from a whole request to its answer, seconds [120]");
-  text("--signal-dir", "signal_dir", "Folder that signal_path may name files of [none]");
-  text("--cors-origins", "cors_origins", "Origin of web pages that may ask [none]");
+  text("--signal-dir", "signal_dir", "Folder whose files signal_path may name [none]");
+  text("--cors-origins", "cors_origins", "Origin of web pages that may send requests [none]");
   command->add_option("--config", given->config,
                       "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one");
   command->callback([given] { server::serve(make_serve_options(*given, read_config_file(given->config, packaged_config()))); });

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
   throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected server.{} as {}, found {}. Correct it.", key, expected, found));
 }
 
-/// One key of the section "server", read as what it has to be.
+/// The reader of the section "server": each key by its type.
 class Section {
  public:
   explicit Section(std::map<std::string, std::string> values) : values_(std::move(values)) {}
@@ -107,7 +107,7 @@ server::ServerOptions make_serve_options(const ServeArguments& given, const Conf
   out.cache_size = file.cache_size.value_or(kDefaultCacheSize);
   out.residence = file.residence();
   out.defaults = file.defaults;
-  // Wrong defaults are refused before anything is served.
+  // Wrong defaults are refused before the server starts.
   std::string defaults = "{";
   for (const auto& [name, json] : out.defaults)
     defaults += fmt::format("{}\"{}\":{}", defaults.size() > 1 ? "," : "", name, json);

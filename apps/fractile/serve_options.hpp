@@ -10,14 +10,14 @@
 
 namespace fractile::cli {
 
-/// What was typed; the configuration file fills in the rest.
+/// The typed arguments; the configuration file supplies the others.
 struct ServeArguments {
   std::optional<std::string> config, root, snapshot, start_date, end_date;
   std::optional<bool> compact;
   std::map<std::string, std::string> server;  ///< keys of the section "server" as JSON
 };
 
-/// Throws INVALID_VALUE where a key is not what it has to be, and what parse_config() throws of wrong defaults.
+/// Throws INVALID_VALUE if a key has a wrong value, and the errors of parse_config() about wrong defaults.
 server::ServerOptions make_serve_options(const ServeArguments& given, const ConfigFile& file);
 
 }  // namespace fractile::cli

@@ -49,13 +49,13 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 std::string json_text(std::string_view text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-/// A typed number as JSON; other text stays text, so that the option's own check names it.
+/// Returns a typed number as JSON. Other text stays text, so that the check of the option names it.
 std::string number_or_text(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
   return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : json_text(text);
 }
 
-/// One part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
+/// Converts one part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
 std::string part_to_json(OptionType type, const std::string& part) {
   if (type == OptionType::texts) return json_text(part);
   if (type == OptionType::two_reals) return number_or_text(part);
@@ -64,7 +64,7 @@ std::string part_to_json(OptionType type, const std::string& part) {
   return fmt::format("{}:{}", json_text(trimmed(part.substr(0, equals))), level);
 }
 
-/// An option as typed on the command line, in the JSON of every other surface.
+/// Converts an option from its form on the command line to the JSON of every other surface.
 std::string to_json(const OptionInfo& option, const std::string& typed) {
   const std::string text = trimmed(typed);
   const bool is_json = !Json::parse(text, nullptr, false).is_discarded();
@@ -213,7 +213,7 @@ Table short_summary(const Result& result) {
 
 namespace {
 
-/// A ratio without its error says little; the words go to stderr, so that the table stays one.
+/// Prints the ratio with its interval, to stderr so that stdout has only the table.
 void print_sharpe_interval(const Result& result) {
   const Column* column = result.tables["daily"].find("ret");
   if (column == nullptr) return;

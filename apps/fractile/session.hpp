@@ -12,8 +12,8 @@
 
 namespace fractile::cli {
 
-/// What run, suite and batch share: where the data is, and the options of a run, from arguments, then
-/// the environment, then the configuration file, then defaults.
+/// The common state of run, suite and batch: the snapshot and the options of a run. Options come from arguments,
+/// the environment, the configuration file and defaults, in this order.
 class Session {
  public:
   /// Adds --snapshot, --root, --start-date, ..., and a flag for every run option.
@@ -47,7 +47,7 @@ class Session {
   double load_seconds_ = 0.0;
 };
 
-/// Prints a result as --format says and writes --out. `name` labels it where there are many.
+/// Prints a result in the form of --format and writes --out. `name` labels the result if there are several.
 void present(const Session& session, const Result& result, const std::string& name);
 
 }  // namespace fractile::cli

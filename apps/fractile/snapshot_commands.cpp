@@ -27,7 +27,7 @@ struct Arguments {
   fs::path folder() const { return snapshot_root(root ? std::optional<fs::path>(*root) : std::nullopt); }
 };
 
-/// What create and append take alike.
+/// The common options of create and append.
 template <class Options>
 Options build_options(const Arguments& arguments) {
   Options options;
@@ -70,7 +70,7 @@ void list_all(const Arguments& arguments) {
   std::vector<std::string> damaged;
   const std::vector<SnapshotInfo> all = list_snapshots(arguments.folder(), &damaged);
   for (const std::string& id : damaged) fmt::print(stderr, "damaged: {}\n", id);
-  if (all.empty()) newest_snapshot(arguments.folder());  // says that there are none and what to type
+  if (all.empty()) newest_snapshot(arguments.folder());  // throws the error that says what to type
   std::vector<std::string> id, created;
   std::vector<std::int64_t> rows, securities, days;
   Column::Dates first, last;
@@ -151,7 +151,8 @@ void add_snapshot(CLI::App& app) {
   });
 
   auto appended = std::make_shared<Arguments>();
-  CLI::App* append = add_command(*group, "append", "Make a snapshot of another one and a panel of what is new", appended, true);
+  CLI::App* append =
+      add_command(*group, "append", "Make a snapshot from another one and a panel of new or restated rows", appended, true);
   append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")
       ->required();
   append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
@@ -161,7 +162,7 @@ void add_snapshot(CLI::App& app) {
   append->callback([appended] { append_panel(*appended); });
 
   auto compared = std::make_shared<Arguments>();
-  CLI::App* diff = add_command(*group, "diff", "Say what changed from one snapshot to another", compared, false);
+  CLI::App* diff = add_command(*group, "diff", "Print the changes from one snapshot to another", compared, false);
   diff->add_option("A", compared->id, "The older snapshot")->required();
   diff->add_option("B", compared->other, "The newer one")->required();
   add_format(*diff, compared);
@@ -176,12 +177,12 @@ void add_snapshot(CLI::App& app) {
 
   auto shown = std::make_shared<Arguments>();
   add_command(*group, "show", "Print a snapshot's manifest", shown, true)->callback([shown] {
-    read_snapshot_info(shown->folder(), shown->id);  // refuses a damaged one
+    read_snapshot_info(shown->folder(), shown->id);  // refuses a damaged snapshot
     std::cout << std::ifstream(shown->folder() / shown->id / "manifest.json").rdbuf();
   });
 
   auto reported = std::make_shared<Arguments>();
-  CLI::App* report = add_command(*group, "report", "Print what was found in a snapshot's panel", reported, true);
+  CLI::App* report = add_command(*group, "report", "Print the data report of a snapshot's panel", reported, true);
   add_format(*report, reported);
   report->callback([reported] {
     const DataReport found = read_data_report(reported->folder(), reported->id);

@@ -30,7 +30,7 @@ class AnalysisRun {
   virtual ~AnalysisRun() = default;
   /// True if observers read ObservedDay::rows and values. The run then lists all names of each day, which costs time.
   virtual bool needs_names() const noexcept { return true; }
-  /// The observer of thread `slot`. Called at most once per slot, by several threads at once.
+  /// Returns the observer of thread `slot`. Called once per slot or never, by several threads at once.
   virtual std::unique_ptr<DayObserver> make_observer(int slot) = 0;
   /// Adds the module's tables, after all days.
   virtual void finish(TableSet& tables) = 0;

@@ -5,7 +5,7 @@
 namespace fractile {
 namespace {
 
-/// Texts as Arrow keeps them: offsets and one run of bytes.
+/// Texts in Arrow's layout: offsets and one run of bytes.
 struct PackedTexts {
   std::vector<std::int64_t> offsets{0};
   std::string bytes;

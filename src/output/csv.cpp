@@ -6,7 +6,7 @@
 namespace fractile {
 namespace {
 
-/// A field as RFC 4180 has it: quoted if it holds a separator, a quote or the end of a line.
+/// Appends a field by RFC 4180: quoted if it contains a separator, a quote or the end of a line.
 void append_field(std::string& out, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     out += text;

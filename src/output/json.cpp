@@ -148,7 +148,7 @@ namespace {
 
 void append_key(std::string& out, const char* name) { fmt::format_to(std::back_inserter(out), "\"{}\":", name); }
 
-/// Everything but the tables, without the braces.
+/// Appends everything but the tables, without the braces.
 void append_facts(std::string& out, const Result& result) {
   const auto add_real = [&](const char* name, double x) {
     append_key(out, name);

@@ -7,7 +7,7 @@
 
 namespace fractile {
 
-/// Everything that was counted, in the order of the methodology, with warnings for the user.
+/// Collects all counts in the order of the methodology, with warnings for the user.
 Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
                               const Portfolios& portfolios, const SignalKeys& keys, IdType id_type);
 

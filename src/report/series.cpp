@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Running sums and what follows from them; -0 becomes 0 so that it prints as one.
+/// Computes the running sums and the columns that follow from them. -0 becomes 0, so that it prints as 0.
 void accumulate(Series& series) {
   double level = 0.0, level_net = 0.0, peak = 0.0;
   const std::size_t n = series.n_days();

@@ -8,10 +8,10 @@
 #include "engine/day.hpp"
 #include "fractile/result.hpp"
 
-/// Stage 8, methodology section 8: from daily outcomes to the tables of a result.
+/// The daily series of a result, made from daily outcomes: methodology section 8.
 namespace fractile {
 
-/// The daily table of one portfolio: from its first to its last day with a position, without holes.
+/// The daily table of one portfolio: from its first to its last day with a position, without gaps.
 struct Series {
   std::string byvar;
   std::string group;
@@ -35,9 +35,9 @@ struct SeriesShape {
   std::array<bool, kNExposures> has_exposure{};
 };
 
-/// `days`: the portfolio's own, by date.
+/// Builds the series of one portfolio from its days, which ascend by date.
 Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, const SeriesShape& shape);
-/// Days first ... last-1 of a series as a series of its own: running sums start anew.
+/// Returns days first ... last-1 of a series as a new series, whose running sums start at 0.
 Series cut_series(const Series& whole, std::size_t first, std::size_t last);
 /// The days of overall by "year", "quarter" or "month".
 std::vector<Series> cut_by_calendar(const Series& overall, const std::string& byvar);
@@ -54,7 +54,7 @@ struct PortfolioSeries {
   std::vector<Place> order;  ///< of groups and calendar in the summary
 
   std::vector<const Series*> summary_rows() const;
-  /// The portfolios alone: cuts of overall are none.
+  /// The series of portfolios, without the cuts of overall by the calendar.
   std::vector<const Series*> portfolio_rows() const;
 };
 

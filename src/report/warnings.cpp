@@ -20,7 +20,7 @@ constexpr double kHighVolatility = 3.0;
 
 double percent(double part, double whole) { return whole > 0.0 ? 100.0 * part / whole : 0.0; }
 
-/// A side that ties leave below half or above twice the names that it has without ties.
+/// True if ties leave a side below half or above twice the names that it has without ties.
 bool is_distorted(std::int64_t names, std::int64_t asked) noexcept { return 2 * names < asked || names > 2 * asked; }
 
 bool has_ties(const WarningFacts& facts) noexcept {
@@ -30,7 +30,7 @@ bool has_ties(const WarningFacts& facts) noexcept {
   return is_short_distorted || is_distorted(facts.days.long_names, facts.days.asked_long);
 }
 
-/// Which value ties, and how many have it. Residuals are not the user's values.
+/// Describes the value that ties and its share of the names. A residual is not shown, because it is not the user's value.
 std::string describe_tie(const WarningFacts& facts) {
   if (facts.config.resid != Resid::off) return "residuals tie";
   const TiedValue tied = find_tied_value(facts.values);
@@ -42,7 +42,7 @@ std::string describe_no_book(const WarningFacts& facts) {
   std::string cause;
   if (days.most_long == 0 && days.most_short == 0 && facts.config.resid == Resid::off &&
       find_tied_value(facts.values).share == 1.0)
-    cause = "all names have one value, and one value ranks nothing";
+    cause = "all names have one value, so no name ranks above another";
   else if (has_ties(facts))
     cause = "tied values leave a side too small: " + describe_tie(facts);
   else if (days.most_long >= facts.config.mincos && days.most_short >= facts.config.mincos)
@@ -108,7 +108,7 @@ void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
   if (n_days == 0) warn("NO_BOOK", describe_no_book(facts));
   if (2 * diagnostics["rows_used"] < diagnostics["rows_given"]) warn("FEW_ROWS_USED", describe_few_rows(diagnostics));
   if (10 * flat > n_days) {
-    // Sparse: days without a name make up more than half of the flat days.
+    // A signal is sparse if days without a name are more than half of the flat days.
     const bool is_sparse = 2 * (n_days - std::min(n_days, static_cast<std::size_t>(facts.days.days_with_names))) > flat;
     warn("FLAT_DAYS",
          fmt::format("{} of {} days from the first to the last with a position are flat ({:.1f} %){}.", flat, n_days,

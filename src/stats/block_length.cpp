@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// The first lag from which `run` autocorrelations in a row are small; failing that the last large one.
+/// The first lag from which `run` autocorrelations in a row are small; if there is none, the last lag with a large one.
 std::int64_t find_last_dependence(const std::vector<double>& gamma, std::int64_t run, double small) {
   const auto n_lags = static_cast<std::int64_t>(gamma.size()) - 1;
   std::int64_t small_in_a_row = 0, last_large = 0;

@@ -43,7 +43,7 @@ double sharpe_in_lanes(std::span<const double> x) noexcept {
   return deviation >= 1e-15 ? centre / deviation : kNaN;
 }
 
-/// A stretch of periods as the drawdown of a longer one needs it; levels count from its start.
+/// The summary of a stretch of periods from which the drawdown of a longer stretch follows. Levels count from its start.
 struct Stretch {
   double sum = 0.0, highest = 0.0, lowest = 0.0, worst = 0.0;
 
@@ -73,7 +73,7 @@ double bca_quantile(std::span<const double> sorted, double bias, double accelera
   return shifted == shifted ? quantile_of_sorted(sorted, shifted) : kNaN;
 }
 
-/// 0 if the statistic is the same without any period.
+/// BCa's acceleration, from the statistic without each period; 0 if all of these are equal.
 double acceleration_of(std::span<const double> without) noexcept {
   const double centre = mean(without);
   double squares = 0.0, cubes = 0.0;
@@ -97,7 +97,7 @@ void fill_stationary(std::span<std::uint32_t> index, double block, std::uint64_t
   for (std::size_t t = 1; t < index.size(); ++t) {
     const std::uint64_t bits = random.next();
     const std::uint64_t anywhere = DrawStream::scale(bits >> 32, n), next = place + 1 == n ? 0 : place + 1;
-    // Without a branch, which would be guessed wrongly at every other block.
+    // A mask instead of a branch, which the processor would predict wrongly at every other block.
     const std::uint64_t begin = 0 - static_cast<std::uint64_t>((bits & 0xffffffffULL) < begins);
     place = (anywhere & begin) | (next & ~begin);
     index[t] = static_cast<std::uint32_t>(place);
@@ -155,7 +155,7 @@ double quantile_of_sorted(std::span<const double> sorted, double q) noexcept {
   const double place = q * static_cast<double>(sorted.size() - 1), whole = std::floor(place), share = place - whole;
   const auto i = static_cast<std::size_t>(whole);
   const double a = sorted[i], b = sorted[std::min(i + 1, sorted.size() - 1)];
-  // numpy goes from the nearer end, for symmetry.
+  // numpy interpolates from the nearer end, for symmetry.
   return share < 0.5 ? a + (b - a) * share : b - (b - a) * (1.0 - share);
 }
 
@@ -163,7 +163,7 @@ BootstrapInterval summarise_draws(double estimate, std::vector<double> draws, st
   std::erase_if(draws, [](double value) { return value != value; });
   BootstrapInterval out{estimate, kNaN, kNaN, kNaN, kNaN, kNaN, static_cast<std::int64_t>(draws.size())};
   if (estimate != estimate || draws.empty()) return out;
-  // In the order of the draws: a sum of sorted values would differ.
+  // Before sorting: a sum in another order has other bits.
   out.se = standard_deviation(draws);
   std::sort(draws.begin(), draws.end());
   const double tail = (1.0 - level) / 2.0;

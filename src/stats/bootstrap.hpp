@@ -10,13 +10,13 @@
 /// The stationary bootstrap of Politis and Romano (1994) of one series: circular blocks of geometric length.
 namespace fractile {
 
-/// Who computes draws, and whom a long computation asks to go on. No number depends on it.
+/// The threads that compute draws, and the poll function of a long computation. No number depends on them.
 struct Workers {
   int threads = 1;
   std::function<void()> poll;  ///< throws to end the computation
 };
 
-/// Which draws are made.
+/// The parameters of the draws.
 struct Resampling {
   std::int64_t draws = 10'000;
   double block = 1.0;  ///< expected length, 1 or more; may be a fraction
@@ -25,8 +25,8 @@ struct Resampling {
 
 /// Fills `index` with places 0 ... n-1 of one draw, n = index.size() below 2^32.
 ///
-/// Each place follows the one before (the first follows the last), unless a new block begins: with probability
-/// 1/block, which the low 32 bits of a random number decide; its high 32 bits choose where.
+/// Each place follows the one before (the first follows the last), unless a new block begins. A block begins with
+/// probability 1/block, which the low 32 bits of a random number decide. Its high 32 bits choose the place.
 void fill_stationary(std::span<std::uint32_t> index, double block, std::uint64_t seed, std::uint64_t draw) noexcept;
 
 enum class Statistic { mean, sharpe, max_drawdown };

@@ -11,7 +11,7 @@ namespace fractile {
 /// Periods by place; a drawdown runs from `start` to the period before `end`.
 struct Drawdown {
   std::size_t start, trough;
-  std::size_t end;  ///< the first period back at the peak; the length of the series if there is none
+  std::size_t end;  ///< the first period at the peak again; the length of the series if there is none
   double depth;     ///< below 0
 };
 /// Deepest first, then by date; no more than `top` of them.

@@ -7,7 +7,7 @@
 /// Returns of many series over the same periods.
 namespace fractile {
 
-/// Period by period, the series of one period side by side. A view.
+/// A view of a matrix, period by period: the values of all series in one period are adjacent.
 struct Frame {
   const double* values = nullptr;
   std::size_t periods = 0, series = 0;

@@ -37,7 +37,7 @@ double largest_block(const Frame& frame, const Workers& workers) {
   return block.empty() ? 1.0 : *std::max_element(block.begin(), block.end());
 }
 
-/// The numbers of one series that the tests use.
+/// The statistics of one series that the tests use.
 struct Measured {
   double mean, sharpe, se, t, omega;
 };
@@ -54,7 +54,7 @@ std::vector<Measured> measure(const Frame& frame, double block, const Workers& w
   return out;
 }
 
-/// The series of `places` alone.
+/// The series at `places`, without the others.
 std::vector<double> select_columns(const Frame& frame, const std::vector<std::size_t>& places) {
   std::vector<double> out;
   out.reserve(frame.periods * places.size());
@@ -63,7 +63,7 @@ std::vector<double> select_columns(const Frame& frame, const std::vector<std::si
   return out;
 }
 
-/// The family in order of t, the largest first, and what its draws are held against.
+/// The family in order of t, the largest first, and the bounds with which its draws are compared.
 class Family {
  public:
   Family(std::vector<Measured> members, std::size_t periods, const Resampling& resampling)
@@ -78,7 +78,7 @@ class Family {
     std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return members_[a].t > members_[b].t; });
     const double bound = -std::sqrt(2.0 * std::log(std::log(static_cast<double>(periods))));
     for (const Measured& m : members_) {
-      // A mean so far below 0 cannot be the best: its draws stay centred on it.
+      // A mean so far below 0 cannot be the best, so its draws stay centred on it (Hansen's consistent test).
       recentred_.push_back(root_ * m.mean / m.omega >= bound ? 0.0 : m.mean);
       mean_observed_ = std::max(mean_observed_, m.mean);
       if (m.omega > 0.0) spa_observed_ = std::max(spa_observed_, root_ * m.mean / m.omega);
@@ -88,7 +88,7 @@ class Family {
   void take(std::int64_t draw, std::span<const double> deviations) noexcept {
     const auto d = static_cast<std::size_t>(draw);
     double best_t = -std::numeric_limits<double>::infinity(), best_mean = best_t, best_spa = 0.0;
-    // From the last rank up: the maximum over those not ranked above.
+    // From the last rank up, so that `best_t` covers only the series that are not ranked above.
     for (std::size_t rank = order_.size(); rank-- > 0;) {
       const std::size_t k = order_[rank];
       const Measured& m = members_[k];
@@ -135,7 +135,7 @@ double stationary_variance(const std::vector<double>& x, double block) noexcept 
   for (std::size_t i = 1; i < x.size(); ++i) {
     const auto lag = static_cast<double>(i);
     const double kernel = (1.0 - lag / n) * std::pow(stays, lag) + lag / n * std::pow(stays, n - lag);
-    // A smaller term changes no digit of the sum.
+    // A smaller term would change no digit of the sum.
     if (kernel > 1e-20) omega += 2.0 * kernel * autocovariance(x, centre, static_cast<std::int64_t>(i));
   }
   return omega;

@@ -11,7 +11,7 @@ namespace fractile {
 double autocovariance(std::span<const double> x, double centre, std::int64_t lag) noexcept;
 /// floor(4 (n / 100)^(2/9)).
 std::int64_t newey_west_lags(std::size_t n) noexcept;
-/// Gamma_0 and twice the later ones under Bartlett's weights. O(n lags).
+/// Gamma_0 plus twice the later autocovariances with Bartlett's weights. O(n lags).
 double long_run_variance(std::span<const double> x, std::int64_t lags) noexcept;
 
 struct NeweyWest {

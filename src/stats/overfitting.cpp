@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Sums over the rows of each block, of each series less its mean.
+/// Sums of each series less its mean, over the rows of each block.
 class BlockSums {
  public:
   BlockSums(const Frame& frame, int blocks)
@@ -47,7 +47,7 @@ class BlockSums {
     }
     for (std::size_t k = 0; k < n_series_; ++k) {
       const double variance = (squares[k] - sum[k] * sum[k] / n) / (n - 1.0);
-      // The difference of a constant stretch is rounding, which its size tells.
+      // For a constant stretch the variance is only rounding error, which is small beside the squares.
       const bool varies = variance >= 1e-30 && variance > 1e-12 * squares[k] / (n - 1.0);
       out[k] = varies ? (means_[k] + sum[k] / n) / std::sqrt(variance) : 0.0;
     }
@@ -59,7 +59,7 @@ class BlockSums {
   std::vector<double> sums_, squares_;  ///< by block and series
 };
 
-/// Half of the blocks in each, in the order of combinations.
+/// All masks with half of the blocks, in the order of combinations.
 std::vector<std::uint32_t> halves(int blocks) {
   std::vector<int> chosen(static_cast<std::size_t>(blocks / 2));
   for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = static_cast<int>(i);
@@ -76,7 +76,7 @@ std::vector<std::uint32_t> halves(int blocks) {
   }
 }
 
-/// 1 is the lowest; equal ones share their mean.
+/// The rank of a value: 1 is the lowest; equal values share their mean rank.
 double rank_of(const std::vector<double>& values, std::size_t chosen) noexcept {
   double below = 0.0, equal = 0.0;
   for (const double value : values) {
@@ -90,7 +90,7 @@ bool has_missing(const Frame& frame) noexcept {
   return std::any_of(frame.values, frame.values + frame.periods * frame.series, [](double x) { return x != x; });
 }
 
-/// Columns less their mean, over their norm; a constant one is left out.
+/// The columns less their mean, divided by their norm; constant columns are left out.
 std::vector<std::vector<double>> standardised_columns(const Frame& frame) {
   std::vector<std::vector<double>> out;
   for (std::size_t k = 0; k < frame.series; ++k) {
@@ -108,7 +108,7 @@ std::vector<std::vector<double>> standardised_columns(const Frame& frame) {
   return out;
 }
 
-/// The squared norm of the sum of M unit vectors is M plus all their products: no pair is looked at.
+/// The mean correlation without a loop over pairs: the squared norm of the sum of M unit vectors is M plus all their products.
 double mean_correlation_complete(const Frame& frame) {
   if (frame.periods < 3) return 0.0;
   const std::vector<std::vector<double>> columns = standardised_columns(frame);

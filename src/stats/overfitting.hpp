@@ -7,7 +7,7 @@
 #include "stats/bootstrap.hpp"
 #include "stats/frame.hpp"
 
-/// How much of a choice among many is luck.
+/// The probability that the choice of the best series among many is overfitted.
 namespace fractile {
 
 struct Overfitting {
@@ -18,7 +18,7 @@ struct Overfitting {
 /// frame has no NaN, two or more series and 2 blocks or more periods. O(C(blocks, blocks/2) blocks series).
 Overfitting probability_of_overfitting(const Frame& frame, int blocks, const Workers& workers);
 
-/// The independent series that many correlated ones are worth. NaN is a missing period.
+/// The number of independent series to which many correlated ones are equivalent. NaN is a missing period.
 double effective_trials(const Frame& frame, const Workers& workers);
 
 }  // namespace fractile

@@ -7,7 +7,7 @@
 namespace fractile {
 namespace {
 
-/// Places of the values that are there, the smallest first.
+/// The places of the values that are not NaN, the smallest value first.
 std::vector<std::size_t> order_of(std::span<const double> p) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < p.size(); ++i)

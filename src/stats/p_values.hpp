@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-/// Corrections of many p-values. All give values up to 1, in the order given; a NaN stays NaN and is in no family.
+/// Corrections of many p-values. All return values up to 1 in the given order; a NaN stays NaN and belongs to no family.
 namespace fractile {
 
 std::vector<double> adjust_bonferroni(std::span<const double> p);

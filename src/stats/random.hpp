@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-/// Random numbers by counter: number i of draw d under a seed is a function of (seed, d, i) alone, so that any
-/// thread computes any draw and the bits are the same on every machine.
+/// A counter-based random generator: number i of draw d under a seed is a function of (seed, d, i) only. Any thread
+/// can therefore compute any draw, and the bits are the same on every machine.
 ///
 /// The generator is SplitMix64 (Steele, Lea and Flood 2014): a 64-bit mixer over a counter that advances by the
-/// golden ratio. Each draw begins at a place of its own, which the mixer makes from seed and draw.
+/// golden ratio. The mixer makes the first counter of a draw from the seed and the number of the draw.
 namespace fractile {
 
 class DrawStream {
@@ -16,7 +16,7 @@ class DrawStream {
 
   std::uint64_t next() noexcept { return mix(counter_ += kGolden); }
 
-  /// 0 ... n-1, of 32 random bits; n is below 2^32.
+  /// Scales 32 random bits to 0 ... n-1; n is below 2^32.
   static std::uint64_t scale(std::uint64_t bits32, std::uint64_t n) noexcept { return (bits32 * n) >> 32; }
 
  private:

@@ -11,11 +11,11 @@
 namespace fractile {
 namespace {
 
-constexpr std::size_t kSeries = 8;         // side by side in a strip
+constexpr std::size_t kSeries = 8;         // adjacent in a strip
 constexpr std::size_t kDraws = 4;          // multiplied together
 constexpr std::size_t kDrawsPerTask = 32;  // whose counts stay in the second-level cache
 
-/// The frame less its means, as strips of kSeries series: a strip is read from front to end.
+/// The frame less its means, as strips of kSeries series. The product reads a strip from front to end.
 std::vector<double> centred_strips(const Frame& frame, int threads) {
   const std::size_t n_strips = (frame.series + kSeries - 1) / kSeries;
   std::vector<double> strips(n_strips * frame.periods * kSeries, 0.0);
@@ -30,7 +30,7 @@ std::vector<double> centred_strips(const Frame& frame, int threads) {
   return strips;
 }
 
-/// How often each draw of a block takes each period, kDraws draws side by side.
+/// The number of times that each draw of a block takes each period; the counts of kDraws draws are adjacent.
 class Counts {
  public:
   explicit Counts(std::size_t periods) : periods_(periods), index_(periods), counts_(kDrawsPerTask * periods) {}
@@ -52,7 +52,7 @@ class Counts {
   std::vector<double> counts_;
 };
 
-/// Sums over the periods in order, so that no bit depends on the width of vectors.
+/// Multiplies counts and a strip. Sums run over the periods in order, so that no bit depends on the width of vectors.
 std::array<double, kDraws * kSeries> multiply(const double* counts, const double* strip, std::size_t periods) noexcept {
   std::array<double, kDraws * kSeries> sum{};
   for (std::size_t t = 0; t < periods; ++t, counts += kDraws, strip += kSeries)

@@ -18,7 +18,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// The variance of an estimate, times the number of periods.
 double estimate_variance(double sr, double skew, double kurt) noexcept { return 1.0 - skew * sr + (kurt - 1.0) / 4.0 * sr * sr; }
 
-/// The expected maximum of n standard normals, as the source approximates it.
+/// The expected maximum of n standard normals, by the approximation of the source.
 double expected_maximum(double n) noexcept {
   if (!(n > 1.0)) return n == 1.0 ? 0.0 : kNaN;
   constexpr double gamma = std::numbers::egamma;

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-/// The Sharpe ratio, its errors and what they say. Ratios and their errors are per period unless a name says otherwise.
+/// The Sharpe ratio, its errors and the tests that use them. Ratios and errors are per period unless a name says otherwise.
 namespace fractile {
 
 /// Mean over deviation (n-1); NaN if n < 2 or the deviation is below 1e-15.
@@ -23,16 +23,16 @@ SharpeRatio sharpe_ratio(std::span<const double> x, double periods_per_year);
 struct SharpeInterval {
   double low, high;
 };
-/// The annualised ratio less and plus its error under autocorrelation, by the normal distribution.
+/// The interval of the annualised ratio from its error under autocorrelation, by the normal distribution.
 SharpeInterval sharpe_interval(std::span<const double> x, double periods_per_year, double level = 0.95);
 
-/// The share of each period in the estimate: their long-run variance over n is the squared error of the ratio.
+/// The influence of each period on the estimate. The long-run variance of the influences over n is the squared error.
 std::vector<double> sharpe_influence(std::span<const double> x);
 
-/// Lo (2002): eta(q), which takes a ratio per period to one per q periods under autocorrelation.
+/// Lo (2002): eta(q), the factor from a ratio per period to a ratio per q periods under autocorrelation.
 double annualization_factor(std::span<const double> x, std::int64_t q) noexcept;
 
-/// A ratio as its four moments know it.
+/// A ratio and the moments that determine its error.
 struct SharpeMoments {
   double sr;
   double periods;
