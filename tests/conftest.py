@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Fixtures: markets made once, and where the real stocks are."""
+"""Fixtures: markets that are made once, and the folder of real stocks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# A shell that starts the tests in the background has them and all that they start ignore Ctrl-C, which some tests send.
+# If a shell starts the tests in the background, they and their children ignore Ctrl-C, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def executable() -> str:
-    """The command line beside the package that is imported."""
+    """The executable beside the imported package."""
     path = pathlib.Path(fractile.__file__).parent / "_bin" / "fractile"
     assert path.exists(), f"expected the fractile executable at {path}: run make build"
     return str(path)
@@ -35,7 +35,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory, executable: str) -> pa
 
 @pytest.fixture(scope="session")
 def real_data() -> pathlib.Path:
-    """The folder of real stocks; tests that need it are skipped where it is not."""
+    """The folder of real stocks; tests that need it are skipped if it is missing."""
     named = os.environ.get("FRACTILE_REAL_DATA")
     folder = pathlib.Path(named) if named else ROOT.parent / "shared" / "data" / "us_2015_2017"
     if not (folder / "panel.parquet").exists():

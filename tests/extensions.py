@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What an addition costs: adds one of each kind to a copy of the tree, builds it, and looks for it on every surface (`make extensions`).
+"""The cost of additions: adds one of each kind to a copy of the tree, builds it, and looks for it on every surface (`make extensions`).
 
-Each kind may touch two production files at most; the script counts them.
+The maximum is two production files per kind; the script counts them.
 """
 
 from __future__ import annotations

@@ -23,14 +23,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 @dataclasses.dataclass(frozen=True)
 class Mutation:
-    """One wrong line.
+    """A mutation: one wrong line.
 
     Attributes:
-        name: What is done wrong, in a few words.
-        law: What should hold.
+        name: The fault, in a few words.
+        law: The law that the fault breaks.
         file: The source that is changed.
         old: Text that occurs once in it.
-        new: What stands there instead.
+        new: The text that replaces it.
         test: The test that notices: a pytest id below tests/python, or `cpp:` and a GoogleTest name.
     """
 
@@ -53,8 +53,8 @@ MUTATIONS = [
         "test_laws.py::test_rows_given_are_used_or_dropped",
     ),
     Mutation(
-        "an alignment is kept whatever the lag",
-        "a kept alignment changes nothing",
+        "an alignment is cached for any lag",
+        "a cached alignment changes nothing",
         "src/engine/align/alignment_cache.cpp",
         "  alone.lag = config.lag;\n",
         "",
@@ -70,7 +70,7 @@ MUTATIONS = [
     ),
     Mutation(
         "weights by the size of the return day",
-        "what decides a weight was known at the trade",
+        "numbers that decide a weight were known at the trade",
         "src/engine/portfolio/book.cpp",
         ASOF,
         "row",
@@ -78,7 +78,7 @@ MUTATIONS = [
     ),
     Mutation(
         "universe of the return day",
-        "what decides who takes part was known at the trade",
+        "numbers that decide the universe were known at the trade",
         "src/engine/align/eligibility_mask.cpp",
         ASOF,
         "row",
@@ -94,7 +94,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the open is at ten",
-        "a time of day after the open is too late for it",
+        "a time of day after the open is too late for the open",
         "src/engine/align/return_day.cpp",
         "kOpenTime = 9 * kMicrosPerHour",
         "kOpenTime = 10 * kMicrosPerHour",
@@ -141,7 +141,7 @@ MUTATIONS = [
         "test_laws.py::test_a_signal_of_factors_alone_holds_nothing",
     ),
     Mutation(
-        "neighbouring industries are one",
+        "neighbouring industries are merged",
         "renaming industries changes no bit",
         "src/engine/residual/regressors.cpp",
         "static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0));",
@@ -149,7 +149,7 @@ MUTATIONS = [
         "test_laws.py::test_renaming_industries_changes_no_bit",
     ),
     Mutation(
-        "ids are read to sixteen bits",
+        "ids are cut to sixteen bits",
         "renaming securities in order changes no bit",
         "src/engine/panel/panel_view.hpp",
         "static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(lowest_id_);",
@@ -157,7 +157,7 @@ MUTATIONS = [
         "test_laws.py::test_renaming_securities_in_order_changes_no_bit",
     ),
     Mutation(
-        "both sides over one sum",
+        "both sides are divided by one sum",
         "each side sums to one",
         "src/engine/portfolio/book.cpp",
         "w /= std::signbit(w) ? sum_short : sum_long;",
@@ -165,7 +165,7 @@ MUTATIONS = [
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
     ),
     Mutation(
-        "one name too few is a side",
+        "a side with one name too few is held",
         "a side with fewer names than mincos is flat",
         "src/engine/portfolio/book.cpp",
         "book.n_long < config_.mincos",
@@ -173,7 +173,7 @@ MUTATIONS = [
         "test_oracle.py::test_option[mincos_uneven-1]",
     ),
     Mutation(
-        "cost is taken twice",
+        "cost is subtracted twice",
         "net is gross less cost, to the last bit",
         "src/report/series.cpp",
         "out.ret_net[t] = out.ret[t] - out.tc[t];",
@@ -181,7 +181,7 @@ MUTATIONS = [
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
     ),
     Mutation(
-        "every trade costs at least something",
+        "every trade has a cost above zero",
         "without costs net is gross",
         "src/engine/trading/naive_cost.cpp",
         "rate_of_class_[cap_classes_->of(trades.newest[i])];",
@@ -213,7 +213,7 @@ MUTATIONS = [
         "test_laws.py::test_years_concatenate_to_overall",
     ),
     Mutation(
-        "a missing return is no number",
+        "a missing return stays NaN",
         "a held name without a return adds nothing",
         "src/engine/portfolio/portfolio_return.cpp",
         "returns_[i] = value == value ? value : 0.0;",
@@ -230,7 +230,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the first of several rows wins",
-        "of rows for one name and day the last wins, whatever the threads",
+        "of several rows for one name and day the last wins, with any number of threads",
         "src/engine/align/alignment.cpp",
         "slots[one.slot] = is_number ? value : before;",
         "slots[one.slot] = before == before ? before : value;",
@@ -238,7 +238,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a row is held a day too long",
-        "a row stands for hold_days days",
+        "a row holds for hold_days days",
         "src/engine/align/extend_holding.cpp",
         "std::int64_t{n} + hold_days - 1;",
         "std::int64_t{n} + hold_days;",
@@ -264,7 +264,7 @@ MUTATIONS = [
 
 
 def render_table() -> str:
-    lines = ["| law | what is done wrong | where | test that fails |", "|---|---|---|---|"]
+    lines = ["| law | fault | file | test that fails |", "|---|---|---|---|"]
     for m in sorted(MUTATIONS, key=lambda m: m.law):
         lines.append(f"| {m.law} | {m.name} | `{m.file.removeprefix('src/')}` | `{m.test}` |")
     return "\n".join(lines) + "\n"
@@ -281,7 +281,7 @@ class Copy:
             if (ROOT / name).exists():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        # Paths relative to the copy: what the compiler saw before is found again, wherever the copy lies.
+        # Paths relative to the copy, so that ccache finds earlier compilations for any place of the copy.
         self.environment = {
             **os.environ,
             "CCACHE_BASEDIR": str(folder),
@@ -315,7 +315,7 @@ class Copy:
         return self._run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", *ids])
 
     def check_own(self) -> None:
-        """The extension under test is that of the copy."""
+        """Refuses to go on if the extension under test is not that of the copy."""
         found = self._run([sys.executable, "-c", "import fractile; print(fractile._core.__file__)"]).stdout.strip()
         if not found.startswith(str(self.folder)):
             raise SystemExit(f"expected the extension of the copy {self.folder}, found {found}. Check PYTHONPATH.")
@@ -327,7 +327,7 @@ class Copy:
 
 
 def try_mutation(copy: Copy, mutation: Mutation) -> str:
-    """What went otherwise than it should; nothing where the test noticed."""
+    """Returns what went wrong; "" if the test noticed the mutation."""
     path = copy.folder / mutation.file
     text = path.read_text()
     if (count := text.count(mutation.old)) != 1:

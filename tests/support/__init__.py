@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Code that several tests share. Tests import it as `support`: pytest puts tests/ on the path, other programs name it in $PYTHONPATH."""
+"""Code that several tests share, imported as `support`: pytest puts tests/ on the path, other programs use $PYTHONPATH."""
 
 from __future__ import annotations
 

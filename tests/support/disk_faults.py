@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Programs on a disk that ends them, loses power or fails at a chosen call: tests/faults/disk_faults.cpp, preloaded."""
+"""Runs programs with a disk that kills them, loses power or fails at a chosen call: tests/faults/disk_faults.cpp, preloaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FaultyDisk:
     """Runs commands under faults.
 
     Attributes:
-        folder: What is below it is counted and at risk.
+        folder: Calls that change files below this folder are counted and can fail.
     """
 
     def __init__(self, library: pathlib.Path, folder: pathlib.Path) -> None:
@@ -32,7 +32,7 @@ class FaultyDisk:
         return self._run(command, {f"DISK_FAULT_{name}": str(value) for name, value in faults.items()})
 
     def count(self, command: list[str], calls: str = "") -> int:
-        """How many calls the command makes that change the folder; it is run."""
+        """Runs the command and returns the number of its calls that change the folder."""
         told = self.folder.parent / "count"
         done = self._run(command, {"DISK_FAULT_ROOT": str(self.folder), "DISK_FAULT_CALLS": calls, "DISK_FAULT_COUNT": str(told)})
         assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ class FaultyDisk:
 
 
 def build_library(folder: pathlib.Path) -> pathlib.Path:
-    """The library that is preloaded; the test is skipped where there is no compiler."""
+    """Builds the library to preload; skips the test if there is no compiler."""
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         pytest.skip("expected a C++ compiler for tests/faults, found none")

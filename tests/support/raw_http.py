@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""HTTP/1.1 by the byte: what a client library would refuse to send, and answers read strictly."""
+"""An HTTP/1.1 client that sends any bytes, also those that a client library refuses, and reads answers strictly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Connection:
         self.socket.close()
 
     def send(self, data: bytes) -> bool:
-        """Sends all of `data`; False where the server closed before."""
+        """Sends all of `data`; returns False if the server closed before."""
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
@@ -79,7 +79,7 @@ class Connection:
         return self._take(size)
 
     def read_answer(self, has_body: bool = True) -> Answer | None:
-        """The next answer; None where the server closed instead. Half an answer fails, as does silence."""
+        """Returns the next answer; None if the server closed instead. Half an answer fails, as does silence."""
         first = self._line()
         while first is not None and first.startswith(b"HTTP/1.1 100"):
             self._line()
@@ -113,7 +113,7 @@ class Connection:
         return Answer(code, headers, body)
 
     def is_closed(self, seconds: float = 10) -> bool:
-        """Whether the server closes, with nothing more sent."""
+        """True if the server closes without sending more."""
         self.socket.settimeout(seconds)
         try:
             while self._more():
@@ -126,7 +126,7 @@ class Connection:
 
 
 def exchange(port: int, data: bytes, timeout: float = 30, finish: bool = False, has_body: bool = True) -> Answer | None:
-    """Sends `data` on a connection of its own; the first answer, or None where the server closed without one."""
+    """Sends `data` on a new connection; returns the first answer, or None if the server closed without one."""
     with Connection(port, timeout) as connection:
         connection.send(data)
         if finish:
@@ -153,7 +153,7 @@ def request(
 
 
 def trickle(connection: Connection, data: bytes, seconds: float, pause: float = 1.0) -> float:
-    """Sends a byte every `pause` seconds until the server answers or closes; how long that took."""
+    """Sends a byte every `pause` seconds until the server answers or closes; returns the time that this took."""
     began = time.monotonic()
     for k in range(len(data)):
         if time.monotonic() - began > seconds:

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A small market for tests of the server, its signal in every form a body may have, and what a refusal looks like."""
+"""A small market for tests of the server, its signal in every form of a body, and checks of refusals."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SNAPSHOT = "small"
 SEED = 5
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
 
-# Beyond the level before: allocators keep some, and a sanitizer's quarantine more.
+# Allowed growth: allocators retain some memory, and a sanitizer's quarantine retains more.
 USUAL_SLACK_MB = 96
 SLACK_MB = float(os.environ.get("FRACTILE_RSS_SLACK_MB", USUAL_SLACK_MB))
-# Deadlines of tests are for a server as it is delivered; a sanitizer makes it so many times slower.
+# Deadlines of tests are for a release build; a sanitizer makes the server slower by this factor.
 SLOWER = float(os.environ.get("FRACTILE_SLOWER", "1"))
 
 
@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 
 def to_columns(rows: pd.DataFrame) -> dict[str, list]:
-    """Columns of plain values: dates as ISO text, what is missing as None."""
+    """Columns of plain values: dates as ISO text, missing values as None."""
     return {name: [_plain(value) for value in rows[name].astype(object)] for name in rows}
 
 
@@ -112,7 +112,7 @@ def refused(
 
 @contextlib.contextmanager
 def unharmed(server: ServerProcess, slack_mb: float = SLACK_MB, peak_mb: float | None = None) -> Iterator[None]:
-    """What is done inside leaves the server healthy, with its memory and file descriptors near their level before."""
+    """Checks that the block leaves the server healthy, with memory and file descriptors near their former level."""
     memory, fds = server.memory_mb(), server.fds()
     server.forget_peak()
     peak = server.memory_mb("VmHWM")

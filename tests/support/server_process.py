@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A real `fractile serve` for tests and benchmarks: started, watched from outside, stopped with SIGTERM.
+"""A real `fractile serve` for tests and benchmarks, which start it, watch it from outside and stop it with SIGTERM.
 
 The executable is $FRACTILE_BIN, else the installed one.
 """
@@ -26,7 +26,7 @@ STOP_SECONDS = 60
 
 
 def find_executable() -> str:
-    """$FRACTILE_BIN, else the one beside the package that is imported."""
+    """Returns $FRACTILE_BIN, else the executable beside the imported package."""
     package = importlib.util.find_spec("fractile")
     assert package and package.origin, "expected the package fractile, found none: run make build"
     installed = pathlib.Path(package.origin).parent / "_bin" / "fractile"
@@ -36,7 +36,7 @@ def find_executable() -> str:
 
 
 def has_serve() -> bool:
-    """Whether the executable knows `serve`."""
+    """True if the executable has the command `serve`."""
     done = subprocess.run([find_executable(), "serve", "--help"], capture_output=True, check=False)
     return done.returncode == 0
 
@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10, pause: float = 0.02) -> Any:
-    """The first true value of `check`, asked again until `seconds` have passed; else its last value."""
+    """Calls `check` until it is true or `seconds` have passed; returns its last value."""
     deadline = time.monotonic() + seconds
     while True:
         value = check()
@@ -61,9 +61,9 @@ class ServerProcess:
     """One running server.
 
     Attributes:
-        url: Such as "http://127.0.0.1:40123".
-        log_path: What it wrote to stderr.
-        start_seconds: From the start of the process to the first 200 of /health.
+        url: Address, such as "http://127.0.0.1:40123".
+        log_path: File with the stderr of the server.
+        start_seconds: Time from the start of the process to the first 200 of /health.
     """
 
     def __init__(self, folder: pathlib.Path, command: list[str], port: int, environment: Mapping[str, str]) -> None:
@@ -123,7 +123,7 @@ class ServerProcess:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def maps(self) -> str:
-        """The files it has mapped, as the system lists them."""
+        """The files that the server has mapped, as the system lists them."""
         return pathlib.Path(f"/proc/{self.pid}/maps").read_text()
 
     def cpu_seconds(self) -> float:
@@ -134,7 +134,7 @@ class ServerProcess:
         return self.log_path.read_text(errors="replace")
 
     def log_records(self) -> list[dict[str, Any]]:
-        """Every line of the log as JSON; a line that is none fails."""
+        """Every line of the log, parsed as JSON; any other line fails."""
         return [json.loads(line) for line in self.log().splitlines() if line.strip()]
 
     def send_signal(self, number: int) -> None:
@@ -149,7 +149,7 @@ class ServerProcess:
         self._process.wait()
 
     def stop(self) -> None:
-        """SIGTERM; exit status 0 is asserted, and that no sanitizer complained."""
+        """Sends SIGTERM; asserts exit status 0 and the absence of sanitizer reports."""
         if self.is_running:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -180,9 +180,9 @@ def start_server(
     """Starts a server on the snapshots in `root` and waits until it is ready.
 
     Args:
-        folder: Its working folder; the configuration and the log are written there.
-        configuration: What the YAML file says; a key "server" is merged with nothing.
-        port: Default: a free one.
+        folder: Its working folder, which gets the configuration and the log.
+        configuration: Contents of the YAML file; a key "server" replaces the defaults.
+        port: Port; default: a free one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = write_configuration(folder, configuration or {})
@@ -199,7 +199,7 @@ def start_server(
 
 @contextlib.contextmanager
 def serving(*arguments: Any, **named: Any) -> Iterator[ServerProcess]:
-    """`start_server` with an end: SIGTERM and exit status 0."""
+    """`start_server` as a context, which ends with SIGTERM and exit status 0."""
     server = start_server(*arguments, **named)
     try:
         yield server

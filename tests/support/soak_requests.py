@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a soak sends: good requests in every form with the answers they must have, and bad ones with their refusals."""
+"""The requests of a soak: good ones in every form with their expected answers, and bad ones with their refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Body = dict[str, Any]
 
 
 class Market:
-    """Panels that differ in their returns alone, and signals that fit all of them."""
+    """Panels that differ only in their returns, and signals that fit all of them."""
 
     def __init__(self, seed: int, n_days: int, n_names: int) -> None:
         self.seed = seed
@@ -51,7 +51,7 @@ class Market:
         self.signals = [make_signal(self._panel, seed + k, messy=k == 1) for k in range(N_SIGNALS)]
 
     def create(self, root: pathlib.Path, number: int, name: str = "") -> str:
-        """Makes the snapshot of that number, and says its id."""
+        """Makes the snapshot of that number and returns its id."""
         name = name or f"v{number:04}"
         panel = self._panel.assign(ret=self._panel["ret"] * (1 + number / 100))
         fractile.create_snapshot(name, panel, root=root, dtype="both")
@@ -67,7 +67,7 @@ class Form:
     coding: str | None = None
 
     def request(self, config: Body, accept: str = "application/json") -> bytes:
-        """A POST of /run on a connection that is kept."""
+        """A POST of /run on a connection that stays open."""
         query = "" if self.kind == "application/json" else "?config=" + urllib.parse.quote(json.dumps(config))
         headers = {"Accept": accept} | ({"Content-Encoding": self.coding} if self.coding else {})
         body = self.rows
@@ -114,7 +114,7 @@ def suite_request(rows: bytes, suite: Body, config: Body) -> bytes:
 
 
 def flip(body: bytes, number: int) -> bytes:
-    """Another few bits wrong for each number; half of them where the lengths are."""
+    """Flips a few bits, others for each number; half of them in the lengths."""
     chooser, broken = random.Random(f"flip {number}"), bytearray(body)
     for _ in range(chooser.choice([1, 1, 8])):
         broken[chooser.randrange(1500 if number % 2 else len(body))] ^= 1 << chooser.randrange(8)
@@ -126,7 +126,7 @@ def without_times(body: Body) -> Body:
 
 
 class Wanted:
-    """Every answer that a snapshot must give, by a service of this process that is closed again."""
+    """The expected answers of a snapshot, computed by a service of this process, which is then closed."""
 
     def __init__(self, root: pathlib.Path, snapshot: str, market: Market) -> None:
         self.snapshot = snapshot
@@ -142,7 +142,7 @@ class Wanted:
                 {name: body_of(result) for name, result in service.run_suite(first, **suite, **SUITE_CONFIG).items()}
                 for suite in SUITES
             ]
-            # What a body with wrong bits says: a run like another, or the code of its refusal.
+            # The answer to a body with flipped bits: a normal run, or the code of its refusal.
             self.flipped = [outcome(service, flip(first, number)) for number in range(N_FLIPPED)]
 
 
@@ -166,7 +166,7 @@ def plain(value: Any) -> Any:
 
 
 def check_run(answer: Answer | None, wants: list[Body]) -> None:
-    """A good answer of one of the snapshots that may be loaded, to the bit."""
+    """Checks that the answer equals, to the bit, that of one of the snapshots that may be loaded."""
     assert answer is not None, "expected 200, found a closed connection"
     assert answer.status == 200, f"expected 200, found {answer.status}: {answer.body[:300]!r}"
     if answer.headers["content-type"] == STREAM:
@@ -204,15 +204,15 @@ def check_suite(answer: Answer | None, wants: list[dict[str, Body]]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Bad:
-    """A request that is no good, and what the protocol says to it.
+    """A bad request and its expected refusal.
 
     Attributes:
-        status: Of the refusal. 0: the connection is closed without a word.
-        code: Of the refusal.
-        may_close: A closed connection is right as well (its answer may have been lost in the reset).
-        may_be_busy: 503 is right as well: how much it takes is known only as it comes, and others may hold the room by then.
-        finish: The sending half is closed after it.
-        is_alone: No other request may go before it or after it on its connection.
+        status: Status of the refusal. 0: the connection is closed without an answer.
+        code: Code of the refusal.
+        may_close: A closed connection is right too (the reset may have destroyed the answer).
+        may_be_busy: 503 is right too: the size is known only on arrival, when other bodies may fill the memory.
+        finish: The sending half is closed after the request.
+        is_alone: Its connection must have no other request.
     """
 
     data: bytes
@@ -333,7 +333,7 @@ def make_bad(market: Market) -> dict[str, Bad]:
 
 
 def make_poison(market: Market, folder: pathlib.Path) -> list[tuple[Any, str]]:
-    """Signals that no worker can run, and the code of each."""
+    """Signals that every worker refuses, and the code of each refusal."""
     rows = market.signals[0]
     data = to_ipc(to_table(rows))
     return [

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Who uses a server and a pool in a soak, each in a thread with a seed of its own; every answer is checked."""
+"""The visitors of a soak, which use a server and a pool. Each has a thread and a seed of its own and checks every answer."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from support.soak_requests import (
 )
 from support.soak_watch import Latencies
 
-PATIENCE = 60.0  # seconds, after which something hangs
+PATIENCE = 60.0  # seconds, after which a visitor counts as hanging
 
 
 class Gate:
-    """Where visitors rest for moments of quiet, and hear that it is over."""
+    """A barrier at which visitors rest for quiet moments and learn that the soak is over."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -62,7 +62,7 @@ class Gate:
             self._changed.notify_all()
 
     def passes(self, leave_nothing: Callable[[], None]) -> bool:
-        """Where the gate is closed: does `leave_nothing` and waits. False: it is over."""
+        """Calls `leave_nothing` and waits while the gate is closed. Returns False when the soak is over."""
         if not self._is_open:
             leave_nothing()
             with self._changed:
@@ -74,7 +74,7 @@ class Gate:
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
-        """All visitors rest."""
+        """A context in which all visitors rest."""
         with self._changed:
             self._is_open = False
             is_quiet = self._changed.wait_for(lambda: self._resting == self._present, PATIENCE)
@@ -91,7 +91,7 @@ class Gate:
 
 
 class Book:
-    """What was sent and what went wrong; what a server may answer now."""
+    """The record of requests and failures, and the answers that a server may return now."""
 
     def __init__(self, latencies: Latencies) -> None:
         self.latencies = latencies
@@ -115,7 +115,7 @@ class Book:
 
 
 class Visitor(threading.Thread, abc.ABC):
-    """Somebody who comes again and again until the gate ends it."""
+    """A user who returns again and again until the gate ends the soak."""
 
     def __init__(self, name: str, book: Book, seed: int, pause: float) -> None:
         super().__init__(name=name, daemon=True)
@@ -148,19 +148,19 @@ class Visitor(threading.Thread, abc.ABC):
             self.book.fail("leaving", error)
 
     def leave_nothing(self) -> None:
-        """Before a moment of quiet, and at the end."""
+        """Releases all resources before a quiet moment and at the end."""
 
     @abc.abstractmethod
     def choose(self) -> str:
-        """What to do next."""
+        """Chooses the next action."""
 
     @abc.abstractmethod
     def visit(self, what: str) -> None:
-        """Does it, and checks the answer."""
+        """Performs the action and checks the answer."""
 
 
 class Material:
-    """What all visitors send, made once."""
+    """The requests of all visitors, made once."""
 
     def __init__(self, market: Market, folder: pathlib.Path) -> None:
         self.signals = market.signals
@@ -176,12 +176,12 @@ class Material:
             self.files.append([folder / f"{number}.csv", folder / f"{number}.parquet"])
 
     def any_form(self, chooser: random.Random, number: int) -> Any:
-        """A signal as Python programs have it."""
+        """A signal in one of the forms of Python programs."""
         return chooser.choice([self.signals[number], self.streams[number], *self.files[number]])
 
 
 class HttpVisitor(Visitor):
-    """A client of the server with one connection that it keeps, and others for mischief."""
+    """A client of the server with one lasting connection, and others for bad requests."""
 
     WEIGHTS = {
         "run": 50,
@@ -215,7 +215,7 @@ class HttpVisitor(Visitor):
         getattr(self, "_" + what.lower().replace(" ", "_"))()
 
     def _ask(self, data: bytes, kind: str | None = None) -> Answer | None:
-        """On the connection that is kept, unless the server says that it closes."""
+        """Sends a request on the lasting connection, and opens a new one if the server closes it."""
         if self._connection is None:
             self._connection = Connection(self._port, PATIENCE)
         began = time.monotonic()
@@ -228,7 +228,7 @@ class HttpVisitor(Visitor):
         return answer
 
     def _wanted(self, before: tuple[Wanted, ...]) -> list[Wanted]:
-        """Of the snapshots that were there from the question to the answer."""
+        """The expected answers of all snapshots that were loaded between request and answer."""
         return list({wanted.snapshot: wanted for wanted in (*before, *self.book.wanted)}.values())
 
     def _run(self) -> None:
@@ -277,7 +277,7 @@ class HttpVisitor(Visitor):
     def _bad(self) -> None:
         bad = self._material.bad[self.chooser.choice(list(self._material.bad))]
         if not bad.is_alone and self.chooser.random() < 0.5:
-            # On the connection that is kept: the next question has to be understood.
+            # On the lasting connection, so that the server must understand the next request.
             bad.check(self._ask(bad.data))
             return
         with Connection(self._port, PATIENCE) as connection:
@@ -312,7 +312,7 @@ class HttpVisitor(Visitor):
             assert connection.socket.recv(self.chooser.randrange(1, 20_000)), "expected an answer, found a closed connection"
 
     def _half_closed(self) -> None:
-        """Closing the sending half counts as going: no answer, or one that was ready before."""
+        """Closing the sending half counts as disconnecting: no answer, or one that was ready before."""
         with Connection(self._port, PATIENCE) as connection:
             connection.send(self._own_suite())
             time.sleep(self.chooser.random() * 0.05)
@@ -321,13 +321,13 @@ class HttpVisitor(Visitor):
             assert answer is None or answer.status == 200, f"expected an answer or none, found {answer}"
 
     def _own_suite(self) -> bytes:
-        """Runs that nobody else asks for."""
+        """A suite that no other visitor requests."""
         config = {"mincos": 2, "tc_model": "power_law", "gmv_musd": 1 + self.chooser.random()}
         return suite_request(self._material.streams[0], {"lags": [0, 1, 2, 3], "resid_modes": ["off", "all"]}, config)
 
     @contextlib.contextmanager
     def _leaving(self) -> Iterator[Connection]:
-        """A connection that is closed politely or, as often, reset."""
+        """A connection that ends with a close or, as often, with a reset."""
         with Connection(self._port, PATIENCE) as connection:
             yield connection
             if self.chooser.random() < 0.5:
@@ -335,7 +335,7 @@ class HttpVisitor(Visitor):
 
 
 class PoolVisitor(Visitor):
-    """Gives tasks to a pool, good and poisoned, and takes the results as they finish."""
+    """A user of the pool, who submits good and poisoned tasks and takes results as they finish."""
 
     AHEAD = 6
 
@@ -366,7 +366,7 @@ class PoolVisitor(Visitor):
     def _collect(self) -> None:
         task, worker, sharpe, elapsed, _ = self._pool.collect_one(timeout=PATIENCE)
         want = self._open.pop(task)
-        # Taken out, as a program that runs for long does.
+        # Removed from `errors`, as a long-running program would do.
         error = self._pool.errors.pop(task, None)
         assert worker in (0, 1), f"expected worker 0 or 1, found {worker}"
         if isinstance(want, str):

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a soak measures from outside: memory, descriptors and threads of processes, quantiles, and what was left behind."""
+"""The measurements of a soak: memory, descriptors and threads of processes, quantiles, and leaked resources."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-# MB. A page that n processes have mapped counts whole in resident and as one nth in proportional, which therefore changes
-# with what other processes do; anonymous leaves files out.
+# MB. A page that n processes have mapped counts fully as resident and as one nth as proportional, so the proportional number
+# changes with other processes. Anonymous memory excludes files.
 KINDS = ("resident", "anonymous", "proportional")
-QUIET = ("fds", "threads")  # counted while nobody asks for anything
+QUIET = ("fds", "threads")  # counted while no request runs
 
 
 def memory_of(pid: int) -> dict[str, float]:
-    """Memory of a process in MB (MiB), by kind; empty where it is gone."""
+    """Memory of a process in MB (MiB), by kind; empty if the process has ended."""
     names = {"Rss": "resident", "Anonymous": "anonymous", "Pss": "proportional"}
     out = {}
     with contextlib.suppress(OSError):
@@ -75,7 +75,7 @@ class Phases:
 
 
 class Latencies:
-    """Milliseconds of good answers by kind and third. Four bytes each, so that measuring does not look like a leak."""
+    """Milliseconds of good answers by kind and third, in four bytes each, so that the records do not look like a leak."""
 
     def __init__(self, phases: Phases) -> None:
         self._phases = phases
@@ -107,7 +107,7 @@ class Series:
         self._pid, self._since = 0, 0.0
 
     def sample(self, pid: int, measure: Callable[[int], dict[str, float]], settle: float = 0.0) -> None:
-        """Notes what `measure` says of the process, unless it began less than `settle` seconds ago."""
+        """Records the result of `measure` for the process, unless it began less than `settle` seconds ago."""
         if pid != self._pid:
             self._pid, self._since = pid, self._phases.elapsed
         if self._since > 0 and self._phases.elapsed - self._since < settle:
@@ -120,7 +120,7 @@ class Series:
         return samples[-1][1] if samples else math.nan
 
     def figures(self) -> dict[str, dict[str, float]]:
-        """By what was sampled: medians of the first and the last third, the extremes, and the slope an hour."""
+        """For each quantity: medians of the first and the last third, the extremes, and the slope per hour."""
         out = {}
         for name, samples in self._samples.items():
             warm = [(at, value) for at, value in samples if self._phases.third(at) is not None]
@@ -141,7 +141,7 @@ class Series:
 
 
 def fit_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope of a line by least squares, and its standard error (of independent errors: samples near in time are less than that)."""
+    """Slope of a line by least squares, and its standard error for independent errors (samples near in time are correlated)."""
     n, dx = len(x), x - x.mean()
     spread = float(dx @ dx)
     if n < 3 or spread == 0:
@@ -152,7 +152,7 @@ def fit_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 class Others:
-    """Processors that other processes of the machine took, by third: what a change of latencies is judged against."""
+    """The processors that other processes of the machine took, by third. The soak compares changes of latencies with them."""
 
     def __init__(self, phases: Phases) -> None:
         self._phases = phases
@@ -173,7 +173,7 @@ class Others:
 
 
 def children() -> dict[int, str]:
-    """State by process id of this process's children: Z is one that nobody waited for."""
+    """State of this process's children by process id; Z is a child that no one waited for."""
     out = {}
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -184,7 +184,7 @@ def children() -> dict[int, str]:
 
 
 def shared_memory() -> set[str]:
-    """Named shared memory that could be ours: the machine's other users have theirs."""
+    """Named shared memory that could belong to this program, not to other users of the machine."""
     return {name for name in os.listdir("/dev/shm") if "fractile" in name or name.startswith(("psm_", "sem."))}
 
 
