@@ -1,8 +1,8 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Looks for memory that the extension leaks; `tools/sanitize.sh address` runs it under AddressSanitizer.
 
-Python itself and the packages around it leave much behind when they end, so the report of LeakSanitizer is read: what our own code
-allocated is a leak, all else is not. Everything is done several times, so that what is kept once, on purpose, is told apart.
+Python and its packages release much of their memory only when the process ends. Therefore only allocations of our own code in the report of
+LeakSanitizer count as leaks. Everything runs several times, to distinguish leaks from memory that is retained once, on purpose.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OURS = re.compile(r" in (?:void |auto |bool |int )?fractile::|libfractile_format
 
 
 def use_everything(folder: pathlib.Path) -> None:
-    """One round of what the extension can do, errors included."""
+    """Uses every function of the extension once, errors included."""
     import fractile
     import polars as pl
     import pyarrow as pa
@@ -61,7 +61,7 @@ def run_rounds() -> None:
 
 
 def find_leaks(report: str) -> list[str]:
-    """The leaks of several objects that our code allocated, as the sanitizer describes them."""
+    """Returns the sanitizer's descriptions of leaks of several objects that our code allocated."""
     blocks = re.findall(r"((?:Direct|Indirect) leak of .*? allocated from:\n(?: +#\d+ .*\n)+)", report)
     counted = [(int(re.search(r"in (\d+) object", block)[1]), block) for block in blocks]
     return [block for count, block in counted if count >= ROUNDS and OURS.search(block)]

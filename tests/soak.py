@@ -1,23 +1,23 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Half an hour of mixed use of a server and a worker pool: nothing fails that was not asked to, nothing grows, nothing slows down.
+"""A soak test: half an hour of mixed use of a server and a worker pool, which must not fail, grow or slow down.
 
 .venv/bin/python tests/soak.py [--minutes 30] [--clients 4] [--seed 1] [--json FILE]
 
-Clients send runs in every form, suites, bad requests, and leave in the middle; a pool has good and poisoned tasks and loses a
-worker now and then; snapshots appear, are loaded by SIGHUP, and old ones are removed. Every good answer is compared with that of
-the same run in this process, every refusal has to be the one that the protocol has.
+Clients send runs in every form, suites and bad requests, and disconnect in the middle. The pool gets good and poisoned tasks, and
+workers are killed. Snapshots appear, SIGHUP loads them, and old ones are removed. The soak compares every good answer with that of
+the same run in this process, and every refusal with the one of the protocol.
 
-What has to hold, the first fifth of the time left out:
+Criteria, without the first fifth of the time:
 - no failure, no status of 500 or more, no line of level error in the server's log;
-- memory (resident, and anonymous alone; of the clients, while they rest): the medians of the first and the last third differ by less
-  than 8 MB or 3 %. In half an hour a leak of a few hundred bytes a request is more than that; what allocators keep is less.
-  Proportional memory is shown: it changes with other processes that have mapped the same files;
-- file descriptors, counted while all clients rest: equal in the first and the last third; at most four threads more, which libarrow
-  begins when it first needs them (one a reload or a dead worker would be dozens);
-- latencies: p50 and p90 of the last third at most twice those of the first (p99, which rests on few: four times), and 20 ms; more
-  where other processes of the machine left fewer processors than before;
+- memory (resident, and anonymous; that of the clients while they rest): the medians of the first and the last third differ by less
+  than 8 MB or 3 %. In half an hour a leak of a few hundred bytes per request exceeds this; memory that allocators retain does not.
+  Proportional memory is only shown, because it changes with other processes that have mapped the same files;
+- file descriptors, counted while all clients rest: equal in the first and the last third. Up to four more threads, which libarrow
+  starts on first use (one per reload or killed worker would be dozens);
+- latencies: p50 and p90 of the last third are up to twice those of the first (p99, which rests on few answers: four times), plus
+  20 ms, plus an allowance if other processes of the machine left fewer processors than before;
 - at the end: exit status 0 after SIGTERM, no process, no shared memory, no descriptor, no file.
-Runs of less than ten minutes show memory, threads and latencies, and judge the rest.
+Runs of less than ten minutes show memory, threads and latencies, and judge the other criteria.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ from support.soak_watch import (
     shared_memory,
 )
 
-JUDGED_FROM = 10.0  # minutes; before, allocators have not had all that they will keep
+JUDGED_FROM = 10.0  # minutes; in shorter runs allocators have not reached their steady size
 MOST_MB, MOST_SHARE, MOST_THREADS = 8.0, 0.03, 4
 MOST_SLOWER = {"p50": 2.0, "p90": 2.0, "p99": 4.0}
-TURN_MS = 20.0  # a few turns of other processes on a busy machine, which is much for an answer of one millisecond
+TURN_MS = 20.0  # a few time slices of other processes on a busy machine, which matter for an answer of one millisecond
 POOL_OPTIONS = {"mincos": 2}
 PROCESSES = ("server", "pool worker 0", "pool worker 1 (killed)", "clients")
-KILLED = 1  # its number; the other one lives all the time
+KILLED = 1  # number of the worker that is killed; the other one lives all the time
 
 
 class LogReader:
-    """What a server wrote since the last look: lines by event, answers by status, and every line of level error."""
+    """Reads new lines of a server's log: counts by event, answers by status, and every line of level error."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path, self._at, self._rest = path, 0, b""
@@ -87,13 +87,13 @@ class LogReader:
             self.events[record["event"]] += 1
             status = record.get("status", 0)
             self.statuses[status] += 1
-            # Whoever is told to come again (503) judges whether that was right.
+            # The visitor who gets 503 checks that it was right.
             if record["level"] == "error" or (status >= 500 and status != 503):
                 self.errors.append(line.decode()[:500])
 
 
 class Soak:
-    """One soak: who takes part, and what is done to them in turn."""
+    """One soak: its processes, and the disturbances that it causes in turn."""
 
     def __init__(
         self, arguments: argparse.Namespace, folder: pathlib.Path, market: Market, server: ServerProcess, pool: BacktestWorkerPool
@@ -130,7 +130,7 @@ class Soak:
         for visitor in self._visitors:
             visitor.start()
         try:
-            # All of it happens twice, however short the time and slow the machine.
+            # Every disturbance happens twice, even in a short soak on a slow machine.
             while not self.phases.is_over or any(self.book.sent[name] < 2 for name, *_ in turns[:-1]):
                 assert self.phases.elapsed < self.phases.seconds + 600, (
                     f"expected every turn twice by now, found {self.book.sent}"
@@ -163,17 +163,17 @@ class Soak:
         pids = self._pids()
         self.others.sample(list(pids.values()))
         for name, pid in pids.items():
-            if name != "clients":  # what they have in their hands while they ask says nothing
+            if name != "clients":  # their memory during requests is irrelevant
                 self.series[name].sample(pid, memory_of, settle=min(6.0, self.phases.seconds / 20))
 
     def _rest(self) -> None:
-        """All clients come to rest: what is open now is what is kept."""
+        """Lets all clients rest, and counts the descriptors and threads that stay open."""
         with self.book.gate.closed():
             assert eventually(self._is_idle, 30), f"expected no run, found {self._server.get('/stats')['queue']}"
             gc.collect()
             ctypes.CDLL(None).malloc_trim(0)
             self._quiet = self._quiet or self._count_open()
-            # What was closed by a client is closed by the server a moment later.
+            # The server closes a connection a moment after its client.
             eventually(lambda: self._count_open() == self._quiet, 10)
             for name, pid in self._pids().items():
                 self.series[name].sample(pid, counts_of)
@@ -187,7 +187,7 @@ class Soak:
         return {"server": self._server.fds(), "clients": len(os.listdir("/proc/self/fd"))}
 
     def _reload(self) -> None:
-        """SIGHUP; every other time a newer snapshot is there by then, and the one before the last is removed after it."""
+        """Sends SIGHUP. Every other time it makes a newer snapshot first, and removes the one before the last afterwards."""
         self.log.read()
         loads = self.log.events["snapshot reloaded"]
         is_new = self.book.sent["reload"] % 2 == 1
@@ -225,7 +225,7 @@ class Soak:
 
 
 def find_leftovers(folder: pathlib.Path, before: tuple[set[str], set[int], set[str]], pids: list[int]) -> list[str]:
-    """What is still there after the end and should not be."""
+    """Lists resources that should not exist after the end."""
     shared, ours, files = before
     out = [f"shared memory {name}" for name in shared_memory() - shared]
     out += [f"child {pid} in state {state}" for pid, state in children().items() if pid not in ours]
@@ -239,14 +239,14 @@ def find_leftovers(folder: pathlib.Path, before: tuple[set[str], set[int], set[s
 
 
 def judge(figures: dict[str, Any], minutes: float) -> list[tuple[bool, str]]:
-    """Every criterion: whether it holds, and what it says."""
+    """Returns each criterion: if it holds, and its text."""
     out = [
         (not figures["failures"], f"{figures['n_failures']} failures that were not asked for"),
         (not figures["log_errors"], f"{len(figures['log_errors'])} lines of level error or status 500 in the server's log"),
         (not figures["leftovers"], f"{len(figures['leftovers'])} things left behind after the end"),
     ]
     is_long = minutes >= JUDGED_FROM
-    # In seconds there are too few moments to look at, and processes are still starting: measured and shown, not judged.
+    # A soak of seconds has too few samples, and its processes are still starting: these numbers are shown, not judged.
     for name in PROCESSES if is_long else ():
         for kind in (*QUIET, *KINDS):
             found = figures["processes"][name].get(kind)
@@ -265,7 +265,7 @@ def judge(figures: dict[str, Any], minutes: float) -> list[tuple[bool, str]]:
         for name, most in MOST_SLOWER.items():
             if is_long:
                 last, allowed = quantiles[name][2], most * scarcer * quantiles[name][0] + TURN_MS
-                # NaN, which is no answer in a third, does not hold.
+                # NaN (a third without an answer) does not hold.
                 out.append((last <= allowed, f"{kind}: {name} of the last third {last:.1f} ms, allowed {allowed:.1f}"))
     return out
 
@@ -305,7 +305,7 @@ def show(figures: dict[str, Any], verdicts: list[tuple[bool, str]]) -> None:
 
 
 def soak(arguments: argparse.Namespace, folder: pathlib.Path) -> dict[str, Any]:
-    """Everything from the market to the end of all processes; the figures."""
+    """Runs the soak, from the market to the end of all processes; returns the figures."""
     market = Market(arguments.seed, arguments.days, arguments.names)
     for name in ("signals", "temporary"):
         (folder / name).mkdir()
@@ -358,7 +358,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here")
     arguments = parser.parse_args()
-    # Runs warn in this process where the signal says so; it is the answers that count.
+    # Runs in this process warn about their signals; only their answers matter here.
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(prefix="fractile-soak-") as name:
         figures = soak(arguments, pathlib.Path(name))

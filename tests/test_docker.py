@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The container image: what it holds, how it starts, the seed's commands as printed.
+"""The container image: its contents, its start, and the printed commands of README and the published API page.
 
-Needs a docker client that reaches an engine; what can be said without one is checked everywhere.
+Needs a docker client that reaches an engine; checks that need no engine run everywhere.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def image() -> str:
 
 @pytest.fixture
 def container(image: str, demo_folder: pathlib.Path) -> Iterator[str]:
-    """The server as locked up as it can be."""
+    """The server in a container with the strictest limits."""
     name = docker(
         *("run", "-d", "-p", "8000:8000", "-v", f"{demo_folder}/snapshots:/app/snapshots:ro"),
         *("--read-only", "--cap-drop", "all", "--memory", "512m", image),
@@ -135,7 +135,7 @@ def test_locked_up_it_answers_as_in_process(container: str, demo_folder, monkeyp
 @needs_engine
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_run_as_printed(page: pathlib.Path, image: str, executable: str) -> None:
-    """From the project's folder, one after the other, as both take the same port."""
+    """The commands run in the project's folder, one after the other, because both take the same port."""
     if not page.exists():
         pytest.skip(f"{page.name} is not here")
     if not (ROOT / "snapshots").exists():

@@ -49,7 +49,7 @@ def is_refused(case: dict) -> bool:
 
 
 def pairwise_cases() -> list[dict]:
-    """Greedy: of some random cases always the one that covers most pairs not covered yet."""
+    """Greedy choice: of some random cases, the next one is the case with the largest number of uncovered pairs."""
     chooser = random.Random(7)
     names = list(VALUES)
     spaces = {n: range(len(VALUES[n])) for n in names}

@@ -23,7 +23,7 @@ from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 pytestmark = pytest.mark.alone
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PATIENCE = 30.0  # seconds, after which something hangs
+PATIENCE = 30.0  # seconds, after which a call counts as hanging
 
 
 def wait_until(condition, what: str):
@@ -37,7 +37,7 @@ def wait_until(condition, what: str):
 
 
 def state_of(pid: int) -> str | None:
-    """R, S, T, Z, ...; None where there is no such process."""
+    """The state of a process (R, S, T, Z, ...); None if it does not exist."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -49,7 +49,7 @@ def is_gone(pid: int) -> bool:
 
 
 def traces() -> tuple[set[str], set[int], set[str], set[str]]:
-    """What a pool could leave behind: shared memory, children (zombies too), open sockets and memory, threads."""
+    """The resources that a pool could leak: shared memory, children (zombies too), open sockets and memory, threads."""
     from support.soak_watch import (  # here: the API page's import finds no module of the tests
         children,
         descriptors,
@@ -97,7 +97,7 @@ def make_pool(root, n_workers=2, **options):
 
 @pytest.fixture
 def fifo(tmp_path):
-    """A path at which a worker waits for ever: no one writes there."""
+    """A path at which a worker blocks for ever, because no process writes there."""
     path = tmp_path / "never.csv"
     os.mkfifo(path)
     return path
@@ -271,7 +271,7 @@ def test_shutdown_wakes_who_waits(root, signals, fifo):
 
 
 def test_chaos(root, signals, wanted):
-    """200 tasks, a worker killed every 20: every result is there and right."""
+    """200 tasks, a worker killed every 20: every result arrives and is right."""
     chooser = random.Random(1)
     data = [serialize_signal_arrow(frame) for frame in signals]
     with make_pool(root) as pool:
@@ -429,7 +429,7 @@ def test_serialized_signals_keep_their_run_id(root, signals):
     table = pa.ipc.open_stream(serialize_signal_arrow(frame)).read_all()
     assert table.column_names == ["security_id", "date_sig", "date_avail", "signal", "other"]
     assert table["date_sig"].null_count == 2
-    # Whole days take half the bytes; hours are kept.
+    # Dates without a time take half the bytes; hours are preserved.
     assert table.schema.field("date_sig").type == pa.date32()
     assert table["date_sig"].to_pylist()[0] == frame["date_sig"][0].date()
     hours = frame.assign(date_avail=frame["date_avail"] + pd.Timedelta(hours=9))

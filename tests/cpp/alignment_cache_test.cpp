@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The caches of a backtester: they hold what they are asked for, and take no more memory than they count.
+// The caches of a backtester: they find what they store, and take no more memory than they count.
 #include "engine/align/alignment_cache.hpp"
 
 #include <gtest/gtest.h>

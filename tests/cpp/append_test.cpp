@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The law of appending: the same snapshot as in one go. What is shared, what is refused, what is reported.
+// Appends. Law: the result equals the snapshot that is made at once from both panels. Also shared files, refusals and reports.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -73,7 +73,7 @@ std::set<std::string> files_of(const fs::path& folder) {
   return out;
 }
 
-/// Every file but the manifest, byte by byte; of the manifest what describes the content.
+/// Compares every file but the manifest byte by byte, and the fields of the manifest that describe the content.
 void expect_same_snapshot(const fs::path& root, const std::string& a, const std::string& b) {
   ASSERT_EQ(files_of(root / a), files_of(root / b));
   for (const std::string& file : files_of(root / a))
@@ -96,7 +96,7 @@ void expect_same_snapshot(const fs::path& root, const std::string& a, const std:
   }
 }
 
-/// What diff_snapshots() is to say, by plain maps.
+/// Compares the answer of diff_snapshots() with one computed by plain maps.
 void expect_changes(const SnapshotChanges& found, const PanelTable& before, const PanelTable& after, StoreAs dtype) {
   std::int64_t added = 0, removed = 0, restated = 0;
   std::map<std::string, std::map<Day, std::int64_t>> changed;
@@ -195,7 +195,7 @@ PanelTable long_table() {
   table.columns = {{"ret", false}, {"cap", false}, {"score", false}, {"size", false}, {"country", true}};
   for (int n = 0; n < 600; ++n)
     for (int i = 0; i < 3; ++i) maker.add(table, 18000 + n, i);
-  // Every text is there on the last day too, so that a day more brings no other codes.
+  // Every text occurs on the last day too, so that another day changes no codes.
   for (int i = 0; i < 3; ++i)
     table.rows[{18599, i}]["country"] = {kNaN, std::array{"CH", "JP", "US"}[static_cast<std::size_t>(i)]};
   return table;
@@ -242,7 +242,7 @@ TEST(Append, ARestatedValueWritesItsFileAlone) {
   EXPECT_EQ(result.changes.columns[0].by_date, (std::vector<std::pair<Day, std::int64_t>>{{18300, 1}, {18301, 1}}));
   EXPECT_EQ(result.changes.columns[0].emptied, 1);
   EXPECT_EQ(result.changes.rows_restated, 2);
-  // Rows given anew with the values that they have change nothing.
+  // Rows that repeat their old values change nothing.
   message_of(ErrorCode::PANEL_NOTHING_NEW, [&] { append(root, "b", panel, "c"); });
 }
 
@@ -259,7 +259,7 @@ TEST(Append, ANewTextThatSortsLastKeepsTheOthersCodes) {
   EXPECT_FALSE(shares("first"));
 }
 
-/// float32 has rounded the fractions away, or has not: nobody can tell, so reals stay reals. With all digits it is told.
+/// A float32 column may have had fractions that were rounded away, so reals stay reals. A float64 column shows its fractions.
 TEST(Append, AColumnWithoutItsLastFractionStaysRealInFloat32) {
   PanelTable table = long_table();
   for (auto& [key, cells] : table.rows) cells["score"] = {key == PanelTable::Key{18000, 0} ? 0.5 : 3.0, ""};
@@ -392,11 +392,11 @@ TEST(Append, AColumnThatWasEmptyMayBecomeText) {
   EXPECT_EQ(Snapshot::open(root.path(), "c")->find_column("country")->kind, ColumnKind::text);
 }
 
-/// Damage in what is read is found; damage in what is shared is found by verify, as in the parent.
+/// The append finds damage in files that it reads; verify finds damage in shared files, as in the parent.
 TEST(Append, ADamagedParentIsNotGivenNewHashes) {
   const PanelTable table = long_table();
   const auto flip = [](const fs::path& path) {
-    // Of the index what opening does not check.
+    // The damaged part of the index is one that opening does not check.
     const auto at = static_cast<std::streamoff>(path.filename() == kIndexFile ? fs::file_size(path) - 3000 : 5000);
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(at);
@@ -420,7 +420,7 @@ TEST(Append, ADamagedParentIsNotGivenNewHashes) {
   message_of(ErrorCode::CORRUPT_SNAPSHOT, [&] { verify_snapshot(root.path(), "b"); });
 }
 
-/// The parent is removed, and another snapshot put in its place, while it is read.
+/// While the append reads the parent, the parent is removed and another snapshot takes its place.
 TEST(Append, AParentThatIsReplacedMeanwhileIsCopiedFromMemory) {
   const PanelTable table = long_table();
   PanelTable other = table;

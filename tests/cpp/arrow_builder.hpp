@@ -11,7 +11,7 @@
 
 #include "arrow/arrow_abi.h"
 
-/// Arrow arrays built by hand, every field open, so that tests can be as odd or as wrong as they like.
+/// A builder of Arrow arrays that exposes every field, so that tests can make odd and wrong arrays.
 namespace fractile::testing {
 
 struct Array {
@@ -32,7 +32,7 @@ struct Array {
     buffers.push_back(nullptr);
     return *this;
   }
-  /// One bit an entry, as Arrow packs them.
+  /// Adds a buffer of one bit per entry, in Arrow's packing.
   Array& add_bits(const std::vector<int>& bits) {
     std::vector<std::uint8_t> bytes(bits.size() / 8 + 1, 0);
     for (std::size_t i = 0; i < bits.size(); ++i)
@@ -75,7 +75,7 @@ Array offset_texts(const std::string& name, const std::string& format, const std
   return array;
 }
 
-/// Views of 16 bytes; each long text has a buffer of its own.
+/// An array of 16-byte views; each long text has a buffer of its own.
 inline Array view_texts(const std::string& name, const std::vector<std::string>& texts) {
   Array array;
   array.name = name;
@@ -215,15 +215,15 @@ struct HeldStream {
   Array schema;
   std::vector<Array> batches;
   std::size_t next = 0;
-  std::string error;  ///< given instead of the batch after the last
+  std::string error;  ///< if not empty, the stream ends with this error
 };
 
 }  // namespace detail
 
-/// Schemas, arrays and streams not yet released, in the whole process.
+/// Number of schemas, arrays and streams that are not yet released, in the whole process.
 inline int live_count() { return detail::live_count(); }
 
-/// `error`: what the stream says instead of its end; "" for none.
+/// `error`: the error with which the stream ends; "" for a normal end.
 inline ArrowArrayStream stream_of(std::vector<Array> batches, const std::string& error = "") {
   ArrowArrayStream stream{};
   Array schema = batches.at(0);

@@ -90,7 +90,7 @@ TEST_F(Backtests, DaysAtTheEndsOfTheirTypesAreOutsideTheDates) {
   constexpr Day kFirst = kMissingDay + 1, kLast = std::numeric_limits<Day>::max();
   Rows rows{{1, 1, 1, 1}, {kFirst, kLast, kLast - 1, view_.snapshot->dates()[3]}, {1, 2, 3, 4}};
   const std::int64_t known = (std::int64_t{view_.snapshot->dates()[3]} + 1) * 86400000000;
-  // A moment of availability may be as far as microseconds reach; before date_sig it would be refused.
+  // date_avail may be as late as microseconds allow; a date_avail before date_sig would be refused.
   rows.days[1] = rows.days[2] = 100000000;
   const std::vector<std::int64_t> avail{INT64_MIN + 1, INT64_MAX, INT64_MAX, known};
   SignalKeys keys = rows.keys();
@@ -136,7 +136,7 @@ TEST_F(Backtests, WeightsNearTheLargestDoubleSumToOne) {
 TEST_F(Backtests, ARunChecksOptionsThatNoParserHasSeen) {
   const Backtester backtester(view_);
   RunConfig config;
-  config.lag = -3;  // it would trade on returns that are not known yet
+  config.lag = -3;  // would trade on returns that are not known yet
   EXPECT_THROW(backtester.run(signal_.keys(), signal_.values.data(), config), Error);
   const RunCell cell{signal_.values.data(), config};
   EXPECT_TRUE(backtester.run_many(signal_.keys(), {&cell, 1})[0].error);
@@ -205,7 +205,7 @@ TEST_F(Backtests, FlushToZeroChangesNoSnapshot) {
 #endif
 
 TEST_F(Backtests, ManyThreadsAndKeptAlignmentsChangeNoBit) {
-  const Backtester backtester(view_, 2);  // fewer than there are, so that they push each other out
+  const Backtester backtester(view_, 2);  // fewer than the signals, so that their alignments evict each other
   std::vector<Rows> signals(4, signal_);
   for (std::size_t k = 0; k < signals.size(); ++k) {
     signals[k].valid.assign(signals[k].ids.size() / 8 + 1, 0xff);

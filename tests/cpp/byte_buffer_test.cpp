@@ -29,7 +29,7 @@ TEST(ByteBuffer, KeepsWhatIsAppended) {
   EXPECT_EQ(moved.size(), expected.size());
 }
 
-/// Big buffers leave their memory to the next ones, whichever threads have them.
+/// New buffers reuse the memory of released big buffers, also of other threads.
 TEST(ByteBuffer, ManyThreadsShareWhatIsKept) {
   ByteBuffer::keep_memory(std::size_t{64} << 20);
   std::atomic<int> wrong{0};

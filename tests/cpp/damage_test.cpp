@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Runs on data that is damaged, cut or written to: never a number that is wrong without a word, never a process that ends.
+// Runs on data that is damaged, cut or written to: they never return a wrong number without an error, and never end the process.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -37,7 +37,7 @@ using testing::ScratchFolder;
 constexpr int kDays = 300, kNames = 24;  // two segments
 constexpr Day kFirst = 18000;
 
-/// Runs that between them read every column and every part of the index.
+/// Runs that together read every column and every part of the index.
 const std::vector<std::string>& configs() {
   static const std::vector<std::string> kConfigs{
       R"({"mincos": 2})",
@@ -96,7 +96,7 @@ Backtester open_market(const fs::path& root, const std::string& id) {
   return Backtester(make_view(Snapshot::open(root, id), kFirst + 40, std::nullopt, true));
 }
 
-/// Everything that a run says, but for how long it took.
+/// The whole answer of a run without its times.
 std::string run(const Backtester& backtester, const Signal& signal, const std::string& config) {
   Result result = backtester.run(signal.keys, signal.values[0], parse_config(config));
   result.elapsed_seconds = 0;
@@ -108,7 +108,7 @@ std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-/// Into the same file, as `cp` does.
+/// Writes into the same file, as `cp` does.
 void write(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
@@ -126,7 +126,7 @@ int times_of(const char* variable, int otherwise) {
   return wanted ? std::atoi(wanted) : otherwise;
 }
 
-/// Opening a snapshot checks no row. What stands there leads no run outside its memory, and none runs for ever.
+/// Opening a snapshot checks no row. Garbage in rows must not lead a run outside its memory or into an endless loop.
 TEST(Damage, GarbageInRowsLeadsNowhere) {
   ScratchFolder root;
   create_market(root.path(), "m");
@@ -163,7 +163,7 @@ TEST(Damage, GarbageInRowsLeadsNowhere) {
     write(path, broken);
     const Backtester backtester = open_market(root.path(), "m");
     for (const std::string& config : configs())
-      for (int again = 0; again < 2; ++again)  // with slots, then with a kept alignment
+      for (int again = 0; again < 2; ++again)  // without, then with a cached alignment
         try {
           run(backtester, signal, config);
           ++answered;
@@ -176,7 +176,7 @@ TEST(Damage, GarbageInRowsLeadsNowhere) {
   EXPECT_GT(answered, 0);
 }
 
-/// Every file, cut to nothing, to whole pages, within a page and by a byte, before a run and after one has read it.
+/// Cuts every file to nothing, to whole pages, within a page and by a byte, before a run and after a run has read it.
 TEST(Damage, ACutFileFailsTheRunAndNothingElse) {
   ScratchFolder root;
   create_market(root.path(), "cut");
@@ -209,7 +209,7 @@ TEST(Damage, ACutFileFailsTheRunAndNothingElse) {
         EXPECT_THROW(std::rethrow_exception(outcome.error), Error);
       }
       EXPECT_EQ(run(other, signal, config), wants[(k - 1) % configs().size()]);
-      // Bytes that come back are another file's: the snapshot is opened anew.
+      // Restored bytes count as another file's, so the snapshot is opened again.
       write(path, whole);
       EXPECT_THROW(run(backtester, signal, config), Error);
       std::string again = run(open_market(root.path(), "cut"), signal, config);
@@ -219,7 +219,7 @@ TEST(Damage, ACutFileFailsTheRunAndNothingElse) {
   }
 }
 
-/// Cut, and then gone from where it was: nothing but the mapping tells.
+/// A file is cut and then removed or moved: only the mapping shows the cut.
 TEST(Damage, ACutFileThatIsRemovedOrMovedFailsTheRun) {
   ScratchFolder root;
   create_market(root.path(), "other");
@@ -242,7 +242,7 @@ TEST(Damage, ACutFileThatIsRemovedOrMovedFailsTheRun) {
         fs::rename(root.path() / "m", root.path() / "moved");
       try {
         std::string found = run(backtester, signal, configs()[1]);
-        // What was cut was zeros behind the last value.
+        // The cut removed only zeros behind the last value.
         EXPECT_FALSE(says_something) << path << " cut by " << cut;
         found.replace(found.find("\"m\""), 3, "\"other\"");
         EXPECT_EQ(found, want) << path << " cut by " << cut;
@@ -263,7 +263,7 @@ TEST(Damage, AFileWrittenOverInPlaceFailsTheRun) {
   const fs::path path = root.path() / "m" / segment_directory(1) / "ret.f32";
   std::string other = read(path);
   other[5000] = static_cast<char>(other[5000] ^ 1);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // file times are no finer than a tick
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // file times have the resolution of a tick
   write(path, other);
   try {
     run(backtester, signal, configs()[0]);
@@ -292,7 +292,7 @@ TEST(Damage, LinksRenamesAndRemovalsChangeNothing) {
   EXPECT_EQ(run(backtester, signal, configs()[1]), want);
 }
 
-/// Cut at any moment of a run: the run gives its bits, or the error.
+/// A file is cut at any moment of a run: the run returns the right bits, or the error.
 TEST(Damage, ACutDuringRunsIsNeverAWrongNumber) {
   ScratchFolder root;
   create_market(root.path(), "m");
@@ -332,7 +332,7 @@ TEST(Damage, ACutDuringRunsIsNeverAWrongNumber) {
   std::printf("%d cuts during runs: %d answers, all right; %d runs refused\n", tries, answered, refused);
 }
 
-/// A mapping of a file that is none of a snapshot's, cut to nothing.
+/// A mapping of a file that belongs to no snapshot and is cut to nothing.
 volatile char* map_cut_file(const fs::path& path) {
   write(path, std::string(8192, 'x'));
   FILE* file = std::fopen(path.c_str(), "r");
@@ -349,7 +349,7 @@ TEST(DamageDeathTest, ASigbusElsewhereGoesWhereItWentBefore) {
   create_market(root.path(), "m");
   const auto snapshot = Snapshot::open(root.path(), "m");
   volatile char* const foreign = map_cut_file(root.path() / "file");
-  // A sanitizer has a handler of its own, which ends the process in its own way.
+  // A sanitizer has its own handler, which ends the process in another way.
   EXPECT_EXIT((install_mapping_guard(), ::signal(SIGBUS, SIG_DFL), install_mapping_guard(), foreign[5000]),
               ::testing::KilledBySignal(SIGBUS), "");
   EXPECT_EXIT((::signal(SIGBUS, &leave_with_42), install_mapping_guard(), foreign[5000]), ::testing::ExitedWithCode(42), "");

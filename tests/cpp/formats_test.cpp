@@ -37,7 +37,7 @@ std::string read_bytes(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Files of tests/cpp/files, and what is written here; skipped where the formats module was not built.
+/// Reads the files of tests/cpp/files and files that the test writes; skipped if the formats module was not built.
 class Formats : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -78,7 +78,7 @@ class Formats : public ::testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return folder_ / name;
   }
-  /// Every kind of file that there is.
+  /// One or more files of every kind.
   std::vector<fs::path> all_files() const {
     std::vector<fs::path> out{write("ours.parquet"), write("ours.csv"), write("ours.arrow")};
     ArrowArrayStream stream = stream_of({table()});
@@ -99,7 +99,7 @@ Signal read(const std::string& bytes, const std::string& format) {
   return read_signal_bytes(bytes.data(), bytes.size(), format, {"signal"}, kDecodedLimit);
 }
 
-/// A number, or a text that is one.
+/// The id of a row, which is a number or the text of one.
 std::int64_t id_at(const Signal& signal, std::int64_t row) {
   const IdColumn& ids = signal.keys.security_id;
   if (!ids.is_text()) return ids.numbers[row];
@@ -151,7 +151,7 @@ TEST_F(Formats, PanelsOfEveryKindGiveTheirColumns) {
   }
 }
 
-/// Whatever is cut off: an error, or (where rows end there: CSV, streams) the rows before it.
+/// A cut input yields an error, or the rows before the cut if the format allows an end there (CSV, streams).
 TEST_F(Formats, CutInputsAreErrorsOrFewerRows) {
   for (const fs::path& path : all_files()) {
     const std::string whole = read_bytes(path), format = format_of(path);
@@ -171,7 +171,7 @@ TEST_F(Formats, CutInputsAreErrorsOrFewerRows) {
   }
 }
 
-/// Whatever bit is wrong: an error, or a table that holds together. A limit holds what a wrong length asks for.
+/// An input with a flipped bit yields an error or a consistent table. The memory limit bounds allocations by wrong lengths.
 TEST_F(Formats, FlippedBitsAreErrorsOrTables) {
   for (const fs::path& path : all_files()) {
     const std::string whole = read_bytes(path), format = format_of(path);
@@ -240,7 +240,7 @@ TEST_F(Formats, OtherBytesAreRefused) {
 TEST_F(Formats, MoreThanTheLimitIsRefused) {
   for (const fs::path& path : all_files()) {
     const std::string whole = read_bytes(path), format = format_of(path);
-    // Bytes that are given uncompressed are not decoded: they are views.
+    // Uncompressed bytes are not decoded: the columns are views of them.
     if (path.stem() == "ours" && format == "arrow") continue;
     SCOPED_TRACE(path);
     message_of(ErrorCode::UNREADABLE_SIGNAL, [&] { read_signal_bytes(whole.data(), whole.size(), format, {"signal"}, 100); });

@@ -75,7 +75,7 @@ RC_GTEST_PROP(Kernels, TailsAreTheNumbersBeyondTheCuts, ())
   RC_ASSERT(places == expected_places);
 }
 
-/// Everything that kernels give for some input, as bits.
+/// The outputs of all kernels for some input, as bits.
 std::vector<std::uint64_t> bits_of_kernels(const std::vector<double>& slots, const std::vector<double>& numbers) {
   std::vector<std::uint64_t> bits;
   const auto add = [&](const auto* values, std::size_t n) {

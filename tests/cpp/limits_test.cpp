@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// docs/limits.md: sizes that no test machine holds. What is one beyond is refused before any of it is read.
+// Limits of docs/limits.md that exceed every test machine. Input one beyond a limit is refused before it is read.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -76,7 +76,7 @@ TEST(Limits, DaysOfACalendar) {
     EXPECT_EQ(error.code(), ErrorCode::PANEL_TOO_LARGE);
     EXPECT_NE(std::string(error.what()).find("within 400 years"), std::string::npos) << error.what();
   }
-  // Nor is such a calendar believed where an index has it.
+  // An index with such a calendar is refused too.
   const std::filesystem::path path = folder.path() / "most" / kIndexFile;
   std::fstream index(path, std::ios::in | std::ios::out | std::ios::binary);
   layout::FileHeader header;

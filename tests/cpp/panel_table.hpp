@@ -14,7 +14,7 @@
 
 #include "snapshot_rows.hpp"
 
-/// Panels of any columns, and what an append is to make of two of them, by plain maps.
+/// Panels with any columns, and a model of appends, as plain maps.
 namespace fractile::testing {
 
 struct Cell {
@@ -41,7 +41,7 @@ struct PanelTable {
   }
 };
 
-/// The law of append_snapshot(): the panel's columns replace the old values in the panel's rows, with missing values too.
+/// The law of append_snapshot(): the panel's columns replace the old values in the panel's rows, also with missing values.
 inline PanelTable merged(const PanelTable& old, const PanelTable& panel) {
   PanelTable out = old;
   out.columns.insert(panel.columns.begin(), panel.columns.end());
@@ -50,7 +50,7 @@ inline PanelTable merged(const PanelTable& old, const PanelTable& panel) {
   return out;
 }
 
-/// In any order of rows.
+/// Makes a source of the table with its rows in random order.
 inline std::unique_ptr<PanelSource> panel_of(const PanelTable& table, std::uint64_t seed) {
   std::vector<PanelTable::Key> keys;
   for (const auto& [key, cells] : table.rows) keys.push_back(key);
@@ -78,7 +78,7 @@ inline std::unique_ptr<PanelSource> panel_of(const PanelTable& table, std::uint6
   return panel_of(std::move(arrays));
 }
 
-/// Random panels whose columns cover every way of being stored, and every way from one to another.
+/// A maker of random panels whose columns cover every storage kind, and every change from one kind to another.
 class PanelMaker {
  public:
   explicit PanelMaker(std::uint64_t seed) : random_(seed) {}
@@ -99,7 +99,7 @@ class PanelMaker {
   void add(PanelTable& table, Day day, std::int64_t id) {
     for (const auto& [column, is_text] : table.columns) table.rows[{day, id}][column] = cell(column);
   }
-  /// Names that pause, over more than one segment in one case of three.
+  /// A panel with names that pause; one of three panels has more than one segment.
   PanelTable make() {
     PanelTable out;
     for (const char* column : {"ret", "mcap", "cap", "count", "wide", "score", "size", "momentum", "void"})
@@ -112,7 +112,7 @@ class PanelMaker {
         if (i == 0 || chance(0.9)) add(out, kFirst + 2 * n, 10 * i + 5);
     return out;
   }
-  /// What may come after it: later, earlier and restated days, new names and columns, some of the columns only.
+  /// A panel to append: later, earlier and restated days, new names and columns, or only some of the columns.
   PanelTable continue_from(const PanelTable& old) {
     is_later_ = true;
     PanelTable out;
@@ -133,7 +133,7 @@ class PanelMaker {
     for (const auto& [key, cells] : old.rows)
       if (chance(restated)) add(out, key.first, key.second);
     if (chance(0.3) && !old.rows.empty()) {
-      // The same values again: a restated row that says nothing new.
+      // A restated row with its old values.
       const auto& [key, cells] = *std::next(old.rows.begin(), below(static_cast<int>(old.rows.size())));
       for (const auto& [column, is_text] : out.columns) out.rows[key][column] = old.at(key, column);
     }

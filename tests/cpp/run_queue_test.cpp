@@ -80,7 +80,7 @@ TEST(RunQueue, AFullQueueRefuses) {
   EXPECT_TRUE(queue.submit({2, 0}, next, ignore).job);
   EXPECT_TRUE(queue.submit({3, 0}, next, ignore).job);
   EXPECT_FALSE(queue.submit({4, 0}, next, ignore).job);
-  EXPECT_TRUE(queue.submit({3, 0}, next, ignore).job);  // joins the one that waits
+  EXPECT_TRUE(queue.submit({3, 0}, next, ignore).job);  // joins the waiting job
   go.set_value();
 }
 

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// What a snapshot survives, and what is found where it does not: damage, crashes, rivals, removal.
+// Snapshots under damage, crashes, rivals and removal: each is survived or detected.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -67,7 +67,7 @@ TEST(SnapshotFiles, EveryFlippedBitIsFound) {
     const std::string whole = read(entry.path());
     const bool is_manifest = entry.path().filename() == kManifestFile;
     for (int k = 0; k < (is_manifest ? 200 : 40); ++k) {
-      // Half of the flips in the header, which opening reads.
+      // Half of the flips are in the header, which opening reads.
       const std::size_t at = random() % (k % 2 ? whole.size() : std::min<std::size_t>(whole.size(), 4096));
       std::string broken = whole;
       broken[at] = static_cast<char>(broken[at] ^ (1 << random() % 8));
@@ -83,7 +83,7 @@ TEST(SnapshotFiles, EveryFlippedBitIsFound) {
   EXPECT_NO_THROW(verify_snapshot(root.path(), "s"));
 }
 
-/// Of one name on two days, bit by bit: every 61st, or as $FRACTILE_BIT_STRIDE says.
+/// A snapshot of one name on two days. The test flips every 61st bit, or every $FRACTILE_BIT_STRIDE-th.
 TEST(SnapshotFiles, EveryBitOfASmallSnapshotIsGuarded) {
   const char* wanted = std::getenv("FRACTILE_BIT_STRIDE");
   const std::size_t stride = wanted ? std::strtoull(wanted, nullptr, 10) : 61;

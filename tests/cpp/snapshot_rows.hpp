@@ -20,11 +20,11 @@
 /// Small panels as rows, for tests of snapshots.
 namespace fractile::testing {
 
-/// A folder that goes when the test ends.
+/// A folder that is removed when the test ends.
 class ScratchFolder {
  public:
   ScratchFolder() {
-    // In memory where that is possible: these tests wait for thousands of small files to be on disk.
+    // In memory if possible, because these tests would wait for thousands of small files to reach the disk.
     const bool is_free = !std::getenv("TMPDIR") && std::filesystem::is_directory("/dev/shm");
     const std::filesystem::path folder = is_free ? "/dev/shm" : std::filesystem::temp_directory_path();
     std::string pattern = (folder / "fractile-XXXXXX").string();
@@ -112,7 +112,7 @@ inline std::unique_ptr<PanelSource> panel_of(std::vector<Array> columns) {
   return collect_panel(&stream, "rows");
 }
 
-/// In several batches, as large sources come.
+/// Makes a source of the rows with several batches, like a large source.
 inline std::unique_ptr<PanelSource> panel_of(const std::vector<Row>& rows) {
   const std::size_t part = rows.size() / 3 + 1;
   std::vector<Array> batches;

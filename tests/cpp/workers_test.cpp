@@ -62,7 +62,7 @@ TEST(Workers, CallsFromManyThreadsDoNotWaitForEachOther) {
   EXPECT_EQ(sum, 8 * 199 * 100);
 }
 
-/// Forks, runs `body` in the child, which then leaves through the static destructors. True if the child ended by itself.
+/// Forks and runs `body` in the child, which then exits through the static destructors. True if the child ended by itself.
 bool ends_in_child(void (*body)()) {
   const pid_t child = fork();
   if (child == 0) {

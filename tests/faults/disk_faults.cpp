@@ -1,22 +1,22 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// A disk that fails when it is told to: preloaded (LD_PRELOAD) before a program that knows nothing of it. It counts the calls
-// that change what is below a folder, and at one of them ends the process, loses power, or lets the call fail.
+// A simulated disk that fails on demand, preloaded (LD_PRELOAD) into a program that need not know of it. It counts the calls
+// that change files below a folder. At a chosen call it ends the process, loses power, or lets the call fail.
 //
-//   DISK_FAULT_ROOT   the folder; nothing outside it is counted or touched
-//   DISK_FAULT_KIND   kill: the process ends at the call (of a write a part is done). power: so does the machine, and what no
-//                     fsync has made durable is lost. else a name of errno (ENOSPC, EROFS, EIO, EMLINK, EINVAL): calls fail with
+//   DISK_FAULT_ROOT   the folder; calls outside it are neither counted nor changed
+//   DISK_FAULT_KIND   kill: the process ends at the call (a write is done in part). power: the machine ends too, and data that
+//                     no fsync has made durable is lost. A name of errno (ENOSPC, EROFS, EIO, EMLINK, EINVAL): calls fail with
 //                     it
 //   DISK_FAULT_CALLS  names of the calls that are counted, separated by commas; none: all
-//   DISK_FAULT_AT     number of the call, from 1; beyond the last one "power" strikes when the program has ended
-//   DISK_FAULT_STAYS  1: every later call fails too (a disk that is full)
-//   DISK_FAULT_SEED   chooses what survives
+//   DISK_FAULT_AT     number of the call, from 1; if it is beyond the last call, power is lost when the program ends
+//   DISK_FAULT_STAYS  1: every later call fails too (a full disk)
+//   DISK_FAULT_SEED   seed of the choice of surviving data
 //   DISK_FAULT_COUNT  file to which the number of calls is written when the program ends
 //
-// Lost power is modelled as POSIX allows it. A file's bytes are durable once the file is fsynced, and before that any of them may
-// be lost, or its length kept and its bytes gone; a name (of a new file, a directory, a link, a renamed directory) once the
-// directory that holds it is fsynced, and before that it may be there or not, one without the other. Removed names are gone at
-// once.
+// The model of lost power is what POSIX allows. A file's bytes are durable once the file is fsynced. Before that any of them may
+// be lost, or the length may survive without the bytes. A name (of a new file, a directory, a link, a renamed directory) is
+// durable once its directory is fsynced. Before that it may exist or not, independently of other names. Removed names disappear
+// at once.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ struct FileState {
 struct PendingName {
   enum class What { file, directory, renamed } what;
   std::string path;
-  std::string from;  ///< renamed: its durable name
+  std::string from;  ///< of a renamed directory: its durable name
 };
 
 class Disk {
@@ -85,7 +85,7 @@ class Disk {
     return (fs::path(base) / path).lexically_normal().string();
   }
 
-  /// Counts a call. 0: it is done as usual; else it fails with this errno. `partly` does a part of it before the process ends.
+  /// Counts a call. Returns 0 if the call proceeds, else its errno. `partly` does a part of the call before the process ends.
   template <class Partly>
   int meet(const char* call, Partly&& partly) {
     if (is_striking_ || (!calls_.empty() && ("," + calls_ + ",").find(std::string(",") + call + ",") == std::string::npos))
@@ -114,7 +114,7 @@ class Disk {
     if (what == PendingName::What::file && !files_.contains(path)) files_[path];
     names_.push_back({what, path, ""});
   }
-  /// A link's bytes are those of a file that is durable already.
+  /// Records a link. Its bytes are those of a file that is durable already, so only the name is pending.
   void linked(const std::string& path) { names_.push_back({PendingName::What::file, path, ""}); }
   void renamed(const std::string& from, const std::string& to) {
     const auto moved = [&](const std::string& path) {
@@ -157,10 +157,10 @@ class Disk {
   }
 
   void lose_power() {
-    // Nothing survives that need not, or each with a chance of its own, or all names do and no bytes.
+    // One of three outcomes: no pending data survives; each piece survives by chance; or all names survive and no bytes.
     const auto mood = random_() % 3;
     const auto is_lost = [&] { return mood == 0 || (mood == 1 && random_() % 2 == 0); };
-    // What is done here is recorded as well: not in what is being read.
+    // The calls below are recorded too, so they must not change the map that this loop reads.
     const auto files = std::exchange(files_, {});
     const auto names = std::exchange(names_, {});
     for (const auto& [path, state] : files) {
@@ -186,10 +186,10 @@ class Disk {
   int error_ = 0;
   std::mt19937_64 random_;
   std::map<std::string, FileState> files_;
-  std::vector<PendingName> names_;  // in the order in which they came
+  std::vector<PendingName> names_;  // in order of creation
 };
 
-/// Does a call below the root under the disk's eyes; any other as if nobody watched.
+/// Passes a call below the root through the simulated disk, and any other call straight to the system.
 template <class Call, class After>
 auto watch(const char* name, const std::string& path, Call&& call, After&& after) {
   Disk& disk = Disk::instance();

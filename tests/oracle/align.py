@@ -48,7 +48,7 @@ def regressors(resid: str) -> list[str]:
 
 
 def resolve(panel: Panel, sig, avail, given, cfg, counts) -> int | None:
-    """The return day, or None where it lies outside the calendar; rule 6 is judged here."""
+    """Returns the return day, or None if it is outside the calendar; applies rule 6."""
     from_open, lag = cfg["from_open"], cfg["lag"]
     size = len(panel.dates)
     sig = sig.normalize()

@@ -62,7 +62,7 @@ def sides_of(s: np.ndarray, double_values: list, cfg: dict) -> np.ndarray:
 
 
 def weights_of(names: list, s: np.ndarray, sides: np.ndarray, asof: list, cfg: dict) -> tuple[dict, int]:
-    """{name: weight}, empty where flat, and how many had no usable mcap or adv."""
+    """Returns {name: weight}, empty if flat, and the number of names without a usable mcap or adv."""
     column = {"value": "mcap", "volume": "adv"}.get(cfg["weight"])
     without = 0
     held: dict = {1: {}, -1: {}}

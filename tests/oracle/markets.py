@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Seeded random panels and signals that hold every awkward case of the methodology."""
+"""Seeded random panels and signals with every awkward case of the methodology."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_panel(seed: int, n_days: int = 40, n_names: int = 60) -> pd.DataFrame:
 
 
 def make_signal(panel: pd.DataFrame, seed: int, ties: bool = True, messy: bool = True) -> pd.DataFrame:
-    """Rows on most (security, day) pairs; messy adds duplicates, unknown ids, null keys and values, odd dates."""
+    """Rows on a large part of the (security, day) pairs; messy adds duplicates, unknown ids, nulls, odd dates."""
     rng = np.random.default_rng(seed + 1000)
     signal = panel[["security_id", "date"]].rename(columns={"date": "date_sig"}).sample(frac=0.85, random_state=seed)
     n = len(signal)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The panel as the oracle sees it: dictionaries by (security, day number)."""
+"""The oracle's panel: dictionaries by (security, day number)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Panel:
         self.names_on = frame.groupby("n")["security_id"].size().to_dict()
 
     def formation_day(self, sig: pd.Timestamp, from_open: bool) -> int:
-        """The trade day of a row without date_avail; slow, so remembered."""
+        """The trade day of a row without date_avail; cached, because it is slow."""
         key = (sig, from_open)
         if key not in self._formation:
             self._formation[key] = formation_day(self.dates, self.frequency, sig, from_open)
@@ -50,7 +50,7 @@ class Panel:
         return days[at - 1] if at else None
 
     def recent_row(self, security: int, day: pd.Timestamp) -> dict | None:
-        """Newest row on or before a calendar day, at most 5 calendar days older."""
+        """Newest row on or before a calendar day, up to 5 calendar days older."""
         n = self.newest_up_to(security, bisect.bisect_right(self.dates, day) - 1)
         if n is None or (day - self.dates[n]).days > 5:
             return None
@@ -73,7 +73,7 @@ class Panel:
 
 
 def value(row: dict | None, column: str):
-    """A row's value; None where row or value is missing."""
+    """A row's value; None if the row or the value is missing."""
     if row is None or column not in row:
         return None
     x = row[column]

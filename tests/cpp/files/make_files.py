@@ -11,7 +11,7 @@ ROWS = 60
 
 
 def make_table() -> pa.Table:
-    """Row i: security 7 i - 100, day 18263 + i / 10, the next day as text, i / 8 - 3 (missing where i % 11 = 5)."""
+    """Row i: security 7 i - 100, day 18263 + i / 10, the next day as text, i / 8 - 3 (missing if i % 11 = 5)."""
     days = pa.array([18263 + i // 10 for i in range(ROWS)], pa.int32()).cast(pa.date32())
     return pa.table(
         {
