@@ -1,10 +1,10 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a body costs the server: peak resident memory of one request beyond what it held before, by form.
+"""Memory cost of a body: the server's peak resident memory during one request, beyond its level before, by form.
 
     PYTHONPATH=tests .venv/bin/python bench/body_memory.py SNAPSHOT ROOT [ROWS]
 
-The signal is ROOT/SNAPSHOT-signal.parquet. All forms must give one run_id, except JSON where pandas rounds. Runs of the same
-rows go before, so that the engine's own memory and the mapped snapshot are there already.
+The signal is ROOT/SNAPSHOT-signal.parquet. All forms must have one run_id, except JSON records, which pandas rounds. Earlier
+runs of the same rows allocate the engine's own memory and map the snapshot.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from support.raw_http import Connection, request
 from support.server_process import ServerProcess, serving
 
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
-IDLE_SECONDS = 5  # after which the server has given the memory of past bodies back
+IDLE_SECONDS = 5  # after which the server has released the memory of past bodies
 
 
 def to_ipc(table: pa.Table, is_file: bool = False, compression: str | None = None, chunk: int | None = None) -> bytes:

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Ratios of two revisions' whole runs; called by tools/bench_compare.sh.
+"""Ratios of two revisions' whole runs; tools/bench_compare.sh calls this script.
 
 .venv/bin/python bench/compare.py FOLDER ROUNDS
 """

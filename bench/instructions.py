@@ -1,10 +1,10 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Instructions a stage of a small run, counted by callgrind: the same whatever else the machine does.
+"""Instructions per stage of a small run, counted by callgrind. Other load on the machine does not change the counts.
 
 .venv/bin/python bench/instructions.py [--update]
 
-Fails where a stage takes over 5 % more than bench/instructions.json says. --update writes that file anew; say in the commit why.
-The counts are of Debian 12's g++ on the baseline instruction set; with another compiler there is nothing to compare.
+Fails if a stage takes over 5 % more than bench/instructions.json says. --update rewrites that file; say in the commit why.
+The counts are of Debian 12's g++ on the baseline instruction set; with another compiler the script compares nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / "build/release/bin/fractile_stages"
 EXPECTED = ROOT / "bench/instructions.json"
 MARGIN = 0.05
-# By stage: the function whose calls are the stage.
+# For each stage, the function whose calls are counted.
 STAGES = {
     "resolve keys": "fractile::Alignment::resolve_rows",
     "sort by block": "fractile::Alignment::sort_by_block",

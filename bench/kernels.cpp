@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The loops of a day, by google-benchmark. Each checks its answer against a plain loop before it is timed.
+// Benchmarks of the loops of a day (google-benchmark). Each compares its answer with a plain loop before the timing.
 #include "engine/kernels/kernels.hpp"
 
 #include <benchmark/benchmark.h>

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The markets and signals that benchmarks run on; made once, seeded."""
+"""The markets and signals of benchmarks; seeded, and made once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fractile import list_snapshots
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "bench" / "snapshots"
-# By name: first day, last day, names a day. The demo is W2.
+# By name: first day, last day, names per day. The demo is W2.
 MARKETS = {
     "W2": ("2020-01-01", "2021-12-31", 5000),
     "W10": ("2012-01-01", "2021-12-31", 5000),
@@ -21,7 +21,7 @@ MARKETS = {
 
 
 def make_market(name: str, root: pathlib.Path = FOLDER, with_panel: bool = False) -> None:
-    """Makes the snapshot `name`, its signal beside it and, where asked for, the panel as Parquet; what is there stays."""
+    """Makes the snapshot `name`, its signal beside it and, if asked, the panel as Parquet; existing files stay."""
     panel = panel_file(name, root)
     root.mkdir(parents=True, exist_ok=True)
     there = name in set(list_snapshots(root)["id"]) if any(root.iterdir()) else False
@@ -42,7 +42,7 @@ def signal_file(name: str, root: pathlib.Path = FOLDER) -> pathlib.Path:
 
 
 def read_signal(name: str, root: pathlib.Path = FOLDER) -> pd.DataFrame:
-    """As users have it: int64 ids, datetime64[ns], float64; security-major."""
+    """Reads the signal in the form that users have: int64 ids, datetime64[ns], float64; security-major."""
     signal = pd.read_parquet(signal_file(name, root))
     return pd.DataFrame(
         {
@@ -54,7 +54,7 @@ def read_signal(name: str, root: pathlib.Path = FOLDER) -> pd.DataFrame:
 
 
 def reorder(signal: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The same rows in the three orders that are measured."""
+    """Returns the same rows in the three measured orders."""
     return {
         "security-major": signal,
         "date-major": signal.sort_values(["date_sig", "security_id"]).reset_index(drop=True),

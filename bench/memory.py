@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Opening and memory, each in processes of their own: BacktestService.get, a second process, a run's peak, snapshot create,
+"""Time to open, and memory, each in a process of its own: BacktestService.get, a second process, a run's peak, snapshot create,
 float32 against float64.
 
 .venv/bin/python bench/memory.py [--markets W10,WFull] [--create] [--types] [--json FILE]
@@ -19,7 +19,7 @@ import time
 from fractile import list_snapshots
 from markets import FOLDER, ROOT, make_market, panel_file
 
-# A process that only imported numpy and pandas is what the others are compared with.
+# The baseline of all numbers is a process that only imported numpy and pandas.
 BEGIN = """
 import json, os, sys, time
 import numpy, pandas
@@ -70,7 +70,7 @@ done.set()
 watcher.join()
 out["anonymous_over_signal"] = (highest[0] - base) / out["signal_mb"]
 """
-# What a service holds after a run that reads few columns and one that reads most, and what it takes in time.
+# Memory of a service after a run that reads few columns and after one that reads nearly all, and the times of both runs.
 TYPES = """
 import pathlib, statistics
 from fractile import BacktestService
@@ -95,7 +95,7 @@ END = """
 print(json.dumps(out), flush=True)
 """
 
-# The processes import what is beside this file.
+# The processes import the modules beside this file.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bench"), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
@@ -105,7 +105,7 @@ def in_new_process(code: str, market: str, root: pathlib.Path, *more: str) -> di
 
 
 def second_process_own_mb(market: str, root: pathlib.Path) -> float:
-    """What a process that opens the snapshot has for itself beyond its imports, while another has it open."""
+    """Private memory of a process that opens the snapshot, beyond its imports, while another process has it open."""
     code = BEGIN + OPEN + END + "\nsys.stdin.read()"
     command = [sys.executable, "-c", code, market, str(root)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -134,7 +134,7 @@ def create(market: str, root: pathlib.Path) -> dict:
 
 
 def types(market: str, root: pathlib.Path) -> dict[str, float]:
-    """The same runs on float32 and on float64 of one snapshot that has both; their Sharpe ratios agree."""
+    """Measures the same runs on float32 and float64 of one snapshot that has both; their Sharpe ratios must agree."""
     make_market(market, root, with_panel=True)
     executable, snapshot = ROOT / ".venv/bin/fractile", f"{market}-both"
     if snapshot not in set(list_snapshots(root)["id"]):

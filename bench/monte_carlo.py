@@ -51,7 +51,7 @@ def is_inside(low: float, high: float, truth: float) -> bool:
 
 
 def one_series(x: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
-    """One simulation: is the truth inside each interval of 95 %, and does each test of a true null reject at 5 %?"""
+    """One simulation: if each 95 % interval covers the truth, and if each test of a true null rejects at 5 %."""
     ratio = stats.sharpe_ratio(x + SHARPE, 1)
     values = np.ascontiguousarray(x + SHARPE)
     block = max(1.0, np.nan_to_num(_core.stats.optimal_block_length(values)[0], nan=1.0))
@@ -79,7 +79,7 @@ def two_series(x: np.ndarray, y: np.ndarray, draws: int, seed: int) -> dict[str,
 
 
 def many_series(make: Callable, rng: np.random.Generator, n: int, draws: int, seed: int) -> dict[str, float]:
-    """Twenty series without skill, with correlation 0.3: every rejection is an error of the family."""
+    """Twenty series without skill, with correlation 0.3: every rejection is a familywise error."""
     common = make(rng, n)
     grid = np.column_stack([math.sqrt(0.3) * common + math.sqrt(0.7) * make(rng, n) for _ in range(20)])
     table = stats.multiple_testing(grid, draws=draws, seed=seed)

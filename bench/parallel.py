@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Many signals one after the other, in threads and in processes; and what it costs to bring a signal to a process.
+"""Many signals one after the other, in threads and in processes; and the cost of the transfer of a signal to a process.
 
 Each mode runs in a process of its own. All modes have to give the same Sharpe ratios, bit by bit.
 
@@ -38,7 +38,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def make_signals(arguments: argparse.Namespace) -> list[pd.DataFrame]:
-    """The market's signal, then the same under more and more noise."""
+    """The market's signal, then copies with more and more noise."""
     base = markets.read_signal(arguments.market)
     rng = np.random.default_rng(1)
     scale = base["signal"].std()
@@ -46,7 +46,7 @@ def make_signals(arguments: argparse.Namespace) -> list[pd.DataFrame]:
 
 
 def proportional_mb(pids: list[int]) -> float:
-    """Memory of processes, pages that they share counted once between them."""
+    """Memory of processes; each shared page counts once for all of them."""
     total = 0
     for pid in pids:
         lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -98,7 +98,7 @@ def run_in_processes(arguments: argparse.Namespace, signals: list[pd.DataFrame])
 
 
 def prepare(signal: pd.DataFrame, mode: str, path: pathlib.Path) -> bytes | pathlib.Path:
-    """A signal as it is handed to the pool."""
+    """Encodes a signal for the pool."""
     if mode == "processes, Arrow":
         return serialize_signal_arrow(signal)
     if mode == "processes, CSV":
@@ -109,7 +109,7 @@ def prepare(signal: pd.DataFrame, mode: str, path: pathlib.Path) -> bytes | path
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """One mode; prints its figures for the process that asked."""
+    """Measures one mode and prints its figures for the parent process."""
     signals = make_signals(arguments)
     base = proportional_mb([os.getpid()])
     work = run_in_processes if arguments.mode.startswith("processes") else run_in_process

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The same run by other systems on the same rows, in turn with ours: ratios of medians, and that the Sharpe ratios agree.
+"""The same run by other systems on the same rows, alternating with ours: ratios of medians, and a check of the Sharpe ratios.
 
 .venv/bin/python bench/peers.py [--peers FOLDER] [--rounds N] [--json FILE]
 
@@ -25,7 +25,7 @@ from whole_runs import median_ms
 
 FOLDER = ROOT / "build" / "bench" / "peers"
 DATA = FOLDER / "10y"
-# OpenBLAS settings of a machine's own are the peers' to choose.
+# The peers choose their own settings of OpenBLAS.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
 
 

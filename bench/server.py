@@ -33,11 +33,11 @@ from support.server_process import ServerProcess, serving, start_server
 
 SNAPSHOT = "W2"
 STREAM = "application/vnd.apache.arrow.stream"
-# What an answer over HTTP may take beyond the run in process: both bodies at this speed, and so many milliseconds.
+# Allowed time of an answer over HTTP beyond the run in process: both bodies at this speed, plus these milliseconds.
 BYTES_PER_SECOND = 1.2e9
 EXTRA_MS = 10
 REPETITIONS = 15
-# Options that change the run and leave its cost: no two requests of a round share one run.
+# Options that change the run_id but not the cost, so that no two requests of a round share a run.
 GMVS = range(10, 42)
 
 
@@ -66,7 +66,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def engine_seconds(server: ServerProcess) -> float | None:
-    """CPU seconds of the engine itself, where /metrics counts them."""
+    """CPU seconds of the engine itself, if /metrics counts them."""
     with Connection(server.port) as connection:
         connection.send(request("GET", "/metrics"))
         text = connection.read_answer().body.decode()
@@ -75,7 +75,7 @@ def engine_seconds(server: ServerProcess) -> float | None:
 
 
 def load(server: ServerProcess, body: bytes, run_ids: dict[int, str], connections: int, seconds: float) -> dict[str, float]:
-    """Runs from kept connections for so many seconds."""
+    """Sends runs over persistent connections for the given seconds."""
     requests = {gmv: run_request(body, gmv) for gmv in run_ids}
     times: list[float] = []
     errors: list[str] = []
@@ -115,7 +115,7 @@ def load(server: ServerProcess, body: bytes, run_ids: dict[int, str], connection
     threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
     for thread in threads:
         thread.start()
-    time.sleep(seconds / 4)  # by then every connection has had its turns
+    time.sleep(seconds / 4)  # until every connection has sent requests
     memory = server.memory_mb()
     for thread in threads:
         thread.join()
@@ -143,7 +143,7 @@ def load(server: ServerProcess, body: bytes, run_ids: dict[int, str], connection
 
 
 def health_rate(server: ServerProcess) -> dict[str, float]:
-    """/health a second over kept connections."""
+    """Requests of /health per second over persistent connections."""
     wrk = shutil.which("wrk")
     if wrk:
         done = subprocess.run([wrk, "-t1", "-c32", "-d5s", f"{server.url}/health"], capture_output=True, text=True, check=True)
@@ -162,11 +162,11 @@ def health_rate(server: ServerProcess) -> dict[str, float]:
 def one_run(
     server: ServerProcess, service: BacktestService, signal: pd.DataFrame, body: bytes, keep_weights: bool = False
 ) -> dict[str, float]:
-    """Over HTTP against in process, in turns, so that both see the same machine. With weights the answer is large."""
+    """Alternates runs over HTTP and in process, so that both see the same machine. With weights the answer is large."""
     local, remote = [], []
     with Connection(server.port, 60) as connection:
         for k in range(REPETITIONS + 2):
-            # Each a run of its own, so that nothing can be remembered.
+            # Each run has other options, so that no answer can be cached.
             gmv = 1000 + k
             began = time.perf_counter()
             want = service.run(signal, gmv_musd=gmv, keep_weights=keep_weights)
@@ -195,7 +195,7 @@ def one_run(
 
 
 def start_times(folder: pathlib.Path, root: pathlib.Path) -> dict[str, float]:
-    """From the start of the process to the first 200 of /health, files in the cache."""
+    """Time from the start of the process to the first 200 of /health, files in the cache."""
     times = []
     for k in range(5):
         server = start_server(folder / f"start{k}", root, {"snapshot": SNAPSHOT})

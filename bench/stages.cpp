@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// A small run of every stage, for counting instructions: 60 days of 500 names, by one thread.
+// A small run of every stage, whose instructions are counted: 60 days of 500 names on one thread.
 //   fractile_stages ROOT    (a folder for its snapshot)
 #include <fmt/format.h>
 

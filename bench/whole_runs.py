@@ -29,7 +29,7 @@ SUITE = {"lags": [0, 1, 2], "resid_modes": ["off", "all"]}
 
 
 def median_ms(work: Callable[[], Any], repetitions: int) -> dict[str, float]:
-    """After one run that is not counted."""
+    """Times the calls after one warm-up call."""
     work()
     times = []
     for _ in range(repetitions):
@@ -48,7 +48,7 @@ def make_check_panel() -> pd.DataFrame:
 
 
 def check_against_pandas(root: pathlib.Path) -> None:
-    """The plain run again in pandas, on a small panel: returns of the book within 1e-6 (float32 storage)."""
+    """Repeats the plain run in pandas on a small panel; returns of the book must agree within 1e-6 (float32 storage)."""
     panel = make_check_panel()
     if "check" not in set(list_snapshots(root)["id"]):
         create_snapshot("check", panel, root=root)
@@ -69,7 +69,7 @@ def check_against_pandas(root: pathlib.Path) -> None:
 
 
 def check_bits(service: BacktestService, new: BacktestService, orders: dict[str, pd.DataFrame]) -> None:
-    """Row order, threads and kept alignments change no bit."""
+    """Checks that row order, threads and cached alignments change no bit."""
     bits = {
         one.run(rows, threads=threads).daily["ret_net"].to_numpy().tobytes()
         for one in (service, new)

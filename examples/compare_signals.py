@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Screens noisy versions of a signal side by side. Run it beside snapshots/ after `fractile demo`."""
+"""Screens noisy versions of a signal. Run it beside snapshots/ after `fractile demo`."""
 
 import numpy as np
 import pandas as pd

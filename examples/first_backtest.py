@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""One signal, looked at closely. Run it beside snapshots/ after `fractile demo`."""
+"""Examines one signal closely. Run it beside snapshots/ after `fractile demo`."""
 
 import pandas as pd
 
@@ -15,11 +15,11 @@ print(result.ic_summary.to_string(index=False))
 print("\nMean daily return by decile")
 print(result.fractile[["bin", "ret", "names"]].to_string(index=False))
 
-# What became of the rows that were given.
+# Counts of used rows, and of dropped rows by cause.
 counts = {name: count for name, count in result.diagnostics.items() if isinstance(count, int) and count}
 print("\n" + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
-# How fast does the signal decay, and how much of it is industries and factors?
+# How fast does the signal decay, and how much of it do industries and factors explain?
 suite = service.run_suite(signal_df, lags=[0, 1, 5], resid_modes=["off", "all"])
 print(
     "\n"

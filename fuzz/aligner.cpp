@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Any bytes become a signal and options; the run has to keep the laws of the methodology.
+// The target `aligner`: any bytes become a signal and options, and the run must obey the laws of the methodology.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -16,10 +16,10 @@ void run_aligner(Input input);
 
 namespace {
 
-/// A result, or the error that there was instead.
+/// The outcome of a run: a result, or the error that ended it.
 struct Outcome {
   std::optional<Result> result;
-  std::string text;  ///< all of it, to compare
+  std::string text;  ///< the whole outcome as text, for comparisons
   std::optional<ErrorCode> refusal;
 };
 
@@ -52,13 +52,13 @@ class Laws {
         out.result = backtester.run(columns.keys(), values, chosen);
         return;
       }
-      // The first cell makes the alignment, the second one finds it.
+      // The first cell makes the alignment, the second finds it in the cache.
       const std::vector<RunCell> cells(2, RunCell{values, chosen});
       std::vector<RunOutcome> outcomes = backtester.run_many(columns.keys(), cells);
       if (outcomes[1].error) std::rethrow_exception(outcomes[1].error);
       out.result = std::move(outcomes[1].result);
     });
-    // The number of threads is an option like others, but says nothing of the numbers.
+    // The number of threads is an option, but it changes no number of the result.
     chosen.threads = 0;
     if (out.result) out.result->config_json = config_to_json(chosen);
     out.text = out.result ? describe(*out.result) : refusal->what();
@@ -80,7 +80,7 @@ class Laws {
     ensure(!refusal, "options that a run takes can be written and read", refusal ? refusal->what() : "");
   }
 
-  /// Whether the market has what the options ask for; else any refusal is right.
+  /// True if the market has the columns of the options; otherwise any refusal is right.
   bool is_possible() const {
     const RunConfig& config = made_.config;
     if (made_.market->has_all_columns) return true;
@@ -108,12 +108,12 @@ class Laws {
 
   void check_kept_alignments() const {
     for (const int threads : {3, 1})
-      ensure_equal("a kept alignment changes no bit", one_thread_.text, run(columns_, threads, *made_.market->kept, true).text);
+      ensure_equal("a cached alignment changes no bit", one_thread_.text, run(columns_, threads, *made_.market->kept, true).text);
     // Other values on the same keys.
     SignalCase other = made_;
     for (std::size_t i = 0; i < other.rows.size(); ++i) other.rows[i].value = made_.rows[made_.rows.size() - 1 - i].value;
     const SignalColumns columns(other.rows, other);
-    ensure_equal("a kept alignment changes no bit of another column", run(columns, 1, *made_.market->fresh).text,
+    ensure_equal("a cached alignment changes no bit of another column", run(columns, 1, *made_.market->fresh).text,
                  run(columns, 2, *made_.market->kept, true).text);
   }
 
@@ -137,7 +137,7 @@ class Laws {
     SignalRow missing = other.rows.back();
     missing.value = std::nan("");
     missing.avail = missing.given = kMissingTime;
-    // It is judged for look-ahead like any row, and has nothing to be refused for.
+    // The look-ahead checks judge this row like any other, so its dates must be possible.
     other.rows.push_back(missing);
     const SignalColumns columns(other.rows, other);
     const Outcome found = run(columns, 1, *made_.market->fresh);
@@ -147,7 +147,7 @@ class Laws {
     ensure_equal("dropped rows change nothing", describe_unordered(std::move(plain)), describe_unordered(std::move(more)));
   }
 
-  /// Twice the signal is the same book, exactly: no product rounds.
+  /// A doubled signal yields exactly the same book, because products with 2 do not round.
   void check_scale() const {
     const InputType type = made_.config.input_type;
     if (type == InputType::position || type == InputType::weight) return;
@@ -163,7 +163,7 @@ class Laws {
     ensure_equal("twice the signal is the same book", describe_unordered(*one_thread_.result), describe_unordered(*found.result));
   }
 
-  /// Where every row names its return day, a lag is the same as naming a later one.
+  /// If every row names its return day, a lag equals naming a later day.
   void check_lag() const {
     const FuzzMarket& market = *made_.market;
     if (made_.config.lag == 0) return;

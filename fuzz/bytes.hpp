@@ -9,7 +9,7 @@
 
 namespace fractile::fuzz {
 
-/// Choices out of an input's bytes, front to back; all zero behind its end.
+/// A reader that makes choices from an input's bytes, front to back. Behind the end all bytes are zero.
 class Bytes {
  public:
   explicit Bytes(Input input) : rest_(input) {}
@@ -20,7 +20,7 @@ class Bytes {
     rest_ = rest_.subspan(1);
     return out;
   }
-  /// 0 ... n-1, where n is at most 256.
+  /// A number 0 ... n-1. Requires n <= 256.
   int below(int n) noexcept { return byte() % n; }
   bool one_in(int n) noexcept { return below(n) == n - 1; }
   std::uint64_t number(int n_bytes) noexcept {
@@ -42,7 +42,7 @@ class Bytes {
   Input rest_;
 };
 
-/// A number that looks as if drawn at random: the high half of Knuth's linear congruential generator after two steps.
+/// A pseudo-random number: the high half of Knuth's linear congruential generator after two steps.
 constexpr std::uint32_t scatter(std::uint64_t x) noexcept {
   for (int step = 0; step < 2; ++step) x = x * 6364136223846793005ULL + 1442695040888963407ULL;
   return static_cast<std::uint32_t>(x >> 32);

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// backtest_config.yaml, as the command line and the server read it; and the options of a run as JSON.
+// The target `config`: backtest_config.yaml, as the command line and the server read it, and the options of a run as JSON.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>

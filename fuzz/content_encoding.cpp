@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kLimit = std::size_t{1} << 20;
 
-/// What a body decodes to where it arrives in parts of so many bytes. Which fault of several is named depends on them.
+/// Decodes a body that arrives in parts of `part` bytes. If a body has several faults, the named one depends on the parts.
 std::string decode(const std::string& encoding, std::string_view body, std::size_t part) {
   ByteBuffer out;
   const auto refusal = refusal_of([&] {
@@ -29,7 +29,7 @@ std::string decode(const std::string& encoding, std::string_view body, std::size
 
 }  // namespace
 
-/// The first byte says which encoding, the second into which parts the rest is cut.
+/// The first byte chooses the encoding, the second the size of the parts of the rest.
 void run_content_encoding(Input input) {
   Bytes bytes(input);
   const std::string encoding = bytes.below(2) == 0 ? "gzip" : "zstd";
@@ -37,7 +37,7 @@ void run_content_encoding(Input input) {
   const std::string_view body = as_text(bytes.take_rest());
   const std::string whole = decode(encoding, body, std::max<std::size_t>(body.size(), 1));
   const std::string parts = decode(encoding, body, part);
-  ensure(whole == parts, "a body decodes to the same, in whatever parts it arrives", show_difference(whole, parts));
+  ensure(whole == parts, "a body decodes to the same bytes for any parts", show_difference(whole, parts));
 }
 
 }  // namespace fractile::fuzz

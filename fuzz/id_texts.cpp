@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Texts of security ids: the lines of the input as ids of a panel and of a signal, and the input as the bytes of ids.bin.
+// The target for text ids: the lines of the input as ids of a panel and of a signal, and the input as the bytes of ids.bin.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -36,7 +36,7 @@ std::vector<std::string> split_lines(std::string_view text) {
   return out;
 }
 
-/// Another program's opinion of UTF-8.
+/// A second opinion on UTF-8, by nlohmann's JSON writer.
 bool is_json_text(std::string_view text) {
   try {
     return !nlohmann::json(text).dump().empty();

@@ -18,7 +18,7 @@ void break_law(const std::string& law, const std::string& found) {
 void check_grammar(const Error& error) {
   const std::string_view text = error.what();
   const ErrorInfo info = error_info(error.code());
-  // The one message whose first words its users know.
+  // This message alone begins with other words, which users expect.
   if (error.code() == ErrorCode::NO_SNAPSHOTS) return;
   const std::string begin = std::string(info.name) + ": expected ";
   ensure(text.starts_with(begin) && text.find(", found") != std::string_view::npos, "errors keep to the grammar",

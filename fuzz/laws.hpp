@@ -10,17 +10,17 @@
 
 namespace fractile::fuzz {
 
-/// Says which law is broken and how, and ends the process: a fuzzer keeps the input.
+/// Prints the broken law and the finding, and ends the process, so that a fuzzer stores the input.
 [[noreturn]] void break_law(const std::string& law, const std::string& found);
 
 inline void ensure(bool holds, const char* law, const std::string& found = {}) {
   if (!holds) break_law(law, found);
 }
 
-/// Ends the process where the text is not "NAME: expected X, found Y ...".
+/// Ends the process if the text is not "NAME: expected X, found Y ...".
 void check_grammar(const Error& error);
 
-/// Runs `work` and returns the error that refused it; nothing where it was done. Any other exception goes through.
+/// Runs `work` and returns the Error that it throws, or nullopt if it succeeds. Other exceptions propagate.
 template <class Work>
 std::optional<Error> refusal_of(Work&& work) {
   try {
@@ -32,9 +32,9 @@ std::optional<Error> refusal_of(Work&& work) {
   }
 }
 
-/// Everything of a result but the time it took, bit by bit.
+/// The whole result without its times, bit by bit, as text.
 std::string describe(Result result);
-/// The same without what the order of rows changes: run_id, and which rows are shown as examples.
+/// The same without the parts that depend on the order of rows: run_id and the examples.
 std::string describe_unordered(Result result);
 
 /// The first place where two texts differ, with some text around it.

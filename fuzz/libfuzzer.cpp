@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// One program for all targets, as they share nearly all of its code: $FRACTILE_FUZZ_TARGET says which.
+// One program for all targets, because they share nearly all code. $FRACTILE_FUZZ_TARGET chooses the target.
 #include <cstdio>
 #include <cstdlib>
 
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   const char* const name = std::getenv("FRACTILE_FUZZ_TARGET");
   target = name ? fractile::fuzz::find_target(name) : nullptr;
   if (target) {
-    target->run({});  // what it makes once (markets, the formats module) is there before anything is measured
+    target->run({});  // makes markets and loads the formats module before the fuzzer measures coverage
     return 0;
   }
   std::fprintf(stderr, "expected one of the targets in FRACTILE_FUZZ_TARGET, found \"%s\". They are:", name ? name : "");

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Writes the seeds that are made, not found: `python fuzz/make_seeds.py`. Seeds named found_* broke something once."""
+"""Writes the hand-made seeds: `python fuzz/make_seeds.py`. Seeds named found_* are inputs that once revealed a fault."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 struct Shape {
   int n_days, n_names;
   std::int64_t first_id, id_step;
-  double gaps;      ///< share of rows that are not there
-  int days_a_hole;  ///< every so many days four weeks without trading; 0: never
+  double gaps;      ///< share of missing rows
+  int days_a_hole;  ///< days between gaps of four weeks without trading; 0: no gaps
   bool has_all_columns;
   bool compact;
   int cut;  ///< days left out at both ends of the view

@@ -13,10 +13,10 @@
 #include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
 
-/// Small markets that runs under a fuzzer go through, and their rows as plain numbers for whoever checks them.
+/// Small markets for runs under a fuzzer, and their rows as plain numbers for checks.
 namespace fractile::fuzz {
 
-/// A panel row as it went into the snapshot; NaN and kMissingCode and "" are missing.
+/// A panel row as the snapshot got it; NaN, kMissingCode and "" are missing values.
 struct PanelRow {
   std::int64_t id = 0;
   Day day = 0;
@@ -30,31 +30,31 @@ struct FuzzMarket {
   std::vector<PanelRow> rows;
   std::vector<Day> dates;         ///< ascending
   std::vector<std::int64_t> ids;  ///< ascending
-  bool has_all_columns = true;    ///< else ret alone
+  bool has_all_columns = true;    ///< false: only ret
   View view;
-  std::unique_ptr<Backtester> fresh;  ///< keeps no alignment
-  std::unique_ptr<Backtester> kept;   ///< keeps a few
+  std::unique_ptr<Backtester> fresh;  ///< caches no alignment
+  std::unique_ptr<Backtester> kept;   ///< caches a few alignments
 
-  /// Null where the security has no row on that trading day.
+  /// Null if the security has no row on that trading day.
   const PanelRow* find(std::int64_t id, DateIndex n) const {
     const auto found = places.find({id, n});
     return found == places.end() ? nullptr : &rows[found->second];
   }
-  /// A value as runs read it.
+  /// A value after rounding to the storage type, as runs read it.
   double stored(double x) const { return view.storage == Storage::float32 ? static_cast<double>(static_cast<float>(x)) : x; }
 
   std::map<std::pair<std::int64_t, DateIndex>, std::size_t> places;
 };
 
 /// Dense ids in float32; sparse ids with gaps of days in float64, cut at both ends; two segments; a market of returns alone.
-/// Made once and kept.
+/// Each market is made once per process.
 inline constexpr int kNMarkets = 4;
 const FuzzMarket& market(int number);
 
-/// What a market's snapshot was made of.
+/// The panel of a market's snapshot.
 std::unique_ptr<PanelSource> market_panel(int number);
 
-/// The folder that holds their snapshots, "market0" to "market3"; it goes when the process ends.
+/// The folder of the snapshots "market0" to "market3"; it is removed when the process ends.
 const std::string& market_folder();
 
 }  // namespace fractile::fuzz

@@ -55,14 +55,14 @@ class Naive {
   }
   int n_dates() const { return static_cast<int>(market_.dates.size()); }
   std::int64_t date(int n) const { return market_.dates[static_cast<std::size_t>(n)]; }
-  /// Number of the first trading day on or after a day; n_dates() where there is none.
+  /// Number of the first trading day on or after a day; n_dates() if there is none.
   int on_or_after(std::int64_t day) const {
     int n = 0;
     while (n < n_dates() && date(n) < day) ++n;
     return n;
   }
 
-  /// Rules 1 to 6. R, or -1 where it lies outside the loaded dates.
+  /// Rules 1 to 6. Returns R, or -1 if it is outside the loaded dates.
   int find_return_day(const SignalRow& row, std::size_t i) {
     const bool has_avail = row.avail != kMissingTime, is_given = row.given != kMissingTime, open = config_.from_open;
     std::int64_t avail = has_avail ? row.avail / kMicrosPerDay : 0;
@@ -88,7 +88,7 @@ class Naive {
     return r >= market_.view.first && r <= market_.view.last ? r : -1;
   }
 
-  /// The row that is the newest up to day n-1 and no more than five days older than it; with return_day that of n.
+  /// The as-of row: the newest row up to day n-1, no more than five days older; with return_day the row of n.
   const PanelRow* find_asof(std::int64_t id, int n) const {
     if (config_.characteristics_asof == CharacteristicsAsof::return_day) return market_.find(id, n);
     for (int m = n - 1; m >= 0 && date(n - 1) - date(m) <= kMaxAge; --m)
@@ -139,7 +139,7 @@ class Naive {
     by_place_[{row.id, r}].push_back(i);
   }
 
-  /// The last row of a security and day wins; it may be a bad print. Those before it are the duplicates.
+  /// The last row of a security and day wins; it may be a bad print. Earlier rows are the duplicates.
   void settle_duplicates() {
     std::vector<std::size_t> duplicates, bad_prints;
     for (const auto& [place, rows] : by_place_) {
@@ -219,8 +219,8 @@ std::optional<std::map<std::int64_t, double>> weigh_naively(const std::map<std::
   }
   if (n_long < config.mincos || (config.method == Method::long_short && n_short < config.mincos))
     return std::map<std::int64_t, double>{};
-  // Large weights are summed as shares of the largest, so that their sum is a number. One that is nothing beside the largest
-  // becomes 0, and its sign still says its side.
+  // Large weights are summed as shares of the largest, so that their sum is finite. A weight that vanishes beside the largest
+  // becomes 0, and its sign still gives its side.
   for (const bool is_long : {true, false}) {
     double largest = 0.0, sum = 0.0;
     for (const auto& [id, w] : weights)

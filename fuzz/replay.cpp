@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Feeds files to a fuzz target, without a fuzzer: `fractile_fuzz TARGET [--changes N] FILE_OR_FOLDER...`. With --changes each
-// file is followed by N changed copies of it, the same ones at every run.
+// Feeds files to a fuzz target without a fuzzer: `fractile_fuzz TARGET [--changes N] FILE_OR_FOLDER...`. With --changes it
+// also feeds N changed copies of each file, the same copies in every run.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -42,7 +42,7 @@ std::vector<Seed> read_seeds(const std::vector<fs::path>& paths) {
   return out;
 }
 
-/// A few changes as fuzzers make them.
+/// Makes a few changes like those of a fuzzer.
 std::vector<std::uint8_t> change(const std::vector<Seed>& seeds, std::size_t which, std::mt19937_64& random) {
   std::vector<std::uint8_t> out = seeds[which].bytes;
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % std::max<std::size_t>(n, 1)); };
@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
     std::mt19937_64 random(i);
     for (int k = 0; k <= n_changes; ++k) {
       const std::vector<std::uint8_t> bytes = k == 0 ? seeds[i].bytes : change(seeds, i, random);
-      // Written before it is tried: what ends the process is the last one.
+      // Printed before the run, so that the last line names the input that ends the process.
       std::printf("%s %s %d (%zu bytes)\n", argv[1], seeds[i].name.c_str(), k, bytes.size());
       std::fflush(stdout);
       target->run(bytes);

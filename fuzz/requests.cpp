@@ -48,7 +48,7 @@ server::Request make_request(const std::string& content_type, std::string_view b
   return request;
 }
 
-/// How many rows a body has, by another parser; nothing where that is not plain to see.
+/// The number of rows of a body, by another parser; nullopt if that parser cannot tell.
 std::optional<std::size_t> count_rows(const json& body) {
   if (!body.is_object() || !body.contains("signal")) return std::nullopt;
   const json& signal = body["signal"];
@@ -69,7 +69,7 @@ std::optional<json> answer_request(server::Request request) {
   });
   if (!refusal) return answer;
   const int status = error_info(refusal->code()).http_status;
-  ensure(status >= 400 && status < 500, "what a request does wrong is no fault of the server", refusal->what());
+  ensure(status >= 400 && status < 500, "a fault of a request is not a fault of the server", refusal->what());
   parse_answer(server::make_error(*refusal, "id").body);
   return std::nullopt;
 }
@@ -97,7 +97,7 @@ void run_query(Input input) {
     ensure(refusal->code() == ErrorCode::BAD_REQUEST, "a wrong address is a bad request", refusal->what());
     return;
   }
-  // Text that is encoded byte by byte is the same text.
+  // Percent encoding of every byte does not change the text.
   std::string encoded;
   const auto encode = [&](const std::string& part) {
     for (const char c : part) {

@@ -8,8 +8,8 @@
 
 namespace fractile::fuzz {
 
-/// Answers POST /run or /suite as a server's worker does, on market 0. Ends the process where the answer is no JSON, or where a
-/// request is called the server's fault. Nothing where the request was refused.
+/// Answers POST /run or /suite as a server's worker does, on market 0. Returns nullopt if the request was refused. Ends the
+/// process if the answer is not JSON, or if the refusal has the status of a server's fault.
 std::optional<nlohmann::json> answer_request(server::Request request);
 
 }  // namespace fractile::fuzz

@@ -50,7 +50,7 @@ void check_rows(const Diagnostics& diagnostics) {
          fmt::format("{} and {}", diagnostics["rows_given"], rows));
 }
 
-/// Sums within each row, whichever portfolio it is of.
+/// Checks the sums within each row, of any portfolio.
 void check_sums(const Table& daily, bool has_costs) {
   const auto &ret = reals(daily, "ret"), &resret = reals(daily, "resret"), &tc = reals(daily, "tc");
   const auto &net = reals(daily, "ret_net"), &resnet = reals(daily, "resret_net");
@@ -60,7 +60,7 @@ void check_sums(const Table& daily, bool has_costs) {
     ensure(is_same(ret[t], longs[t] + shorts[t]), "the return is that of both sides");
     ensure(is_same(net[t], ret[t] - tc[t]) && is_same(resnet[t], resret[t] - tc[t]), "net is gross less cost, to the last bit",
            fmt::format("{} and {} less {}", net[t], ret[t], tc[t]));
-    ensure(has_costs ? tc[t] >= 0.0 : tc[t] != tc[t], "costs are not negative, and NaN where none are computed",
+    ensure(has_costs ? tc[t] >= 0.0 : tc[t] != tc[t], "costs are not negative, and NaN if they are not computed",
            fmt::format("{}", tc[t]));
   }
 }
@@ -89,12 +89,12 @@ void check_book(const std::map<std::int64_t, double>& book, const RunConfig& con
   std::int64_t found_long = 0, found_short = 0;
   for (const auto& [id, w] : book) {
     ensure(std::isfinite(w), "weights are numbers");
-    // A weight that is nothing beside the others has its side still.
+    // A weight that vanishes beside the others still has its side.
     const bool is_short = std::signbit(w);
     (is_short ? shorts : longs) += w;
     ++(is_short ? found_short : found_long);
   }
-  ensure(found_long == n_long && found_short == n_short, "names a side are those of the weights",
+  ensure(found_long == n_long && found_short == n_short, "names per side are those of the weights",
          fmt::format("{} and {} for {} and {}", n_long, n_short, found_long, found_short));
   const bool is_flat = book.empty(), long_only = config.method == Method::long_only;
   ensure(is_flat || std::fabs(longs - 1.0) <= kClose, "long weights sum to one", fmt::format("{}", longs));
@@ -103,7 +103,7 @@ void check_book(const std::map<std::int64_t, double>& book, const RunConfig& con
   ensure(is_flat || (n_long >= config.mincos && (long_only || n_short >= config.mincos)), "a side has mincos names");
 }
 
-/// The daily table against the weights, by the panel's own numbers.
+/// Compares the daily table with the weights and the panel's own numbers.
 void check_days(const Result& result, const SignalCase& made) {
   const FuzzMarket& market = *made.market;
   const Books books = read_books(result.tables["weights"]);
@@ -135,7 +135,7 @@ void check_days(const Result& result, const SignalCase& made) {
     }
     ensure(std::fabs(earned - ret[t]) <= kClose, "the return is that of the weights", fmt::format("{} and {}", ret[t], earned));
     if (!made.config.calc_turnover) {
-      ensure(traded[t] != traded[t] && turnover[t] != turnover[t], "turnover is NaN where it is not computed");
+      ensure(traded[t] != traded[t] && turnover[t] != turnover[t], "turnover is NaN if it is not computed");
     } else {
       ensure(is_same(turnover[t], traded[t] / (2.0 * gross)), "turnover is traded by gross");
       ensure(t > 0 || (traded[t] == 0.0 && tc[t] == 0.0), "the first day is not charged");
@@ -176,7 +176,7 @@ void check_result(const Result& result, const SignalCase& made) {
 void check_against(const NaiveAlignment& naive, const Result& result, const SignalCase& made) {
   const Diagnostics& found = result.diagnostics;
   const auto check = [&](const char* name, std::int64_t expected) {
-    ensure(found[name] == expected, "rows become what methodology section 2 says",
+    ensure(found[name] == expected, "counts of rows are those of methodology section 2",
            fmt::format("{}: expected {}, found {}", name, expected, found[name]));
   };
   check("rows_used", naive.rows_used);

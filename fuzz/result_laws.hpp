@@ -8,11 +8,11 @@
 
 namespace fractile::fuzz {
 
-/// What holds within every result: rows given are rows used and dropped, sides sum to one, net is gross less cost, returns,
-/// trades and counts are those of the weights. The run kept its weights.
+/// Checks the laws within every result: rows given are rows used and dropped; sides sum to one; net is gross less cost;
+/// returns, trades and counts follow from the weights. Requires a run with keep_weights.
 void check_result(const Result& result, const SignalCase& made);
 
-/// The result is that of methodology sections 2, 5 and 6.
+/// Compares the result with the naive model of methodology sections 2, 5 and 6.
 void check_against(const NaiveAlignment& naive, const Result& result, const SignalCase& made);
 
 }  // namespace fractile::fuzz

@@ -75,7 +75,7 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
   config.n_fractile = 2 + bytes.below(12);
   if (bytes.one_in(4)) config.byvar_list.emplace_back("month");
   if (bytes.one_in(8)) config.byvar_list.emplace_back("year");
-  // A market of returns alone refuses what follows: tried now and then.
+  // A market with only returns refuses the options below, so they are tried rarely.
   if (!has_all_columns && !bytes.one_in(16)) return config;
   config.from_open = bytes.one_in(4);
   if (bytes.one_in(4)) config.byvar_list.emplace_back("cap");
@@ -106,7 +106,7 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
 constexpr std::array<double, 16> kOddValues{0.0,   -0.0,   1.0,      1.0,     -1.0, 2.0,    0.5,   kNaN,
                                             1e300, -1e300, 1.5e-310, -5e-324, 3.0,  1e-200, 1e160, -3.0};
 
-/// `kind` says what the numbers of a signal are like.
+/// Makes a value of the signal; `kind` chooses the distribution.
 double make_value(int kind, std::uint64_t seed) {
   const std::uint32_t drawn = scatter(seed);
   switch (kind) {
@@ -149,7 +149,7 @@ class RowMaker {
         kMissingId, market_.ids.front() - 1, market_.ids.back() + 1, INT64_MAX, kMissingId + 1, 0}[static_cast<std::size_t>(at) %
                                                                                                    6];
   }
-  /// Days from two weeks before the calendar to two weeks behind it, now and then far from it.
+  /// Picks a day from two weeks before the calendar to two weeks behind it, rarely one far from it.
   std::int64_t pick_day() {
     const auto at = static_cast<std::int64_t>(bytes_.number(2));
     const std::int64_t span = market_.dates.back() - market_.dates.front() + 29;
@@ -183,14 +183,14 @@ class RowMaker {
     }
     rows_.push_back(row);
   }
-  /// Most names of a day.
+  /// Adds a large part of the names of a day.
   void add_cross_section() {
     const std::int64_t day = pick_day();
     const std::uint64_t seed = bytes_.number(2);
     for (std::size_t i = 0; i < market_.ids.size(); ++i)
       if (scatter(seed ^ i << 17) % 8 != 0) add_row(market_.ids[i], day, value(seed + i));
   }
-  /// One name on some days in order.
+  /// Adds one name on some days in order.
   void add_history() {
     const std::int64_t id = pick_id(), first = pick_day();
     const int n = 1 + bytes_.below(16), step = bytes_.below(4);
@@ -216,7 +216,7 @@ class RowMaker {
   std::vector<SignalRow> rows_;
 };
 
-/// So many rows that several threads align them: what there is again and again, and rows that are dropped.
+/// Repeats the rows, and adds rows that are dropped, until several threads align them.
 void make_many(std::vector<SignalRow>& rows, std::uint64_t seed) {
   const std::size_t n = rows.size();
   if (n == 0) return;
@@ -227,7 +227,7 @@ void make_many(std::vector<SignalRow>& rows, std::uint64_t seed) {
   }
 }
 
-/// Days that the type of their column can't hold are held to what it can.
+/// Clamps days to the range of the type of their column.
 void fit(std::vector<SignalRow>& rows, SignalCase& made) {
   const auto fit_day = [](std::int64_t& day, DateUnit unit) {
     const std::int64_t limit = std::min<std::int64_t>(INT32_MAX, INT64_MAX / ticks_of_day(unit) - 2);

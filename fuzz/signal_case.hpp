@@ -15,7 +15,7 @@ namespace fractile::fuzz {
 /// One row of a signal in the units of the methodology: days, microseconds.
 struct SignalRow {
   std::int64_t id = kMissingId;
-  std::int64_t sig = 0;  ///< days; kMissingTime where missing
+  std::int64_t sig = 0;  ///< days; kMissingTime if missing
   std::int64_t avail = kMissingTime;
   std::int64_t given = kMissingTime;  ///< days: date_ret, with from_open date_openret
   double value = 0.0;
@@ -29,12 +29,12 @@ struct SignalCase {
   std::vector<SignalRow> rows;
 };
 
-/// Any bytes make a case; nearly all of them one that runs.
+/// Makes a case from any bytes; nearly all cases run.
 SignalCase decode_case(Bytes bytes);
-/// For messages.
+/// Describes a case for messages.
 std::string describe_case(const SignalCase& made);
 
-/// Rows as the columns that a run reads.
+/// The rows of a case as the columns that a run reads.
 class SignalColumns {
  public:
   SignalColumns(const std::vector<SignalRow>& rows, const SignalCase& made);

@@ -79,7 +79,7 @@ void check_snapshot(const fs::path& root, const std::string& id) {
     const std::int64_t begin = snapshot->row_of_begin()[i];
     ensure(begin >= 0 && begin + snapshot->last_day()[i] - snapshot->first_day()[i] < n_places, "a security's places lie inside");
   }
-  // The ends of every column: they are mapped.
+  // Reads both ends of every column, which must be mapped.
   volatile double touched = 0.0;
   for (const ColumnInfo& column : snapshot->columns())
     for (const RowIndex row : {0, snapshot->row_capacity() - 1}) {

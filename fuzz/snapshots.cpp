@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Damaged snapshots are refused as CORRUPT_SNAPSHOT, or do no harm.
+// The targets for snapshots: a damaged snapshot is refused as CORRUPT_SNAPSHOT, or does no harm.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -26,7 +26,7 @@ SnapshotFiles& files() {
   return one;
 }
 
-/// What the whole snapshot answers.
+/// The answer on the undamaged snapshot.
 const std::string& whole_answer() {
   static const std::string kAnswer = run_on(files().root(), SnapshotFiles::kId);
   return kAnswer;
@@ -34,7 +34,7 @@ const std::string& whole_answer() {
 
 void ensure_corrupt(const std::optional<Error>& refusal) {
   if (!refusal) return;
-  // A folder without manifest is no snapshot.
+  // A folder without a manifest does not count as a snapshot.
   const bool is_none = refusal->code() == ErrorCode::NO_SNAPSHOTS && !std::filesystem::exists(files().path(kManifestFile));
   ensure(is_none || refusal->code() == ErrorCode::CORRUPT_SNAPSHOT, "damage is called CORRUPT_SNAPSHOT", refusal->what());
 }
@@ -53,7 +53,7 @@ void damage(Bytes& bytes) {
       if (!text.empty()) text[at] = static_cast<char>(text[at] ^ (1 << bytes.below(8)));
       break;
     case 1: {
-      // A whole number where there may be one.
+      // Replaces an aligned group of bytes, which may be a whole number.
       const std::size_t place = at / 4 * 4;
       const int width = bytes.one_in(2) ? 8 : 4;
       const std::uint64_t number = bytes.one_in(2) ? bytes.number(8) : ~std::uint64_t{bytes.byte()};
@@ -69,7 +69,7 @@ void damage(Bytes& bytes) {
   files().write(path, text);
 }
 
-/// So that a change behind it is looked at: hashes of headers and sizes in the manifest are made to fit again.
+/// Makes hashes of headers and sizes in the manifest match again, so that readers reach the damage behind them.
 void seal(Bytes& bytes) {
   const int what = bytes.below(4);
   for (const auto& [path, unused] : files().whole()) {
@@ -102,12 +102,13 @@ void run_snapshot_open(Input input) {
   ensure_corrupt(refusal);
   if (!refusal) {
     const std::string answer = run_on(files().root(), SnapshotFiles::kId);
-    ensure(answer == whole_answer(), "what passes every check answers as before", show_difference(answer, whole_answer()));
+    ensure(answer == whole_answer(), "a snapshot that passes every check answers as before",
+           show_difference(answer, whole_answer()));
   }
   files().restore();
 }
 
-/// The text as manifest.json, and once more with a hash that fits it.
+/// Uses the text as manifest.json, then again with a matching hash.
 void run_manifest(Input input) {
   whole_answer();
   const std::string text(as_text(input));
@@ -117,7 +118,7 @@ void run_manifest(Input input) {
     ensure_corrupt(refusal_of([] { read_manifest(files().root() / SnapshotFiles::kId); }));
     const auto refusal = refusal_of([] { check_snapshot(files().root(), SnapshotFiles::kId); });
     ensure_corrupt(refusal);
-    // The other files are as they were: whatever the manifest says of them, a run is safe.
+    // The other files are undamaged, so a run must be safe with any manifest.
     if (!refusal) refusal_of([] { run_on(files().root(), SnapshotFiles::kId); });
     ensure_corrupt(refusal_of([] { Snapshot::open(files().root(), SnapshotFiles::kId, Verify::content); }));
   }

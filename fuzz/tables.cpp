@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Arrow IPC and CSV, as a signal and as a panel. libarrow decodes them, uninstrumented; what it gives is read by our own code.
+// The targets for tables: Arrow IPC and CSV, as a signal and as a panel. libarrow, which is not instrumented, decodes them; our
+// own code reads its output.
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::size_t kMostDecoded = std::size_t{1} << 22;
 
-/// What a run makes of a signal, or why it refuses it.
+/// The result of a run on the signal as text, or its refusal.
 std::string run(const Signal& signal) {
   std::optional<Result> result;
   const auto refusal = refusal_of([&] { result = market(0).fresh->run(signal.keys, signal.values[0], {}); });
@@ -34,15 +35,15 @@ void read_as_signal(Input input, const char* format) {
   std::string kept, own;
   const auto refusal =
       refusal_of([&] { kept = run(read_signal_bytes(input.data(), input.size(), format, {"signal"}, kMostDecoded)); });
-  // The server gives its bytes away: they may be read in place and overwritten.
+  // The server gives up its bytes, so the reader may read them in place and overwrite them.
   const auto own_refusal = refusal_of([&] {
     const auto bytes = std::make_shared<ByteBuffer>();
     bytes->append(input.data(), input.size());
     own = run(read_own_bytes(bytes, format, {"signal"}, kMostDecoded));
   });
-  ensure(refusal.has_value() == own_refusal.has_value(), "bytes given away read as bytes that are kept",
+  ensure(refusal.has_value() == own_refusal.has_value(), "bytes that are given up read as bytes that stay with the caller",
          (refusal ? refusal->what() : "read") + std::string(" / ") + (own_refusal ? own_refusal->what() : "read"));
-  ensure(kept == own, "bytes given away read as bytes that are kept", show_difference(kept, own));
+  ensure(kept == own, "bytes that are given up read as bytes that stay with the caller", show_difference(kept, own));
   if (refusal)
     ensure(error_info(refusal->code()).category == ErrorCategory::signal, "a wrong signal is a SignalError", refusal->what());
 }
@@ -59,7 +60,7 @@ void read_as_panel(Input input, const char* format) {
     ensure(error_info(refusal->code()).category == ErrorCategory::snapshot, "a wrong panel is a SnapshotError", refusal->what());
     return;
   }
-  // What was made can be used.
+  // A snapshot that was made can be used.
   const auto snapshot = Snapshot::open(root, "made", Verify::content);
   const Backtester backtester(make_view(snapshot, std::nullopt, std::nullopt, true));
   const std::int64_t id = snapshot->security_ids().front();

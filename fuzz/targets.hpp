@@ -5,20 +5,20 @@
 #include <span>
 #include <string_view>
 
-/// Entry points that take any bytes. A fuzzer makes them up (libfuzzer.cpp), a test feeds the committed seeds (replay.cpp).
+/// The fuzz targets: functions that take any bytes. A fuzzer makes inputs (libfuzzer.cpp); tests feed stored seeds (replay.cpp).
 namespace fractile::fuzz {
 
 using Input = std::span<const std::uint8_t>;
 
-/// One way for foreign bytes into the product. `run` ends the process where the product breaks a law: an exception that is no
-/// Error, an Error whose text does not keep to the grammar, two ways to one answer that differ.
+/// One entry for foreign bytes into the product. `run` ends the process if the product breaks a law: it throws an exception
+/// that is not an Error, an Error has the wrong grammar, or two ways to one answer differ.
 struct Target {
-  std::string_view name;  ///< that of its folder in fuzz/seeds
+  std::string_view name;  ///< also the name of its folder in fuzz/seeds
   void (*run)(Input);
 };
 
 std::span<const Target> all_targets();
-/// Null where there is none of that name.
+/// Null if no target has that name.
 const Target* find_target(std::string_view name);
 
 inline std::string_view as_text(Input input) { return {reinterpret_cast<const char*>(input.data()), input.size()}; }

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Checks that every include and import keeps to the table of rooms in tools/rooms.toml."""
+"""Checks every include and import against the table of rooms in tools/rooms.toml."""
 
 from __future__ import annotations
 

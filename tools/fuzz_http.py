@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Runs schemathesis against a server on a small market; exit status 1 where an answer was wrong.
+"""Runs schemathesis against a server on a small market; exits with 1 if an answer was wrong.
 
 PYTHONPATH=tests .venv/bin/python tools/fuzz_http.py [EXAMPLES_PER_OPERATION] [SEED]
 """
@@ -15,8 +15,8 @@ import tempfile
 from support.server_market import make_root
 from support.server_process import ServerProcess, serving
 
-# Left out: positive_data_acceptance (a signal that fits the schema may well have no usable row),
-# unsupported_method of paths that are none of ours, and what needs a token.
+# These checks are left out: positive_data_acceptance (a signal that fits the schema may have no usable row),
+# unsupported_method on paths that the server does not have, and checks that need a token.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,allow_header_conformance"
@@ -24,7 +24,7 @@ CHECKS = (
 
 
 def fuzz(server: ServerProcess, examples: int, seed: int, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    """schemathesis over every operation of the schema of a running server."""
+    """Runs schemathesis over every operation in the schema of a running server."""
     schemathesis = pathlib.Path(sys.executable).with_name("schemathesis")
     command = [schemathesis, "run", f"{server.url}/openapi.json", "--checks", CHECKS, "--max-examples", str(examples)]
     command += ["--seed", str(seed), "--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--no-color"]
@@ -33,7 +33,7 @@ def fuzz(server: ServerProcess, examples: int, seed: int, folder: pathlib.Path) 
 
 
 def count_requests(server: ServerProcess) -> int:
-    """Requests that the server's own log knows."""
+    """Number of requests in the server's log."""
     return len(re.findall(r'"status": ?\d', server.log()))
 
 
