@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Appending from Python and the command line: the same runs as from one panel, every form of input, what is reported."""
+"""Appends from Python and the command line: the same runs as from one panel, every form of input, the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIGS = [
 
 
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """The law, in pandas: new columns replace old values in the new rows, with missing ones too."""
+    """The law in pandas: the new panel's columns replace old values in its rows, also with missing values."""
     old, new = old.set_index(KEYS), new.set_index(KEYS)
     both = old.reindex(old.index.union(new.index), columns=[*old.columns, *new.columns.difference(old.columns)])
     for column in new.columns:
@@ -36,7 +36,7 @@ def merge(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def split(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A panel without its last days, some names and a column, and what brings them, with restated rows."""
+    """A panel without its last days, some names and a column, and a second panel with these and restated rows."""
     rng = np.random.default_rng(seed)
     panel = make_panel(seed, n_days=300 if seed % 2 else 40, n_names=30)
     days = np.sort(panel["date"].unique())
@@ -135,7 +135,7 @@ def test_what_changed(tmp_path):
     assert back["rows"]["removed"] == 3
     assert set(back["columns"]["column"]) == {"ret", "size"}
     assert fractile.diff_snapshots("old", "old", root=tmp_path)["is_equal"]
-    # Nothing is removed by appending.
+    # An append removes nothing.
     assert list(fractile.list_snapshots(tmp_path)["id"]) == ["old", "longer", "restated"]
 
 

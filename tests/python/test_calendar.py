@@ -57,7 +57,7 @@ def test_frequency(tmp_path, name):
 @pytest.mark.parametrize("name", ["CRSP months", "month ends", "Fridays", "quarters", "years", "half years", "every day"])
 @pytest.mark.parametrize("from_open", [False, True])
 def test_agrees_with_the_oracle(tmp_path, name, from_open):
-    """Return, Sharpe, t statistics, turnover, costs, IC, drops: whatever dates signals have within a period."""
+    """Return, Sharpe, t statistics, turnover, costs, IC and drops agree for all dates of signals within a period."""
     dates = CALENDARS[name][0]
     panel = move_dates(make_panel(3, n_days=len(dates) - 4, n_names=40), dates)
     rng = np.random.default_rng(5)
@@ -75,7 +75,7 @@ def test_agrees_with_the_oracle(tmp_path, name, from_open):
 
 
 def test_a_monthly_book_earns_the_next_month(tmp_path):
-    """The signal of a month's end, whatever day it names of it, is the return of the month after."""
+    """The signal of a month's end, with any day of the month as its date, is the return of the next month."""
     dates = CALENDARS["CRSP months"][0]
     panel = small_panel(dates)
     fractile.create_snapshot("s", panel, root=tmp_path, dtype="both")
@@ -87,11 +87,11 @@ def test_a_monthly_book_earns_the_next_month(tmp_path):
     assert at_trading_day.daily["date"].iloc[0] == dates[1]
     at_month_end = signal.assign(date_sig=signal["date_sig"] + pd.offsets.MonthEnd(0))
     pd.testing.assert_frame_equal(service.run(at_month_end, mincos=1).daily, at_trading_day.daily)
-    # A date before the first day of the snapshot is outside its dates, so the first month has no earlier day.
+    # A date before the first day of the snapshot would be outside its dates, so no date of the first month is earlier.
     later = signal[signal["date_sig"] > dates[0]]
     in_month = later.assign(date_sig=later["date_sig"] - pd.Timedelta(days=9))
     pd.testing.assert_frame_equal(service.run(in_month, mincos=1).daily, service.run(later, mincos=1).daily)
-    given = signal.assign(date_avail=signal["date_sig"] + pd.Timedelta(days=4))  # the month after: a month later
+    given = signal.assign(date_avail=signal["date_sig"] + pd.Timedelta(days=4))  # in the next month, so traded a month later
     assert service.run(given, mincos=1).daily["date"].iloc[0] == dates[2]
 
 
@@ -133,7 +133,7 @@ def test_impossible_periods_are_refused(tmp_path, periods):
 
 
 def test_an_older_snapshot_is_daily_and_252(tmp_path):
-    """A snapshot that was written before the manifest had a frequency: its run_id and its numbers stay."""
+    """A snapshot from before manifests had a frequency retains its run_id and its numbers."""
     with tarfile.open(pathlib.Path(__file__).parent / "snapshots" / "monthly_before_frequency.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     fractile.verify_snapshot("monthly", root=tmp_path)
@@ -216,7 +216,7 @@ def test_a_name_that_the_next_cross_section_lacks_is_sold(tmp_path):
 
 
 def test_a_run_may_say_its_periods(tmp_path):
-    """Equal numbers have equal run_ids, whether the snapshot or the run says P."""
+    """Equal numbers have equal run_ids, no matter if P comes from the snapshot or from the run."""
     panel = small_panel(CALENDARS["business days"][0])
     signal = panel.assign(signal=panel["ret"])[["security_id", "date", "signal"]].rename(columns={"date": "date_sig"})
     fractile.create_snapshot("plain", panel, root=tmp_path)

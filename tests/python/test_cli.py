@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The command line, run as users do."""
+"""The command line, run as users run it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_snapshot_commands(run, snapshot):
 
 
 def test_csv_of_groups_with_commas_and_quotes_reads_back(run, folder):
-    """A table as CSV reads back as the table, whatever its groups are called."""
+    """A table written as CSV reads back as the table, for any names of groups."""
     panel = pd.read_parquet(folder / "panel.parquet")
     names = np.array(["Food, Beverage", 'the "best"', "two\nlines", "plain"])
     panel["group"] = names[panel["security_id"] % 4]
@@ -249,4 +249,4 @@ def test_demo_ends_with_a_summary(executable, demo_folder):
     assert "sharpe_ret" in done.stdout
     assert "Load " in done.stdout
     assert "run " in done.stdout
-    assert done.stderr == ""  # nothing is made twice
+    assert done.stderr == ""  # the second demo makes nothing again

@@ -37,7 +37,7 @@ def rows():
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch, tmp_path):
-    """An empty folder, and no variable of ours."""
+    """An empty folder, without environment variables of fractile."""
     monkeypatch.chdir(tmp_path)
     for name in ("FRACTILE_SNAPSHOTS", "FRACTILE_SNAPSHOT", "FRACTILE_CONFIG", "FRACTILE_DEFAULTS_LAG"):
         monkeypatch.delenv(name, raising=False)
@@ -179,7 +179,7 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, words):
 
 
 def test_files_that_bite_their_tail_are_refused(root, tmp_path, executable):
-    """Aliases of what they stand in, aliases that multiply, and depth: by Python and by the command line, with one message."""
+    """Aliases that contain themselves, aliases that multiply, and depth: Python and the command line refuse with one message."""
     tenfold = "".join(f", &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9))
     texts = {
         "defaults:\n  byvar_list: &a [overall, *a]\n": "values of at most 16 levels, found more",
@@ -246,7 +246,7 @@ def test_an_empty_file_says_nothing(tmp_path):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """The endpoints that a client needs, over a service of this process."""
+    """A server with the endpoints that a client needs, over a service of this process."""
 
     service: BacktestService
     busy = 0  # requests to turn away first

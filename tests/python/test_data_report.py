@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The data report: every check on a panel that has the fault, and none on a panel that has not."""
+"""The data report: every check finds its fault in a panel that has it, and nothing in a clean panel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_clean_panel_has_no_warning(tmp_path):
 
 
 def break_panel(fault: str) -> tuple[pd.DataFrame, int, str]:
-    """A panel with one fault, how many rows or days have it, and the first of them."""
+    """A panel with one fault, the number of rows or days that have it, and the first of them."""
     panel = make()
     rows = [700, 200, 1300]
     if fault == "stray_day":
@@ -141,7 +141,7 @@ def test_stray_days_are_left_out_on_request(tmp_path, seed):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_text_ids_stay_texts_and_are_shown(tmp_path):
-    """A name that trades on stray days alone leaves with them; the others keep their texts."""
+    """A name that trades only on stray days is dropped with them; the other names retain their texts."""
     panel, _, _ = break_panel("stray_day")
     panel.loc[700, "mcap"] = -5.0
     stray = panel["date"].isin(pd.to_datetime(["2020-01-11", "2020-02-01"]))

@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The same run again and again: one run_id and one hash of all tables, whoever computes it and how.
+"""The same run many times, on every surface: one run_id and one hash of all tables.
 
-$FRACTILE_DETERMINISM_RUNS sets how many runs there are (default 64); `make determinism` asks for 1,000.
+$FRACTILE_DETERMINISM_RUNS sets the number of runs (default 64); `make determinism` makes 1,000.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TABLES = ("summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summ
 
 
 def hash_of(result) -> str:
-    """The run_id, and every table's names and bits."""
+    """A hash of the run_id and of every table's names and bits."""
     state = hashlib.sha256(result.run_id.encode())
     for name in TABLES:
         table = getattr(result.ic, "summary", None) if name == "ic_summary" else getattr(result, name)
@@ -87,7 +87,7 @@ def test_batches_and_suites(demo_folder, signal, expected):
 def test_http(demo_folder, signal, expected, tmp_path):
     with serving(tmp_path, demo_folder / "snapshots") as server:
         client = BacktestClient(server_url=server.url)
-        # The server shares one answer between equal requests in flight; one after the other all are computed.
+        # The server shares one answer between equal requests in flight, so the requests are sent one after the other.
         found = {
             hash_of(client.run(signal, threads=threads, **OPTIONS))
             for threads in itertools.islice(itertools.cycle((1, 2, 4, 8)), max(4, N_RUNS // 8))

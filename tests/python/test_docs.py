@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The documentation does what it says: every snippet runs, the tutorial executes, the site builds without a warning."""
+"""The documentation works: every snippet runs, the tutorial executes, the site builds without a warning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api import BacktestService
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-# Every other page with snippets has a test of its own: it needs a container engine (Docker), or processes (the pool).
+# These pages have their own tests, because they need a container engine (Docker) or processes (the pool).
 ELSEWHERE = {"how_to_docker.md", "how_to_pool.md"}
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if re.search(r"^```(python|bash)$", page.read_text(), re.MULTILINE))
 
@@ -28,7 +28,7 @@ def read_snippets(page: pathlib.Path) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def folder(demo_folder, tmp_path, monkeypatch):
-    """A working folder with a demo of its own (hard links: a snapshot is never written to), as one reads the pages in."""
+    """A working folder with its own demo, as readers of the pages have it. Hard links suffice: no one writes to a snapshot."""
     shutil.copytree(demo_folder / "snapshots", tmp_path / "snapshots", copy_function=os.link)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FRACTILE_SNAPSHOTS", raising=False)
@@ -57,7 +57,7 @@ def test_the_snippets_of_a_page_run_in_order(name, folder, capsys):
 
 
 def test_own_data_in_the_commands_of_the_readme(folder):
-    """What README gives a newcomer after the build, on the files that the how-to page writes."""
+    """README's commands for a newcomer's own data, on the files that the how-to page writes."""
     exec(read_snippets(DOCS / "how_to_own_data.md")[0][1], {})
     block = next(code for language, code in read_snippets(ROOT / "README.md") if language == "bash" and "git clone" in code)
     commands = [line.split("  #")[0].strip() for line in block.strip().splitlines()]
@@ -111,6 +111,6 @@ def test_the_site_builds_offline_without_a_warning(demo_folder, tmp_path):
 
 
 def test_every_page_is_in_the_site():
-    """Of docs/, each page stands in a table of contents."""
+    """Each page of docs/ is in a table of contents."""
     listed = set(re.findall(r"^([a-z_]+)$", (DOCS / "index.md").read_text(), flags=re.MULTILINE))
     assert {page.stem for page in [*DOCS.glob("*.md"), *DOCS.glob("*.ipynb")]} - {"index"} <= listed

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The examples, run as their users do."""
+"""The examples, run as users run them."""
 
 from __future__ import annotations
 

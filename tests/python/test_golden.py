@@ -1,8 +1,8 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """The hand-computed cases of tests/cases: the oracle, and the engine through Python, the command line and HTTP, on 1 and 2 threads.
 
-A case is a text file: `#` lines are its calculation, `[name]` opens a table of columns parted by spaces. In the wide tables a
-column is a security; `-` is no row, `nan` a row whose value is missing. Expected numbers may be written as sums of products.
+A case is a text file: `#` lines are its calculation; `[name]` begins a table, whose columns are separated by spaces. In the wide
+tables a column is a security; `-` means that the row is absent, `nan` that its value is missing. Expected numbers may be formulas.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def check_numbers(got: pd.DataFrame, want: pd.DataFrame, keys: list[str], what: 
 
 
 def check(result, sections: dict[str, list[str]]) -> None:
-    """Every number that the case names; `result` is the engine's or the oracle's."""
+    """Checks every number that the case names; `result` is the engine's or the oracle's."""
     check_numbers(result.daily, table(sections["daily"]), ["date"], "daily") if "daily" in sections else None
     for name, keys in (("ic", ["date"]), ("fractile", ["bin"]), ("coverage", ["date"])):
         if name in sections:
@@ -125,7 +125,7 @@ def check(result, sections: dict[str, list[str]]) -> None:
 
 
 def engine_view(result) -> SimpleNamespace:
-    """The engine's tables, with `traded` beside the daily columns as the cases write it."""
+    """The engine's tables, with `traded` added to the daily columns, as the cases have it."""
     daily = result.daily.assign(traded=result.turnover["traded"].to_numpy())
     names = ("summary", "weights", "ic", "fractile", "coverage", "diagnostics")
     return SimpleNamespace(daily=daily, **{name: getattr(result, name) for name in names})
@@ -135,7 +135,7 @@ Runner = Callable[[pathlib.Path, pd.DataFrame, dict[str, Any]], SimpleNamespace]
 
 
 class Refused(Exception):
-    """The code of an error, as a surface reports it."""
+    """The code of an error that a surface reports."""
 
 
 def through_python(folder: pathlib.Path, signal: pd.DataFrame, config: dict[str, Any]) -> SimpleNamespace:

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Every form of a signal gives the same run; wrong types are refused naming column, type and remedy."""
+"""Every form of a signal yields the same run; the refusal of a wrong type names column, type and remedy."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_every_form_is_the_same_run(service, rows, tmp_path, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_client_sends_what_is_read_here(service, rows, tmp_path, form, monkeypatch):
-    """The body of a request holds the same signal, for every form; and the client needs no pyarrow for it."""
+    """The body of a request has the same signal for every form, and the client makes it without pyarrow."""
     source = FORMS[form](rows, tmp_path)
     want = service.run(rows, mincos=2).run_id
     if not form.startswith(("table", "record_batch", "reader", "pandas_arrow")):
@@ -166,7 +166,7 @@ WHOLE = {
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_whole_signals_that_are_not_told_apart_are_refused(service, rows, kind):
-    """float64 holds every integer below 2^53: those from there on would tie without a word."""
+    """float64 represents every integer below 2^53; larger ones would tie silently."""
     frame = rows[["security_id", "date_sig"]]
     for largest, is_refused in ((2**53 - 1, False), (2**53, True), (2**60 + 1, True), (-(2**53), kind != "uint64")):
         values = np.arange(len(rows))

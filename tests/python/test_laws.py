@@ -69,7 +69,7 @@ def unique_signal(panel: pd.DataFrame, seed: int) -> pd.DataFrame:
 @LAW
 @given(options=OPTIONS, seed=st.integers(0, 5), messy=st.booleans(), missing=st.floats(0, 0.5))
 def test_a_kept_alignment_changes_nothing(service, root, panel, options, seed, messy, missing):
-    """From the second run on the same keys their alignment is kept; values, counts and examples come out as if it were not."""
+    """From the second run on the same keys their alignment is cached; values, counts and examples are as without the cache."""
 
     def fresh() -> fractile.BacktestService:
         return fractile.BacktestService.get("base", root=root, compact=False, force_reload=True)
@@ -281,7 +281,7 @@ def test_a_signal_of_factors_alone_holds_nothing(root):
 
 @pytest.mark.parametrize("mean", [64, 1024])
 def test_a_signal_of_factors_far_from_zero_holds_nothing(root, mean):
-    """The means of factors are some hundred times their deviations: what rounding leaves of a fit must not be multiplied by them."""
+    """The means of factors are some hundred times their deviations; they must not multiply the rounding errors of a fit."""
     panel = make_panel(23, n_days=12, n_names=200).dropna(subset=EXPOSURES)
     random = np.random.default_rng(0)
     for name in EXPOSURES:
@@ -296,7 +296,7 @@ def test_a_signal_of_factors_far_from_zero_holds_nothing(root, mean):
 
 
 def test_a_bound_takes_the_same_rows_in_either_storage(root):
-    """0.1 is another number as a float32: bounds, members and bad prints are compared as the storage holds them."""
+    """0.1 is another number as a float32: bounds, members and bad prints are compared in the type of the storage."""
     panel = make_panel(24, n_days=20, n_names=60).dropna(subset=["ret"])
     odd = np.arange(len(panel)) % 2 == 0
     panel["x"] = np.where(odd, 0.1, 0.7)

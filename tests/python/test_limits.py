@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""docs/limits.md: what is at a limit is taken, what is one beyond is refused by the error named."""
+"""docs/limits.md: input at a limit is accepted, input one beyond is refused with the named error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.raw_http import Connection, exchange, request
 from support.server_market import assert_refusal, json_body, make_root, make_rows, to_records
 from support.server_process import serving
 
-# By option: what it takes at its ends, and what it does not.
+# By option: accepted values at its limits, and refused values beyond.
 OPTIONS = {
     "threads": ([1, 256], [0, 257]),
     "lag": ([0, 100_000], [-1, 100_001]),
@@ -63,7 +63,7 @@ def test_an_option_at_its_ends_and_beyond(name, tmp_path):
     service = BacktestService.get("s", root=tmp_path)
     taken, refused = OPTIONS[name]
     for value in taken:
-        # A lag beyond the calendar leaves no row, which is another matter.
+        # A lag beyond the calendar leaves no row, which is a different error.
         with (
             contextlib.nullcontext()
             if value != 100_000 or name != "lag"
@@ -122,7 +122,7 @@ def post(server, body: bytes, target: str = "/run"):
 @pytest.mark.parametrize(("n_cells", "status"), [(1024, 200), (1025, 422)])
 def test_cells_of_a_suite(server, n_cells, status):
     body = json.loads(json_body(to_records(make_rows()), mincos=2, threads=1))
-    # Lags beyond the calendar would leave no rows: all cells are of the same few.
+    # Lags beyond the calendar would leave no rows, so all cells have the same few lags.
     body |= {"lags": [0, 1], "resid_modes": ["off"] * (n_cells // 2)}
     if n_cells % 2:
         body |= {"lags": [0] * n_cells, "resid_modes": ["off"]}
@@ -142,7 +142,7 @@ def test_bytes_of_a_body(server, extra, allowed):
 
 @pytest.mark.parametrize(("levels", "allowed"), [(13, (422,)), (40, (400,))])
 def test_levels_of_options(server, levels, allowed):
-    """Within the limit it is the option that is refused, beyond it the text."""
+    """Within the limit the error names the option, beyond it the text."""
     nested = b"[" * levels + b"]" * levels
     body = json_body(to_records(make_rows())).replace(b'"config": {}', b'"config": {"analysis": ' + nested + b"}")
     assert_refusal(post(server, body), allowed)
@@ -156,7 +156,7 @@ def test_bytes_of_a_head(server, size, allowed):
 
 
 def test_connections(server):
-    """The 1,024th is answered, one more is closed; once one has gone there is room again."""
+    """The 1,024th connection gets an answer and the next one is closed; after one has ended there is room again."""
     with contextlib.ExitStack() as open_ones:
         connections = [open_ones.enter_context(Connection(server.port)) for _ in range(1023)]
         assert exchange(server.port, request(method="GET", target="/health"), timeout=30).status == 200  # type: ignore[union-attr]

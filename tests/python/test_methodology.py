@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The table of cases of docs/methodology.md section 2, each run as it reads."""
+"""The table of cases of docs/methodology.md section 2: each row is a run with the stated outcome."""
 
 from __future__ import annotations
 

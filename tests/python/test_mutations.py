@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The mutations are where their list says, and tests/README.md shows the same list. `make mutations` runs them."""
+"""The list of mutations matches the sources and the table in tests/README.md. `make mutations` runs them."""
 
 from __future__ import annotations
 

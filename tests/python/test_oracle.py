@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Every option of a run against the oracle, on markets that hold every awkward case."""
+"""Every option of a run against the oracle, on markets with every awkward case."""
 
 from __future__ import annotations
 

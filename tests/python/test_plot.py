@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The picture of a result: what its panels hold, and that the command line draws the same."""
+"""The picture of a result: the contents of its panels, and the same picture from the command line."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from api import BacktestService
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT.parent / "shared" / "spec" / "seed_README_API.md"]
-# Snippets that describe what is served by this version, by words that stand in them.
+# Words that identify the snippets to run.
 SUPPORTED = [
     "Initialize (loads data once",
     'snapshot="2026-02-10-v1",  # Data snapshot',
@@ -122,7 +122,7 @@ def test_server_snippets_run_as_printed(page, demo_folder, monkeypatch):
 
 
 def test_demo_signal_sample_of_the_seed_runs(demo_folder, monkeypatch):
-    """Three rows of one day trade nothing at mincos=10, and say so without an error."""
+    """Three rows of one day trade nothing at mincos=10; the run ends without an error."""
     monkeypatch.chdir(demo_folder)
     rows = pd.DataFrame({"security_id": [1, 2, 3], "date_sig": pd.to_datetime(["2020-01-02"] * 3), "signal": [0.5, -0.3, 0.1]})
     result = BacktestService.get("2026-02-10-v1").run(rows)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Real stocks: one command makes a snapshot, every surface gives the same bits, the oracle agrees."""
+"""Real stocks: one command makes a snapshot, every surface yields the same bits, the oracle agrees."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_surfaces_agree_to_the_bit(real_data, root, executable, name):
 
 @pytest.fixture(scope="module")
 def quarter(real_data, tmp_path_factory):
-    """One quarter, every eighth name: what the slow oracle manages in seconds."""
+    """One quarter and every eighth name, which the slow oracle computes in seconds."""
     frame = pd.read_parquet(real_data / "panel.parquet")
     frame["date"] = pd.to_datetime(frame["date"])
     frame = frame[(frame["date"] >= "2016-01-04") & (frame["date"] <= "2016-03-31") & (frame["security_id"] % 8 == 0)]

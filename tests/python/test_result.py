@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What a result holds, and that it survives JSON and pickle to the bit."""
+"""The contents of a result, which survive JSON and pickle to the bit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Requests that are no HTTP, or HTTP that lies: each gets its 4xx or a closed connection, and the server goes on."""
+"""Requests that are not HTTP, or HTTP with false statements: each gets its 4xx or a closed connection; the server survives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 
 def is_refused(server, data: bytes, allowed: tuple[int, ...] = BAD, finish: bool = False) -> None:
-    """One of `allowed`, or a connection closed without a word."""
+    """The answer has a status of `allowed`, or the connection is closed without an answer."""
     answer = exchange(server.port, data, timeout=20, finish=finish)
     if answer is not None:
         assert_refusal(answer, allowed)
@@ -101,7 +101,7 @@ def test_a_length_over_the_limit_is_refused_at_once(server):
 
 
 def test_a_refused_body_that_is_sent_anyway(server):
-    """The answer must survive: a close with unread bytes would reset it away, so the server drains or half-closes."""
+    """The answer must arrive. A close with unread bytes would reset the connection, so the server drains or half-closes it."""
     with Connection(server.port, 20) as connection:
         connection.send(post(length(b"%d" % (600 << 20))))
         connection.send(b"x" * (1 << 20))
@@ -121,14 +121,14 @@ def test_expect_continue(server):
 
 
 def test_a_length_too_long(server):
-    """Fewer bytes than promised, then the end: no whole request, no run."""
+    """A body with fewer bytes than promised is not a complete request, so nothing runs."""
     answer = exchange(server.port, post(length(b"%d" % (len(GOOD) + 100)), GOOD), finish=True)
     if answer is not None:
         assert_refusal(answer, (400, 408))
 
 
 def test_a_length_too_short(server):
-    """The rest is no request; the first is JSON cut in the middle."""
+    """The bytes behind the length are not a request; the body is JSON cut in the middle."""
     with Connection(server.port, 20) as connection:
         connection.send(post(length(b"%d" % (len(GOOD) // 2)), GOOD))
         assert_refusal(connection.read_answer(), (400,))
@@ -150,7 +150,7 @@ SMUGGLES = {
 
 @pytest.mark.parametrize("name", SMUGGLES)
 def test_length_with_transfer_encoding(server, name):
-    """Refused, or the connection ends after one answer: nothing is smuggled past a proxy."""
+    """The server refuses the request or closes after one answer, so that no request is smuggled past a proxy."""
     inner = b"GET /stats HTTP/1.1\r\n" + HOST + b"\r\n"
     body = b"0\r\n\r\n" + inner
     with Connection(server.port, 20) as connection:
@@ -258,7 +258,7 @@ def test_half_a_request(server, data):
 
 
 def test_pipelining(server):
-    """Answers come in the order of the requests, whatever each takes."""
+    """Answers come in the order of the requests, for any durations."""
     run = request(body=GOOD).replace(b"Connection: close\r\n", b"")
     health = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
     missing = b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -274,7 +274,7 @@ def test_pipelining(server):
 
 
 def test_pipelining_without_reading(server):
-    """Whoever sends thousands of requests and reads nothing is held back, not buffered without end."""
+    """The server stops reading from a client that sends thousands of requests and reads no answers."""
     with Connection(server.port, 2) as connection, unharmed(server, peak_mb=150):
         many = (b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n") * 2000
         is_held_back = False
@@ -338,7 +338,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_rubbish_in_the_query(server, query):
-    """Unknown parameters and values, and those that are no text or no JSON, are refused as options are."""
+    """Parameters and values that are unknown, not text or not JSON are refused like options."""
     if query in ("&&&=&", "="):
         allowed: tuple[int, ...] = (200, 400, 422)
     elif query == "config=null":

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Arrow bodies with wrong bits and lengths, broken compression and bombs: a refusal each, and the server goes on."""
+"""Arrow bodies with wrong bits and lengths, broken compression and bombs: each is refused, and the server survives."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ ARROW = {"stream": (STREAM_BODY, STREAM), "file": (FILE_BODY, FILE), "lz4": (PAC
 
 @pytest.mark.parametrize("form", ARROW)
 def test_flipped_bits(server, form):
-    """Any bit of an Arrow body may be wrong: a refusal, or a run of what it then says; never an end of the server."""
+    """Any bit of an Arrow body may be wrong: the server refuses the body or runs its contents, and survives."""
     body, kind = ARROW[form]
     chooser = random.Random(f"flip {form}")
     for k in range(200):
         broken = bytearray(body)
-        # Half of them in the first messages, where the lengths are.
+        # Half of the flips are in the first messages, which contain the lengths.
         for _ in range(chooser.choice([1, 1, 1, 8])):
             place = chooser.randrange(1500 if k % 2 else len(body))
             if form == "file" and k % 4 == 0:
@@ -151,7 +151,7 @@ def zstandard(size: int) -> bytes:
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_bombs(server, coding):
-    """1 GB out of a few KB: the limit counts what comes out, and stops there."""
+    """A few KB that decompress to 1 GB: the limit counts decompressed bytes and stops the decoder."""
     bomb = {"gzip": deflated, "zstd": zstandard}[coding](1024)
     assert len(bomb) < 2 << 20
     for kind, target in (("application/json", "/run"), ("text/csv", CONFIG), (STREAM, CONFIG)):
@@ -172,7 +172,7 @@ def test_zstd_frames_that_ask_for_much_memory(server):
 
 
 def test_bomb_within_arrow(server):
-    """Buffers of an Arrow message that are compressed bombs themselves."""
+    """Buffers of an Arrow message that are decompression bombs."""
     table = pa.table({name: pa.array([0] * 30_000_000, pa.int64()) for name in ("security_id", "signal")})
     table = table.append_column("date_sig", pa.array([0] * 30_000_000, pa.date32()))
     with unharmed(server, slack_mb=400):

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Bodies that lie, break or explode: each gets its 4xx, no run is made of them, and the server goes on."""
+"""False, broken and exploding bodies: each gets its 4xx, nothing runs, and the server survives."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ OPTIONS = {"mincos": 1, "universe": {"cap": [1, 2]}, "tc_level": {"big": 1.5}, "
 
 @pytest.mark.parametrize("form", ["records", "columns", "config", "csv"])
 def test_broken_texts(server, form):
-    """Bytes changed, dropped, doubled and swapped at random places: a refusal, or a run of what is then said."""
+    """Bytes are changed, dropped, doubled and swapped at random places: the server refuses the body or runs its contents."""
     body = {
         "records": json_body(to_records(FEW), mincos=1),
         "columns": json_body(to_columns(FEW), **OPTIONS),
@@ -232,7 +232,7 @@ def test_nesting_in_the_query(server):
 
 
 def test_many_columns(server):
-    """Other columns are ignored; a great many may be refused, within seconds."""
+    """Other columns are ignored; a very large number of them may be refused, within seconds."""
     names = [f"c{k}" for k in range(20_000)]
     columns = to_columns(ROWS.head(3)) | {name: [1.0, 2.0, 3.0] for name in names}
     refused(server, json_body(columns), (200, 400, 413, 422))

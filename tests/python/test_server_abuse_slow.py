@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Slow, silent and many connections: the server answers others meanwhile, and ends what takes too long."""
+"""Slow, silent and many connections: the server answers others meanwhile, and closes connections at their deadlines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.server_process import eventually, serving
 pytestmark = pytest.mark.alone
 
 GOOD = json_body(to_records(make_rows()), mincos=2)
-# Deadlines of headers need not follow request_timeout_s, so they get some more.
+# Deadlines of headers do not follow request_timeout_s, so tests wait longer for them.
 DEADLINE_SECONDS = 40
 
 
@@ -58,7 +58,7 @@ def test_connections_that_come_and_go(server):
 
 
 def test_more_connections_than_file_descriptors(tmp_path):
-    """At the limit of file descriptors new connections wait or are closed; afterwards all is as before."""
+    """At the limit of file descriptors new connections wait or are closed; afterwards the server works as before."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -82,7 +82,7 @@ def end_of(server, start: bytes, slow: bytes) -> float:
 
 
 def end_of_silence(server, start: bytes) -> float:
-    """How long the server waits for a rest that never comes."""
+    """Seconds that the server waits for the rest of a request that never arrives."""
     with Connection(server.port, DEADLINE_SECONDS) as connection:
         connection.send(start)
         began = time.monotonic()
@@ -119,7 +119,7 @@ def test_one_byte_a_second(server):
 
 
 def test_answers_that_nobody_reads(server):
-    """A reader that stops holds no thread, and its connection ends."""
+    """A client that stops reading blocks no thread, and its connection ends."""
     want = json_body(to_records(make_rows()), mincos=1, keep_weights=True, byvar_list=["overall"])
     many = request(body=want).replace(b"Connection: close\r\n", b"") * 40
     with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def test_answers_that_nobody_reads(server):
 
 
 def test_clients_that_leave(server):
-    """Closed in the middle of headers, bodies, runs and answers; with a reset, too."""
+    """Clients close in the middle of headers, bodies, runs and answers, also with a reset."""
     whole = request(body=GOOD)
     for part in (3, 40, len(whole) // 2, len(whole)):
         for linger in (None, b"\1\0\0\0\0\0\0\0"):

@@ -26,7 +26,7 @@ SEED = 31
 PANEL = make_panel(SEED, n_days=30, n_names=50)
 TABLES = ("summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights")
 
-# Every option away from its default in some case, with every form of dates.
+# Every option has another value than its default in some case, with every form of dates.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("plain", {}),
     "value": ("plain", {"mincos": 3, "weight": "value", "upper_pct": 75, "byvar_list": ["overall", "year", "cap"]}),
@@ -57,7 +57,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("equivalence_server")
-    # No defaults of the file: the server's are then those of the in-process run.
+    # The file has no defaults, so the server's are those of the in-process run.
     configuration = {"server": {"workers": 2, "signal_dir": str(folder)}, "defaults": {"byvar_list": ["overall"]}}
     with serving(folder, root, configuration) as running:
         yield running
@@ -159,7 +159,7 @@ def assert_same_run(body: dict[str, Any], want: fractile.BacktestResult) -> None
             assert_same_table(body[name], table, name)
         else:
             assert name not in body or table is not None, f"expected no {name}, found one"
-    # What the result's own JSON says, but for the seconds.
+    # The answer equals the result's own JSON, except for times.
     own = json.loads(want.to_json())
     for one in (own, body):
         one.pop("elapsed_seconds")
@@ -212,7 +212,7 @@ def test_split_says_the_same_as_records(server):
 
 
 def test_awkward_numbers_survive(server, service):
-    """Values at the edges of float64 and ids at the edges of int64, as text and as bits."""
+    """Values at the limits of float64 and ids at the limits of int64, as text and as bits."""
     rows = make_rows("plain", messy=False)
     edges = [5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -0.0, 0.1 + 0.2, 1 / 3, 1e22, 1e23, 123456789.0]
     rows.loc[rows.index[: len(edges)], "signal"] = edges
@@ -271,7 +271,7 @@ def test_missing_values_in_every_form(server, service):
         got = post(server, "/run", make(rows, {"mincos": 2}), kind, {"mincos": 2}, coding).json()
         assert got["run_id"] == want.run_id, form
         assert got["diagnostics"]["null_key"] == want.diagnostics["null_key"], form
-    # A key that a record leaves out is a null.
+    # A key that a record lacks is a null.
     records = [{k: v for k, v in record.items() if v is not None} for record in to_records(rows)]
     got = post(server, "/run", json_body(records, mincos=2), "application/json", None).json()
     assert got["run_id"] == want.run_id
@@ -320,7 +320,7 @@ def test_signal_path(server, service):
 
 
 def test_the_example_of_the_readme(server):
-    """The curl line of the published page: understood as written; its one row is too little for a run, and the answer says so."""
+    """The curl line of the published page works as printed; its one row is too little for a position, as the answer shows."""
     body = b'{"signal": [{"security_id": 1, "date_sig": "2020-01-02", "signal": 0.5}], "config": {"lag": 0, "resid": "off"}}'
     with Connection(server.port, 60) as connection:
         connection.send(request(body=body))
@@ -346,7 +346,7 @@ def test_the_command_line_says_the_same(server, root, tmp_path):
 
 
 def test_arrow_answers(server, service):
-    """Tables as Arrow hold the bits of those in JSON, found by their names wherever the framing puts them."""
+    """Tables as Arrow have the bits of those in JSON; a client finds them by their names, in any order."""
     rows, config = make_rows("plain"), {"mincos": 2}
     want = service.run(rows, **config)
     query = urllib.parse.quote(json.dumps(config))

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A server in service: its end, restarts, reloads, full queues, tokens, logs and metrics."""
+"""Operation of a server: shutdown, restarts, reloads, full queues, tokens, logs and metrics."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def long_rows(demo_folder) -> bytes:
-    """Some of the demo signal, as Arrow: small to send, slow to run as a suite."""
+    """A part of the demo signal as Arrow: small to send, slow to run as a suite."""
     rows = pd.read_parquet(next((demo_folder / "snapshots").glob("*-signal.parquet")))
     return to_ipc(to_table(rows.head(400_000)), chunk=100_000)
 
 
 def long_request(rows: bytes, number: int, n_lags: int = 4) -> bytes:
-    """A suite of seconds; another `number` is another run."""
+    """A suite that takes seconds; each `number` is another run."""
     lags = json.dumps(list(range(n_lags)))
     config = json.dumps({"mincos": 2 + number})
     query = urllib.parse.urlencode({"config": config, "lags": lags, "resid_modes": '["all", "industry"]'})
@@ -65,7 +65,7 @@ def long_request(rows: bytes, number: int, n_lags: int = 4) -> bytes:
 
 
 class Sent:
-    """A request that is wholly sent, and its answer to come."""
+    """A request that is completely sent and not yet answered."""
 
     def __init__(self, port: int, data: bytes) -> None:
         self.connection = Connection(port, 120)
@@ -77,7 +77,7 @@ class Sent:
 
 
 def metrics(server: ServerProcess, headers: dict[str, str] | None = None) -> dict[str, float]:
-    """Samples by name, labels of one name summed."""
+    """Samples by name, summed over labels."""
     with urllib.request.urlopen(urllib.request.Request(server.url + "/metrics", headers=headers or {}), timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith(("text/plain", "application/openmetrics-text"))
         text = answer.read().decode()
@@ -92,7 +92,7 @@ def metrics(server: ServerProcess, headers: dict[str, str] | None = None) -> dic
 
 
 def server_faults(server: ServerProcess) -> list[str]:
-    """What is counted of answers with a status of 5xx."""
+    """The counts of answers with status 5xx."""
     with urllib.request.urlopen(server.url + "/metrics", timeout=30) as answer:
         return re.findall(r'fractile_requests_total\{status="5.*', answer.read().decode())
 
@@ -118,12 +118,12 @@ def test_ten_runs_in_flight_are_answered_after_sigterm(demo_folder, long_rows, t
 
 
 def metrics_total(server: ServerProcess) -> int:
-    """Runs that wait or are computed, by /stats."""
+    """Number of waiting and running runs in /stats."""
     return sum(in_flight(server.get("/stats")))
 
 
 def in_flight(stats: dict) -> tuple[int, int]:
-    """Runs that wait, and runs that are computed: the whole numbers of the queue whose names say so."""
+    """Numbers of waiting and of running runs: the whole numbers of the queue with these names."""
     queue = stats["queue"]
     waiting = [queue[name] for name in ("waiting", "queued", "depth", "length") if name in queue]
     running = [queue[name] for name in ("running", "active", "in_flight") if name in queue]
@@ -139,7 +139,7 @@ def test_a_second_sigterm_and_sigint_end_as_well(root, tmp_path):
 
 
 def test_killed_and_started_again(root, tmp_path):
-    """A client sees an error of its kind while the server is away, and the same run afterwards."""
+    """A client gets a ServerError while the server is down, and the same run afterwards."""
     server = start_server(tmp_path / "server", root)
     client = BacktestClient(server_url=server.url, timeout=20)
     want = client.run(ROWS, mincos=2)
@@ -200,7 +200,7 @@ def test_a_port_that_is_taken(root, tmp_path):
     ],
 )
 def test_a_configuration_that_is_refused(root, tmp_path, configuration, word):
-    """Before anything is served, with a word of what is wrong and exit status 1 or 2."""
+    """The server refuses before it answers requests, with a message and exit status 1 or 2."""
     import yaml
 
     path = tmp_path / "config.yaml"
@@ -233,7 +233,7 @@ def test_health_command(root, tmp_path):
 
 
 def test_token(root, tmp_path):
-    """Without the token nothing but /health answers, and nothing tells how near a guess was."""
+    """Without the token only /health answers, and no answer shows how near a guess was."""
     (tmp_path / "token").write_text("s3cret-token\n")
     with serving(tmp_path / "server", root, {"server": {"token_file": str(tmp_path / "token")}}) as server:
         wrong = [{}, *({"Authorization": text} for text in (
@@ -257,7 +257,7 @@ def test_token(root, tmp_path):
         with pytest.raises(fractile.ServerError) as error:
             BacktestClient(server_url=server.url, token="other").run(ROWS, mincos=2)
         assert "s3cret" not in str(error.value)
-        # A large body of a stranger is not read.
+        # The server does not read a large body of a client without the token.
         with Connection(server.port) as connection:
             connection.send(request(body=b"", headers={"Content-Length": str(50 << 20)}))
             assert_refusal(connection.read_answer(), (401,))
@@ -265,7 +265,7 @@ def test_token(root, tmp_path):
 
 
 def test_sighup_takes_the_newest_snapshot(tmp_path):
-    """Runs go on while another snapshot is loaded; each is of the old or of the new one, none fails."""
+    """Runs go on while another snapshot is loaded; each uses the old or the new snapshot, none fails."""
     root = make_root(tmp_path / "snapshots")
     wants = {"small": BacktestService.get("small", root=root).run(ROWS, mincos=2, byvar_list=["overall"]).run_id}
     with serving(tmp_path / "server", root, {"server": {"workers": 2}}) as server:
@@ -284,7 +284,7 @@ def test_sighup_takes_the_newest_snapshot(tmp_path):
         for thread in threads:
             thread.start()
         assert eventually(lambda: len(seen) > 5)
-        # The newest is the one made last.
+        # The snapshot that was made last is the newest.
         fractile.create_snapshot("tiny", make_panel(SEED + 1), root=root, dtype="both")
         wants["tiny"] = BacktestService.get("tiny", root=root).run(ROWS, mincos=2, byvar_list=["overall"]).run_id
         assert server.get("/health")["snapshot"] == "small"
@@ -299,7 +299,7 @@ def test_sighup_takes_the_newest_snapshot(tmp_path):
         assert set(seen) == set(wants.values())
         assert seen[-1] == wants["tiny"]
         assert eventually(lambda: "/small/" not in server.maps(), 10), "expected the old snapshot to be given back"
-        # A broken newer one is refused; the server stays with what it has.
+        # A broken newer snapshot is refused; the server retains the loaded one.
         broken = root / "zzz"
         broken.mkdir()
         (broken / "manifest.json").write_text("{")
@@ -310,7 +310,7 @@ def test_sighup_takes_the_newest_snapshot(tmp_path):
 
 
 def test_sighup_in_the_middle_of_a_load_is_not_lost(tmp_path):
-    """A snapshot that appears while another load is under way is there after the SIGHUP that announces it."""
+    """A snapshot that appears during a load is loaded after the SIGHUP that announces it."""
     root, aside = make_root(tmp_path / "snapshots"), tmp_path / "aside"
     chooser = random.Random(1)
     names = [f"v{k:02}" for k in range(60)]
@@ -340,7 +340,7 @@ def test_a_full_queue_says_when_to_come_again(demo_folder, long_rows, tmp_path):
         for answer in refused:
             assert_refusal(answer, (429, 503))
             assert int(answer.headers["retry-after"]) >= 1
-        # The client waits and comes again.
+        # The client waits and retries.
         with ThreadPoolExecutor(4) as threads:
             client = BacktestClient(server_url=server.url, timeout=100)
             futures = [threads.submit(client.run, long_rows, mincos=30 + k, resid="all") for k in range(4)]
@@ -367,7 +367,7 @@ def test_a_client_that_leaves_frees_its_run(demo_folder, long_rows, tmp_path):
 
 
 def test_a_client_that_leaves_is_no_fault_of_the_server(demo_folder, long_rows, tmp_path):
-    """It is told nothing of a timeout that was none, and no 5xx is logged or counted."""
+    """The server sends no timeout error to a client that has disconnected, and neither logs nor counts a 5xx."""
     with demo_server(demo_folder, tmp_path) as server:
         faults = server_faults(server)  # /health says 503 until the snapshot is loaded
         half, gone = (Sent(server.port, long_request(long_rows, k, 30)) for k in range(2))
@@ -399,7 +399,7 @@ def test_identical_requests_share_one_run(demo_folder, long_rows, tmp_path):
 
 
 def test_a_timeout_of_a_run(demo_folder, long_rows, tmp_path):
-    """A run that takes longer than request_timeout_s is ended with an answer, and frees its worker."""
+    """A run that takes longer than request_timeout_s ends with an answer and frees its worker."""
     with demo_server(demo_folder, tmp_path, max_queue=8, request_timeout_s=0.1) as server:
         answer = Sent(server.port, long_request(long_rows, 0, 200)).answer()
         assert_refusal(answer, (503,))
@@ -466,7 +466,7 @@ def test_metrics(root, tmp_path):
         assert any("request" in name for name in grown), grown
         assert any("run" in name for name in grown), grown
         assert not [name for name in before if name.endswith("_total") and after.get(name, 0) < before[name]]
-        # Paths of strangers make no labels.
+        # Unknown paths make no labels.
         with urllib.request.urlopen(server.url + "/metrics") as answer:
             assert b"xxxxx" not in answer.read()
 
@@ -501,13 +501,13 @@ def test_openapi_and_docs(root, tmp_path):
         page = exchange(server.port, request("GET", "/docs"))
         assert page.status == 200
         assert page.headers["content-type"].startswith("text/html")
-        # It works where there is no internet.
+        # The page works without internet.
         for outside in (b'src="http', b'src="//', b'href="http://', b"cdn."):
             assert outside not in page.body
 
 
 def test_many_at_once(root, tmp_path):
-    """Sixteen connections, kept alive, each with its own runs: every answer is of its own question."""
+    """Sixteen persistent connections, each with its own runs: every answer belongs to its request."""
     wants = {}
     service = BacktestService.get("small", root=root)
     for mincos in range(2, 10):

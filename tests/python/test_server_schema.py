@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Generated requests against the schema that the server itself gives; `make fuzz-http` sends many more."""
+"""Generated requests against the server's own schema; `make fuzz-http` sends many more."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Crashes, lost power, full and read-only disks while snapshots are made, appended to and removed.
+"""Crashes, loss of power, full and read-only disks while snapshots are made, appended to and removed.
 
-Whatever happens, a catalog opens, lists whole snapshots only, and each of them verifies. What a command said is done is done.
+After each fault the catalog opens, lists only whole snapshots, and each of them verifies. If a command reported success, its effect persists.
 
-$FRACTILE_CRASH_POINTS: how many points of each command and kind are tried (default 8).
+$FRACTILE_CRASH_POINTS: number of tested points per command and kind (default 8).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def panels(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture
 def folder():
-    """In memory where that is possible: each test makes many snapshots, and waits for the disk for each of their files."""
+    """A folder in memory if possible: each test makes many snapshots, and would wait for the disk for each file."""
     path = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     yield path
     shutil.rmtree(path)
@@ -58,7 +58,7 @@ def folder():
 
 @pytest.fixture
 def disk(library, folder, panels):
-    """A disk whose root holds the snapshot "base"."""
+    """A simulated disk whose root has the snapshot "base"."""
     root = folder / "root"
     fractile.create_snapshot("base", panels / "base.csv", root=root)
     return FaultyDisk(library, root)
@@ -74,7 +74,7 @@ def arguments(executable: str, panels: pathlib.Path, root: pathlib.Path, command
 
 
 def check_catalog(root: pathlib.Path) -> set[str]:
-    """Opens and verifies everything that is there; the ids."""
+    """Opens and verifies all snapshots; returns their ids."""
     names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
     listed = set(fractile.list_snapshots(root)["id"])
     assert names == listed
@@ -85,7 +85,7 @@ def check_catalog(root: pathlib.Path) -> set[str]:
 
 
 def clear(root: pathlib.Path, panels: pathlib.Path, keep: set[str]) -> None:
-    """The next build clears what dead ones left; nothing but whole snapshots remains."""
+    """The next build removes the leftovers of dead builders; only whole snapshots remain."""
     fractile.create_snapshot("next", panels / "new.csv", root=root)
     for name in {path.name for path in root.iterdir() if not path.name.startswith(".")} - keep:
         fractile.remove_snapshot(name, root)
@@ -95,7 +95,7 @@ def clear(root: pathlib.Path, panels: pathlib.Path, keep: set[str]) -> None:
 @pytest.mark.parametrize("kind", ["kill", "power"])
 @pytest.mark.parametrize("command", ["create", "append", "remove"])
 def test_an_end_at_any_call(executable, panels, disk, command, kind):
-    """The process is killed, or the machine loses power, at calls chosen at random, the first and the last among them."""
+    """The process is killed, or the machine loses power, at random calls, including the first and the last."""
     root = disk.folder
     run = arguments(executable, panels, root, command)
     if command == "remove":
@@ -123,7 +123,7 @@ def test_an_end_at_any_call(executable, panels, disk, command, kind):
 
 
 def test_power_lost_after_the_first_snapshot_of_a_new_folder(executable, panels, library, folder):
-    """The folder of the snapshots, and those above it, are on disk too."""
+    """The folder of the snapshots and the folders above it are synced to disk too."""
     disk = FaultyDisk(library, folder / "root")
     for seed in range(6):
         disk.folder.mkdir()
@@ -163,7 +163,7 @@ def test_kill_9_at_any_time(executable, panels, disk, command):
 )
 @pytest.mark.parametrize("command", ["create", "append"])
 def test_a_disk_that_fails(executable, panels, disk, command, kind, calls, stays, words):
-    """From any call on, or at one: the error says so, nothing half-made is listed, and what can be cleared away is."""
+    """The disk fails at one call or from it on: the error says so, no partial snapshot is listed, leftovers are removed."""
     root = disk.folder
     run = arguments(executable, panels, root, command)
     total = disk.count(run, calls)
@@ -173,13 +173,13 @@ def test_a_disk_that_fails(executable, panels, disk, command, kind, calls, stays
         done = disk.run(run, kind, at, calls=calls, stays=stays)
         listed = check_catalog(root)
         if done.returncode == 0:
-            # Only where the file system cannot link, or leftovers of others cannot go, there is a way round.
+            # The command can succeed only if the failing calls were links, or removals of others' leftovers.
             assert listed == {"base", "new"}
             continue
         assert done.returncode == 1, done.stderr
         assert done.stderr.startswith("IO_FAILURE: expected to "), done.stderr
         assert words in done.stderr
-        if kind != "EIO" or at < total:  # the last fsync is that of the folder in which the name is already
+        if kind != "EIO" or at < total:  # the last fsync is of the parent folder, which has the name already
             assert listed == {"base"}
         if kind != "EROFS":
             assert {path.name for path in root.iterdir()} == listed
@@ -187,7 +187,7 @@ def test_a_disk_that_fails(executable, panels, disk, command, kind, calls, stays
 
 
 def in_a_small_file_system(folder: pathlib.Path, script: str) -> str:
-    """Runs sh in mount namespace of its own, where $1 is mounted in memory; its output."""
+    """Runs sh in its own mount namespace, in which $1 is a file system in memory; returns the output."""
     if shutil.which("unshare") is None:
         pytest.skip("expected unshare(1) to mount a small file system, found none")
     outer = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs -o size=4k probe "$1"', "sh", str(folder)]
@@ -200,7 +200,7 @@ def in_a_small_file_system(folder: pathlib.Path, script: str) -> str:
 
 
 def test_a_full_file_system(executable, panels, folder):
-    """A real one, of every size from too small for anything to large enough."""
+    """A real file system of every size, from too small for any file to large enough."""
     script = f"""
         for size in 16 32 48 64 80 96 112 128 160 192 256 512 1024; do
             mount -t tmpfs -o size=${{size}}k full "$1" || exit 1
@@ -245,7 +245,7 @@ def test_a_read_only_file_system(executable, panels, folder):
 
 
 def test_a_folder_without_permission(executable, panels, folder):
-    """As another user where the tests are root's, whom no permission stops."""
+    """Runs as another user if the tests run as root, whom permissions do not stop."""
     root = folder / "root"
     fractile.create_snapshot("base", panels / "base.csv", root=root)
     root.chmod(0o555)
@@ -268,7 +268,7 @@ def test_a_folder_without_permission(executable, panels, folder):
 
 
 def test_a_limit_of_file_sizes(executable, panels, disk):
-    """ulimit -f: the write fails with an error of ours instead of a signal that ends the process."""
+    """ulimit -f: the write fails with an error of fractile instead of a signal that ends the process."""
     root = disk.folder
     command = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
     done = subprocess.run([*command, *arguments(executable, panels, root, "create")], capture_output=True, text=True, check=False)
@@ -278,7 +278,7 @@ def test_a_limit_of_file_sizes(executable, panels, disk):
 
 
 def test_a_file_system_without_links(executable, panels, disk):
-    """Files are copied then; the content is the same."""
+    """Without links the files are copied; the content is the same."""
     root = disk.folder
     linked = fractile.append_snapshot("base", panels / "new.csv", "linked", root=root)
     for at in (1, 2):

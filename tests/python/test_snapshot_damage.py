@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Snapshots that are cut, replaced or removed while a service, threads or a server use them.
 
-$FRACTILE_DAMAGE_TRIES: how often (default 6).
+$FRACTILE_DAMAGE_TRIES: number of tries (default 6).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def comparable(result: fractile.BacktestResult) -> str:
 
 @pytest.fixture
 def root(tmp_path) -> pathlib.Path:
-    """Twins: "cut" and "other"."""
+    """Two equal snapshots, "cut" and "other"."""
     for name in ("cut", "other"):
         fractile.create_snapshot(name, make_panel(SEED), root=tmp_path / "root")
     return tmp_path / "root"
@@ -105,7 +105,7 @@ def test_columns_in_memory_do_not_need_the_files(tmp_path, compact):
 
 
 def resident_kb(path: pathlib.Path) -> int:
-    """How much of a file's mappings is resident in this process."""
+    """The resident memory of a file's mappings in this process."""
     total, is_of_file = 0, False
     for line in pathlib.Path("/proc/self/smaps").read_text().splitlines():
         if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
@@ -130,7 +130,7 @@ def test_preload_reads_the_pages_of_what_runs_read(tmp_path):
 
 @pytest.mark.parametrize("faulthandler", ["none", "before", "after"])
 def test_a_cut_file_ends_no_python_process(root, faulthandler):
-    """Whether or not Python's own handler of crashes is there, and whoever came first."""
+    """With and without Python's own crash handler, installed before or after ours."""
     command = [sys.executable, "-c", SCRIPT, str(root), faulthandler]
     timeout = 120 * SLOWER
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=python_environment())
@@ -140,7 +140,7 @@ def test_a_cut_file_ends_no_python_process(root, faulthandler):
 
 
 def test_a_crash_elsewhere_still_shows_where(root, tmp_path):
-    """A SIGBUS that is none of ours ends the process as it did, with Python's traceback."""
+    """A SIGBUS outside our mappings ends the process as without fractile, with Python's traceback."""
     script = """
 import faulthandler, mmap, os, sys
 faulthandler.enable()
@@ -160,7 +160,7 @@ mapped[5000]
 
 
 def test_threads_see_their_own_snapshot_only(root):
-    """Some run on a snapshot that is cut meanwhile, some on its twin: right bits, or the error, never anything else."""
+    """Some threads run on a snapshot that is cut meanwhile, others on its twin: each gets the right bits or the error."""
     rows = make_rows()
     want = comparable(fractile.BacktestService.get("other", root=root).run(rows, **CONFIG))
     files = data_files(root / "cut")
@@ -200,7 +200,7 @@ def test_threads_see_their_own_snapshot_only(root):
 
 
 def test_a_service_keeps_the_bytes_that_it_opened(root, tmp_path):
-    """While its snapshot is removed, replaced by another one, appended to, renamed and replaced by an empty folder."""
+    """The snapshot is removed, replaced by another one, appended to, renamed and replaced by an empty folder meanwhile."""
     rows = make_rows()
     other = make_panel(SEED + 1)
     service = fractile.BacktestService.get("cut", root=root)
@@ -235,7 +235,7 @@ def test_a_service_keeps_the_bytes_that_it_opened(root, tmp_path):
         thread.join()
         assert set(answers) == {want}, action
         if action == "replace":
-            # Asking anew gives the new one; the old service stays what it was.
+            # A new service gets the new snapshot; the old service is unchanged.
             fresh = fractile.BacktestService.get("cut", root=root, force_reload=True)
             assert comparable(fresh.run(make_signal(other, 1, messy=False), **CONFIG)) != want
             assert comparable(service.run(rows, **CONFIG)) == want
@@ -244,7 +244,7 @@ def test_a_service_keeps_the_bytes_that_it_opened(root, tmp_path):
 
 
 def test_a_server_answers_with_the_error_and_lives(tmp_path):
-    """Its snapshot is cut while requests are on their way: right answers, or 500 with the code; then another snapshot."""
+    """The snapshot is cut while requests run: the answers are right, or 500 with the code; then another snapshot is loaded."""
     root = tmp_path / "root"
     panel, rows = make_panel(SEED), make_rows()
     body = json_body(to_records(rows), **CONFIG)
@@ -274,7 +274,7 @@ def test_a_server_answers_with_the_error_and_lives(tmp_path):
             assert eventually(lambda seen=seen: (500, "CORRUPT_SNAPSHOT") in seen, 20)
             assert server.is_healthy()
             fractile.create_snapshot(f"v{number}", panel, root=root)
-            # Of one second and one clock the name decides which is the newest: the old one goes.
+            # Both were made in the same second, so the name would decide which is the newest; the old one is removed.
             fractile.remove_snapshot(f"v{number - 1}", root)
             server.send_signal(signal.SIGHUP)
             assert eventually(lambda number=number: server.get("/health")["snapshot"] == f"v{number}", 20)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Snapshots from Python and files: what is kept, what is refused, what survives."""
+"""Snapshots from Python and files: stored columns, refusals, damage."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_every_flipped_bit_is_found(tmp_path, panel):
             file.write_bytes(broken)
             with pytest.raises(fractile.SnapshotError):
                 fractile.verify_snapshot("small", tmp_path)
-            if place < 4096 or file.name == "manifest.json":  # headers are checked when it is opened
+            if place < 4096 or file.name == "manifest.json":  # opening checks headers
                 with pytest.raises(fractile.SnapshotError):
                     fractile.open_snapshot("small", tmp_path)
         file.write_bytes(data)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Seconds of the soak, so that it works when half an hour of it is wanted; and its judgements."""
+"""A soak of seconds, which shows that the long one works, and tests of its criteria."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_seconds_of_a_soak(tmp_path):
 
 
 def make_figures():
-    """Of half an hour in which nothing changed."""
+    """The figures of half an hour in which nothing changed."""
     found = {"first": 100.0, "last": 100.0}
     even = {
         name: {kind: dict(found) for kind in ("resident", "anonymous", "proportional", "fds", "threads")}
@@ -60,7 +60,7 @@ def slow(name, value):
 
 
 def test_judgements():
-    """What each criterion is there for makes it fail."""
+    """Each criterion fails on the fault that it is meant to find."""
     assert failed() == []
     for what in ("failures", "log_errors", "leftovers"):
         assert len(failed(lambda figures, what=what: figures.update({what: ["x"]}))) == 1
@@ -69,7 +69,7 @@ def test_judgements():
     assert failed(grow("clients", "anonymous", 8.1)) and not failed(grow("clients", "anonymous", 7.9))
     assert failed(lambda figures: figures["processes"]["server"].pop("resident"))
     assert failed(slow("p50", 30.1)) and not failed(slow("p50", 29.9))
-    # Others left half of the processors: twice as slow is as fast.
+    # Other processes left half of the processors, so double times are allowed.
     others = lambda figures: figures.update(taken_by_others=[0.0, 0.5, 1.0])  # noqa: E731
     assert not failed(others, slow("p50", 39.9)) and failed(others, slow("p50", 40.1))
 

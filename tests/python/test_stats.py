@@ -148,7 +148,7 @@ def test_probabilistic_ratio_track_record_and_deflation_fit_together(name):
             assert math.isnan(length)
             continue
         assert length == pytest.approx(1 + root**2 * (scipy_stats.norm.ppf(0.95) / (sr - sr0)) ** 2, rel=1e-9)
-        # A record of that length has the probability asked for.
+        # A record of that length has the required probability.
         assert stats.probabilistic_sharpe_ratio_from_moments(sr, length, g3, g4, sr0) == pytest.approx(0.95, rel=1e-9)
         length = stats.minimum_track_record_length_from_moments(sr, g3, g4, sr0, null_variance=True)
         found = stats.probabilistic_sharpe_ratio_from_moments(sr, length, g3, g4, sr0, null_variance=True)
@@ -160,7 +160,7 @@ def test_probabilistic_ratio_track_record_and_deflation_fit_together(name):
 
 @pytest.mark.parametrize("name", SERIES)
 def test_block_length_is_near_that_of_arch(name):
-    """arch scales autocorrelations a little differently; if the first small one is the same, so is the length."""
+    """arch scales autocorrelations a little differently; if the first small lag is the same, so is the block length."""
     theirs = bootstrap.optimal_block_length(SERIES[name]).iloc[0]
     ours = stats.optimal_block_length(SERIES[name])
     np.testing.assert_allclose(ours, [theirs["stationary"], theirs["circular"]], rtol=1e-9)

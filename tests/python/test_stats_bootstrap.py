@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Draws of the stationary bootstrap: their law, their bits, and the intervals made of them."""
+"""Draws of the stationary bootstrap: their distribution, their bits, and the intervals from them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_draws_without_a_value_are_left_out_and_counted():
     drawn = _core.stats.bootstrap_draws(x, "sharpe", 2000, 1.0, 0, 1)
     left = stats.bootstrap(x, "sharpe", draws=2000, block=1)
     assert 0 < left.draws == np.isfinite(drawn).sum() < 2000
-    # All four of the same: (3/4)^4 + (1/4)^4.
+    # The probability that all four periods are the same: (3/4)^4 + (1/4)^4.
     assert 1 - left.draws / 2000 == pytest.approx(0.75**4 + 0.25**4, abs=0.04)
 
 

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Security ids that are texts: a text in place of a number changes no figure, on any surface and through any door."""
+"""Text security ids: a text in place of a number changes no figure, on any surface and with any form of input."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def test_append_and_diff(tmp_path):
     panel = rename(make_panel(SEED), WRITINGS["tickers"])
     days = sorted(panel["date"].unique())
     names = sorted(panel["security_id"].unique())
-    # A name in the middle of the order and the last days are new.
+    # The panel adds a name in the middle of the order, and the last days.
     early = panel[(panel["date"] < days[-5]) & (panel["security_id"] != names[len(names) // 2])]
     late = (
         panel.merge(early[["security_id", "date"]], how="left", indicator=True)

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A result says when it means little: docs/errors.md, "Warnings"."""
+"""The warnings of a result that means little: docs/errors.md, "Warnings"."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def market(tmp_path_factory: pytest.TempPathFactory):
 
 
 def run(market, signal, **options):
-    """The result; its warnings are what Python shows, and what JSON says."""
+    """Runs and returns the result; checks that Python shows its warnings and that JSON has them."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         result = market[0].run(signal, **options)

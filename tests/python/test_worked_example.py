@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The worked example of docs/methodology.md: its tables are read from the page, its numbers recomputed."""
+"""The worked example of docs/methodology.md: the test reads its tables from the page and recomputes its numbers."""
 
 from __future__ import annotations
 
