@@ -7,7 +7,7 @@ SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 .PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server monte-carlo attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 setup: ## Install Debian packages (root or sudo) and the Python environment .venv
@@ -20,7 +20,7 @@ build: ## Set up, build the product alone and install it into .venv
 all: setup ## Build everything, tests and benchmarks included
 	@tools/build.sh
 
-demo: build ## Make the synthetic market, backtest its signal and show the result
+demo: build ## Make the synthetic market, backtest its signal and print the result
 	@.venv/bin/fractile demo
 
 test: all ## Run all tests, C++ and Python
@@ -38,13 +38,13 @@ lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) tools/check_rooms.py
 	@$(PYTHON) tools/check_words.py
 
-tidy: all ## Read the C++ sources with clang-tidy, where it is installed
+tidy: all ## Check the C++ sources with clang-tidy, if it is installed
 	@tools/tidy.sh
 
 differential: build ## Compare engine and oracle on random cases for MINUTES (default 30)
 	@$(PYTHON) tests/differential.py --minutes $(MINUTES)
 
-mutations: all ## Break one line at a time and see the test of its law fail (ten minutes)
+mutations: all ## Break one line at a time and check that the test of its law fails (ten minutes)
 	@$(PYTHON) tests/mutations.py
 
 extensions: all ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
@@ -60,10 +60,10 @@ bench: all ## Measure kernels, whole runs, memory and other systems, answers che
 	@tools/bench.sh $(MARKETS)
 
 ROUNDS ?= 3
-bench-compare: all ## Whole runs of BASE=revision and of the working tree in turn, as ratios (ROUNDS=3, CASES=text)
+bench-compare: all ## Alternate whole runs of BASE=revision and of the working tree; print ratios (ROUNDS=3, CASES=text)
 	@tools/bench_compare.sh "$(BASE)" $(ROUNDS) "$(CASES)"
 
-instructions: all ## Count the instructions of each stage of a small run; fails where one takes over 5 % more
+instructions: all ## Count the instructions of each stage of a small run; fails if a stage takes over 5 % more
 	@tools/install_packages.sh valgrind
 	@$(PYTHON) bench/instructions.py
 
@@ -71,13 +71,13 @@ RUNS ?= 1000
 determinism: all ## The same run RUNS=1000 times through threads, kernels, batches, HTTP and the pool: one hash
 	@FRACTILE_DETERMINISM_RUNS=$(RUNS) $(PYTHON) -m pytest -q tests/python/test_determinism.py
 
-sbom: setup ## Write what fractile is made of as CycloneDX: build/sbom/*.cdx.json
+sbom: setup ## Write the components of fractile as CycloneDX: build/sbom/*.cdx.json
 	@tools/sbom.sh
 
 wheel: setup ## Make the Python wheel in dist/
 	@tools/wheel.sh
 
-package: all ## Install wheel and C++ library into clean places and use them from there
+package: all ## Install wheel and C++ library into clean environments and use them from there
 	@tests/package.sh
 
 docs: all ## Build the documentation site into build/docs/html, executing its tutorial
@@ -93,7 +93,7 @@ bench-server: all ## Load on the HTTP server, answers checked
 attacks: all ## Attacks on snapshots at full size: flipped bits, cut files, crashes, full disks (ten minutes)
 	@tools/attacks.sh
 
-soak: all ## Mixed use of server and pool for MINUTES (default 30): no failure, nothing grows, nothing slows down
+soak: all ## Mixed use of server and pool for MINUTES (default 30): no failure, no growth, no slowdown
 	@$(PYTHON) tests/soak.py --minutes $(MINUTES)
 
 fuzz-http: all ## Generated requests against the HTTP server and its schema
@@ -102,11 +102,11 @@ fuzz-http: all ## Generated requests against the HTTP server and its schema
 sanitize: setup ## All tests under sanitizers: addresses, leaks, undefined behaviour, threads (two hours)
 	@tools/sanitize.sh all
 
-sanitize-fast: setup ## The part of it that .ci/run does
+sanitize-fast: setup ## The quick part of the sanitizers, which .ci/run runs
 	@tools/sanitize.sh fast
 
-fuzz: setup ## Fuzz every way in with libFuzzer: make fuzz SECONDS=60 TARGETS="csv query"
+fuzz: setup ## Fuzz every entry for foreign bytes with libFuzzer: make fuzz SECONDS=60 TARGETS="csv query"
 	@tools/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
 
-clean: ## Remove what was built (not .venv, not snapshots)
+clean: ## Remove build products (not .venv, not snapshots)
 	@rm -rf build

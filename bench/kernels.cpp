@@ -77,7 +77,7 @@ void cuts(benchmark::State& state) {
   }
   count(state, sorted.size());
 }
-BENCHMARK(cuts)->Arg(1)->Arg(0)->ArgName("cuts of the day before at hand")->Name("find_tails, a name");
+BENCHMARK(cuts)->Arg(1)->Arg(0)->ArgName("with the cuts of the day before")->Name("find_tails, a name");
 
 struct Names {
   std::vector<float> exposures;

@@ -3,7 +3,7 @@
 
 PYTHONPATH=tests .venv/bin/python bench/server.py [--seconds 120] [--connections 8] [--root DIR] [--json FILE]
 
-Runs of the demo signal (W2) as Arrow over kept connections; `/health` a second (with wrk where it is installed); one run over
+Runs of the demo signal (W2) as Arrow over persistent connections; `/health` per second (with wrk if it is installed); one run over
 HTTP against the same run in process, on two years and, in a server of its own, on ten (W10); the start. The server's CPU seconds beyond the engine's are what HTTP costs.
 """
 

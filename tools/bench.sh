@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Measures kernels, whole runs, memory and, where their scripts are at hand, other systems. Every answer is checked before it is
-# timed. Figures are printed and written to build/bench/*.json. Needs `make build`.
+# Measures kernels, whole runs, memory and, if their scripts are available, other systems. Every answer is checked before it is
+# timed. Prints the figures and writes them to build/bench/*.json. Needs `make build`.
 #   tools/bench.sh [MARKETS]      W2,W10 by default; WFull is the third (25 years; its panel takes minutes to make)
 set -euo pipefail
 cd "$(dirname "$0")/.."

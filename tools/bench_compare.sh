@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Whole runs of another revision and of the working tree in turn, on the same markets by the same script: prints the ratios of
-# their medians, below 1 where the working tree is faster. Needs `make build`.
-#   tools/bench_compare.sh REVISION [ROUNDS] [CASES]      3 rounds; CASES: only those whose name holds this
+# Alternates whole runs of another revision and of the working tree, on the same markets by the same script. Prints the ratios of
+# their medians, below 1 if the working tree is faster. Needs `make build`.
+#   tools/bench_compare.sh REVISION [ROUNDS] [CASES]      3 rounds; CASES: only cases whose name contains this text
 set -euo pipefail
 cd "$(dirname "$0")/.."
 revision=$(git rev-parse --verify --short "${1:?expected a revision: make bench-compare BASE=main}^{commit}")

@@ -16,7 +16,7 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purel
 # Files that are no longer in the tree must not stay importable.
 find "$site/fractile" "$site/api" -name '*.py' -delete 2>/dev/null || true
 cmake --install build/release --component python --prefix "$site" >/dev/null
-# What pip makes of the entry point in pyproject.toml, without starting Python: it says which Python draws for --plot.
+# The script that pip would make from the entry point in pyproject.toml, but without starting Python. It names the Python for --plot.
 rm -f .venv/bin/fractile
 cat >.venv/bin/fractile <<SCRIPT
 #!/bin/sh

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Builds the fuzzers with clang and libFuzzer (preset "fuzz") and runs each for so many seconds, from the committed seeds and
-# what runs before have kept in build/fuzz/corpus. Prints executions, coverage and what broke; exit status 1 where
-# something did. Inputs that broke something are in build/fuzz/findings: `build/release/bin/fractile_fuzz TARGET FILE` tries one
-# again without clang.
-#   tools/fuzz.sh [SECONDS_EACH] [TARGET...]      FUZZ_JOBS=2: so many at a time
+# Builds the fuzzers with clang and libFuzzer (preset "fuzz") and runs each for the given seconds, from the committed seeds and
+# the inputs that earlier runs stored in build/fuzz/corpus. Prints executions, coverage and failures; exits with 1 if there were
+# failures. Their inputs are in build/fuzz/findings: `build/release/bin/fractile_fuzz TARGET FILE` runs one again without clang.
+#   tools/fuzz.sh [SECONDS_EACH] [TARGET...]      FUZZ_JOBS=2: number of fuzzers at a time
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -18,7 +17,7 @@ cmake --build --preset fuzz
 program=$PWD/build/fuzz/bin/fractile_fuzz
 targets=("$@")
 [ $# -gt 0 ] || mapfile -t targets < <(ls fuzz/seeds)
-# Snapshots are made and damaged in memory where the system has room for files there.
+# Snapshots are made and damaged in memory if the system has a file system there.
 scratch=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" fractile-fuzz-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p build/fuzz/findings build/fuzz/logs
@@ -28,7 +27,7 @@ run() {
   mkdir -p "build/fuzz/corpus/$target"
   local arguments=(-max_total_time="$seconds" -timeout=60 -report_slow_units=60 -rss_limit_mb=4096 -print_final_stats=1 "-artifact_prefix=build/fuzz/findings/$target-")
   case $target in config | csv | json_request | manifest | query) arguments+=(-dict=fuzz/words.dict) ;; esac
-  # libarrow takes its memory from malloc, so that what is read beyond it is found.
+  # libarrow allocates with malloc, so that the sanitizer finds reads beyond its memory.
   FRACTILE_FUZZ_TARGET=$target FRACTILE_FORMATS=$PWD/build/fuzz/_libs/libfractile_formats.so ARROW_DEFAULT_MEMORY_POOL=system \
     TMPDIR=$scratch UBSAN_OPTIONS=print_stacktrace=1 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-19) \
     "$program" "build/fuzz/corpus/$target" "fuzz/seeds/$target" "${arguments[@]}" >"build/fuzz/logs/$target.log" 2>&1

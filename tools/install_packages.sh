@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Installs the Debian packages named that are not there, with apt, as root or through sudo, and says so.
+# Installs the missing ones of the named Debian packages with apt, as root or through sudo, and lists them.
 #   tools/install_packages.sh PACKAGE...
 set -euo pipefail
 missing=()
@@ -12,7 +12,7 @@ done
 as_root=""
 if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || {
-    echo "== These Debian packages are missing, and neither root nor sudo is at hand to install them: ${missing[*]}"
+    echo "== These Debian packages are missing, and neither root nor sudo is available to install them: ${missing[*]}"
     exit 1
   }
   as_root=sudo

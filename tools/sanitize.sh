@@ -3,17 +3,17 @@
 #
 # The tests under sanitizers. Any report fails them.
 #   tools/sanitize.sh fast      minutes: the seeds of the fuzzers under AddressSanitizer and the cheap checks of undefined behaviour,
-#                               what threads share under ThreadSanitizer
+#                               the data that threads share under ThreadSanitizer
 #   tools/sanitize.sh address   all tests, C++ and Python, under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
-#   tools/sanitize.sh thread    all C++ tests and those Python tests that run things at once, under ThreadSanitizer
+#   tools/sanitize.sh thread    all C++ tests and the concurrent Python tests, under ThreadSanitizer
 #   tools/sanitize.sh all       address, then thread
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=suppressions=$PWD/tools/tsan.supp
-# A sanitizer keeps freed memory for a while and takes its time: tests of the server's memory and deadlines allow for it.
+# A sanitizer retains freed memory for a while and is slow; tests of the server's memory and deadlines allow for it.
 export FRACTILE_RSS_SLACK_MB=${FRACTILE_RSS_SLACK_MB:-3000} FRACTILE_SLOWER=${FRACTILE_SLOWER:-5}
-# Each of their rounds takes the same ways through the code.
+# Fewer rounds suffice, because each takes the same paths through the code.
 export FRACTILE_DAMAGE_TRIES=${FRACTILE_DAMAGE_TRIES:-2} FRACTILE_DETERMINISM_RUNS=${FRACTILE_DETERMINISM_RUNS:-8}
 
 replay_seeds() { # PRESET CHANGES
@@ -26,14 +26,14 @@ replay_seeds() { # PRESET CHANGES
   done
 }
 
-# A site-packages folder whose extension and executable are those of the preset. The executable looks for its leaks; Python, which
-# leaves much behind when it ends, must not, and hands its environment on.
+# Makes a site-packages folder with the extension and the executable of the preset. The executable checks for leaks. Python must not,
+# because it frees much of its memory only at its end; it passes its environment on.
 install_python() { # PRESET
   local bin=build/$1/site/fractile/_bin
   rm -rf "build/$1/site"
   cmake --install "build/$1" --component python --prefix "$PWD/build/$1/site" >/dev/null
   mv "$bin/fractile" "$bin/fractile-sanitized"
-  # Tests start servers with an environment of their own.
+  # A script sets the environment of the executable, because tests start servers with their own environments.
   printf '#!/bin/sh\nunset LD_PRELOAD\nASAN_OPTIONS=detect_leaks=1 %s exec "$(dirname "$0")/fractile-sanitized" "$@"\n' \
     "UBSAN_OPTIONS=$UBSAN_OPTIONS TSAN_OPTIONS=$TSAN_OPTIONS" >"$bin/fractile"
   chmod +x "$bin/fractile"
@@ -42,8 +42,8 @@ install_python() { # PRESET
 with_python() { # PRESET LIBRARY ARGUMENTS...
   local preset=$1 library=$2
   shift 2
-  # The C++ library comes with the sanitizer's, which looks in it for what throws. A SIGBUS that is none of ours has to end the
-  # process as it does without a sanitizer, which tests look at.
+  # The C++ library is preloaded with the sanitizer's, which needs its functions for exceptions. A SIGBUS outside our mappings must
+  # end the process as it does without a sanitizer, because tests check this.
   LD_PRELOAD="$(g++ -print-file-name="$library") $(g++ -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0 \
     PYTHONPATH=$PWD/build/$preset/site PYTHONDONTWRITEBYTECODE=1 .venv/bin/python "$@"
 }
@@ -62,18 +62,18 @@ fast() {
 }
 
 address() {
-  # There the executable starts a Python, which lacks the sanitizer's library and cannot load the extension.
+  # The tests of plots are left out: the executable starts a Python that lacks the sanitizer's library and cannot load the extension.
   local without=(--deselect tests/python/test_plot.py::test_the_command_line_draws_what_python_draws
     --deselect tests/python/test_plot.py::test_the_command_line_says_why_it_cannot_draw)
-  # The crashes of snapshots (test_snapshot_crashes.py) come from a library that is preloaded before the executable, where the
-  # sanitizer's has to be the first: none of them would happen.
+  # test_snapshot_crashes.py is left out: it preloads a library that makes the crashes, but the sanitizer's library must be first, so
+  # no crash would happen.
   configure asan
   cmake --build build/asan
   ctest --test-dir build/asan --output-on-failure -j2
   install_python asan
   without+=(--ignore=tests/test_docker.py --ignore=tests/python/test_docs.py --ignore=tests/python/test_readme.py
     --ignore=tests/python/test_snapshot_crashes.py)
-  # Those that look at times, memory or processes run alone.
+  # Tests that measure times, memory or processes run alone.
   with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -n 2 -m 'not alone' tests
   with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -m alone tests
   with_python asan libasan.so tests/leaks.py
@@ -84,8 +84,8 @@ thread() {
   cmake --build build/tsan
   ctest --test-dir build/tsan --output-on-failure -j2
   install_python tsan
-  # polars, which comes compiled, does not survive its import there: tests find none.
-  echo 'raise ModuleNotFoundError("polars does not live under ThreadSanitizer")' >build/tsan/site/polars.py
+  # polars, a compiled package, crashes on import under ThreadSanitizer, so tests find no polars.
+  echo 'raise ModuleNotFoundError("polars does not run under ThreadSanitizer")' >build/tsan/site/polars.py
   with_python tsan libtsan.so -m pytest -q -p no:cacheprovider tests/python/test_service.py tests/python/test_client.py \
     tests/python/test_laws.py tests/python/test_server_operations.py tests/python/test_server_equivalence.py \
     tests/python/test_server_abuse.py tests/python/test_server_abuse_bodies.py tests/python/test_server_abuse_slow.py \

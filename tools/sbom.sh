@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Writes what fractile is built, tested and shipped with as CycloneDX: build/sbom/python.cdx.json of tools/requirements-dev.txt (by
-# cyclonedx-bom), build/sbom/debian.cdx.json of tools/apt-packages.txt and all that they need, as installed here (by debsbom).
+# Writes the components that build, test and ship fractile as CycloneDX: build/sbom/python.cdx.json of tools/requirements-dev.txt (by
+# cyclonedx-bom), build/sbom/debian.cdx.json of tools/apt-packages.txt and its dependencies, as installed here (by debsbom).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=build/sbom/tools

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Sets a machine up to build and test fractile: Debian packages (with apt, as root or through sudo) and the Python environment
-# .venv. Does nothing, quickly, if all is in place.
+# Sets up a machine to build and test fractile: Debian packages (with apt, as root or through sudo) and the Python environment
+# .venv. If all is installed, it does nothing and ends at once.
 #   tools/setup.sh [product]    product: only the Python packages that building and using fractile needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ needed_packages() {
     echo python3-dev
 }
 
-# make_environment FILE: the packages of FILE, in the versions of requirements-dev.txt. An environment that has all needs no part.
+# make_environment FILE: installs the packages of FILE in the versions of requirements-dev.txt. A complete environment satisfies both files.
 make_environment() {
   local stamp=.venv/.requirements
   if [ -x .venv/bin/python ] && cmp -s tools/requirements-dev.txt "$stamp"; then return; fi

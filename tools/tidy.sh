@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #
-# Runs clang-tidy (.clang-tidy says which checks) over the sources named, else over all that build/release compiles.
-# It takes minutes, so it is no part of `make lint`. Without clang-tidy 19 or newer it says so and ends well.
+# Runs clang-tidy with the checks of .clang-tidy over the named sources, else over all that build/release compiles.
+# It takes minutes, so `make lint` does not run it. Without clang-tidy 19 or newer it prints a note and exits with 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tidy=""
@@ -17,7 +17,7 @@ if [ -z "$tidy" ]; then
 fi
 [ "$#" -gt 0 ] || mapfile -t sources < <(git ls-files 'src/*.cpp' 'apps/*.cpp' 'python/src/*.cpp')
 [ "$#" -eq 0 ] || sources=("$@")
-# The commands are g++'s: clang need not know every warning that they name.
+# The compile commands are g++'s, so clang may not know every warning flag in them.
 printf '%s\0' "${sources[@]}" |
   xargs -0 -n 4 -P "${TIDY_JOBS:-2}" "$tidy" --quiet -p build/release --extra-arg=-Wno-unknown-warning-option 2> >(grep -v 'warnings generated' >&2)
-echo "tidy: ${#sources[@]} sources, nothing found"
+echo "tidy: ${#sources[@]} sources, no findings"

@@ -298,7 +298,7 @@ def test_sighup_takes_the_newest_snapshot(tmp_path):
         assert failures == []
         assert set(seen) == set(wants.values())
         assert seen[-1] == wants["tiny"]
-        assert eventually(lambda: "/small/" not in server.maps(), 10), "expected the old snapshot to be given back"
+        assert eventually(lambda: "/small/" not in server.maps(), 10), "expected the old snapshot to be released"
         # A broken newer snapshot is refused; the server retains the loaded one.
         broken = root / "zzz"
         broken.mkdir()

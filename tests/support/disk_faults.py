@@ -44,7 +44,7 @@ class FaultyDisk:
 
 
 def build_library(folder: pathlib.Path) -> pathlib.Path:
-    """Builds the library to preload; skips the test if there is no compiler."""
+    """Builds the library to preload; skips the test without a compiler."""
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         pytest.skip("expected a C++ compiler for tests/faults, found none")

@@ -122,7 +122,7 @@ def unharmed(server: ServerProcess, slack_mb: float = SLACK_MB, peak_mb: float |
     if peak_mb is not None:
         used = server.memory_mb("VmHWM") - peak
         peak_mb += SLACK_MB - USUAL_SLACK_MB
-        assert used < peak_mb, f"expected at most {peak_mb} MB more at the peak, found {used:.0f}"
+        assert used < peak_mb, f"expected up to {peak_mb} MB more at the peak, found {used:.0f}"
     assert eventually(lambda: server.fds() <= fds + 2), f"expected {fds} file descriptors again, found {server.fds()}"
     assert eventually(lambda: server.memory_mb() < memory + slack_mb), (
         f"expected about {memory:.0f} MB again, found {server.memory_mb():.0f}"
