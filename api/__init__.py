@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The documented face of fractile."""
+"""The documented names of fractile, which scripts import."""
 
 from fractile.client import BacktestClient, quick_backtest
 from fractile.config import ServiceConfig

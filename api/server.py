@@ -7,7 +7,7 @@ from fractile._launcher import launch
 
 
 def main() -> None:
-    """Replaces this process by the server."""
+    """Replaces this process with the server."""
     launch(["serve", *sys.argv[1:]])
 
 

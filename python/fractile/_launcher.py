@@ -8,7 +8,7 @@ import sys
 
 
 def launch(arguments: list[str]) -> None:
-    """Replaces this process by the executable, which calls this Python back to draw."""
+    """Replaces this process with the executable, which starts this Python again to draw."""
     os.environ["FRACTILE_PYTHON"] = sys.executable
     path = pathlib.Path(__file__).parent / "_bin" / "fractile"
     os.environ["FRACTILE_COMMAND"] = name_of_command()
@@ -16,7 +16,7 @@ def launch(arguments: list[str]) -> None:
 
 
 def name_of_command() -> str:
-    """As a user can type it again: bare where the shell would find this one."""
+    """A path in the form that a user can type again: the bare name if the shell would find this executable."""
     found = shutil.which("fractile")
     typed = sys.argv[0]
     is_script = os.path.basename(typed) == "fractile" and os.path.exists(typed)
@@ -24,5 +24,5 @@ def name_of_command() -> str:
 
 
 def main() -> None:
-    """The command as it was typed."""
+    """The entry point of the console script."""
     launch(sys.argv[1:])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 class Page(Figure):
-    """A figure made without pyplot, so that no window and no global state holds it, and shown where it is a cell's last value."""
+    """A figure without pyplot, so without windows and global state. A notebook shows it if it is a cell's last value."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

@@ -32,7 +32,7 @@ def returns_of(result: BacktestResult, series: str) -> pd.Series:
 
 
 def sharpe_interval(result: BacktestResult, level: float = 0.95) -> tuple[float, float]:
-    """The annualised Sharpe ratio before costs less and plus its error under autocorrelation, without a draw."""
+    """The interval of the annualised Sharpe ratio before costs, from its error under autocorrelation, without draws."""
     values = np.ascontiguousarray(result.daily["ret"].to_numpy())
     low, high = _core.stats.sharpe_interval(values, periods_per_year_of(result), level)
     return low, high

@@ -18,7 +18,7 @@ namespace {
 
 using Held = std::shared_ptr<const Result>;
 
-/// An array over the result's own memory, which it keeps alive.
+/// Makes an array over the result's own memory, which the array keeps alive.
 template <class T>
 nb::object view(const Held& result, const std::vector<T>& values) {
   auto* kept = new Held(result);

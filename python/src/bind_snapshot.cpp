@@ -49,7 +49,7 @@ nb::dict describe(const SnapshotInfo& info) {
   return out;
 }
 
-/// The data report of a snapshot as Python has it.
+/// The data report of a snapshot as a Python dict.
 nb::dict describe(const DataReport& report) {
   nb::dict out;
   out["frequency"] = std::string(to_text(report.periodicity.frequency));
@@ -68,7 +68,7 @@ nb::dict describe(const DataReport& report) {
   return out;
 }
 
-/// Tells the caller how far a build is, and sees Ctrl-C.
+/// Makes a progress function that calls Python, and ends the build on Ctrl-C.
 std::function<void(std::string_view, double)> call_back(nb::object progress) {
   return [progress = std::move(progress)](std::string_view stage, double fraction) {
     const nb::gil_scoped_acquire lock;

@@ -22,7 +22,7 @@
 #include "stats/sharpe.hpp"
 #include "stats/sharpe_difference.hpp"
 
-/// The statistics as fractile.stats calls them: arrays without NaN, arguments that Python has checked.
+/// The bindings of the statistics for fractile.stats, which passes arrays without NaN and has checked the arguments.
 namespace fractile::python {
 namespace {
 
@@ -88,7 +88,7 @@ void bind_one_series(nb::module_& module) {
         const SharpeInterval out = sharpe_interval(span_of(x), periods_per_year, level);
         return nb::make_tuple(out.low, out.high);
       },
-      nb::arg("x"), nb::arg("periods_per_year"), nb::arg("level"), "The annualised ratio less and plus its error.");
+      nb::arg("x"), nb::arg("periods_per_year"), nb::arg("level"), "The interval of the annualised ratio from its error.");
   module.def(
       "sharpe_moments",
       [](const Values& x) {
@@ -192,7 +192,7 @@ void bind_bootstrap(nb::module_& module) {
         return to_tuple(summarise_draws(estimate, {draws.data(), draws.data() + draws.shape(0)}, span_of(without), level));
       },
       nb::arg("estimate"), nb::arg("draws"), nb::arg("leave_one_out"), nb::arg("level"),
-      "As bootstrap, of draws made elsewhere.");
+      "Like bootstrap, for draws that the caller made.");
   module.def(
       "sharpe_difference",
       [](const Values& x, const Values& y, std::int64_t draws, std::int64_t block, std::uint64_t seed, int threads) {
@@ -254,7 +254,7 @@ void bind_many_series(nb::module_& module) {
       [](const Grid& frame, int threads) {
         return compute_released(threads, [&](const Workers& workers) { return effective_trials(frame_of(frame), workers); });
       },
-      nb::arg("frame"), nb::arg("threads"), "Independent series that correlated ones are worth.");
+      nb::arg("frame"), nb::arg("threads"), "The number of independent series to which correlated ones are equivalent.");
 }
 
 }  // namespace

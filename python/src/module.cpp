@@ -18,7 +18,7 @@ NB_MODULE(_core, module) {
   module.def("kernel_targets", &fractile::kernel_targets, "The instruction sets that it could use here, best first.");
   module.def("use_kernels", &fractile::use_kernels, nanobind::arg("target"),
              "Chooses one of them (\"\": the best); for comparisons.");
-  module.def("default_threads", &fractile::default_threads, "Threads that a run takes where none are asked for.");
+  module.def("default_threads", &fractile::default_threads, "The number of threads of a run without the option threads.");
   fractile::python::register_errors(module);
   fractile::python::bind_config(module);
   fractile::python::bind_signal(module);

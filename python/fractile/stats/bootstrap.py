@@ -16,14 +16,14 @@ STATISTICS = ("mean", "sharpe", "max_drawdown")
 
 
 class BlockLength(NamedTuple):
-    """Optimal expected length of the stationary bootstrap, and length of the circular one."""
+    """The optimal expected block length of the stationary bootstrap, and the block length of the circular one."""
 
     stationary: float
     circular: float
 
 
 class Bootstrap(NamedTuple):
-    """An estimate with its percentile and BCa intervals; `draws` counts those that had a value."""
+    """An estimate with its percentile and BCa intervals; `draws` counts the draws that had a value."""
 
     estimate: float
     se: float
@@ -36,7 +36,7 @@ class Bootstrap(NamedTuple):
 
 
 class SharpeDifference(NamedTuple):
-    """The difference of two ratios per period, its error, and two-sided p."""
+    """The difference of two ratios per period, its error, and its two-sided p-values."""
 
     difference: float
     se_hac: float
@@ -70,7 +70,7 @@ def bootstrap(
         x: Returns in time order; NaN is left out.
         statistic: "mean", "sharpe" (per period), "max_drawdown" (additive, never above 0), or a function of a 1-d array.
         block: Expected block length; None takes the optimal one.
-        seed: The same seed gives the same draws, whatever the statistic.
+        seed: The same seed yields the same draws for every statistic.
     """
     values, n_draws, share = read_series(x), check_whole("draws", draws, 1), check_level(level)
     length, key = choose_block(values, block), check_seed(seed)
@@ -101,7 +101,7 @@ def sharpe_difference(x: Any, y: Any, draws: int = 10000, block: int | None = No
 
     Args:
         x: Returns; two Series are joined on their index, two arrays have one length.
-        y: Returns of the other.
+        y: Returns of the other series.
         block: Block length; None takes the larger circular optimal one, rounded up.
     """
     a, b = read_pair(x, y)

@@ -18,8 +18,8 @@ _COLUMNS = ("start", "trough", "end", "depth", "length", "recovery")
 def drawdown_table(x: Any, top: int = 5) -> pd.DataFrame:
     """The deepest drawdowns of the running sum of returns, deepest first.
 
-    start is the first period below the peak, end the first back at it (missing if there is none). length counts the
-    periods below the peak, recovery those after the trough. An array has positions for dates.
+    start is the first period below the peak; end is the first period at the peak again (missing if there is none).
+    length counts the periods below the peak, recovery those after the trough. For an array, dates are positions.
     """
     values = read_series(x)
     n = len(values)

@@ -62,15 +62,15 @@ def multiple_testing(
     short: str = "refuse",
     periods_per_year: float | None = None,
 ) -> pd.DataFrame:
-    """Which of many signals earn more than luck explains.
+    """Tests which of many signals earn more than luck explains.
 
     Args:
         results: Results in a dict or a list, or a frame of returns (periods by signals).
-        series: Which returns of a result.
+        series: Column of returns in each result.
         draws: Draws of the stationary bootstrap, common to all signals.
         block: Expected block length; None takes the largest optimal one.
         short: "refuse", or "drop", a signal with fewer than half of the periods of the longest.
-        periods_per_year: Of a frame of returns; None is 252.
+        periods_per_year: Periods per year of a frame of returns; None is 252.
 
     Returns:
         One row per signal: signal, sharpe (annualised), t_nw, p (one-sided), p_bonferroni, p_holm, p_bh, p_by,
@@ -137,7 +137,7 @@ def _leave_out_short(frame: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, lis
 
 
 def probability_of_backtest_overfitting(frame: Any, blocks: int = _DEFAULT_BLOCKS) -> Overfitting:
-    """How often the best of one half of the time is below the median in the other half (Bailey et al. 2017).
+    """The probability that the best signal of one half of the time is below the median in the other (Bailey et al. 2017).
 
     Args:
         frame: Returns, periods by signals; periods that a signal lacks are left out.
@@ -155,14 +155,14 @@ def probability_of_backtest_overfitting(frame: Any, blocks: int = _DEFAULT_BLOCK
 
 
 def effective_trials(frame: Any) -> float:
-    """The number of independent signals that correlated ones are worth, by their mean correlation."""
+    """The number of independent signals to which correlated ones are equivalent, by their mean correlation."""
     return float(_core.stats.effective_trials(read_grid(frame), 0))
 
 
 def monotonic_relation_test(
     frame: Any, increasing: bool = True, draws: int = 10000, seed: int = 0, block: float | None = None
 ) -> MonotonicRelation:
-    """Do returns rise from each quantile to the next (Patton and Timmermann 2010)? A small p says yes.
+    """Tests if returns rise from each quantile to the next (Patton and Timmermann 2010). A small p supports it.
 
     Args:
         frame: Returns of the quantiles, periods by quantiles, the lowest first.

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""From whatever a user holds to arrays without NaN, and the checks of arguments."""
+"""Converts user input to arrays without NaN, and checks arguments."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def _to_values(name: str, values: Any, dimensions: int) -> np.ndarray:
 
 
 def read_series(x: Any, name: str = "x") -> np.ndarray:
-    """The values that are there, in order."""
+    """The values that are not NaN, in order."""
     values = _to_values(name, x, 1)
     return np.ascontiguousarray(values[~np.isnan(values)])
 
 
 def check_unique(index: pd.Index, name: str) -> None:
-    """Refuses a date that comes twice, where series are joined by date."""
+    """Refuses series in which a date occurs twice, because they are joined by date."""
     if not index.is_unique:
         twice = index[index.duplicated()][0]
         raise refuse(f"each date once in {name}", f"{twice} twice", "Drop or sum the duplicates.")
 
 
 def join(*named: tuple[str, Any]) -> list[Any]:
-    """Objects with an index on the dates that all of them have; arrays as they are, of one length."""
+    """Joins objects with an index on their common dates; arrays must have one length and stay as they are."""
     indexed = [(name, item) for name, item in named if isinstance(item, (pd.Series, pd.DataFrame))]
     out = [item for _, item in named]
     if len(indexed) > 1:
@@ -67,7 +67,7 @@ def join(*named: tuple[str, Any]) -> list[Any]:
 
 
 def read_pair(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The periods on which both are there."""
+    """The periods on which both series have values."""
     x, y = join(("x", x), ("y", y))
     a, b = _to_values("x", x, 1), _to_values("y", y, 1)
     both = ~(np.isnan(a) | np.isnan(b))
@@ -80,7 +80,7 @@ def read_grid(frame: Any, name: str = "frame") -> np.ndarray:
 
 
 def read_common(frame: Any, name: str = "frame") -> np.ndarray:
-    """The periods on which every series is there."""
+    """The periods on which every series has a value."""
     grid = read_grid(frame, name)
     return np.ascontiguousarray(grid[~np.isnan(grid).any(axis=1)])
 
@@ -111,7 +111,7 @@ def check_level(level: Any) -> float:
 
 
 def check_seed(seed: Any) -> int:
-    """Below 2^64, as the generator takes it."""
+    """Checks a seed: a whole number below 2^64, the generator's type."""
     value = check_whole("seed", seed, 0)
     if value >= 2**64:
         raise refuse("seed below 2**64", value, "Correct it.")

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The Sharpe ratio: its errors, and how much of it luck and the number of trials explain."""
+"""The Sharpe ratio: its errors, and its significance given luck and the number of trials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sharpe_ratio(x: Any, periods_per_year: float) -> SharpeRatio:
 
 
 def annualization_factor(x: Any, q: int) -> float:
-    """The factor that takes a ratio per period to one per q periods under autocorrelation (Lo 2002); √q for independent returns."""
+    """The factor from a ratio per period to a ratio per q periods under autocorrelation (Lo 2002); √q for independent returns."""
     return float(_core.stats.annualization_factor(read_series(x), check_whole("q", q, 1)))
 
 
@@ -43,7 +43,7 @@ def probabilistic_sharpe_ratio(x: Any, benchmark: float = 0) -> float:
 def probabilistic_sharpe_ratio_from_moments(
     sr: float, n: float, skew: float, kurt: float, benchmark: float = 0, null_variance: bool = False
 ) -> float:
-    """`probabilistic_sharpe_ratio` out of the ratio per period, the periods, skewness and kurtosis (a normal: 0 and 3).
+    """`probabilistic_sharpe_ratio` from the ratio per period, the periods, skewness and kurtosis (a normal: 0 and 3).
 
     `null_variance` takes the variance at the benchmark and n in place of n-1.
     """
@@ -59,7 +59,7 @@ def minimum_track_record_length(x: Any, benchmark: float = 0, level: float = 0.9
 def minimum_track_record_length_from_moments(
     sr: float, skew: float, kurt: float, benchmark: float = 0, level: float = 0.95, null_variance: bool = False
 ) -> float:
-    """`minimum_track_record_length` out of the ratio per period, skewness and kurtosis."""
+    """`minimum_track_record_length` from the ratio per period, skewness and kurtosis."""
     sr0, share = check_number("benchmark", benchmark), check_level(level)
     return float(_core.stats.minimum_track_record(sr, skew, kurt, sr0, share, null_variance))
 
@@ -78,7 +78,7 @@ def deflated_sharpe_ratio(x: Any, n_trials: float, variance: float) -> float:
 def deflated_sharpe_ratio_from_moments(
     sr: float, n: float, skew: float, kurt: float, n_trials: float, variance: float, null_variance: bool = False
 ) -> float:
-    """`deflated_sharpe_ratio` out of the ratio per period, the periods, skewness and kurtosis."""
+    """`deflated_sharpe_ratio` from the ratio per period, the periods, skewness and kurtosis."""
     trials, spread = check_number("n_trials", n_trials, 1.0), check_number("variance", variance, 0.0)
     return float(_core.stats.deflated_sharpe(sr, n, skew, kurt, trials, spread, null_variance))
 
