@@ -22,7 +22,7 @@ constexpr std::size_t kStep = std::size_t{256} << 10;
 char* prepare_step(std::size_t limit, ByteBuffer& out, std::size_t& room) {
   if (out.size() > limit)
     throw Error(ErrorCode::BODY_TOO_LARGE,
-                "expected at most " + std::to_string(limit) +
+                "expected up to " + std::to_string(limit) +
                     " bytes after decoding, found more. Send fewer rows, or raise server.max_body_mb.");
   room = std::min(kStep, limit + 1 - out.size());
   return out.prepare(room);

@@ -161,7 +161,7 @@ class Session : public std::enable_shared_from_this<Session> {
                                                                       kHeaderTime.count())));
     if (error == http::error::header_limit)
       return send_error(Error(ErrorCode::HEADER_TOO_LARGE,
-                              fmt::format("expected headers of at most {} bytes, found more. Shorten them; long options go into "
+                              fmt::format("expected headers of up to {} bytes, found more. Shorten them; long options go into "
                                           "a JSON body.",
                                           kMaxHeader)));
     if (error.category() == make_error_code(http::error::bad_method).category())
@@ -200,7 +200,7 @@ class Session : public std::enable_shared_from_this<Session> {
       decoder_ = make_decoder(text(http::field::content_encoding));
       if (length && *length > limit)
         throw Error(ErrorCode::BODY_TOO_LARGE,
-                    fmt::format("expected a body of at most {} bytes, found {}. Send fewer rows, or raise "
+                    fmt::format("expected a body of up to {} bytes, found {}. Send fewer rows, or raise "
                                 "server.max_body_mb.",
                                 limit, *length));
       if (!hub_.router().is_computed(request_) && (length.value_or(0) > 0 || parser_->chunked()))
@@ -313,7 +313,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (request_.body.size() > limit)
       throw Error(
           ErrorCode::BODY_TOO_LARGE,
-          fmt::format("expected a body of at most {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
+          fmt::format("expected a body of up to {} bytes, found more. Send fewer rows, or raise server.max_body_mb.", limit));
     if (!share_.take(request_.body.size() - before, 2 * limit)) throw make_busy("bodies in flight fill the memory for bodies");
   }
 

@@ -31,7 +31,7 @@ class Metrics {
 
   std::int64_t run_count() const noexcept { return runs_; }
   double uptime_seconds() const noexcept;
-  /// Seconds at 0.5, 0.9 and 0.99 of the last kRecent runs; NaN if there was no run.
+  /// Seconds at 0.5, 0.9 and 0.99 of the last kRecent runs; NaN before the first run.
   std::array<double, 3> latency_quantiles() const;
   /// Prometheus text exposition format, version 0.0.4.
   std::string to_prometheus() const;

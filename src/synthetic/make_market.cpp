@@ -85,7 +85,7 @@ class Simulation {
   SyntheticMarket run() {
     market_.dates = trading_days(options_.start, options_.end);
     if (market_.dates.empty())
-      throw Error(ErrorCode::NO_TRADING_DAYS, "expected at least one trading day, found none from " + format_day(options_.start) +
+      throw Error(ErrorCode::NO_TRADING_DAYS, "expected one trading day or more, found none from " + format_day(options_.start) +
                                                   " to " + format_day(options_.end) + ". Widen the dates.");
     n_days_ = static_cast<DateIndex>(market_.dates.size());
     make_names();
