@@ -29,7 +29,7 @@ MODES = ["sequential, 1 thread", "sequential", "threading", "processes, Arrow", 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--market", choices=markets.MARKETS, default="W10", help="default W10; made where it is not there")
+    parser.add_argument("--market", choices=markets.MARKETS, default="W10", help="default W10; made if it is missing")
     parser.add_argument("--signals", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", help="write the figures here")

@@ -191,7 +191,7 @@ void check_against(const NaiveAlignment& naive, const Result& result, const Sign
            count.name);
     for (std::size_t k = 0; k < shown->examples.size(); ++k)
       ensure(shown->examples[k].row == count.rows[k], "examples are the first rows in input order",
-             fmt::format("{}: row {} where {} was expected", count.name, shown->examples[k].row, count.rows[k]));
+             fmt::format("{}: row {} instead of {}", count.name, shown->examples[k].row, count.rows[k]));
   }
   const Books books = read_books(result.tables["weights"]);
   std::size_t n_held = 0;

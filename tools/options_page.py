@@ -21,10 +21,10 @@ SECTIONS = {
 HEAD = """\
 # Options of a run
 
-Every option has this name in Python (`service.run(signal, lag=1)`), JSON and YAML (`"lag": 1`, `lag: 1`) and on the command line, where
-`_` is `-` (`--byvar-list overall,year`; booleans are `--drift` and `--no-drift`). The page is printed from the engine's own table by
-`tools/options_page.py`. The section is that of [methodology.md](methodology.md) with the rule. An unknown name or value is refused, naming
-the nearest valid one.
+Every option has this name in Python (`service.run(signal, lag=1)`), in JSON and YAML (`"lag": 1`, `lag: 1`) and on the command line. A flag has `-`
+for `_` (`--byvar-list overall,year`); booleans are `--drift` and `--no-drift`. `tools/options_page.py` prints this page from the engine's own
+table. The last column is the section of [methodology.md](methodology.md) with the rule. The error for an unknown name or value names the nearest
+valid one.
 
 | option | values | default | meaning | section |
 |---|---|---|---|---|

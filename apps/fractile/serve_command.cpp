@@ -44,7 +44,7 @@ void add_serve(CLI::App& app) {
   command->add_option("--end-date", given->end_date, "Last return day, inclusive");
   command->add_flag_function(
       "--compact,!--no-compact", [given](std::int64_t count) { given->compact = count > 0; },
-      "Read float32 where it is stored (default); else float64");
+      "Read float32 if it is stored (default); else float64");
   text("--token-file", "token_file", "File whose first line is the bearer token that requests must have");
   number("--max-body-mb", "max_body_mb", "Largest request body, decoded, in MiB [512]");
   number("--max-queue", "max_queue", "Requests that may wait for a worker [64]");

@@ -99,7 +99,7 @@ void Session::add_options(CLI::App& command) {
   command.add_option("--end-date", end_date_, "Last return day, inclusive");
   command.add_flag_function(
       "--compact,!--no-compact", [this](std::int64_t count) { compact_ = count > 0; },
-      "Read float32 where it is stored (default); else float64");
+      "Read float32 if it is stored (default); else float64");
   command.add_option("--config", config_path_,
                      "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one");
   command.add_option("--format", format_, "table, json or csv")

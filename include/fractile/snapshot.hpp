@@ -39,7 +39,7 @@ enum class ColumnKind : std::uint8_t {
 struct ColumnInfo {
   std::string name;
   ColumnKind kind = ColumnKind::real;
-  std::string unit;      ///< as docs/methodology.md section 1 says; "" where unknown
+  std::string unit;      ///< as docs/methodology.md section 1 says; "" if unknown
   bool float32 = false;  ///< stored as float32 (reals only)
   bool float64 = false;  ///< stored as float64 (reals only)
   bool whole = false;    ///< every value is a whole number (always true for integer)

@@ -76,7 +76,7 @@ def append_snapshot(
 
     Args:
         id: The snapshot to append to.
-        frame_or_path: As for `create_snapshot`; only security_id and date are needed, and ret where rows are new.
+        frame_or_path: As for `create_snapshot`; only security_id and date are needed, and ret if rows are new.
         new_id: The id of the result.
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         map: Panel column by our name.

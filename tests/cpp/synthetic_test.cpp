@@ -45,7 +45,7 @@ std::vector<double> column(PanelSource& panel, const std::string& name) {
   return out;
 }
 
-/// Where rows of a name are, in order of date.
+/// The rows of each name, in order of date.
 std::map<int, std::vector<std::size_t>> rows_by_name(const std::vector<double>& ids) {
   std::map<int, std::vector<std::size_t>> rows;
   for (std::size_t row = 0; row < ids.size(); ++row) rows[static_cast<int>(ids[row])].push_back(row);

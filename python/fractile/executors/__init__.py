@@ -25,7 +25,7 @@ class Executor(Protocol):
     threads_per_run: int
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
-        """Starts a call. Its future raises where the call raises, or where its worker dies."""
+        """Starts a call. Its future raises if the call raises, or if its worker dies."""
 
     def share(self, value: Any) -> Any:
         """A handle of a value that many calls take as an argument; `submit` passes the value itself to the function."""
@@ -77,7 +77,7 @@ def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
 
 
 def require(package: str, extra: str) -> Any:
-    """The imported package of an optional scheduler. Raises ConfigError where it is missing."""
+    """Imports the package of an optional scheduler. Raises ConfigError if it is missing."""
     import importlib
 
     try:

@@ -22,7 +22,7 @@ class JoblibExecutor:
         require("joblib", "fractile[all]")
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
-        """Starts a call, in new processes where one has died."""
+        """Starts a call, in new processes if one has died."""
         from joblib.externals.loky import get_reusable_executor
 
         future: concurrent.futures.Future[Any] = get_reusable_executor(self.workers).submit(function, *arguments)
