@@ -62,6 +62,7 @@ class Pool {
     if (pool) return *pool;
     static const int is_watched = pthread_atfork(nullptr, nullptr, &abandon);
     static_cast<void>(is_watched);
+    // Another thread may have made the pool meanwhile; then its pool is the one, and this object is deleted.
     auto made = std::make_unique<Pool>();
     if (current_.compare_exchange_strong(pool, made.get(), std::memory_order_acq_rel)) return *made.release();
     return *pool;
@@ -137,8 +138,10 @@ void parallel_for(int threads, int n_tasks, const TaskBody& body, const std::fun
   if (helpers > 0) Pool::instance().offer(job, helpers);
   job->run_tasks(0, poll ? &poll : nullptr);
   std::unique_lock lock(job->mutex);
+  // A helper that takes the job from the queue later must not use `body`, which ends with this call.
   job->closed = true;
   while (job->active > 0) {
+    // A timed wait, so that the caller polls while helpers still work.
     job->idle.wait_for(lock, std::chrono::milliseconds(20));
     if (poll && job->active > 0 && !job->stop) {
       lock.unlock();

@@ -125,7 +125,7 @@ class Session : public std::enable_shared_from_this<Session> {
     hash_.reset();
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
-    parser_->body_limit(boost::none);
+    parser_->body_limit(boost::none);  // take_body() limits the decoded bytes instead
     decoder_.reset();
     if (hub_.is_draining() && buffer_.size() == 0) return stream_.close();
     // A post() instead of a call: pipelined requests must not grow the stack.
@@ -176,6 +176,7 @@ class Session : public std::enable_shared_from_this<Session> {
     keep_alive_ = head.keep_alive();
     request_.method = std::string(head.method_string());
     const auto text = [&](http::field name) { return std::string(head[name]); };
+    // The id goes into headers and the log, so other characters are refused: they could forge a line.
     request_.id = std::string(head["X-Request-Id"]).substr(0, 64);
     if (request_.id.empty() || !std::all_of(request_.id.begin(), request_.id.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
       request_.id = hub_.next_id();
@@ -320,7 +321,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void dispatch() {
     is_whole_ = true;
     received_ = 0;
-    stream_.expires_never();
+    stream_.expires_never();  // the queue has a deadline for the run
     Router& router = hub_.router();
     if (!router.is_computed(request_)) return send(std::make_shared<const Answer>(router.answer_now(request_)));
     // The run gets the request; this object retains the parts that the answer and the log need.
@@ -402,7 +403,7 @@ class Session : public std::enable_shared_from_this<Session> {
     write_first();
   }
 
-  /// Sends a short answer in one write.
+  /// Sends a short answer in one write, without a round through the event loop.
   void write_first() {
     beast::error_code error;
     const std::size_t n = stream_.socket().write_some(unsent_, error);

@@ -90,6 +90,7 @@ bool Router::is_computed(const Request& request) const noexcept {
 Answer Router::answer_now(Request& request) const { return answer(request, {}); }
 
 RunQueue::Ticket Router::submit(Request request, const RunQueue::Key& body_hash, RunQueue::Done done) {
+  // The key covers all parts of a request that decide its answer, so that equal requests share one run.
   std::string head = request.path + "\n" + request.content_type + "\n" + request.accept + "\n";
   for (const auto& [name, value] : request.query) head += name + "=" + value + "\n";
   const Hash128 parts[2] = {hash_bytes(head.data(), head.size()), body_hash};
@@ -105,9 +106,10 @@ std::shared_ptr<const Answer> Router::compute(Request& request, const Interrupt&
 /// Every exception becomes an answer.
 Answer Router::answer(Request& request, const Interrupt& interrupt) const {
   try {
-    if (interrupt && interrupt()) throw Error(ErrorCode::CANCELLED, "");
+    if (interrupt && interrupt()) throw Error(ErrorCode::CANCELLED, "");  // the deadline passed in the queue
     return find_endpoint(request.path)->answer(request, state_, interrupt);
   } catch (const Error& error) {
+    // A cancelled run is a timeout here: a client that disconnected never sees the answer.
     if (error.code() == ErrorCode::CANCELLED)
       return make_error(
           Error(ErrorCode::RUN_TIMEOUT, fmt::format("expected an answer within server.request_timeout_s={:g}, found "

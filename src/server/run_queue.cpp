@@ -82,6 +82,7 @@ void RunQueue::finish(const std::shared_ptr<Job>& job, const std::shared_ptr<con
   std::vector<Done> waiters;
   {
     const std::lock_guard lock(mutex_);
+    // After all waiters abandoned a job, a new job may have taken its key.
     const auto found = in_flight_.find(job->key);
     if (found != in_flight_.end() && found->second == job) in_flight_.erase(found);
     waiters.swap(job->waiters);

@@ -20,7 +20,7 @@ int threads_of(const RunConfig& config) { return std::min(config.threads > 0 ? c
 
 void require_rows(const SignalKeys& keys) {
   if (keys.n_rows == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Pass a signal with rows.");
   if (keys.n_rows > kMaxSignalRows)
     throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected at most " + std::to_string(kMaxSignalRows) +
                                                  " rows in the signal, found " + std::to_string(keys.n_rows) +
@@ -67,6 +67,7 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
   const auto show = [&] {
     if (on_done && n_shown != n_done) on_done(n_shown = n_done);
   };
+  // Only the calling thread calls `on_done` and `interrupt`, because they may enter the Python interpreter.
   const Interrupt stop = [&] {
     if (std::this_thread::get_id() == caller) {
       show();
