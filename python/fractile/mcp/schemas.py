@@ -1,0 +1,70 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""JSON schemas of options and tables, made from the engine's declarations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fractile import _core
+
+_UNBOUNDED = 1e9
+NUMBER = {"type": ["number", "null"]}
+
+
+def _describe_values(option: dict[str, Any]) -> dict[str, Any]:
+    low, high = option["min"], option["max"]
+    bounds = {} if low == high else {"minimum": low} | ({} if high >= _UNBOUNDED else {"maximum": high})
+    choices = {"enum": option["choices"]} if option["choices"] else {}
+    whole: dict[str, Any] = {"type": "integer"} | bounds
+    if option["zero_name"]:
+        whole = {"anyOf": [whole, {"const": option["zero_name"]}]}
+    shapes: dict[str, dict[str, Any]] = {
+        "boolean": {"type": "boolean"},
+        "whole": whole,
+        "real": {"type": "number"} | bounds,
+        "choice": {"type": "string"} | choices,
+        "resid": {"anyOf": [{"type": "string"} | choices, {"type": "boolean"}]},
+        "text": {"type": "string"},
+        "texts": {"type": "array", "items": {"type": "string"} | choices},
+        "two_reals": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        "bps_map": {"type": "object", "additionalProperties": {"type": "number"}},
+        "universe": {"type": "object"},
+    }
+    # The engine checks the value of a type that is declared after this was written.
+    return shapes.get(option["type"], {})
+
+
+def options() -> dict[str, Any]:
+    """The object of run options: every option with its values, default and meaning."""
+    properties = {}
+    for option in _core.options():
+        default = json.loads(option["default"])
+        values = _describe_values(option)
+        if default is None and values:
+            values = {"anyOf": [values, {"type": "null"}]}
+        properties[option["name"]] = values | {"default": default, "description": option["doc"]}
+    return {"type": "object", "properties": properties, "additionalProperties": False, "description": "Options of a run."}
+
+
+def row_of(table: str) -> dict[str, Any]:
+    """An object with the declared columns of a result table; exposures may follow them."""
+    declared = next(entry for entry in _core.result_tables() if entry["name"] == table)
+    kinds = {"text": {"type": "string"}, "whole": {"type": ["integer", "null"]}}
+    properties = {c["name"]: kinds.get(c["type"], NUMBER) | {"description": c["doc"]} for c in declared["columns"]}
+    return {"type": "object", "properties": properties, "description": declared["doc"]}
+
+
+def object_of(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An object with these properties and no other."""
+    return {
+        "type": "object",
+        "properties": required | (optional or {}),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def array_of(items: dict[str, Any]) -> dict[str, Any]:
+    """A list."""
+    return {"type": "array", "items": items}

@@ -1,0 +1,270 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The server for agents, driven by the official client of the protocol over stdio and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import fractile
+import jsonschema
+import pandas as pd
+import pytest
+from mcp import Client, StdioServerParameters
+from support.server_market import SNAPSHOT, make_root, make_rows, to_ipc, to_table
+
+HOLDOUT = "2020-02-03"
+CONFIG = {"mincos": 2}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = make_root(tmp_path_factory.mktemp("mcp"))
+    signals = root / "signals"
+    signals.mkdir()
+    make_rows().to_parquet(signals / "good.parquet")
+    (root / "outside.csv").write_text("security_id,date_sig,signal\n1,2020-01-02,1\n")
+    (signals / "link.csv").symlink_to(root / "outside.csv")
+    return root
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    frame = rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d"))
+    return json.loads(frame.to_json(orient="records"))
+
+
+def command(root, *more: str) -> StdioServerParameters:
+    arguments = ["-P", "-m", "fractile.mcp", "--root", str(root), "--signals", str(root / "signals"), *more]
+    return StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+
+
+def talk(server: Any, conversation: Callable[[Client], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        async with Client(server, read_timeout_seconds=60) as client:
+            return await conversation(client)
+
+    return asyncio.run(main())
+
+
+def call(server: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+    """Answers of one session; structured content, or the text of an error."""
+
+    async def conversation(client: Client) -> list[Any]:
+        out = []
+        for name, arguments in calls:
+            answer = await client.call_tool(name, arguments)
+            out.append(answer.content[0].text if answer.is_error else answer.structured_content)
+        return out
+
+    return talk(server, conversation)
+
+
+def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """A valid call of every tool."""
+    sent = {"rows": records(rows)}
+    other = {"rows": records(rows.assign(signal=-rows["signal"]))}
+    return {
+        "list_snapshots": {},
+        "describe_snapshot": {"snapshot": SNAPSHOT},
+        "run": {"signal": sent, "config": CONFIG, "daily": True},
+        "suite": {"signal": sent, "lags": [0, 1], "resid_modes": ["off", "industry"], "config": CONFIG},
+        "sweep": {"signals": {"a": sent, "b": other}, "grid": {"lag": [0, 1], "mincos": [2, 3]}},
+        "compare": {"signals": {"a": sent, "b": other}, "config": CONFIG},
+        "reveal": {"signal": sent, "config": CONFIG},
+        "study": {"top": 3},
+        "explain_error": {"code": "UNKNOWN_COLUMN"},
+    }
+
+
+def check_all(server: Any) -> dict[str, Any]:
+    """Calls every tool and checks its answer against the schema that the server declares."""
+    calls = arguments_of(make_rows())
+
+    async def conversation(client: Client) -> dict[str, Any]:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(tools) >= set(calls)
+        out = {}
+        for name, arguments in calls.items():
+            jsonschema.Draft202012Validator.check_schema(tools[name].input_schema)
+            jsonschema.validate(arguments, tools[name].input_schema)
+            answer = await client.call_tool(name, arguments)
+            assert not answer.is_error, answer.content[0].text
+            jsonschema.validate(answer.structured_content, tools[name].output_schema)
+            assert json.loads(answer.content[0].text) == answer.structured_content
+            out[name] = answer.structured_content
+        pages = [(await client.read_resource(r.uri)).contents[0].text for r in (await client.list_resources()).resources]
+        assert len(pages) == 3 and all(page.startswith("# ") for page in pages)
+        return out
+
+    return talk(server, conversation)
+
+
+def assert_answers(root, found: dict[str, Any], study: str) -> None:
+    service = fractile.BacktestService.get(SNAPSHOT, end_date="2020-02-02", root=root)
+    want = service.run(make_rows(), **CONFIG)
+    assert found["run"]["run_id"] == want.run_id
+    assert found["run"]["summary"][0]["sharpe_ret"] == want.summary["sharpe_ret"].iloc[0]
+    assert [row["date"] for row in found["run"]["daily"]] == list(want.daily["date"].dt.strftime("%Y-%m-%d"))
+    assert max(row["date"] for row in found["run"]["daily"]) < HOLDOUT
+    revealed = fractile.BacktestService.get(SNAPSHOT, start_date=HOLDOUT, root=root).run(make_rows(), **CONFIG)
+    assert found["reveal"]["run_id"] == revealed.run_id
+    assert {row["signal"] for row in found["sweep"]["rows"]} == {"a", "b"} and len(found["sweep"]["rows"]) == 8
+    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known).
+    assert found["study"]["study"] == study
+    assert found["study"]["trials"] == len({*all_run_ids(found)})
+
+
+def all_run_ids(found: dict[str, Any]) -> list[str]:
+    ids = [found["run"]["run_id"], *(answer["run_id"] for answer in found["suite"]["results"].values())]
+    return ids + [row["run_id"] for row in found["sweep"]["rows"]]
+
+
+def test_every_tool_over_stdio(root):
+    server = command(root, "--study", "stdio", "--holdout-from", HOLDOUT)
+    found = check_all(server)
+    assert_answers(root, found, "stdio")
+    # A new process continues the study, and the hold-out period stays used up.
+    again, refused = call(server, ("study", {}), ("reveal", arguments_of(make_rows())["reveal"]))
+    assert again["trials"] == found["study"]["trials"]
+    assert "used up" in refused
+
+
+@pytest.fixture
+def http(root):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = command(root, "--study", "http", "--holdout-from", HOLDOUT, "--http", "--port", str(port), "--max-mb", "1")
+    process = subprocess.Popen([words.command, *words.args], env=words.env)
+    url = f"http://127.0.0.1:{port}/mcp"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield url
+    assert process.poll() is None, "expected the server to live until it is told to end"
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def test_every_tool_over_http(root, http):
+    assert_answers(root, check_all(http), "http")
+
+
+def post(url: str, body: bytes, **headers: str) -> int:
+    sent = urllib.request.Request(
+        url, body, {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+    )
+    try:
+        with urllib.request.urlopen(sent, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_bad_requests_leave_the_http_server_well(root, http):
+    assert 400 <= post(http, b"{") < 500
+    assert 400 <= post(http, b"[]" * 10) < 500
+    assert post(http, b"x" * (8 << 20)) in (0, 400, 413)
+    assert 400 <= post(http, b"{}", Host="evil.example") < 500
+    with socket.create_connection(("127.0.0.1", int(http.split(":")[2].split("/")[0]))) as connection:
+        connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n{")
+    snapshots, _ = call(http, ("list_snapshots", {}), ("study", {}))
+    assert [row["id"] for row in snapshots["snapshots"]] == [SNAPSHOT]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "word"),
+    [
+        ("nothing", {}, "expected one of list_snapshots"),
+        ("run", {}, "'signal' is a required property"),
+        ("run", {"signal": {"path": "good.parquet"}, "end_date": "2021-01-01"}, "end_date"),
+        ("run", {"signal": {"path": "good.parquet"}, "config": {"end_date": "2021-01-01"}}, "end_date"),
+        ("run", {"signal": {"path": "good.parquet"}, "study": "other"}, "study"),
+        ("run", {"signal": {"path": "good.parquet"}, "config": {"study": ""}}, "study"),
+        ("run", {"signal": {"path": "../outside.csv"}}, "inside the folder"),
+        ("run", {"signal": {"path": "/etc/passwd"}}, "inside the folder"),
+        ("run", {"signal": {"path": "link.csv"}}, "inside the folder"),
+        ("run", {"signal": {"path": "none.csv"}}, "file that exists"),
+        ("run", {"signal": {"path": "a\0b"}}, "path"),
+        ("run", {"signal": {"arrow": "%%%"}}, "base64"),
+        ("run", {"signal": {"arrow": "AAAA" * 400_000}}, "SIGNAL_TOO_LARGE"),
+        ("run", {"signal": {"rows": []}}, "signal"),
+        ("run", {"signal": {"path": "good.parquet"}, "config": {"mincos": 0}}, "mincos"),
+        ("run", {"signal": {"path": "good.parquet"}, "snapshot": "other"}, "SNAPSHOT_NOT_FOUND"),
+        ("explain_error", {"code": "UNKNOWN_COLUM"}, "UNKNOWN_COLUMN"),
+    ],
+)
+def test_a_bad_call_is_an_error_that_says_why(bad_calls, name, arguments, word):
+    assert word in bad_calls[name + json.dumps(arguments)[:200]]
+
+
+@pytest.fixture(scope="module")
+def bad_calls(root):
+    """All bad calls in one session, and a good one after them."""
+    cases = test_a_bad_call_is_an_error_that_says_why.pytestmark[0].args[1]
+    answers = call(
+        command(root, "--study", "bad", "--max-mb", "1"),
+        *((name, arguments) for name, arguments, _ in cases),
+        ("run", {"signal": {"path": "good.parquet"}, "config": CONFIG}),
+    )
+    assert answers[-1]["run_id"]
+    return {name + json.dumps(arguments)[:200]: answer for (name, arguments, _), answer in zip(cases, answers)}
+
+
+def test_limits_of_the_operator(root):
+    rows, good = make_rows(), {"signal": {"path": "good.parquet"}, "config": CONFIG}
+    arrow = base64.b64encode(to_ipc(to_table(rows))).decode()
+    few = command(root, "--study", "few", "--max-runs", "2", "--max-rows", str(len(rows)))
+    first, second, third = call(few, ("run", good), ("run", good | {"config": {"mincos": 3}}), ("run", good))
+    assert first["trials"]["trials"] == 1 and second["trials"]["trials"] == 2
+    assert "at most 2 trials" in third
+    assert "at most 2 trials" in call(few, ("suite", good | {"lags": [0]}))[0]
+    tight = command(root, "--study", "tight", "--max-rows", str(len(rows) - 1))
+    for sent in ({"path": "good.parquet"}, {"rows": records(rows)}, {"arrow": arrow}):
+        assert "rows of a signal" in call(tight, ("run", {"signal": sent, "config": CONFIG}))[0]
+    assert call(command(root, "--study", "arrow"), ("run", {"signal": {"arrow": arrow}, "config": CONFIG}))[0]["run_id"]
+    none = command(root, "--snapshots", "other", "--study", "none")
+    listed, refused = call(none, ("list_snapshots", {}), ("run", good | {"snapshot": SNAPSHOT}))
+    assert listed == {"snapshots": []} and "expected snapshot: one of other" in refused
+    slow = command(root, "--study", "slow", "--max-seconds", "0.000001")
+    assert "of computation" in call(slow, ("run", good), ("run", good))[1]
+
+
+def test_no_tool_sees_the_holdout_period(root):
+    """Rows of the hold-out period change nothing that a tool answers, and no answer has a date of it."""
+    rows = make_rows()
+    later = rows["date_sig"] >= HOLDOUT
+    changed = rows.assign(signal=rows["signal"].where(~later, 7.0))
+    calls = {name: arguments for name, arguments in arguments_of(rows).items() if name != "reveal"}
+    other = {name: arguments for name, arguments in arguments_of(changed).items() if name != "reveal"}
+    answers = call(command(root, "--study", "before", "--holdout-from", HOLDOUT), *calls.items())
+    again = call(command(root, "--study", "after", "--holdout-from", HOLDOUT), *other.items())
+    for name, answer, second in zip(calls, answers, again):
+        text = json.dumps(answer)
+        assert not any(day.strftime("%Y-%m-%d") in text for day in pd.date_range(HOLDOUT, "2020-12-31")), name
+        if name in ("run",):
+            assert [row["ret"] for row in answer["daily"]] == [row["ret"] for row in second["daily"]]
+
+
+def test_a_client_that_is_killed_ends_its_server(root):
+    words = command(root, "--study", "killed")
+    process = subprocess.Popen([words.command, *words.args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=words.env)
+    process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "initialize"')
+    process.stdin.close()
+    assert process.wait(60) == 0
