@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What each name added to the overall book: lists from the table of analysis "drilldown"."""
+"""Contributions of names to the overall book: lists from the table of analysis "drilldown"."""
 
 from __future__ import annotations
 

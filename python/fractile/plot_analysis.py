@@ -28,7 +28,7 @@ def plot_analysis(result: BacktestResult, table: str, path: str | None = None) -
         The matplotlib figure.
 
     Raises:
-        ConfigError: There is no such picture, the run has no such table, matplotlib is not installed, or the file's
+        ConfigError: The table has no picture, the run has no such table, matplotlib is not installed, or the file's
             ending is another one.
     """
     check_path(path)

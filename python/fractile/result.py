@@ -179,7 +179,7 @@ class BacktestResult:
         return {**found, "p_value": monotonicity_p_value(self.quantile_daily, int(self.config["n_fractile"]))}
 
     def contribution(self, date: Any = None, top: int | None = 20) -> pd.DataFrame:
-        """The names that added most to the overall book. Needs ``analysis=["drilldown"]``.
+        """The names with the largest contributions to the overall book. Needs ``analysis=["drilldown"]``.
 
         Args:
             date: A day: date, security_id, side (long, short, or none for a name sold that day), weight, ret,

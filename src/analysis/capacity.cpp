@@ -15,11 +15,11 @@ namespace fractile {
 namespace {
 
 constexpr double kNaN = __builtin_nan("");
-constexpr double kLargestShare = 0.95;     // quantile of participation
-constexpr double kDailyShare = 0.1;        // of the daily volume that a patient trader takes
+constexpr double kLargestShare = 0.95;            // quantile of participation
+constexpr double kDailyShare = 0.1;               // of the daily volume that a patient trader takes
 constexpr double kLowest = 1e-3, kHighest = 1e7;  // million dollars that the bisection searches
-constexpr double kPrecision = 1e-6;        // relative
-constexpr double kDust = 1e-12;            // a smaller change of weight is rounding
+constexpr double kPrecision = 1e-6;               // relative
+constexpr double kDust = 1e-12;                   // a smaller change of weight is rounding
 
 RunConfig of_one_million(RunConfig config) {
   config.gmv_musd = 1.0;
@@ -44,7 +44,7 @@ struct Priced {
   double net_sharpe(double gmv) const { return annualised_sharpe(net(gmv), periods_per_year); }
 };
 
-/// Where a falling function of the book size meets a target, by bisection in its logarithm. NaN if it does not start above and
+/// The book size at which a falling function meets a target, by bisection in its logarithm. NaN if it does not start above and
 /// end below.
 template <class Function>
 double find_size(Function&& value_at, double target) {

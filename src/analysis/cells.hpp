@@ -11,7 +11,7 @@ namespace fractile {
 
 /// The names of a day in cells (bins of a sort), each cell a long book whose weights sum to 1. One thread uses one object.
 ///
-/// Weights are those of `weight`, neither clipped nor limited; a scheme that is no panel column counts as equal. A name without
+/// Weights are those of `weight`, neither clipped nor limited; a scheme without a panel column counts as equal. A name without
 /// a positive weight is in no cell.
 class Cells {
  public:
@@ -47,7 +47,7 @@ class Cells {
   // By cell, then by security.
   std::vector<RowIndex> rows_;
   std::vector<double> weights_;
-  // Of one cell.
+  // Memory for one cell.
   std::vector<double> returns_;
   std::vector<RowIndex> known_rows_;
   std::vector<double> known_weights_;

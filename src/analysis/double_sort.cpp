@@ -135,8 +135,7 @@ class DoubleSortRun final : public AnalysisRun {
 
   class Observer final : public DayObserver {
    public:
-    explicit Observer(DoubleSortRun& run)
-        : run_(run), bins_(run.context_), cells_(run.context_, run.n_first_ * run.n_second_) {}
+    explicit Observer(DoubleSortRun& run) : run_(run), bins_(run.context_), cells_(run.context_, run.n_first_ * run.n_second_) {}
     void observe(const ObservedDay& day) override {
       if (day.rows.empty()) return;
       cells_.assign(day, bins_.assign(day));
@@ -182,18 +181,19 @@ class DoubleSortRun final : public AnalysisRun {
 }  // namespace
 
 AnalysisModule double_sort_module() {
-  return {"double_sort",
-          [](const RunConfig& config) { return has_analysis(config, "double_sort"); },
-          {{"double_sort",
-            "analysis=[\"double_sort\"]",
-            "Returns by double_frac bins of double_var and, within each, n_fractile bins of the signal.",
-            {{"bin1", ColumnType::text, "", "bin of double_var, 1 is the lowest; average: the mean over them"},
-             {"bin2", ColumnType::text, "", "bin of the signal, 1 is the lowest; high-low: the highest less the lowest"},
-             {"ret", ColumnType::real, "fraction per period", "mean over the days on which the cell holds a name"},
-             {"ret_ann", ColumnType::real, "fraction per year", "ret, annualised"},
-             {"t_nw", ColumnType::real, "", "t of ret with the Newey and West error"},
-             {"names", ColumnType::real, "", "mean names over those days"}}}},
-          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<DoubleSortRun>(context); }};
+  return {
+      "double_sort",
+      [](const RunConfig& config) { return has_analysis(config, "double_sort"); },
+      {{"double_sort",
+        "analysis=[\"double_sort\"]",
+        "Returns by double_frac bins of double_var and, within each, n_fractile bins of the signal.",
+        {{"bin1", ColumnType::text, "", "bin of double_var, 1 is the lowest; average: the mean over them"},
+         {"bin2", ColumnType::text, "", "bin of the signal, 1 is the lowest; high-low: the highest less the lowest"},
+         {"ret", ColumnType::real, "fraction per period", "mean over the days on which the cell holds a name"},
+         {"ret_ann", ColumnType::real, "fraction per year", "ret, annualised"},
+         {"t_nw", ColumnType::real, "", "t of ret with the Newey and West error"},
+         {"names", ColumnType::real, "", "mean names over those days"}}}},
+      [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<DoubleSortRun>(context); }};
 }
 
 }  // namespace fractile

@@ -88,19 +88,20 @@ class DrilldownRun final : public AnalysisRun {
 }  // namespace
 
 AnalysisModule drilldown_module() {
-  return {"drilldown",
-          [](const RunConfig& config) { return has_analysis(config, "drilldown"); },
-          {{"drilldown",
-            "analysis=[\"drilldown\"]",
-            "The names that the overall book holds or sells on a day, securities ascending; Python's contribution(), worst_days() "
-            "and best_days() read it.",
-            {{"date", ColumnType::date, "", "return day"},
-             {"security_id", ColumnType::security, "", "the identifier as the panel gives it"},
-             {"weight", ColumnType::real, "share of a side", "above 0 long, below 0 short, 0 sold that day"},
-             {"ret", ColumnType::real, "fraction per day", "the name's return; NaN if it is missing"},
-             {"contribution", ColumnType::real, "fraction per day", "weight · ret; a missing return adds 0"},
-             {"tc", ColumnType::real, "fraction per day", "cost of the name's trade of that day"}}}},
-          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<DrilldownRun>(context); }};
+  return {
+      "drilldown",
+      [](const RunConfig& config) { return has_analysis(config, "drilldown"); },
+      {{"drilldown",
+        "analysis=[\"drilldown\"]",
+        "The names that the overall book holds or sells on a day, securities ascending; Python's contribution(), worst_days() "
+        "and best_days() read it.",
+        {{"date", ColumnType::date, "", "return day"},
+         {"security_id", ColumnType::security, "", "the identifier as the panel gives it"},
+         {"weight", ColumnType::real, "share of a side", "above 0 long, below 0 short, 0 sold that day"},
+         {"ret", ColumnType::real, "fraction per day", "the name's return; NaN if it is missing"},
+         {"contribution", ColumnType::real, "fraction per day", "weight · ret; a missing return adds 0"},
+         {"tc", ColumnType::real, "fraction per day", "cost of the name's trade of that day"}}}},
+      [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<DrilldownRun>(context); }};
 }
 
 }  // namespace fractile

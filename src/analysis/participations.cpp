@@ -15,8 +15,7 @@ std::size_t class_of(double value) noexcept { return std::bit_cast<std::uint64_t
 
 }  // namespace
 
-Participations::Participations(std::size_t n_days, int n_slots)
-    : values_(n_days), by_slot_(static_cast<std::size_t>(n_slots)) {}
+Participations::Participations(std::size_t n_days, int n_slots) : values_(n_days), by_slot_(static_cast<std::size_t>(n_slots)) {}
 
 void Participations::add(std::size_t day, int slot, std::span<const double> values) {
   values_[day].assign(values.begin(), values.end());
@@ -26,7 +25,7 @@ void Participations::add(std::size_t day, int slot, std::span<const double> valu
 }
 
 double Participations::quantile(std::span<const std::size_t> days, double q) const {
-  // What is counted and not asked for is taken off again.
+  // Counts of days that are not asked for are subtracted.
   std::vector<std::int64_t> counts(kClasses, 0);
   for (const auto& of_slot : by_slot_)
     for (std::size_t c = 0; c < of_slot.size(); ++c) counts[c] += of_slot[c];

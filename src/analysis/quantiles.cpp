@@ -216,8 +216,7 @@ class QuantilesRun final : public AnalysisRun {
     for (int k = 0; k < kNExposures; ++k) {
       if (!context_.returns.has_exposure(k)) continue;
       std::vector<double> values;
-      for (const BinSeries& of_bin : series)
-        values.push_back(of_bin.per_day(of_bin.exposure[static_cast<std::size_t>(k)]) + 0.0);
+      for (const BinSeries& of_bin : series) values.push_back(of_bin.per_day(of_bin.exposure[static_cast<std::size_t>(k)]) + 0.0);
       table.columns.push_back({std::string(kExposures[static_cast<std::size_t>(k)]), std::move(values)});
     }
     tables.add("quantiles", std::move(table));
@@ -241,7 +240,7 @@ class QuantilesRun final : public AnalysisRun {
     tables.add("quantile_daily", {{{"date", std::move(dates)}, {"bin", std::move(bin)}, {"ret", std::move(ret)}}});
   }
 
-  /// Of the bins that have a return.
+  /// Uses the bins that have a return.
   void add_monotonicity(const std::vector<BinSeries>& series, TableSet& tables) const {
     std::vector<double> number, ret;
     double pairs = 0.0, increasing = 0.0;

@@ -266,7 +266,7 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
     if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio);
 }
 
-/// Of the overall book, whose trades were computed last.
+/// Shows the overall book, whose trades were computed last.
 void DayRunner::show_to_observers(DateIndex n, const DayOutcome& outcome) {
   const ObservedDay observed = observed_day(n, outcome, config_.calc_turnover ? trades_.last_trades() : no_trades_);
   for (const auto& observer : observers_) observer->observe(observed);
