@@ -37,15 +37,18 @@ def ceil_bins(x: np.ndarray, k: int) -> np.ndarray:
 
 
 def cell_books(section: Section, cells: list, weight: str) -> dict:
-    """{cell: Series of weights by name}; a name whose cell is None is in no book."""
-    frame = pd.DataFrame({"name": section.names, "cell": pd.Series(cells, dtype=object), "x": scheme_sizes(section, weight)})
-    frame = frame[frame["cell"].notna() & frame["x"].notna()]
-    return {cell: (part.set_index("name")["x"] / part["x"].sum()) for cell, part in frame.groupby("cell", sort=True)}
+    """{cell: {name: weight}}; a name whose cell is None is in no book."""
+    out: dict = {}
+    for name, cell, x in zip(section.names, cells, scheme_sizes(section, weight), strict=True):
+        if cell is not None and x > 0:
+            out.setdefault(cell, {})[name] = float(x)
+    totals = {cell: math.fsum(book.values()) for cell, book in out.items()}
+    return {cell: {name: x / totals[cell] for name, x in book.items()} for cell, book in out.items()}
 
 
-def earned(section: Section, book: pd.Series) -> float:
-    returns = pd.Series([x or 0.0 for x in section.returns], index=section.names, dtype=float)
-    return float((book * returns[book.index]).sum())
+def earned(section: Section, book: dict) -> float:
+    returns = dict(zip(section.names, section.returns, strict=True))
+    return math.fsum(w * (returns[name] or 0.0) for name, w in book.items())
 
 
 def quantiles(cfg: dict, panel: Panel, sections: dict, periods: float) -> dict:
@@ -54,10 +57,10 @@ def quantiles(cfg: dict, panel: Panel, sections: dict, periods: float) -> dict:
     books = {r: cell_books(sec, list(ceil_bins(sec.s, k)), cfg["weight"]) for r, sec in sections.items()}
     daily = []
     for r, section in sections.items():
-        known = pd.DataFrame([[value(row, x) or 0.0 for x in exposures] for row in section.asof], index=section.names)
+        rows_asof = dict(zip(section.names, section.asof, strict=True))
         for b, book in books[r].items():
-            loads = (known.loc[book.index].to_numpy(float) * book.to_numpy()[:, None]).sum(axis=0)
-            daily.append({"r": r, "bin": b, "ret": earned(section, book), "names": len(book), **dict(zip(exposures, loads))})
+            loads = {x: math.fsum(w * (value(rows_asof[name], x) or 0.0) for name, w in book.items()) for x in exposures}
+            daily.append({"r": r, "bin": b, "ret": earned(section, book), "names": len(book), **loads})
     table = pd.DataFrame(daily, columns=["r", "bin", "ret", "names", *exposures])
 
     def turnover(b: int) -> float:
@@ -66,8 +69,8 @@ def quantiles(cfg: dict, panel: Panel, sections: dict, periods: float) -> dict:
             return math.nan
         total = 0.0
         for r in range(held[0] + 1, held[-1] + 1):
-            before, now = (books.get(n, {}).get(b, pd.Series(dtype=float)) for n in (r - 1, r))
-            total += now.sub(before, fill_value=0.0).abs().sum() / 2
+            before, now = (books.get(n, {}).get(b, {}) for n in (r - 1, r))
+            total += sum(abs(now.get(i, 0.0) - before.get(i, 0.0)) for i in {*before, *now}) / 2
         return total / (held[-1] - held[0] + 1)
 
     top, bottom = (table[table["bin"] == b].set_index("r") for b in (k, 1))

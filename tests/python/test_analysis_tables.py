@@ -20,6 +20,7 @@ OPTIONS = {
     "double_var": "score",
     "exposure_groups": ["industry_id"],
     "horizons": [1, 3],
+    "tc_value": (0.001, 0.4),  # so that the book carries some money
 }
 TABLES = [
     "quantiles",
@@ -58,7 +59,7 @@ def signal(panel) -> pd.DataFrame:
     base = rows["security_id"].map(
         pd.Series(np.random.default_rng(0).normal(size=rows["security_id"].nunique()), rows["security_id"].unique())
     )
-    return rows.assign(signal=base + 0.5 * rows["signal"])
+    return rows.assign(signal=-base - 0.5 * rows["signal"])
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_the_future_changes_nothing_before_it(root, panel, service, signal, day,
     if name not in set(fractile.list_snapshots(root)["id"]):
         fractile.create_snapshot(name, garbage, root=root, dtype="float64")
     other = fractile.BacktestService.get(name, root=root, compact=False)
-    asked = {**OPTIONS, "analysis": ["quantiles", "exposures", "drilldown"], **options}
+    asked = {**OPTIONS, "analysis": ["quantiles", "exposures", "drilldown", "double_sort"], **options}
     a, b = (one.run(signal, **asked) for one in (service, other))
     for table in ("quantile_daily", "exposures", "drilldown"):
         before = [frame[frame["date"] <= dates[day]] for frame in (getattr(a, table), getattr(b, table))]
@@ -192,15 +193,18 @@ def test_categories_add_up_to_the_net_weight(service, signal):
 
 
 def test_a_row_of_capacity_is_a_run_of_that_size(service, signal, result):
+    def sized(gmv):
+        return service.run(signal, mincos=2, tc_model="power_law", tc_value=OPTIONS["tc_value"], gmv_musd=gmv)
+
     for row in result.capacity.iloc[[0, 5]].itertuples():
-        run = service.run(signal, mincos=2, tc_model="power_law", gmv_musd=row.gmv_musd).summary.iloc[0]
+        run = sized(row.gmv_musd).summary.iloc[0]
         np.testing.assert_allclose(
             [row.tc_ann, row.ret_net_ann, row.sharpe_ret_net],
             run[["tc_ann", "ret_net_ann", "sharpe_ret_net"]].astype(float),
             rtol=1e-9,
         )
     assert result.sharpe > 0
-    at = {name: service.run(signal, mincos=2, tc_model="power_law", gmv_musd=size) for name, size in result.capacity_musd.items()}
+    at = {name: sized(size) for name, size in result.capacity_musd.items()}
     assert at["half_sharpe"].summary["sharpe_ret_net"].iloc[0] == pytest.approx(result.sharpe / 2, rel=1e-5)
     assert abs(at["break_even"].summary["ret_net_ann"].iloc[0]) < 1e-5 * result.annual_return
 

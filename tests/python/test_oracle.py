@@ -68,8 +68,8 @@ CASES: dict[str, dict] = {
     "drilldown_return_day": {"analysis": ["drilldown"], "characteristics_asof": "return_day", "calc_turnover": False},
     "capacity": {"analysis": ["capacity"]},
     "capacity_free": {"analysis": ["capacity"], "tc_value": (0.001, 0.7), "capacity_gmv": [0.5, 2000], "drift": True, "from_open": True},
-    "decay": {"analysis": ["decay"]},
-    "decay_resid": {"analysis": ["decay"], "resid": "industry", "horizons": [5, 1, 100], "universe": UNIVERSE, "lag": 1},
+    "decay": {"analysis": ["decay"], "horizons": [1, 10]},
+    "decay_resid": {"analysis": ["decay"], "resid": "industry", "horizons": [5, 100], "universe": UNIVERSE, "lag": 1},
     "decay_hold": {"analysis": ["decay", "ic"], "hold_days": 3, "horizons": [2], "from_open": True, "calc_turnover": False},
     "double_sort": {"analysis": ["double_sort"], "double_var": "score", "n_fractile": 3},
     "double_sort_independent": {
