@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What each analysis table adds to a run: pairs of runs with and without it, in turn, and the median of their ratios.
+"""Costs of the analysis tables: pairs of runs with and without a table, in turn, and the median of their ratios.
 
 .venv/bin/python bench/analyses.py [--market W10] [--threads 2] [--pairs N] [--cases TEXT] [--root DIR]
 

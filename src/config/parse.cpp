@@ -101,9 +101,10 @@ std::vector<std::string> read_texts(const OptionInfo& option, const Json& value)
 template <class Number, class Read>
 std::vector<Number> read_numbers(const OptionInfo& option, const Json& value, Read&& read) {
   std::vector<Number> out;
+  const bool are_numbers = std::all_of(value.begin(), value.end(), [](const Json& entry) { return entry.is_number(); });
   if (value.is_number()) {
     out.push_back(read(value));
-  } else if (value.is_array() && !value.empty()) {
+  } else if (value.is_array() && !value.empty() && are_numbers) {
     for (const Json& entry : value) out.push_back(read(entry));
   } else {
     refuse(option, "a list of numbers", shown(value), fmt::format("The default is {}.", option.default_text));
