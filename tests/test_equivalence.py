@@ -34,17 +34,31 @@ VALUES: dict[str, list] = {
     "universe": [None, {"cap": [1, 2, 3]}, {"adv": {"min": 1e3}, "country": ["US", "GB"]}],
     "hold_days": [1, 3, "next"],
     "periods_per_year": [None, 12],
-    "analysis": [[], ["ic", "fractile", "coverage"]],
+    "analysis": [
+        [],
+        ["ic", "fractile", "coverage"],
+        ["quantiles", "double_sort"],
+        ["exposures", "drilldown"],
+        ["capacity"],
+        ["decay"],
+    ],
     "n_fractile": [10, 4],
+    "double_style": ["dependent", "independent"],
+    "horizons": [[1, 2], [7, 1]],
+    "capacity_gmv": [[10], [1, 500]],
+    "exposure_groups": [[], ["industry_id", "country"]],
     "dates": ["plain", "avail", "given"],
 }
 
 
 def is_refused(case: dict) -> bool:
-    """The pairs that methodology sections 3 and 5 refuse."""
+    """The pairs that methodology sections 3, 5 and 8 refuse."""
+    if "capacity" in case["analysis"] and not case["calc_turnover"]:
+        return True
     if case["input_type"] == "value":
         return False
-    needs_value = case["resid"] != "off" or case["sort_method"] == "double" or "fractile" in case["analysis"]
+    ranks_names = {"fractile", "quantiles", "double_sort"} & set(case["analysis"])
+    needs_value = case["resid"] != "off" or case["sort_method"] == "double" or bool(ranks_names)
     return needs_value or (case["input_type"] == "weight" and case["weight"] != "equal")
 
 
@@ -110,7 +124,7 @@ def test_pairwise(market, number):
     frame, panel, service = market
     case = CASES[number]
     options = {k: v for k, v in case.items() if k != "dates"}
-    if options["sort_method"] == "double":
+    if options["sort_method"] == "double" or "double_sort" in options["analysis"]:
         options["double_var"] = "score"
     rows = make_rows(frame, case)
     assert_equal_results(service.run(rows, **options), run(frame, rows, panel=panel, **options))

@@ -52,6 +52,8 @@ def describe_values(option: dict[str, Any]) -> str:
         "resid": f"{names}, or `true`, `false`",
         "text": "a name",
         "texts": f"list of {names}" if names else "list of names",
+        "wholes": "list of whole numbers" + describe_range(option),
+        "numbers": "list of numbers" + describe_range(option),
         "two_reals": "two numbers",
         "bps_map": f"map of {names} to basis points",
         "universe": "map of columns to lists or to `min` and `max`",

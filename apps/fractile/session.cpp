@@ -58,7 +58,7 @@ std::string number_or_text(const std::string& text) {
 /// Converts one part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
 std::string part_to_json(OptionType type, const std::string& part) {
   if (type == OptionType::texts) return json_text(part);
-  if (type == OptionType::two_reals) return number_or_text(part);
+  if (type == OptionType::wholes || type == OptionType::numbers || type == OptionType::two_reals) return number_or_text(part);
   const auto equals = part.find('=');
   const std::string level = equals == std::string::npos ? "null" : number_or_text(trimmed(part.substr(equals + 1)));
   return fmt::format("{}:{}", json_text(trimmed(part.substr(0, equals))), level);
@@ -70,6 +70,8 @@ std::string to_json(const OptionInfo& option, const std::string& typed) {
   const bool is_json = !Json::parse(text, nullptr, false).is_discarded();
   switch (option.type) {
     case OptionType::texts:
+    case OptionType::wholes:
+    case OptionType::numbers:
     case OptionType::two_reals:
     case OptionType::bps_map: {
       if (is_json && (text.starts_with('[') || text.starts_with('{'))) return text;

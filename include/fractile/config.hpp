@@ -21,6 +21,8 @@ struct UniverseRule {
 };
 
 using Texts = std::vector<std::string>;
+using Wholes = std::vector<int>;
+using Numbers = std::vector<double>;
 using TwoReals = std::array<double, 2>;
 using Levels = std::array<double, 3>;  ///< basis points: big, median, small
 using Universe = std::vector<UniverseRule>;

@@ -15,7 +15,7 @@ from fractile.errors import ConfigError, FractileError
 if TYPE_CHECKING:
     from fractile.result import BacktestResult
 
-_GROSS, _NET, _LOSS, _GREY, _INK, _RULE = "#1f5fa8", "#d9822b", "#b03a48", "#8a8f98", "#2b2f36", "#e3e5e8"
+GROSS, NET, LOSS, GREY, INK, RULE = "#1f5fa8", "#d9822b", "#b03a48", "#8a8f98", "#2b2f36", "#e3e5e8"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MEAN_DAYS = 21
 _ENDINGS = (".png", ".pdf", ".svg")
@@ -35,20 +35,11 @@ def plot_result(result: BacktestResult, path: str | None = None) -> Any:
         ConfigError: matplotlib is not installed, or the file has another extension.
     """
     check_path(path)
-    try:
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-        from fractile.figure import Page
-    except ImportError:
-        raise ConfigError(
-            "INVALID_VALUE: expected matplotlib to draw with, found none. Install it: pip install matplotlib.", "INVALID_VALUE"
-        ) from None
     months = _sum_months(result)
     height = 0.32 * len(months) + 0.7
-    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1, hspace=0.03)
-    figure = Page(figsize=(11, 7.2 + height), layout=layout, facecolor="white")
+    figure = new_page((11, 7.2 + height))
     top, middle, bottom, heat = figure.subplots(4, 1, height_ratios=[3.4, 1.2, 1.2, height])
-    figure.suptitle(_describe(result), fontsize=11, color=_INK, x=0.012, ha="left", linespacing=1.6)
+    figure.suptitle(_describe(result), fontsize=11, color=INK, x=0.012, ha="left", linespacing=1.6)
     _draw_return(top, result)
     _draw_drawdown(middle, result)
     _draw_turnover(bottom, result)
@@ -57,6 +48,20 @@ def plot_result(result: BacktestResult, path: str | None = None) -> Any:
     if path is not None:
         figure.savefig(path, dpi=130)
     return figure
+
+
+def new_page(size: tuple[float, float]) -> Any:
+    """An empty figure of a size in inches. Raises ConfigError if matplotlib is not installed."""
+    try:
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        from fractile.figure import Page
+    except ImportError:
+        raise ConfigError(
+            "INVALID_VALUE: expected matplotlib to draw with, found none. Install it: pip install matplotlib.", "INVALID_VALUE"
+        ) from None
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1, hspace=0.03)
+    return Page(figsize=size, layout=layout, facecolor="white")
 
 
 def check_path(path: str | None) -> None:
@@ -89,19 +94,20 @@ def _describe(result: BacktestResult) -> str:
     return f"{'   ·   '.join(numbers)}\n{result.snapshot}, {span}, {names}"
 
 
-def _style(axes: Any, label: str) -> None:
+def style_axes(axes: Any, label: str) -> None:
+    """The look of all panels: no frame, a quiet title."""
     axes.set_label(label)
-    axes.set_title(label, loc="left", fontsize=9.5, color=_GREY, pad=4)
-    axes.tick_params(labelsize=8.5, colors=_INK, length=0)
+    axes.set_title(label, loc="left", fontsize=9.5, color=GREY, pad=4)
+    axes.tick_params(labelsize=8.5, colors=INK, length=0)
     axes.spines[:].set_visible(False)
 
 
 def _draw_return(axes: Any, result: BacktestResult) -> None:
     daily = result.daily
-    _style(axes, "return")
-    axes.set_title("cumulative return", loc="left", fontsize=9.5, color=_GREY, pad=4)
-    axes.axhline(0, color=_GREY, lw=0.8)
-    for column, colour, label in (("cumret_net", _NET, "net of costs"), ("cumret", _GROSS, "gross")):
+    style_axes(axes, "return")
+    axes.set_title("cumulative return", loc="left", fontsize=9.5, color=GREY, pad=4)
+    axes.axhline(0, color=GREY, lw=0.8)
+    for column, colour, label in (("cumret_net", NET, "net of costs"), ("cumret", GROSS, "gross")):
         if daily[column].notna().any():
             axes.plot(daily["date"].to_numpy(), daily[column].to_numpy(), color=colour, lw=1.7, label=label)
     if axes.get_legend_handles_labels()[0]:
@@ -110,24 +116,24 @@ def _draw_return(axes: Any, result: BacktestResult) -> None:
 
 def _draw_drawdown(axes: Any, result: BacktestResult) -> None:
     daily = result.daily
-    _style(axes, "drawdown")
-    axes.fill_between(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), 0, color=_LOSS, alpha=0.45, lw=0)
-    axes.plot(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), color=_LOSS, lw=0.9)
+    style_axes(axes, "drawdown")
+    axes.fill_between(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), 0, color=LOSS, alpha=0.45, lw=0)
+    axes.plot(daily["date"].to_numpy(), daily["drawdown"].to_numpy(), color=LOSS, lw=0.9)
     axes.set_ylim(top=0)
 
 
 def _draw_turnover(axes: Any, result: BacktestResult) -> None:
     daily = result.daily
-    _style(axes, "turnover")
+    style_axes(axes, "turnover")
     turnover = daily["turnover"]
     if not turnover.notna().any():
         if len(turnover):
-            axes.text(0.5, 0.5, "not computed", transform=axes.transAxes, ha="center", va="center", color=_GREY)
+            axes.text(0.5, 0.5, "not computed", transform=axes.transAxes, ha="center", va="center", color=GREY)
         return
-    axes.plot(daily["date"].to_numpy(), turnover.to_numpy(), color=_GREY, lw=0.7, alpha=0.7, label="daily")
+    axes.plot(daily["date"].to_numpy(), turnover.to_numpy(), color=GREY, lw=0.7, alpha=0.7, label="daily")
     if len(turnover) > 2 * _MEAN_DAYS:
         mean = turnover.rolling(_MEAN_DAYS).mean().to_numpy()
-        axes.plot(daily["date"].to_numpy(), mean, color=_INK, lw=1.4, label=f"mean of {_MEAN_DAYS} days")
+        axes.plot(daily["date"].to_numpy(), mean, color=INK, lw=1.4, label=f"mean of {_MEAN_DAYS} days")
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), borderaxespad=0, fontsize=8.5, ncols=2)
     axes.set_ylim(bottom=0)
 
@@ -146,7 +152,7 @@ def _share_dates(all_axes: tuple[Any, ...], result: BacktestResult) -> None:
         else:
             axes.set_yticks([])
         axes.set_axisbelow(True)
-        axes.grid(color=_RULE, lw=0.8)
+        axes.grid(color=RULE, lw=0.8)
         axes.sharex(all_axes[0])
         axes.tick_params(labelbottom=axes is all_axes[-1])
     if len(dates) == 0:
@@ -172,8 +178,8 @@ def _sum_months(result: BacktestResult) -> dict[int, np.ndarray]:
 
 
 def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
-    _style(axes, "months")
-    axes.set_title("return by month, percent", loc="left", fontsize=9.5, color=_GREY, pad=4)
+    style_axes(axes, "months")
+    axes.set_title("return by month, percent", loc="left", fontsize=9.5, color=GREY, pad=4)
     axes.grid(False)
     if not months:
         axes.set_xticks([])
@@ -197,7 +203,7 @@ def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
             ha="center",
             va="center",
             fontsize=size,
-            color="white" if is_dark else _INK,
+            color="white" if is_dark else INK,
         )
     axes.set_xticks(range(13), [*_MONTHS, "year"])
     axes.set_yticks(range(len(grid)), list(map(str, months)))

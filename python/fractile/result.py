@@ -51,10 +51,12 @@ class BacktestResult:
         return self._frames[name]
 
     def _find(self, name: str) -> Any:
-        """Returns a table, or None if the run was not asked for it. A table of one value becomes the value."""
+        """Returns a table, or None if the run was not asked for it. A table of one value becomes the value, a record a dict."""
         frame = self._table(name)
         if not len(frame.columns):
             return None
+        if TABLES[name]["is_record"]:
+            return {column: values.iloc[0].item() for column, values in frame.items()}
         return frame.to_numpy()[0, 0].item() if TABLES[name]["is_scalar"] else frame
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -162,8 +164,59 @@ class BacktestResult:
 
         return sharpe_interval(self)
 
-    def plot(self, path: str | None = None) -> Any:
-        """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` if given."""
+    @cached_property
+    def monotonicity(self) -> dict[str, float] | None:
+        """Do returns rise from bin to bin? None unless the run has ``analysis=["quantiles"]``.
+
+        "spearman" and "share_increasing" are of the table; "p_value" is the p of `monotonic_relation_test` (Patton and
+        Timmermann 2010) with its defaults, on the days on which every bin holds a name.
+        """
+        found: dict[str, float] | None = self._find("monotonicity")
+        if found is None:
+            return None
+        from fractile.quantiles import monotonicity_p_value
+
+        return {**found, "p_value": monotonicity_p_value(self.quantile_daily, int(self.config["n_fractile"]))}
+
+    def contribution(self, date: Any = None, top: int | None = 20) -> pd.DataFrame:
+        """The names with the largest contributions to the overall book. Needs ``analysis=["drilldown"]``.
+
+        Args:
+            date: A day: date, security_id, side (long, short, or none for a name sold that day), weight, ret,
+                contribution = weight·ret and tc of its trade. None: security_id, days held, contribution and tc, sums
+                over the run.
+            top: How many, the largest |contribution| first; None lists all, which add up to the book's ret and tc.
+
+        Raises:
+            ConfigError: The run was not asked for drilldown, or has no such day.
+        """
+        from fractile.drilldown import list_contributions
+
+        return list_contributions(self, date, top)
+
+    def worst_days(self, n: int = 10) -> pd.DataFrame:
+        """`contribution` (top 5) of the n days with the lowest return of the overall book, the lowest first."""
+        from fractile.drilldown import list_days
+
+        return list_days(self, n, worst=True)
+
+    def best_days(self, n: int = 10) -> pd.DataFrame:
+        """`contribution` (top 5) of the n days with the highest return of the overall book, the highest first."""
+        from fractile.drilldown import list_days
+
+        return list_days(self, n, worst=False)
+
+    def plot(self, path: str | None = None, table: str | None = None) -> Any:
+        """Draws returns, drawdown, turnover and a monthly heat map with matplotlib; saves to `path` if given.
+
+        Args:
+            path: File to save to (.png, .pdf, .svg); None only returns the figure.
+            table: An analysis of the run to draw instead: "quantiles", "decay", "capacity" or "double_sort".
+        """
+        if table is not None:
+            from fractile.plot_analysis import plot_analysis
+
+            return plot_analysis(self, table, path)
         from fractile.plot import plot_result
 
         return plot_result(self, path)
@@ -201,4 +254,5 @@ def _make_property(table: dict[str, Any]) -> property:
 
 
 for _table in TABLES.values():
-    setattr(BacktestResult, _table["name"], _make_property(_table))
+    if not hasattr(BacktestResult, _table["name"]):
+        setattr(BacktestResult, _table["name"], _make_property(_table))

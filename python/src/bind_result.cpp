@@ -61,6 +61,7 @@ nb::list table_schemas() {
     entry["columns"] = columns;
     entry["has_exposures"] = table.has_exposures;
     entry["is_scalar"] = table.is_scalar;
+    entry["is_record"] = table.is_record;
     out.append(entry);
   }
   return out;

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -21,6 +22,9 @@ struct AnalysisContext {
   const PortfolioReturn& returns;
   int n_days = 0;   ///< loaded trading days
   int n_slots = 1;  ///< threads of the run: each has one observer
+  double periods_per_year = 252.0;
+  /// The tables of the same signal under other options; none if no row of it can be used.
+  std::function<TableSet(const RunConfig& config)> run_again;
   std::size_t days() const noexcept { return static_cast<std::size_t>(n_days); }
 };
 

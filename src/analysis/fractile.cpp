@@ -2,8 +2,8 @@
 //
 // Analysis "fractile", methodology section 8: the mean return of each bin of the signal.
 #include "analysis/analysis_module.hpp"
+#include "analysis/signal_bins.hpp"
 #include "engine/panel/as_of.hpp"
-#include "engine/portfolio/rank.hpp"
 
 namespace fractile {
 namespace {
@@ -60,16 +60,16 @@ class FractileRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    explicit Observer(FractileRun& run) : run_(run) {}
+    explicit Observer(FractileRun& run) : run_(run), bins_(run.context_) {}
     void observe(const ObservedDay& day) override {
       if (day.rows.empty()) return;
-      average_ranks(day.values, scratch_, ranks_);
+      const std::span<const std::int32_t> bins = bins_.assign(day);
       const AnalysisContext& context = run_.context_;
       const std::size_t first = day.at * run_.n_bins_;
       const AsOf as_of(context.panel, context.config);
       for (std::size_t i = 0; i < day.rows.size(); ++i) {
-        const int of_name = bin_of_rank(ranks_[i], context.config.n_fractile, day.rows.size());
-        const std::size_t bin = first + static_cast<std::size_t>(of_name) - 1;
+        if (bins[i] < 0) continue;
+        const std::size_t bin = first + static_cast<std::size_t>(bins[i]);
         const double r = context.returns.ret()[day.rows[i]];
         if (run_.names_[bin]++ == 0) run_.ret_[bin] = 0.0;
         if (r == r) run_.ret_[bin] += r;
@@ -85,8 +85,7 @@ class FractileRun final : public AnalysisRun {
 
    private:
     FractileRun& run_;
-    RankScratch scratch_;
-    std::vector<double> ranks_;
+    SignalBins bins_;
   };
 
   /// By bin, and the spread of the top over the bottom bin behind them.

@@ -1,31 +1,14 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
 // Analysis "ic", methodology section 8: the daily rank correlation of signal and return.
-#include <cmath>
-
 #include "analysis/analysis_module.hpp"
-#include "engine/portfolio/rank.hpp"
+#include "analysis/rank_correlation.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
 
-/// A day with fewer names has no correlation.
-constexpr std::size_t kMinNames = 10;
 constexpr double kNaN = __builtin_nan("");
-
-/// Pearson correlation of ranks; NaN if either side is constant.
-double correlate_ranks(std::span<const double> a, std::span<const double> b) {
-  const double centre = static_cast<double>(a.size() + 1) / 2.0;
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = a[i] - centre, y = b[i] - centre;
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return aa > 0.0 && bb > 0.0 ? ab / std::sqrt(aa * bb) : kNaN;
-}
 
 class IcRun final : public AnalysisRun {
  public:
@@ -53,25 +36,13 @@ class IcRun final : public AnalysisRun {
    public:
     explicit Observer(IcRun& run) : run_(run) {}
     void observe(const ObservedDay& day) override {
-      s_.clear();
-      r_.clear();
-      for (std::size_t i = 0; i < day.rows.size(); ++i) {
-        const double r = run_.context_.returns.ret()[day.rows[i]];
-        if (r != r) continue;
-        s_.push_back(day.values[i]);
-        r_.push_back(r);
-      }
-      if (s_.size() < kMinNames) return;
-      average_ranks(s_, scratch_, s_ranks_);
-      average_ranks(r_, scratch_, r_ranks_);
-      run_.ic_[day.at] = correlate_ranks(s_ranks_, r_ranks_);
-      run_.names_[day.at] = static_cast<std::int32_t>(s_.size());
+      run_.ic_[day.at] = ic_.compute(day.rows, day.values, run_.context_.returns.ret());
+      run_.names_[day.at] = static_cast<std::int32_t>(ic_.n_names());
     }
 
    private:
     IcRun& run_;
-    RankScratch scratch_;
-    std::vector<double> s_, r_, s_ranks_, r_ranks_;
+    InformationCoefficient ic_;
   };
 
   static Table summarise(const std::vector<double>& ic) {

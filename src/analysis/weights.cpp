@@ -1,7 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// `keep_weights`: the weights of the overall book.
+// `keep_weights`, and analysis "drilldown": the weights of the overall book.
 #include "analysis/analysis_module.hpp"
+#include "analysis/security_column.hpp"
 
 namespace fractile {
 namespace {
@@ -17,32 +18,21 @@ class WeightsRun final : public AnalysisRun {
     std::size_t count = 0;
     for (const HeldDay& day : days_) count += day.weight.size();
     Column::Dates dates;
-    std::vector<std::int64_t> ids;
-    std::vector<std::string> texts;
+    std::vector<SecurityIndex> securities;
     std::vector<double> weights;
     dates.days.reserve(count);
-    const Snapshot& snapshot = context_.panel.snapshot();
-    const bool has_texts = snapshot.id_type() == IdType::text;
-    has_texts ? texts.reserve(count) : ids.reserve(count);
+    securities.reserve(count);
     weights.reserve(count);
-    const auto security_ids = snapshot.security_ids();
-    const auto security_texts = snapshot.security_texts();
     for (std::size_t t = 0; t < days_.size(); ++t) {
       const HeldDay& day = days_[t];
       dates.days.insert(dates.days.end(), day.weight.size(),
                         context_.panel.date(context_.panel.first() + static_cast<DateIndex>(t)));
-      for (const SecurityIndex security : day.security) {
-        const auto at = static_cast<std::size_t>(security);
-        if (has_texts)
-          texts.emplace_back(security_texts[at]);
-        else
-          ids.push_back(security_ids[at]);
-      }
+      securities.insert(securities.end(), day.security.begin(), day.security.end());
       weights.insert(weights.end(), day.weight.begin(), day.weight.end());
     }
-    Column security{"security_id", std::move(ids)};
-    if (has_texts) security.values = std::move(texts);
-    tables.add("weights", {{{"date", std::move(dates)}, std::move(security), {"weight", std::move(weights)}}});
+    tables.add("weights", {{{"date", std::move(dates)},
+                            make_security_column(context_.panel.snapshot(), securities),
+                            {"weight", std::move(weights)}}});
   }
 
  private:
@@ -67,9 +57,9 @@ class WeightsRun final : public AnalysisRun {
 
 AnalysisModule weights_module() {
   return {"",
-          [](const RunConfig& config) { return config.keep_weights; },
+          [](const RunConfig& config) { return config.keep_weights || has_analysis(config, "drilldown"); },
           {{"weights",
-            "keep_weights=True",
+            "keep_weights=True or analysis=[\"drilldown\"]",
             "Weights of the overall book, securities ascending within a day.",
             {{"date", ColumnType::date, "", "return day"},
              {"security_id", ColumnType::security, "", "the identifier as the panel gives it"},

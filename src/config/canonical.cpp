@@ -41,6 +41,8 @@ std::string write_value(const OptionDeclaration& option, int x) {
 std::string write_value(const OptionDeclaration&, double x) { return write_number(x); }
 std::string write_value(const OptionDeclaration&, const std::string& x) { return x.empty() ? "null" : write_text(x); }
 std::string write_value(const OptionDeclaration&, const Texts& x) { return list(x, write_text); }
+std::string write_value(const OptionDeclaration&, const Wholes& x) { return list(x, write_number); }
+std::string write_value(const OptionDeclaration&, const Numbers& x) { return list(x, write_number); }
 std::string write_value(const OptionDeclaration&, const TwoReals& x) { return list(x, write_number); }
 
 std::string write_value(const OptionDeclaration& option, const Levels& x) {

@@ -27,6 +27,8 @@ constexpr OptionType type_of(const int*) { return OptionType::whole; }
 constexpr OptionType type_of(const double*) { return OptionType::real; }
 constexpr OptionType type_of(const std::string*) { return OptionType::text; }
 constexpr OptionType type_of(const Texts*) { return OptionType::texts; }
+constexpr OptionType type_of(const Wholes*) { return OptionType::wholes; }
+constexpr OptionType type_of(const Numbers*) { return OptionType::numbers; }
 constexpr OptionType type_of(const TwoReals*) { return OptionType::two_reals; }
 constexpr OptionType type_of(const Levels*) { return OptionType::bps_map; }
 constexpr OptionType type_of(const Universe*) { return OptionType::universe; }
@@ -48,6 +50,8 @@ std::string write_value(const OptionDeclaration& option, int x);
 std::string write_value(const OptionDeclaration& option, double x);
 std::string write_value(const OptionDeclaration& option, const std::string& x);
 std::string write_value(const OptionDeclaration& option, const Texts& x);
+std::string write_value(const OptionDeclaration& option, const Wholes& x);
+std::string write_value(const OptionDeclaration& option, const Numbers& x);
 std::string write_value(const OptionDeclaration& option, const TwoReals& x);
 std::string write_value(const OptionDeclaration& option, const Levels& x);
 std::string write_value(const OptionDeclaration& option, const Universe& x);

@@ -76,6 +76,8 @@ std::string_view option_type_name(OptionType type) noexcept {
     case OptionType::choice: return "choice";
     case OptionType::text: return "text";
     case OptionType::texts: return "texts";
+    case OptionType::wholes: return "wholes";
+    case OptionType::numbers: return "numbers";
     case OptionType::two_reals: return "two_reals";
     case OptionType::bps_map: return "bps_map";
     case OptionType::universe: return "universe";

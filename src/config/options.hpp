@@ -11,7 +11,20 @@
 
 namespace fractile {
 
-enum class OptionType : std::uint8_t { boolean, whole, real, choice, text, texts, two_reals, bps_map, universe, resid };
+enum class OptionType : std::uint8_t {
+  boolean,
+  whole,
+  real,
+  choice,
+  text,
+  texts,
+  wholes,
+  numbers,
+  two_reals,
+  bps_map,
+  universe,
+  resid
+};
 std::string_view option_type_name(OptionType type) noexcept;
 
 /// The declared properties of an option, as run_options.def writes them.

@@ -97,6 +97,21 @@ std::vector<std::string> read_texts(const OptionInfo& option, const Json& value)
   return out;
 }
 
+/// A list of numbers, or one number alone, each given once.
+template <class Number, class Read>
+std::vector<Number> read_numbers(const OptionInfo& option, const Json& value, Read&& read) {
+  std::vector<Number> out;
+  const bool are_numbers = std::all_of(value.begin(), value.end(), [](const Json& entry) { return entry.is_number(); });
+  if (value.is_number()) {
+    out.push_back(read(value));
+  } else if (value.is_array() && !value.empty() && are_numbers) {
+    for (const Json& entry : value) out.push_back(read(entry));
+  } else {
+    refuse(option, "a list of numbers", shown(value), fmt::format("The default is {}.", option.default_text));
+  }
+  return out;
+}
+
 std::array<double, 2> read_two(const OptionInfo& option, const Json& value) {
   if (value.is_array() && value.size() == 2) return {read_real(option, value[0]), read_real(option, value[1])};
   refuse(option, "two numbers", shown(value), fmt::format("The default is {}.", option.default_text));
@@ -197,6 +212,12 @@ void read_value(const OptionInfo& option, const Json& value, double& out) { out 
 void read_value(const OptionInfo& option, const Json& value, std::string& out) { out = read_text(option, value); }
 void read_value(const OptionInfo& option, const Json& value, Texts& out) {
   out = value.is_null() && option.default_text == "[]" ? Texts{} : read_texts(option, value);
+}
+void read_value(const OptionInfo& option, const Json& value, Wholes& out) {
+  out = read_numbers<int>(option, value, [&](const Json& entry) { return read_whole(option, entry); });
+}
+void read_value(const OptionInfo& option, const Json& value, Numbers& out) {
+  out = read_numbers<double>(option, value, [&](const Json& entry) { return read_real(option, entry) + 0.0; });
 }
 void read_value(const OptionInfo& option, const Json& value, TwoReals& out) { out = read_two(option, value); }
 void read_value(const OptionInfo& option, const Json& value, Levels& out) { out = read_levels(option, value, out); }

@@ -33,6 +33,18 @@ void check_value(const OptionInfo& option, double x) { check_number(option, x, "
 void check_value(const OptionInfo& option, const TwoReals& x) {
   for (const double each : x) check_number(option, each, "two numbers");
 }
+template <class Number>
+void check_numbers(const OptionInfo& option, const std::vector<Number>& numbers) {
+  if (numbers.empty()) refuse(option.name, "at least one number", "none", fmt::format("The default is {}.", option.default_text));
+  for (const Number each : numbers) check_number(option, static_cast<double>(each), "numbers");
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (std::find(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(i), numbers[i]) !=
+        numbers.begin() + static_cast<std::ptrdiff_t>(i))
+      refuse(option.name, "different numbers", fmt::format("{} twice", write_number(static_cast<double>(numbers[i]))),
+             "Name it once.");
+}
+void check_value(const OptionInfo& option, const Wholes& numbers) { check_numbers(option, numbers); }
+void check_value(const OptionInfo& option, const Numbers& numbers) { check_numbers(option, numbers); }
 void check_value(const OptionInfo& option, const Levels& levels) {
   for (const double bps : levels) {
     check_number(option, bps, "basis points");
@@ -89,12 +101,19 @@ void check_combinations(const RunConfig& config) {
     refuse_pair("input_type=\"weight\" with a weight other than \"equal\"", "Pass weight=\"equal\".");
   if (config.sort_method == SortMethod::double_ && config.input_type != InputType::value)
     refuse_pair("sort_method=\"double\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
-  if (has_analysis(config, "fractile") && config.input_type != InputType::value)
-    refuse_pair("analysis \"fractile\" with an input_type other than \"value\"", "Pass input_type=\"value\".");
+  for (const char* name : {"fractile", "quantiles", "double_sort"})
+    if (has_analysis(config, name) && config.input_type != InputType::value)
+      refuse_pair(fmt::format("analysis \"{}\" with an input_type other than \"value\"", name), "Pass input_type=\"value\".");
+  if (has_analysis(config, "capacity") && !config.calc_turnover)
+    refuse_pair("analysis \"capacity\" with calc_turnover=False", "Pass calc_turnover=True.");
   if (config.sort_method == SortMethod::double_ && config.double_var.empty())
     refuse_pair("sort_method=\"double\" without double_var", "Pass double_var=\"cap\" or another panel column.");
-  if (config.sort_method == SortMethod::single && !config.double_var.empty())
-    refuse_pair("double_var with sort_method=\"single\"", "Pass sort_method=\"double\", or leave double_var out.");
+  const bool has_double_sort = has_analysis(config, "double_sort");
+  if (has_double_sort && config.double_var.empty())
+    refuse_pair("analysis \"double_sort\" without double_var", "Pass double_var=\"cap\" or another panel column.");
+  if (config.sort_method == SortMethod::single && !has_double_sort && !config.double_var.empty())
+    refuse_pair("double_var with sort_method=\"single\"",
+                "Pass sort_method=\"double\" or analysis=[\"double_sort\"], or leave double_var out.");
 }
 
 }  // namespace

@@ -242,6 +242,13 @@ void DayRunner::prepare(DateIndex n, CrossSections::Scratch& scratch) {
   held_now_.clear();
   held_before_.clear();
   build_books(n, false);
+  if (n < panel_.first()) {
+    for (const auto& observer : observers_) observer->begin(nullptr);
+    return;
+  }
+  const DayOutcome unknown;
+  const ObservedDay before = observed_day(n, unknown, no_trades_);
+  for (const auto& observer : observers_) observer->begin(&before);
 }
 
 void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
@@ -250,13 +257,24 @@ void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
   counts_.missing_return += count_missing_returns(n);
   if (config_.sort_method == SortMethod::double_)
     counts_.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
-  const ObservedDay observed{n,      static_cast<std::size_t>(n - panel_.first()), n_names_, day_.first, day_.values, rows_, s_,
-                             now_[0]};
-  for (const auto& observer : observers_) observer->observe(observed);
   counts_.left_panel += portfolio_return_.count_leavers(now_[0], n);
-  for (const int portfolio : held_now_) report(portfolio, n, out);
+  const PortfolioDay overall = compute_outcome(0, n);
+  show_to_observers(n, overall.outcome);
+  const auto report = [&](int portfolio) { out.push_back(portfolio == 0 ? overall : compute_outcome(portfolio, n)); };
+  for (const int portfolio : held_now_) report(portfolio);
   for (const int portfolio : held_before_)
-    if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio, n, out);
+    if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio);
+}
+
+/// Shows the overall book, whose trades were computed last.
+void DayRunner::show_to_observers(DateIndex n, const DayOutcome& outcome) {
+  const ObservedDay observed = observed_day(n, outcome, config_.calc_turnover ? trades_.last_trades() : no_trades_);
+  for (const auto& observer : observers_) observer->observe(observed);
+}
+
+ObservedDay DayRunner::observed_day(DateIndex n, const DayOutcome& outcome, const TradeList& trades) const {
+  return {n,     static_cast<std::size_t>(n - panel_.first()), n_names_, day_.first, day_.values, rows_, s_, now_[0], outcome,
+          trades};
 }
 
 std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
@@ -269,7 +287,7 @@ std::int64_t DayRunner::count_missing_returns(DateIndex n) const {
                        });
 }
 
-void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out) {
+PortfolioDay DayRunner::compute_outcome(int portfolio, DateIndex n) {
   const Book& now = now_[static_cast<std::size_t>(portfolio)];
   PortfolioDay day{portfolio, n, portfolio_return_.compute(now, n)};
   if (config_.calc_turnover) {
@@ -278,7 +296,7 @@ void DayRunner::report(int portfolio, DateIndex n, std::vector<PortfolioDay>& ou
     day.outcome.tc = trades.cost.tc;
     day.outcome.unknown_cost = trades.cost.unknown;
   }
-  out.push_back(day);
+  return day;
 }
 
 }  // namespace fractile

@@ -94,7 +94,9 @@ class DayRunner {
   void build_group_books(const Portfolios::Grouping& grouping, std::size_t number, DateIndex n, bool is_counted);
   void collect_group(std::span<const std::int32_t> slots);
   std::int64_t count_missing_returns(DateIndex n) const;
-  void report(int portfolio, DateIndex n, std::vector<PortfolioDay>& out);
+  PortfolioDay compute_outcome(int portfolio, DateIndex n);
+  ObservedDay observed_day(DateIndex n, const DayOutcome& outcome, const TradeList& trades) const;
+  void show_to_observers(DateIndex n, const DayOutcome& outcome);
 
   const PanelView& panel_;
   const RunConfig& config_;
@@ -111,6 +113,7 @@ class DayRunner {
   Characteristic double_var_;
   DayCounts counts_;
 
+  const TradeList no_trades_;
   bool is_single_sort_;
   bool is_plain_;
   CrossSection day_;

@@ -5,6 +5,8 @@
 #include <span>
 
 #include "engine/portfolio/book.hpp"
+#include "engine/portfolio/portfolio_return.hpp"
+#include "engine/trading/trade_list.hpp"
 
 namespace fractile {
 
@@ -18,6 +20,8 @@ struct ObservedDay {
   std::span<const RowIndex> rows;       ///< the names, securities ascending; empty unless an observer needs names
   std::span<const double> values;       ///< their signals after residualization
   const Book& book;                     ///< what is held
+  const DayOutcome& outcome;            ///< what the book earns, trades and pays
+  const TradeList& trades;              ///< from the book of the day before; empty if the run prices no trades
 };
 
 /// A reader of the cross-sections of a run. One thread calls one observer; days arrive in any order of chunks, and each
@@ -25,6 +29,8 @@ struct ObservedDay {
 class DayObserver {
  public:
   virtual ~DayObserver() = default;
+  /// Consecutive days begin. `before`: the day before the first of them, without outcome and trades; null if there is none.
+  virtual void begin(const ObservedDay* /*before*/) {}
   virtual void observe(const ObservedDay& day) = 0;
 };
 

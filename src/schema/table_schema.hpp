@@ -25,6 +25,7 @@ struct TableSchema {
   std::vector<ColumnSchema> columns;
   bool has_exposures = false;  ///< one more real column for each factor exposure that the snapshot has
   bool is_scalar = false;      ///< one row with one column: Python shows the number
+  bool is_record = false;      ///< one row: Python shows a dict
 };
 
 std::string_view to_text(ColumnType type) noexcept;

@@ -42,6 +42,13 @@ Json option_schema(const OptionInfo& option) {
       schema = {{"type", "array"}, {"items", {{"type", "string"}}}};
       if (!option.choices.empty()) schema["items"]["enum"] = choices(option);
       break;
+    case OptionType::wholes:
+    case OptionType::numbers:
+      schema = {{"type", "array"},
+                {"items", number_schema(option, option.type == OptionType::wholes ? "integer" : "number")},
+                {"minItems", 1},
+                {"uniqueItems", true}};
+      break;
     case OptionType::two_reals:
       schema = {{"type", "array"}, {"items", {{"type", "number"}}}, {"minItems", 2}, {"maxItems", 2}};
       break;

@@ -9,6 +9,7 @@
 #include "engine/align/cross_sections.hpp"
 #include "engine/align/exposure_plan.hpp"
 #include "engine/day.hpp"
+#include "fractile/error.hpp"
 #include "parallel/workers.hpp"
 #include "report/diagnostics.hpp"
 #include "report/result_tables.hpp"
@@ -42,7 +43,7 @@ class Stopwatch {
 class Run {
  public:
   Run(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, int threads,
-      const std::function<void()>& poll, RunBuffers& buffers)
+      const std::function<void()>& poll, RunBuffers& buffers, std::function<TableSet(const RunConfig&)> run_again)
       : panel_(panel),
         keys_(keys),
         values_(values),
@@ -53,7 +54,8 @@ class Run {
         portfolios_(Portfolios::make(panel, config)),
         exposures_(panel, config.resid),
         portfolio_return_(panel, config),
-        analyses_({panel, config, portfolio_return_, panel.n_days(), threads}) {
+        analyses_({panel, config, portfolio_return_, panel.n_days(), threads,
+                   static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again)}) {
     DayRunner::require_columns(panel, config);  // refuses the run before any work
   }
   ~Run() {
@@ -178,8 +180,17 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* known_by
   Stopwatch watch(result);
   const std::function<void()> poll = make_poll(interrupt);
   Lease lease(*this);
-  Run run(panel, keys, values, config, threads, poll, lease.buffers());
-  run.align(alignments, known_by ? *known_by : alignments.identify(keys, false, threads, poll));
+  const std::string identity = known_by ? *known_by : alignments.identify(keys, false, threads, poll);
+  const auto run_again = [&](const RunConfig& other) -> TableSet {
+    try {
+      return this->run(keys, &identity, values, other, threads, interrupt).tables;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::NO_USABLE_ROWS) throw;
+    }
+    return {};
+  };
+  Run run(panel, keys, values, config, threads, poll, lease.buffers(), run_again);
+  run.align(alignments, identity);
   watch.mark("align");
   run.compute_days();
   watch.mark("days");

@@ -113,6 +113,25 @@ TEST(Rank, AverageRanksShareTies) {
   EXPECT_EQ(ranks, (std::vector<double>{1.5, 4, 1.5, 3}));
 }
 
+TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
+  // Few digits (ties), values that differ in their last bits only, both signs, both zeros.
+  for (const double step : {0.25, 1e-9, 0x1p-45}) {
+    std::vector<double> values;
+    for (int i = 0; i < 3000; ++i) values.push_back((i * 7919 % 3001 - 1500) / 4 * step + (step < 0.1 ? 1.0 : 0.0));
+    values.push_back(0.0);
+    values.push_back(-0.0);
+    RankScratch scratch;
+    std::vector<double> ranks;
+    average_ranks(values, scratch, ranks);
+    std::vector<double> sorted = values;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), values[i]);
+      EXPECT_EQ(ranks[i], static_cast<double>((low - sorted.begin()) + (high - sorted.begin()) + 1) / 2.0) << step << " " << i;
+    }
+  }
+}
+
 TEST(Rank, BinsAreCeilings) {
   EXPECT_EQ(bin_of_rank(1.0, 10, 10), 1);
   EXPECT_EQ(bin_of_rank(1.5, 10, 10), 2);

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .align import align
+from .align import Refused, align
+from .analyses import Section, capacity, decay, double_sort, drilldown, quantiles
+from .analyses import exposures as exposure_table
 from .book import residualize, sides_of, weights_of
 from .panel import EXPOSURES, Panel, value
 from .tables import calendar_label, finish_daily, stats, summary_row
@@ -18,7 +20,8 @@ DEFAULTS = dict(
     calc_turnover=True, lag=0, method="long_short", input_type="value", sort_method="single", double_var=None,
     double_frac=3, upper_pct=95, tc_model="naive", tc_level=None, tc_value=(0.35, 0.4), gmv_musd=10, drift=False,
     lookahead="warn", characteristics_asof="previous_day", universe=None, hold_days=1, analysis=(), n_fractile=10,
-    periods_per_year=None,
+    periods_per_year=None, horizons=(1, 2, 3, 5, 10, 21), capacity_gmv=(1, 3, 10, 30, 100, 300, 1000, 3000), exposure_groups=(),
+    double_style="dependent",
 )  # fmt: skip
 CALENDAR = ("year", "quarter", "month")
 
@@ -35,6 +38,7 @@ class OracleResult:
     fractile: pd.DataFrame | None = None
     coverage: pd.DataFrame | None = None
     coverage_unique: int | None = None
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,6 +69,7 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
     for security, r in used:
         days.setdefault(r, []).append(security)
     ic_rows, bin_rows, coverage_rows = [], [], []
+    sections: dict[int, Section] = {}
     for r in sorted(days):
         names = sorted(days[r])
         s = np.array([used[(i, r)][0] for i in names])
@@ -82,6 +87,7 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
             sides = sides_of(s[select], [double_values[k] for k in select], cfg)
             return weights_of(part, s[select], sides, [asof[k] for k in select], cfg)
 
+        sections[r] = Section(names, s, asof, returns, double_values)
         everything = np.arange(len(names))
         weights, without = book(everything)
         counts["missing_weight"] += without
@@ -122,6 +128,32 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
         pd.DataFrame(book_rows, columns=["date", "security_id", "weight"]), counts,
     )  # fmt: skip
     finish_analysis(cfg, result, ic_rows, bin_rows, coverage_rows, exposures, used)
+    whole = portfolios[("overall", "overall")]
+
+    def priced(other: dict) -> pd.DataFrame:
+        return daily_table(whole, panel, other, ret_column, res_column, exposures, dict(counts))
+
+    def run_later(h: int):
+        later = {**config, "lag": cfg["lag"] + h - 1, "analysis": ["ic"], "byvar_list": ["overall"]}
+        try:
+            out = run(panel_frame, signal, sigvar, start_date, end_date, panel, **later)
+        except Refused:
+            return None
+        return out.summary.iloc[0].to_dict(), out.ic_summary
+
+    asked = cfg["analysis"]
+    if "quantiles" in asked:
+        result.tables.update(quantiles(cfg, panel, sections, periods))
+    if "double_sort" in asked:
+        result.tables.update(double_sort(cfg, sections, periods))
+    if "exposures" in asked:
+        result.tables.update(exposure_table(cfg, panel, sections, whole.books, overall))
+    if "drilldown" in asked:
+        result.tables.update(drilldown(cfg, panel, whole.books, overall, drifted, ret_column))
+    if "capacity" in asked:
+        result.tables.update(capacity(cfg, panel, whole.books, overall, priced, drifted, ret_column, periods))
+    if "decay" in asked:
+        result.tables.update(decay(cfg, sections, run_later))
     return result
 
 

@@ -23,19 +23,35 @@ OPTIONS = {
     "resid": "all",
     "weight": "value",
     "byvar_list": ["overall", "year", "cap"],
-    "analysis": ["ic", "fractile", "coverage"],
+    "analysis": [
+        "ic",
+        "fractile",
+        "coverage",
+        "quantiles",
+        "exposures",
+        "drilldown",
+        "capacity",
+        "decay",
+        "double_sort",
+    ],
+    "horizons": [1, 3],
+    "exposure_groups": ["industry_id"],
+    "double_var": "size",
+    "n_fractile": 5,
     "keep_weights": True,
 }
-TABLES = ("summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights")
+TABLES = (
+    "summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights",
+    "quantiles", "quantile_daily", "monotonicity", "exposures", "drilldown", "capacity", "capacity_musd", "decay", "decay_half_life",
+    "double_sort",
+)  # fmt: skip
 
 
 def hash_of(result) -> str:
     """A hash of the run_id and of every table's names and bits."""
     state = hashlib.sha256(result.run_id.encode())
     for name in TABLES:
-        table = getattr(result.ic, "summary", None) if name == "ic_summary" else getattr(result, name)
-        if table is None:
-            table = pd.DataFrame()
+        table = result._table(name)
         state.update(f"{name} {list(table.columns)} {len(table)}".encode())
         for column in table:
             values = table[column]

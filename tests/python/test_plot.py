@@ -164,3 +164,46 @@ def test_a_page_from_json(result, tmp_path):
     assert subprocess.run(code, input=result.to_json("split"), text=True).returncode == 0
     usage = subprocess.run(code[:3], input="", text=True, capture_output=True)
     assert usage.returncode == 2 and "usage" in usage.stderr
+
+
+@pytest.fixture(scope="module")
+def analysed(service, rows):
+    asked = ["quantiles", "decay", "capacity", "double_sort"]
+    return service.run(rows, mincos=2, analysis=asked, double_var="score", n_fractile=4, horizons=[5, 1, 2])
+
+
+def test_a_bar_for_each_quantile_and_the_line_of_their_spread(analysed):
+    bars, line = analysed.plot(table="quantiles").axes
+    np.testing.assert_array_equal([bar.get_height() for bar in bars.patches], analysed.quantiles["ret_ann"].iloc[:4])
+    spread = analysed.quantile_daily.query("bin == 'top-bottom'")["ret"].cumsum()
+    np.testing.assert_array_equal(line.lines[-1].get_ydata(), spread)
+
+
+def test_decay_is_drawn_by_horizon(analysed):
+    bars, line = analysed.plot(table="decay").axes
+    table = analysed.decay.sort_values("horizon")
+    np.testing.assert_array_equal([bar.get_height() for bar in bars.patches], table["ic"])
+    assert [text.get_text() for text in bars.get_xticklabels()] == ["1", "2", "5"]
+    np.testing.assert_array_equal(line.lines[-1].get_ydata(), table["rank_autocorrelation"])
+
+
+def test_capacity_is_drawn_by_size(analysed):
+    for axes, column in zip(analysed.plot(table="capacity").axes, ("sharpe_ret_net", "ret_net_ann"), strict=True):
+        line = next(line for line in axes.lines if len(line.get_xdata()) == 8)
+        np.testing.assert_array_equal(line.get_xdata(), analysed.capacity["gmv_musd"])
+        np.testing.assert_array_equal(line.get_ydata(), analysed.capacity[column])
+
+
+def test_a_double_sort_is_a_grid_of_its_cells(analysed, tmp_path):
+    axes = analysed.plot(tmp_path / "grid.svg", table="double_sort").axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array().ravel(), analysed.double_sort["ret_ann"])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["1", "2", "3", "average"]
+    assert (tmp_path / "grid.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("table", "words"), [("daily", "expected a table among quantiles"), ("decay", 'Pass analysis=\\["decay"\\]')]
+)
+def test_a_picture_that_is_not_there_is_refused(result, table, words):
+    with pytest.raises(fractile.ConfigError, match=words):
+        result.plot(table=table)

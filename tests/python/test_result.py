@@ -34,7 +34,19 @@ def rows():
 
 @pytest.fixture(scope="module")
 def full(service, rows) -> BacktestResult:
-    options = {"byvar_list": ["overall", "month", "cap", "country"], "analysis": ["ic", "fractile", "coverage"]}
+    options = {"byvar_list": ["overall", "month", "cap", "country"], "horizons": [1, 3]}
+    options["analysis"] = [
+        "ic",
+        "fractile",
+        "coverage",
+        "quantiles",
+        "exposures",
+        "drilldown",
+        "capacity",
+        "decay",
+        "double_sort",
+    ]
+    options["double_var"] = "score"
     return service.run(rows, mincos=2, keep_weights=True, **options)
 
 

@@ -24,7 +24,11 @@ from support.server_process import find_executable, serving
 
 SEED = 31
 PANEL = make_panel(SEED, n_days=30, n_names=50)
-TABLES = ("summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights")
+TABLES = (
+    "summary", "daily", "turnover", "tc", "daily_by_group", "ic", "ic_summary", "fractile", "coverage", "weights",
+    "quantiles", "quantile_daily", "monotonicity", "exposures", "drilldown", "capacity", "capacity_musd", "decay", "decay_half_life",
+    "double_sort",
+)  # fmt: skip
 
 # Every option has another value than its default in some case, with every form of dates.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -40,6 +44,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "double": ("plain", {"mincos": 1, "sort_method": "double", "double_var": "score", "double_frac": 2}),
     "position": ("whole", {"mincos": 1, "input_type": "position", "calc_turnover": False}),
     "weight": ("plain", {"mincos": 1, "input_type": "weight", "keep_weights": True}),
+    "analyses": (
+        "plain",
+        {
+            "mincos": 2,
+            "analysis": ["quantiles", "exposures", "drilldown", "capacity", "decay", "double_sort"],
+            "n_fractile": 4,
+            "double_var": "score",
+            "double_style": "independent",
+            "horizons": [1, 3],
+            "capacity_gmv": [1, 50],
+            "exposure_groups": ["industry_id", "country"],
+        },
+    ),
     "everything asked": (
         "plain",
         {"mincos": 2, "analysis": ["ic", "fractile", "coverage"], "n_fractile": 4, "keep_weights": True},

@@ -69,9 +69,22 @@ def assert_equal_results(got: BacktestResult, want: OracleResult) -> None:
         assert list(got.fractile["bin"]) == list(want.fractile["bin"])
         for column in want.fractile.columns[1:]:
             assert_close(got.fractile[column], want.fractile[column], f"fractile.{column}", atol=1e-9)
+    for name, table in want.tables.items():
+        assert_equal_tables(got._table(name), table, name)
     if want.coverage is not None:
         assert got.coverage is not None
         assert list(got.coverage["date"]) == list(want.coverage["date"])
         assert list(got.coverage["names"]) == list(want.coverage["names"])
         assert_close(got.coverage["share"], want.coverage["share"], "share", atol=1e-12)
         assert got.coverage_unique == want.coverage_unique
+
+
+def assert_equal_tables(got: pd.DataFrame, want: pd.DataFrame, name: str) -> None:
+    assert list(got.columns) == list(want.columns), name
+    assert len(got) == len(want), name
+    for column in want.columns:
+        if column in ("date", "security_id", "bin", "bin1", "bin2", "horizon"):
+            assert list(got[column]) == list(want[column]), f"{name}.{column}"
+        else:
+            rtol = 1e-6 if name == "capacity_musd" else 1e-7  # a bisection to 1e-6
+            assert_close(got[column], want[column], f"{name}.{column}", rtol=rtol, atol=1e-9)

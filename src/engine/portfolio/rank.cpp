@@ -203,19 +203,4 @@ void assign_sides(std::span<const double> s, std::span<const double> double_valu
   }
 }
 
-void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
-  auto& order = scratch.order;
-  order.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) order[i] = {values[i], static_cast<std::int32_t>(i)};
-  std::sort(order.begin(), order.end());
-  out.resize(values.size());
-  for (std::size_t first = 0; first < order.size();) {
-    std::size_t last = first;
-    while (last + 1 < order.size() && order[last + 1].first == order[first].first) ++last;
-    const double rank = static_cast<double>(first + last + 2) / 2.0;
-    for (std::size_t i = first; i <= last; ++i) out[static_cast<std::size_t>(order[i].second)] = rank;
-    first = last + 1;
-  }
-}
-
 }  // namespace fractile

@@ -18,6 +18,8 @@ class CostModel {
  public:
   virtual ~CostModel() = default;
   virtual Cost price(const TradeList& trades) = 0;
+  /// The cost of each trade, which price() adds up.
+  virtual void price_each(const TradeList& trades, std::vector<double>& out) = 0;
 };
 
 /// c basis points by size class: `tc_model="naive"`.

@@ -14,12 +14,22 @@ class NaiveCost final : public CostModel {
   }
 
   Cost price(const TradeList& trades) override {
-    rate_.resize(trades.size());
-    for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = rate_of_class_[cap_classes_->of(trades.newest[i])];
+    find_rates(trades);
     return {sum_products(trades.change.data(), rate_.data(), rate_.size()), 0};
   }
 
+  void price_each(const TradeList& trades, std::vector<double>& out) override {
+    find_rates(trades);
+    out.resize(trades.size());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = trades.change[i] * rate_[i];
+  }
+
  private:
+  void find_rates(const TradeList& trades) {
+    rate_.resize(trades.size());
+    for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = rate_of_class_[cap_classes_->of(trades.newest[i])];
+  }
+
   std::shared_ptr<const CapClasses> cap_classes_;  // null if the run prices nothing
   double rate_of_class_[kNCapClasses];
   std::vector<double> rate_;

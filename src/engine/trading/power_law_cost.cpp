@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/trading/cost_model.hpp"
+#include "engine/trading/last_known.hpp"
 
 namespace fractile {
 namespace {
@@ -37,20 +38,24 @@ class PowerLawCost final : public CostModel {
     return cost;
   }
 
- private:
-  /// The newest known value of a column at or before a row; NaN if there is none.
-  double last_known(const Reals& column, RowIndex newest, bool must_be_positive) const noexcept {
-    for (RowIndex row = newest; row >= 0; row = panel_.previous_row(row)) {
-      const double value = column[row];
-      if (must_be_positive ? value > 0.0 : value == value) return value;
+  void price_each(const TradeList& trades, std::vector<double>& out) override {
+    out.resize(trades.size());
+    double largest = 0.0;
+    for (std::size_t i = 0; i < trades.size(); ++i) {
+      const double change = trades.change[i];
+      const double rate = change == 0.0 ? 0.0 : find_rate(change, trades.newest[i]);
+      if (rate == rate) largest = std::max(largest, rate);
+      out[i] = change == 0.0 ? 0.0 : rate * change;
     }
-    return __builtin_nan("");
+    for (std::size_t i = 0; i < trades.size(); ++i)
+      if (out[i] != out[i]) out[i] = largest * trades.change[i];
   }
 
+ private:
   double find_rate(double change, RowIndex newest) const noexcept {
-    const double vol = last_known(vol_, newest, false);
-    const double adv = last_known(adv_, newest, true);
-    const double close = last_known(close_, newest, true);
+    const double vol = last_known(panel_, vol_, newest, false);
+    const double adv = last_known(panel_, adv_, newest, true);
+    const double close = last_known(panel_, close_, newest, true);
     const double share = capital_ * change / adv;
     if (share != share) return share;  // the power 0 of an unknown share is 1
     return beta_ * vol * std::pow(share, alpha_) / close;

@@ -24,6 +24,8 @@ class TradeListBuilder {
   TradeListBuilder(const PanelView& panel, const RunConfig& config, const Reals& ret);
   /// From `before` (the book of n-1) to `now` (that of n). Valid until the next call. O(names of both books).
   const TradeList& build(const Book& before, const Book& now, DateIndex n);
+  /// The list that the last call made.
+  const TradeList& last() const noexcept { return trades_; }
 
  private:
   void spread_before(const Book& before);

@@ -17,6 +17,8 @@ class TurnoverAndCosts {
   TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const Reals& ret);
   /// From `before` (the book of n-1) to `now` (that of n).
   Trades compute(const Book& before, const Book& now, DateIndex n);
+  /// The trades of the last call.
+  const TradeList& last_trades() const noexcept { return builder_.last(); }
 
  private:
   TradeListBuilder builder_;

@@ -1,0 +1,166 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// Analysis "capacity", methodology section 8: how much money the overall book carries under power-law costs.
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/analysis_module.hpp"
+#include "analysis/participations.hpp"
+#include "analysis/result_days.hpp"
+#include "engine/trading/cost_model.hpp"
+#include "engine/trading/last_known.hpp"
+#include "stats/moments.hpp"
+
+namespace fractile {
+namespace {
+
+constexpr double kNaN = __builtin_nan("");
+constexpr double kLargestShare = 0.95;            // quantile of participation
+constexpr double kDailyShare = 0.1;               // of the daily volume that a patient trader takes
+constexpr double kLowest = 1e-3, kHighest = 1e7;  // million dollars that the bisection searches
+constexpr double kPrecision = 1e-6;               // relative
+constexpr double kDust = 1e-12;                   // a smaller change of weight is rounding
+
+RunConfig of_one_million(RunConfig config) {
+  config.gmv_musd = 1.0;
+  return config;
+}
+
+/// The daily returns of the overall book and what they cost at one million dollars.
+struct Priced {
+  std::vector<double> ret;   ///< before trading costs, borrow paid
+  std::vector<double> unit;  ///< tc at one million; that of G million is G^alpha times as much
+  double alpha;
+  double periods_per_year;
+
+  std::vector<double> net(double gmv) const {
+    const double scale = std::pow(gmv, alpha);
+    std::vector<double> out(ret.size());
+    for (std::size_t t = 0; t < out.size(); ++t) out[t] = ret[t] - scale * unit[t];
+    return out;
+  }
+  double tc_ann(double gmv) const { return periods_per_year * std::pow(gmv, alpha) * mean(unit); }
+  double net_ann(double gmv) const { return periods_per_year * mean(net(gmv)); }
+  double net_sharpe(double gmv) const { return annualised_sharpe(net(gmv), periods_per_year); }
+};
+
+/// The book size at which a falling function meets a target, by bisection in its logarithm. NaN if it does not start above and
+/// end below.
+template <class Function>
+double find_size(Function&& value_at, double target) {
+  if (!(value_at(kLowest) > target && value_at(kHighest) < target)) return kNaN;
+  double low = std::log(kLowest), high = std::log(kHighest);
+  while (high - low > kPrecision / 2.0) {
+    const double middle = (low + high) / 2.0;
+    (value_at(std::exp(middle)) > target ? low : high) = middle;
+  }
+  return std::exp((low + high) / 2.0);
+}
+
+class CapacityRun final : public AnalysisRun {
+ public:
+  explicit CapacityRun(const AnalysisContext& context)
+      : context_(context),
+        one_million_(of_one_million(context.config)),
+        unit_(context.days(), 0.0),
+        participations_(context.days(), context.n_slots) {
+    make_power_law_cost(context.panel, one_million_);  // refuses a snapshot that lacks its columns
+  }
+
+  bool needs_names() const noexcept override { return false; }
+  std::unique_ptr<DayObserver> make_observer(int slot) override { return std::make_unique<Observer>(*this, slot); }
+
+  void finish(TableSet& tables) override {
+    const ResultDays days(context_, tables);
+    const double p95 = participations_.quantile(days.places().empty() ? days.places() : days.places().subspan(1), kLargestShare);
+    const std::vector<double> before_costs = days.daily("ret");
+    Priced priced{before_costs, {}, context_.config.tc_value[1], context_.periods_per_year};
+    const std::vector<double> borrow = days.daily("borrow");
+    for (std::size_t i = 0; i < borrow.size(); ++i) {
+      priced.ret[i] -= borrow[i];
+      priced.unit.push_back(i == 0 ? 0.0 : unit_[days.places()[i]]);  // the first day's trades are not charged
+    }
+    add_capacity(priced, p95, tables);
+    const double sharpe = annualised_sharpe(before_costs, priced.periods_per_year);
+    const double half = sharpe > 0.0 ? find_size([&](double gmv) { return priced.net_sharpe(gmv); }, sharpe / 2.0) : kNaN;
+    const double even = find_size([&](double gmv) { return priced.net_ann(gmv); }, 0.0);
+    tables.add("capacity_musd", {{{"half_sharpe", std::vector<double>{half}}, {"break_even", std::vector<double>{even}}}});
+  }
+
+ private:
+  class Observer final : public DayObserver {
+   public:
+    Observer(CapacityRun& run, int slot)
+        : run_(run),
+          slot_(slot),
+          costs_(make_power_law_cost(run.context_.panel, run.one_million_)),
+          adv_(run.context_.panel.reals("adv")) {}
+    void observe(const ObservedDay& day) override {
+      run_.unit_[day.at] = costs_->price(day.trades).tc;
+      shares_.clear();
+      for (std::size_t i = 0; i < day.trades.size(); ++i) {
+        if (!(day.trades.change[i] > kDust)) continue;
+        const double adv = last_known(run_.context_.panel, adv_, day.trades.newest[i], true);
+        if (adv == adv) shares_.push_back(day.trades.change[i] / adv);
+      }
+      run_.participations_.add(day.at, slot_, shares_);
+    }
+
+   private:
+    CapacityRun& run_;
+    int slot_;
+    std::unique_ptr<CostModel> costs_;
+    Reals adv_;
+    std::vector<double> shares_;
+  };
+
+  void add_capacity(const Priced& priced, double p95, TableSet& tables) const {
+    const std::vector<double>& sizes = context_.config.capacity_gmv;
+    std::vector<double> tc, ret, sharpe, participation, days_to_trade;
+    for (const double gmv : sizes) {
+      tc.push_back(priced.tc_ann(gmv) + 0.0);
+      ret.push_back(priced.net_ann(gmv) + 0.0);
+      sharpe.push_back(priced.net_sharpe(gmv) + 0.0);
+      participation.push_back(gmv * 1e6 * p95);
+      days_to_trade.push_back(gmv * 1e6 * p95 / kDailyShare);
+    }
+    tables.add("capacity", {{{"gmv_musd", sizes},
+                             {"tc_ann", std::move(tc)},
+                             {"ret_net_ann", std::move(ret)},
+                             {"sharpe_ret_net", std::move(sharpe)},
+                             {"participation_p95", std::move(participation)},
+                             {"days_to_trade_p95", std::move(days_to_trade)}}});
+  }
+
+  const AnalysisContext context_;
+  const RunConfig one_million_;
+  std::vector<double> unit_;  // per loaded day
+  Participations participations_;
+};
+
+}  // namespace
+
+AnalysisModule capacity_module() {
+  return {"capacity",
+          [](const RunConfig& config) { return has_analysis(config, "capacity"); },
+          {{"capacity",
+            "analysis=[\"capacity\"]",
+            "The overall book at each size of capacity_gmv, under power-law costs whatever tc_model is.",
+            {{"gmv_musd", ColumnType::real, "million dollars", "capital of one side"},
+             {"tc_ann", ColumnType::real, "fraction per year", "mean cost, annualised"},
+             {"ret_net_ann", ColumnType::real, "fraction per year", "return after costs, annualised"},
+             {"sharpe_ret_net", ColumnType::real, "", "annualised Sharpe ratio after costs"},
+             {"participation_p95", ColumnType::real, "share of daily volume", "95th percentile over trades of |trade| / adv"},
+             {"days_to_trade_p95", ColumnType::real, "days", "participation_p95 / 0.1"}}},
+           {"capacity_musd",
+            "analysis=[\"capacity\"]",
+            "The sizes at which costs have taken half of the Sharpe ratio, and all of the return.",
+            {{"half_sharpe", ColumnType::real, "million dollars", "sharpe_ret_net is half of sharpe_ret"},
+             {"break_even", ColumnType::real, "million dollars", "ret_net_ann is 0"}},
+            false,
+            false,
+            true}},
+          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<CapacityRun>(context); }};
+}
+
+}  // namespace fractile

@@ -1,0 +1,301 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+//
+// Analysis "quantiles", methodology section 8: each bin of the signal as a book of its own.
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/cells.hpp"
+#include "analysis/rank_correlation.hpp"
+#include "analysis/signal_bins.hpp"
+#include "stats/moments.hpp"
+
+namespace fractile {
+namespace {
+
+constexpr double kNaN = __builtin_nan("");
+constexpr auto kExposureCount = static_cast<std::size_t>(kNExposures);
+using Exposures = std::array<double, kExposureStride>;
+
+/// One bin on one day.
+struct BinDay {
+  double ret = kNaN;
+  double traded = 0.0;  ///< sum of |change of weight| since the day before
+  std::int64_t names = 0;
+};
+
+/// The changes of the bins' weights from one day to the next.
+class BinTrades {
+ public:
+  explicit BinTrades(const PanelView& panel) : panel_(panel), held_(panel.ranges().size()) {}
+
+  void forget() {
+    for (const SecurityIndex security : securities_) held_[static_cast<std::size_t>(security)] = {};
+    securities_.clear();
+  }
+
+  /// Adds to traded[bin] what leads from the bins of the last call to these.
+  void take(const Cells& bins, std::span<double> traded) {
+    now_.clear();
+    for (std::size_t b = 0; b < bins.n_cells(); ++b) {
+      for (std::size_t i = 0; i < bins.n_names(b); ++i) {
+        const SecurityIndex security = panel_.security_of_row(bins.rows(b)[i]);
+        Held& before = held_[static_cast<std::size_t>(security)];
+        const double weight = bins.weights(b)[i];
+        if (before.bin == static_cast<std::int32_t>(b)) {
+          traded[b] += std::fabs(weight - before.weight);
+        } else {
+          traded[b] += weight;
+          if (before.bin >= 0) traded[static_cast<std::size_t>(before.bin)] += before.weight;
+        }
+        before.bin = kSeen;
+        now_.push_back({security, static_cast<std::int32_t>(b), weight});
+      }
+    }
+    for (const SecurityIndex security : securities_) {
+      Held& before = held_[static_cast<std::size_t>(security)];
+      if (before.bin >= 0) traded[static_cast<std::size_t>(before.bin)] += before.weight;
+      before = {};
+    }
+    securities_.clear();
+    for (const Now& name : now_) {
+      held_[static_cast<std::size_t>(name.security)] = {name.weight, name.bin};
+      securities_.push_back(name.security);
+    }
+  }
+
+ private:
+  static constexpr std::int32_t kSeen = -1;
+  struct Held {
+    double weight = 0.0;
+    std::int32_t bin = kSeen;  // below 0: in none
+  };
+  struct Now {
+    SecurityIndex security;
+    std::int32_t bin;
+    double weight;
+  };
+  const PanelView& panel_;
+  std::vector<Held> held_;                 // by security
+  std::vector<SecurityIndex> securities_;  // those in a bin
+  std::vector<Now> now_;
+};
+
+/// A series of one bin, or of the difference of two, over the days on which it exists.
+struct BinSeries {
+  std::string bin;
+  std::vector<double> ret;
+  double names = 0.0;
+  Exposures exposure{};
+  double turnover = kNaN;
+
+  void add(double r, double n, const Exposures& x) {
+    ret.push_back(r);
+    names += n;
+    for (std::size_t k = 0; k < kExposureCount; ++k) exposure[k] += x[k];
+  }
+  double per_day(double total) const { return ret.empty() ? kNaN : total / static_cast<double>(ret.size()); }
+};
+
+class QuantilesRun final : public AnalysisRun {
+ public:
+  explicit QuantilesRun(const AnalysisContext& context)
+      : context_(context),
+        n_bins_(static_cast<std::size_t>(context.config.n_fractile)),
+        days_(context.days() * n_bins_),
+        exposure_(context.days() * n_bins_) {}
+
+  std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
+
+  void finish(TableSet& tables) override {
+    const std::vector<BinSeries> series = collect();
+    add_quantiles(series, tables);
+    add_daily(tables);
+    add_monotonicity(series, tables);
+  }
+
+ private:
+  class Observer final : public DayObserver {
+   public:
+    explicit Observer(QuantilesRun& run)
+        : run_(run), ranks_(run.context_), bins_(run.context_, run.n_bins_), trades_(run.context_.panel), traded_(run.n_bins_) {}
+
+    void begin(const ObservedDay* before) override {
+      trades_.forget();
+      if (before) take(*before);
+    }
+    void observe(const ObservedDay& day) override {
+      take(day);
+      const std::size_t first = day.at * run_.n_bins_;
+      for (std::size_t b = 0; b < run_.n_bins_; ++b) {
+        BinDay& of_bin = run_.days_[first + b];
+        of_bin.traded = traded_[b];
+        of_bin.names = static_cast<std::int64_t>(bins_.n_names(b));
+        if (of_bin.names == 0) continue;
+        of_bin.ret = bins_.earn(b);
+        bins_.add_exposures(b, day.n, run_.exposure_[first + b].data());
+      }
+    }
+
+   private:
+    void take(const ObservedDay& day) {
+      bins_.assign(day, ranks_.assign(day));
+      std::fill(traded_.begin(), traded_.end(), 0.0);
+      trades_.take(bins_, traded_);
+    }
+
+    QuantilesRun& run_;
+    SignalBins ranks_;
+    Cells bins_;
+    BinTrades trades_;
+    std::vector<double> traded_;
+  };
+
+  const BinDay& day_of(std::size_t t, std::size_t bin) const { return days_[t * n_bins_ + bin]; }
+  bool has_both_ends(std::size_t t) const { return day_of(t, 0).names > 0 && day_of(t, n_bins_ - 1).names > 0; }
+  double spread(std::size_t t) const { return day_of(t, n_bins_ - 1).ret - day_of(t, 0).ret; }
+
+  /// By bin, and top-bottom behind them.
+  std::vector<BinSeries> collect() const {
+    std::vector<BinSeries> out(n_bins_ + 1);
+    for (std::size_t b = 0; b < n_bins_; ++b) {
+      out[b].bin = std::to_string(b + 1);
+      for (std::size_t t = 0; t < context_.days(); ++t)
+        if (day_of(t, b).names > 0)
+          out[b].add(day_of(t, b).ret, static_cast<double>(day_of(t, b).names), exposure_[t * n_bins_ + b]);
+      out[b].turnover = mean_turnover(b);
+    }
+    BinSeries& difference = out[n_bins_];
+    difference.bin = "top-bottom";
+    for (std::size_t t = 0; t < context_.days(); ++t) {
+      if (!has_both_ends(t)) continue;
+      Exposures x = exposure_[t * n_bins_ + n_bins_ - 1];
+      for (std::size_t k = 0; k < kExposureCount; ++k) x[k] -= exposure_[t * n_bins_][k];
+      difference.add(spread(t), static_cast<double>(day_of(t, 0).names + day_of(t, n_bins_ - 1).names), x);
+    }
+    difference.turnover = (out[0].turnover + out[n_bins_ - 1].turnover) / 2.0;
+    return out;
+  }
+
+  /// From the bin's first day, whose trade is free, to its last.
+  double mean_turnover(std::size_t bin) const {
+    double total = 0.0, until_last = 0.0;
+    std::int64_t first = -1, last = -1;
+    for (std::size_t t = 0; t < context_.days(); ++t) {
+      if (first >= 0) total += day_of(t, bin).traded / 2.0;
+      if (day_of(t, bin).names == 0) continue;
+      if (first < 0) first = static_cast<std::int64_t>(t);
+      last = static_cast<std::int64_t>(t);
+      until_last = total;
+    }
+    return first < 0 ? kNaN : until_last / static_cast<double>(last - first + 1);
+  }
+
+  void add_quantiles(const std::vector<BinSeries>& series, TableSet& tables) const {
+    std::vector<std::string> bin;
+    std::vector<double> ret, ret_ann, std_ann, sharpe, t_nw, names, turnover;
+    const double periods = context_.periods_per_year;
+    for (const BinSeries& of_bin : series) {
+      const double average = mean(of_bin.ret) + 0.0;
+      bin.push_back(of_bin.bin);
+      ret.push_back(average);
+      ret_ann.push_back(periods * average);
+      std_ann.push_back(std::sqrt(periods) * standard_deviation(of_bin.ret));
+      sharpe.push_back(annualised_sharpe(of_bin.ret, periods) + 0.0);
+      t_nw.push_back(newey_west_t_statistic(of_bin.ret) + 0.0);
+      names.push_back(of_bin.per_day(of_bin.names));
+      turnover.push_back(of_bin.turnover);
+    }
+    Table table{{{"bin", std::move(bin)},
+                 {"ret", std::move(ret)},
+                 {"ret_ann", std::move(ret_ann)},
+                 {"std_ann", std::move(std_ann)},
+                 {"sharpe", std::move(sharpe)},
+                 {"t_nw", std::move(t_nw)},
+                 {"names", std::move(names)},
+                 {"turnover", std::move(turnover)}}};
+    for (int k = 0; k < kNExposures; ++k) {
+      if (!context_.returns.has_exposure(k)) continue;
+      std::vector<double> values;
+      for (const BinSeries& of_bin : series) values.push_back(of_bin.per_day(of_bin.exposure[static_cast<std::size_t>(k)]) + 0.0);
+      table.columns.push_back({std::string(kExposures[static_cast<std::size_t>(k)]), std::move(values)});
+    }
+    tables.add("quantiles", std::move(table));
+  }
+
+  void add_daily(TableSet& tables) const {
+    Column::Dates dates;
+    std::vector<std::string> bin;
+    std::vector<double> ret;
+    for (std::size_t t = 0; t < context_.days(); ++t) {
+      const Day date = context_.panel.date(context_.panel.first() + static_cast<DateIndex>(t));
+      const auto add = [&](std::string name, double r) {
+        dates.days.push_back(date);
+        bin.push_back(std::move(name));
+        ret.push_back(r + 0.0);
+      };
+      for (std::size_t b = 0; b < n_bins_; ++b)
+        if (day_of(t, b).names > 0) add(std::to_string(b + 1), day_of(t, b).ret);
+      if (has_both_ends(t)) add("top-bottom", spread(t));
+    }
+    tables.add("quantile_daily", {{{"date", std::move(dates)}, {"bin", std::move(bin)}, {"ret", std::move(ret)}}});
+  }
+
+  /// Uses the bins that have a return.
+  void add_monotonicity(const std::vector<BinSeries>& series, TableSet& tables) const {
+    std::vector<double> number, ret;
+    double pairs = 0.0, increasing = 0.0;
+    for (std::size_t b = 0; b < n_bins_; ++b) {
+      if (series[b].ret.empty()) continue;
+      number.push_back(static_cast<double>(b));
+      ret.push_back(mean(series[b].ret));
+      if (b + 1 >= n_bins_ || series[b + 1].ret.empty()) continue;
+      ++pairs;
+      increasing += mean(series[b + 1].ret) > mean(series[b].ret);
+    }
+    const auto one = [](double x) { return std::vector<double>{x + 0.0}; };
+    tables.add("monotonicity", {{{"spearman", one(correlate_by_rank(number, ret))},
+                                 {"share_increasing", one(pairs > 0.0 ? increasing / pairs : kNaN)}}});
+  }
+
+  const AnalysisContext context_;
+  std::size_t n_bins_;
+  // Per day * n_bins + bin.
+  std::vector<BinDay> days_;
+  std::vector<Exposures> exposure_;
+};
+
+}  // namespace
+
+AnalysisModule quantiles_module() {
+  return {"quantiles",
+          [](const RunConfig& config) { return has_analysis(config, "quantiles"); },
+          {{"quantiles",
+            "analysis=[\"quantiles\"]",
+            "Each of n_fractile bins of the signal as a book of its own, with the weights of `weight`.",
+            {{"bin", ColumnType::text, "", "1 is the lowest; the last row is top-bottom"},
+             {"ret", ColumnType::real, "fraction per period", "mean over the days on which the bin holds a name"},
+             {"ret_ann", ColumnType::real, "fraction per year", "ret, annualised"},
+             {"std_ann", ColumnType::real, "fraction per year", "standard deviation (n-1), annualised"},
+             {"sharpe", ColumnType::real, "", "annualised Sharpe ratio"},
+             {"t_nw", ColumnType::real, "", "t of ret with the Newey and West error"},
+             {"names", ColumnType::real, "", "mean names per day"},
+             {"turnover", ColumnType::real, "share of the bin per day", "mean turnover of the bin; 1 is a full replacement"}},
+            true},
+           {"quantile_daily",
+            "analysis=[\"quantiles\"]",
+            "Return of each bin per day on which it holds a name.",
+            {{"date", ColumnType::date, "", "return day"},
+             {"bin", ColumnType::text, "", "as in quantiles"},
+             {"ret", ColumnType::real, "fraction per day", "return of the bin"}}},
+           {"monotonicity",
+            "analysis=[\"quantiles\"]",
+            "Do returns rise from bin to bin; Python adds p_value, the test of Patton and Timmermann (2010).",
+            {{"spearman", ColumnType::real, "", "rank correlation of bin and ret"},
+             {"share_increasing", ColumnType::real, "fraction", "share of neighbouring bins whose ret increases"}},
+            false,
+            false,
+            true}},
+          [](const AnalysisContext& context) -> std::unique_ptr<AnalysisRun> { return std::make_unique<QuantilesRun>(context); }};
+}
+
+}  // namespace fractile

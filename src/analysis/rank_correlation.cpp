@@ -1,0 +1,51 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "analysis/rank_correlation.hpp"
+
+#include <cmath>
+
+namespace fractile {
+namespace {
+
+/// A day with fewer names has no correlation.
+constexpr std::size_t kMinNames = 10;
+constexpr double kNaN = __builtin_nan("");
+
+/// Pearson correlation of ranks; NaN if either side is constant.
+double correlate_ranks(std::span<const double> a, std::span<const double> b) noexcept {
+  const double centre = static_cast<double>(a.size() + 1) / 2.0;
+  double ab = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i] - centre, y = b[i] - centre;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return aa > 0.0 && bb > 0.0 ? ab / std::sqrt(aa * bb) : kNaN;
+}
+
+}  // namespace
+
+double correlate_by_rank(std::span<const double> a, std::span<const double> b) {
+  RankScratch scratch;
+  std::vector<double> a_ranks, b_ranks;
+  average_ranks(a, scratch, a_ranks);
+  average_ranks(b, scratch, b_ranks);
+  return correlate_ranks(a_ranks, b_ranks);
+}
+
+double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span<const double> values, const Reals& ret) {
+  s_.clear();
+  r_.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double r = ret[rows[i]];
+    if (r != r) continue;
+    s_.push_back(values[i]);
+    r_.push_back(r);
+  }
+  if (s_.size() < kMinNames) return kNaN;
+  average_ranks(s_, scratch_, s_ranks_);
+  average_ranks(r_, scratch_, r_ranks_);
+  return correlate_ranks(s_ranks_, r_ranks_);
+}
+
+}  // namespace fractile

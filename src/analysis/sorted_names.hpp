@@ -1,0 +1,38 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/panel/panel_view.hpp"
+#include "engine/portfolio/rank.hpp"
+
+namespace fractile {
+
+/// The names of one day in ascending order of their signals: a rank correlation with another day takes O(names).
+class SortedNames {
+ public:
+  /// `order`: what average_ranks() left of the names at `rows`.
+  void assign(const PanelView& panel, std::span<const RowIndex> rows, const std::vector<RankScratch::Key>& order);
+  bool has(SecurityIndex security) const noexcept {
+    const auto at = static_cast<std::size_t>(security);
+    return !is_there_.empty() && (is_there_[at / 64] >> (at % 64) & 1) != 0;
+  }
+
+  /// Memory of one thread.
+  using Scratch = std::vector<std::int64_t>;
+  /// Spearman correlation over the names of both days, ties at their mean rank. NaN below `min_names` names, or where either
+  /// side is constant. Exact but for the last division: all sums are of whole numbers.
+  static double correlate(const SortedNames& a, const SortedNames& b, std::size_t min_names, Scratch& scratch);
+
+ private:
+  /// Calls visit(security, twice its rank among the names that `other` has too); returns how many there are.
+  template <class Visit>
+  std::int64_t rank_common(const SortedNames& other, Visit&& visit) const;
+
+  std::vector<std::uint32_t> names_;     // security * 2, and 1 if it ties with the name before
+  std::vector<std::uint64_t> is_there_;  // bits by security
+};
+
+}  // namespace fractile

@@ -1,0 +1,82 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "engine/portfolio/rank.hpp"
+
+namespace fractile {
+namespace {
+
+using Key = RankScratch::Key;
+
+constexpr int kDigitBits = 11;
+constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
+constexpr std::array<int, 3> kShifts{31, 42, 53};  // the highest 33 bits, three digits
+constexpr std::size_t kFewValues = 256;            // comparisons are faster below
+
+bool is_below(const Key& a, const Key& b) noexcept { return a.key < b.key; }
+
+/// Whole numbers in the order of the doubles; 0 and -0 are one.
+std::uint64_t to_key(double value) noexcept {
+  const auto bits = std::bit_cast<std::uint64_t>(value + 0.0);
+  return bits >> 63 ? ~bits : bits | (std::uint64_t{1} << 63);
+}
+
+/// Sorts keys that are in order but for their low bits. Gives up after a number of moves that grows with the keys alone.
+bool sort_neighbours(std::vector<Key>& keys) {
+  std::size_t moves = 4 * keys.size();
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    const Key taken = keys[i];
+    std::size_t j = i;
+    for (; j > 0 && taken.key < keys[j - 1].key; --j) {
+      if (moves-- == 0) {
+        keys[j] = taken;
+        return false;
+      }
+      keys[j] = keys[j - 1];
+    }
+    keys[j] = taken;
+  }
+  return true;
+}
+
+/// A radix sort by the highest bits, and insertion for the others.
+void sort_keys(std::vector<Key>& keys, std::vector<Key>& buffer) {
+  if (keys.size() < kFewValues) {
+    std::sort(keys.begin(), keys.end(), is_below);
+    return;
+  }
+  std::array<std::array<std::uint32_t, kDigits>, kShifts.size()> counts{};
+  for (const Key& key : keys)
+    for (std::size_t pass = 0; pass < kShifts.size(); ++pass) ++counts[pass][(key.key >> kShifts[pass]) % kDigits];
+  buffer.resize(keys.size());
+  for (std::size_t pass = 0; pass < kShifts.size(); ++pass) {
+    auto& begin = counts[pass];
+    std::uint32_t next = 0;
+    for (std::uint32_t& count : begin) next += std::exchange(count, next);
+    for (const Key& key : keys) buffer[begin[(key.key >> kShifts[pass]) % kDigits]++] = key;
+    keys.swap(buffer);
+  }
+  if (!sort_neighbours(keys)) std::sort(keys.begin(), keys.end(), is_below);
+}
+
+}  // namespace
+
+void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
+  auto& order = scratch.order;
+  order.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) order[i] = {to_key(values[i]), static_cast<std::int32_t>(i)};
+  sort_keys(order, scratch.unsorted);
+  out.resize(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t last = first;
+    while (last + 1 < order.size() && order[last + 1].key == order[first].key) ++last;
+    const double rank = static_cast<double>(first + last + 2) / 2.0;
+    for (std::size_t i = first; i <= last; ++i) out[static_cast<std::size_t>(order[i].at)] = rank;
+    first = last + 1;
+  }
+}
+
+}  // namespace fractile
