@@ -66,6 +66,9 @@
   X(WORKER_DIED, 601, pool, 0)                 \
   X(POOL_CLOSED, 602, pool, 0)                 \
   X(NOTHING_PENDING, 603, pool, 0)             \
+  X(STUDY_NOT_FOUND, 701, config, 404)         \
+  X(LEDGER_NOT_WRITABLE, 702, run, 500)        \
+  X(LEDGER_UNREADABLE, 703, run, 500)          \
   X(INTERNAL, 901, internal, 500)
 
 namespace fractile {
