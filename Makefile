@@ -91,7 +91,7 @@ bench-inference: build ## Time the statistics and what a study adds to a run
 	@$(PYTHON) bench/inference.py
 
 ledger: build ## The trial ledger in full: 50 kills, 8 processes of 500 runs, forks
-	@FRACTILE_LEDGER_KILLS=50 FRACTILE_LEDGER_RUNS=500 $(PYTHON) -m pytest -q tests/python/test_ledger_processes.py
+	@FRACTILE_LEDGER_KILLS=50 FRACTILE_LEDGER_PROCESSES=8 FRACTILE_LEDGER_RUNS=500 $(PYTHON) -m pytest -q tests/python/test_ledger_processes.py
 
 bench-server: all ## Load on the HTTP server, answers checked
 	@PYTHONPATH=tests $(PYTHON) bench/server.py

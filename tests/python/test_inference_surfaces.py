@@ -105,7 +105,7 @@ def check_same(found: pd.DataFrame, expected: pd.DataFrame, exact: bool = True) 
 
 def test_inference_is_the_same_on_every_surface(service, market, cli, server):
     expected = service.run(market[1], **OPTIONS).inference(level=0.9, draws=300, seed=4)
-    assert len(expected) > 20 and set(expected["byvar"]) == set(OPTIONS["byvar_list"])
+    assert len(expected) >= 20 and set(expected["byvar"]) == set(OPTIONS["byvar_list"])
     flags = [*FLAGS, "--inference", "--draws", "300", "--level", "0.9", "--seed", "4"]
     done = cli("run", "family/a.parquet", *flags, "--format", "csv")
     check_same(
@@ -162,7 +162,7 @@ def test_the_command_line_counts(service, market, cli, tmp_path):
     assert "4 trials written" in cli("study", "export", "s", str(tmp_path / "t.parquet")).stdout
     assert len(pd.read_parquet(tmp_path / "t.parquet")) == 4
     assert cli("study", "forget", "s").stdout == "s: 4 trials forgotten\n"
-    assert "        0" in cli("study", "list").stdout and "4" in cli("study", "list").stdout
+    assert cli("study", "list").stdout.split()[-3:] == ["s", "0", "4"]
     assert "STUDY_NOT_FOUND" in cli("study", "show", "t", status=2).stderr
     assert "INVALID_VALUE: expected study" in cli("run", "family/a.parquet", "--study", "a b", status=2).stderr
     refused = cli("run", "family/a.parquet", "--study", "s", status=1, FRACTILE_LEDGER="/proc/ledger.sqlite")
@@ -182,7 +182,10 @@ def test_a_server_counts_for_its_clients(service, market, server, monkeypatch):
     found = ask(server, "GET", "/studies")["studies"]
     assert [(row["study"], row["trials"]) for row in found] == [("block", 1), ("s", 4)]
     for result, same in zip(results, local, strict=False):
-        assert result.deflation() == pytest.approx(same.deflation(), rel=1e-12)
+        there, here = result.deflation(), same.deflation()
+        assert there.keys() == here.keys()
+        for name, value in here.items():
+            assert there[name] == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), name
         assert result.deflation()["text"] in repr(result)
         pd.testing.assert_frame_equal(result.inference(draws=20), same.inference(draws=20))
     trials = ask(server, "GET", "/studies/s")
