@@ -59,7 +59,7 @@ def _portfolios(result: BacktestResult) -> Iterator[tuple[str, str, pd.DataFrame
 class Trials(NamedTuple):
     """The trials that deflate a ratio: their number, that of independent ones, and the variance of their ratios per period."""
 
-    count: float
+    number: float
     effective: float
     variance: float
 
@@ -123,5 +123,5 @@ def _infer_series(
     values: np.ndarray, per_year: float, level: float, draws: int, seed: int, trials: Trials | None
 ) -> dict[str, float]:
     found = _core.stats.infer(values, per_year, level, draws, seed, trials, 0)
-    counts = (math.nan, math.nan) if trials is None else (trials.count, trials.effective)
+    counts = (math.nan, math.nan) if trials is None else (trials.number, trials.effective)
     return {**found, "trials": counts[0], "trials_effective": counts[1]}

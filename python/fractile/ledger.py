@@ -136,7 +136,7 @@ class Study:
                 f'STUDY_NOT_FOUND: expected a trial of study "{self.name}", found no run "{run_id}". `trials` lists them.',
                 "STUDY_NOT_FOUND",
             )
-        row = table.loc[run_id]
+        row: Any = table.loc[run_id]
         ret, ret_net = (
             [float(row[name]) for name in (f"sr{end}", "periods", f"skew{end}", f"kurt{end}")] for end in ("", "_net")
         )

@@ -19,7 +19,6 @@ from fractile.pool import BacktestWorkerPool
 from oracle.markets import make_panel, make_signal
 from scipy import stats as scipy_stats
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:FEW_PERIODS")
 
 
@@ -132,6 +131,10 @@ def test_suites_batches_clients_and_workers_count(service, rows, market):
     service.run_batch(wide, sigvars=["signal", "other"], mincos=2, study="batch")
     service.run_batch([rows, rows.assign(signal=rows["signal"] ** 3), rows.drop(columns="signal")], mincos=2, study="batch")
     assert count("batch") == 3  # the first column is the first signal
+    found = fractile.sweep(
+        {"a": rows, "b": wide.assign(signal=wide["other"])}, {"lag": [0, 1]}, root=root, mincos=2, study="sweep"
+    )
+    assert len(found) == count("sweep") == 4
     client = fractile.BacktestClient("v1", root=root, study="client")
     client.run(rows, mincos=2)
     client.batch({"a": rows, "b": wide.assign(signal=wide["other"])}, mincos=2)
