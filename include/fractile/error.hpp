@@ -18,7 +18,7 @@
   X(MISSING_PANEL_COLUMN, 104, config, 422)    \
   X(INVALID_BYVAR, 105, config, 422)           \
   X(INVALID_CONFIG_FILE, 106, config, 422)     \
-  X(STUDY_NOT_FOUND, 109, config, 404)         \
+  X(STUDY_NOT_FOUND, 107, config, 404)         \
   X(UNKNOWN_COLUMN, 201, signal, 422)          \
   X(COLUMN_TYPE, 202, signal, 422)             \
   X(EMPTY_SIGNAL, 203, signal, 422)            \
