@@ -36,7 +36,7 @@ def ledger_file(root: str | os.PathLike[str] | None = None) -> str:
 
 
 class Ledger(Protocol):
-    """Where a result asks for the trials of its study."""
+    """The ledger that a result asks for the trials of its study."""
 
     def deflate(self, study: str, run_id: str, periods_per_year: int, ret: Moments, ret_net: Moments) -> dict[str, Any]:
         """A trial among the trials of a study: trials, trials_effective, variance, variance_net, dsr, dsr_net, is_best, text."""

@@ -89,7 +89,7 @@ std::string study_name(const std::optional<std::string>& given) {
   if (!is_fine)
     throw Error(
         ErrorCode::INVALID_VALUE,
-        fmt::format("expected study as letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, at most {} "
+        fmt::format("expected study as letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, up to {} "
                     "long, found \"{}\". Choose another, for example momentum-2026.",
                     kMaxLength, name.substr(0, 200)));
   return name;

@@ -18,7 +18,8 @@ namespace fractile::ledger {
 /// $FRACTILE_LEDGER, else ledger.sqlite in the snapshots' folder.
 std::filesystem::path ledger_file(const std::filesystem::path& snapshots);
 
-/// The study of a run: the one given, else $FRACTILE_STUDY; "" is none. Throws INVALID_VALUE on a name that is no snapshot id.
+/// The study of a run: the one given, else $FRACTILE_STUDY; "" is none. Throws INVALID_VALUE on a name that could not be a
+/// snapshot id.
 std::string study_name(const std::optional<std::string>& given);
 
 /// One ledger file as this process uses it. Thread-safe, and usable in the child of a fork.
@@ -39,7 +40,7 @@ class Ledger {
 
   // Readers flush first, so that they see all trials of their own process. Throw as flush(), and STUDY_NOT_FOUND.
 
-  /// study, trials, first, last (UTC, ISO 8601; "" for none), forgotten: one row per name. Empty if there is no file.
+  /// study, trials, first, last (UTC, ISO 8601; "" for none), forgotten: one row per name. No row if the file does not exist.
   Table studies();
   /// One row per trial in the order of time: run_id, time, snapshot, periods, ..., config.
   Table trials(const std::string& study);

@@ -74,7 +74,7 @@ void migrate(const Connection& connection, int version) {
 Connection open_ledger(const std::filesystem::path& file) {
   Connection connection(file);
   int version = read_version(connection, file);
-  // Of a new file: pages of forgotten studies can be returned to the disk.
+  // A new file can return the pages of forgotten studies to the disk.
   if (version == 0) connection.execute("PRAGMA auto_vacuum = INCREMENTAL");
   const std::string mode = connection.ask_text("PRAGMA journal_mode = WAL");
   if (mode != "wal")

@@ -19,7 +19,7 @@ class SharedFile {
 
   const std::filesystem::path& path() const noexcept { return path_; }
 
-  /// Calls work(connection), and again as long as another process holds the file, 30 s at most. Throws Error
+  /// Calls work(connection), and again as long as another process holds the file, for up to 30 s. Throws Error
   /// LEDGER_NOT_WRITABLE, LEDGER_UNREADABLE.
   template <class Work>
   auto use(Work&& work) {

@@ -52,7 +52,7 @@ class Statement {
   /// NULL is NaN.
   double real(int column) const;
   std::string text(int column) const;
-  /// What bind_values() wrote.
+  /// The values that bind_values() wrote.
   template <class T>
   std::vector<T> values(int column) const {
     const std::span<const std::byte> found = bytes(column);

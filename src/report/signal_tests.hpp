@@ -32,7 +32,7 @@ struct SignalTests {
   double block;
   std::vector<std::string> dropped;
 
-  /// What holds for all signals, by name; `dropped` apart.
+  /// The numbers that hold for all signals, by name.
   std::vector<std::pair<const char*, double>> facts() const;
 };
 /// Throws INVALID_VALUE on a short signal, on no signal, and on fewer than 2 common periods.

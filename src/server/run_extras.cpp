@@ -22,17 +22,17 @@ constexpr double kMostInferenceDraws = 1e6;
                                             ". " + remedy);
 }
 
-double read_extra_number(const nlohmann::json& json, const char* name, double least, double most) {
-  if (!json.is_number() || !(json.get<double>() >= least && json.get<double>() <= most))
-    refuse_extra(std::string(name) + " as a number from " + std::to_string(static_cast<std::int64_t>(least)) + " to " +
-                     std::to_string(static_cast<std::int64_t>(most)),
+double read_extra_number(const nlohmann::json& json, const char* name, double from, double to) {
+  if (!json.is_number() || !(json.get<double>() >= from && json.get<double>() <= to))
+    refuse_extra(std::string(name) + " as a number from " + std::to_string(static_cast<std::int64_t>(from)) + " to " +
+                     std::to_string(static_cast<std::int64_t>(to)),
                  json, "Correct it.");
   return json.get<double>();
 }
 
-std::int64_t read_extra_whole(const nlohmann::json& json, const char* name, double least, double most) {
+std::int64_t read_extra_whole(const nlohmann::json& json, const char* name, double from, double to) {
   if (!json.is_number_integer()) refuse_extra(std::string(name) + " as a whole number", json, "Correct it.");
-  return static_cast<std::int64_t>(read_extra_number(json, name, least, most));
+  return static_cast<std::int64_t>(read_extra_number(json, name, from, to));
 }
 
 TriedBefore read_trials(const nlohmann::json& json) {

@@ -9,7 +9,7 @@
 #include "server/log.hpp"
 #include "server/openapi.hpp"
 
-/// What endpoints say of the server's ledger.
+/// The server's ledger, as endpoints use it.
 namespace fractile::server {
 
 /// Calls work(ledger). A ledger that cannot be used is an error without a path; the log has the whole one.

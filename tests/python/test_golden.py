@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 import yaml
 from oracle import OracleRefused, run
-from server_process import serving
+from support.server_process import serving
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "cases"
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))

@@ -322,7 +322,7 @@ def test_an_older_schema_is_migrated_and_a_newer_one_refused(service, rows, tmp_
 def test_a_file_that_is_no_ledger_of_ours_is_refused_before_the_run(service, rows, tmp_path, kind):
     path = tmp_path / "ledger.sqlite"
     if kind == "no database":
-        path.write_bytes(b"some text that is no database" * 100)
+        path.write_bytes(b"some text, not a database" * 100)
     else:
         with sqlite3.connect(path) as connection:
             connection.executescript("CREATE TABLE t(x);" if kind == "other database" else SCHEMA_1 + "PRAGMA user_version = 99;")

@@ -112,7 +112,7 @@ def test_kills_lose_at_most_the_last_second_and_nothing_breaks(service, market, 
         before = count()
         sure = sum(moment < killed - 1.0 for moment in done)
         assert expected + sure <= before <= expected + len(done) + 1
-        # What is not a second old may be lost; it is little more than what was being written.
+        # Younger trials may be lost: those that were being written.
         assert before >= expected + len(done) - 40
         expected, next_run = before, next_run + len(done) + 1
         check_whole(path)
