@@ -19,11 +19,11 @@ constexpr double kMostTestDraws = 100000, kMostBlock = 100000, kMostPeriods = 10
   throw Error(ErrorCode::INVALID_VALUE, "expected " + expected + ", found something else. " + remedy);
 }
 
-double read_test_number(const nlohmann::json& json, const std::string& name, double least, double most, bool is_whole) {
-  const bool is_fine = (is_whole ? json.is_number_integer() : json.is_number()) && json >= least && json <= most;
+double read_test_number(const nlohmann::json& json, const std::string& name, double from, double to, bool is_whole) {
+  const bool is_fine = (is_whole ? json.is_number_integer() : json.is_number()) && json >= from && json <= to;
   if (!is_fine)
     refuse_test(name + (is_whole ? " as a whole number from " : " as a number from ") +
-                    std::to_string(static_cast<std::int64_t>(least)) + " to " + std::to_string(static_cast<std::int64_t>(most)),
+                    std::to_string(static_cast<std::int64_t>(from)) + " to " + std::to_string(static_cast<std::int64_t>(to)),
                 "Correct it.");
   return json.get<double>();
 }
