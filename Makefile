@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server monte-carlo attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast clean
 
 help: ## List the targets
@@ -86,6 +86,12 @@ docs: all ## Build the documentation site into build/docs/html, executing its tu
 SIMULATIONS ?= 2000
 monte-carlo: build ## Size of every test and coverage of every interval on SIMULATIONS=2000 simulated series (hours)
 	@$(PYTHON) bench/monte_carlo.py --simulations $(SIMULATIONS)
+
+bench-inference: build ## Time the statistics and what a study adds to a run
+	@$(PYTHON) bench/inference.py
+
+ledger: build ## The trial ledger in full: 50 kills, 8 processes of 500 runs, forks
+	@FRACTILE_LEDGER_KILLS=50 FRACTILE_LEDGER_PROCESSES=8 FRACTILE_LEDGER_RUNS=500 $(PYTHON) -m pytest -q tests/python/test_ledger_processes.py
 
 bench-server: all ## Load on the HTTP server, answers checked
 	@PYTHONPATH=tests $(PYTHON) bench/server.py

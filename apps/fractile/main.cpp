@@ -77,6 +77,8 @@ int run(int argc, char** argv) {
   add_run(app);
   add_suite(app);
   add_batch(app);
+  add_multiple_testing(app);
+  add_study(app);
   add_serve(app);
   add_health(app);
   try {

@@ -8,7 +8,11 @@
 
 #include "commands.hpp"
 #include "fractile/error.hpp"
+#include "output/output.hpp"
+#include "parallel/workers.hpp"
 #include "plot.hpp"
+#include "report/signal_tests.hpp"
+#include "service/run_id.hpp"
 #include "session.hpp"
 
 namespace fractile::cli {
@@ -98,6 +102,68 @@ void add_batch(CLI::App& app) {
       throw Error(ErrorCode::UNREADABLE_SIGNAL, fmt::format("expected {} usable signals, found {} that failed, named above. "
                                                             "Correct them and run again.",
                                                             files.size(), failed));
+  });
+}
+
+namespace {
+
+struct TestingArguments {
+  Session session;
+  std::string folder, series = "ret_net";
+  SignalTestOptions options;
+};
+
+/// Runs every signal of the folder. Throws the first error: a family with a hole would say too much.
+std::vector<SignalReturns> run_family(const TestingArguments& given) {
+  const std::vector<fs::path> files = signal_files(given.folder);
+  std::vector<SignalReturns> out;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
+    const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()});
+    const Result result = given.session.run(rows, 0, given.session.config());
+    out.push_back(returns_of(result, files[i].stem().string(), given.series));
+  }
+  show_progress("done", 1.0);
+  return out;
+}
+
+void print_tests(const SignalTests& tests, const std::string& format) {
+  if (format == "csv") {
+    fmt::print("{}", table_to_csv(tests.table));
+    return;
+  }
+  if (format == "json") {
+    nlohmann::ordered_json facts{{"dropped", tests.dropped}};
+    for (const auto& [name, value] : tests.facts())
+      facts[name] = value == value ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+    fmt::print("{{\"signals\":{},{}\n", table_to_json(tests.table), facts.dump().substr(1));
+    return;
+  }
+  fmt::print("{}", table_to_text(tests.table, tests.table.n_rows()));
+  for (const auto& [name, value] : tests.facts()) fmt::print("{} {:.6g}\n", name, value);
+  for (const std::string& name : tests.dropped) fmt::print("dropped {}\n", name);
+}
+
+}  // namespace
+
+void add_multiple_testing(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("multiple-testing", "Which signals of a folder earn more than luck explains");
+  auto given = std::make_shared<TestingArguments>();
+  command->add_option("DIR", given->folder, "Folder of signal files")->required();
+  command->add_option("--series", given->series, "ret, resret, ret_net or resret_net")->capture_default_str();
+  command->add_option("--block", given->options.resampling.block, "Expected block length; default: the largest optimal one");
+  command->add_flag("--drop-short", given->options.drop_short,
+                    "Leave out signals with fewer than half of the periods of the longest");
+  given->session.add_options(*command);
+  command->callback([given] {
+    given->session.open();
+    const std::vector<SignalReturns> family = run_family(*given);
+    given->options.resampling.draws = given->session.inference().draws;
+    given->options.resampling.seed = given->session.inference().seed;
+    given->options.periods_per_year = periodicity(given->session.backtester().view(), given->session.config()).periods_per_year;
+    const SignalTests tests = test_signals(family, given->options, {default_threads(), {}});
+    print_tests(tests, given->session.format());
+    if (!given->session.out().empty()) write_table(tests.table, given->session.out(), "multiple_testing");
   });
 }
 

@@ -16,6 +16,8 @@
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
 #include "output/output.hpp"
+#include "parallel/workers.hpp"
+#include "report/inference.hpp"
 #include "service/run_options.hpp"
 #include "stats/moments.hpp"
 #include "stats/sharpe.hpp"
@@ -107,6 +109,13 @@ void Session::add_options(CLI::App& command) {
   command.add_option("--format", format_, "table, json or csv")
       ->check(CLI::IsMember({"table", "json", "csv"}))
       ->capture_default_str();
+  command.add_option("--study", given_study_, "Count the run as a trial of this study; default $FRACTILE_STUDY");
+  command.add_flag("--inference", has_inference_, "Add errors, intervals and tests of each portfolio's Sharpe ratio");
+  command.add_option("--draws", inference_.draws, "Draws of --inference")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command.add_option("--level", inference_.level, "Level of its intervals")
+      ->check(CLI::Range(0.001, 0.999))
+      ->capture_default_str();
+  command.add_option("--seed", inference_.seed, "Seed of its draws")->capture_default_str();
   command.add_option("--out", out_, "Folder to write all tables into, as Parquet and CSV, with manifest.json");
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
@@ -143,9 +152,14 @@ void Session::open() {
     given += fmt::format("{}\"{}\":{}", given.empty() ? "" : ",", name, to_json(*find_option(name), text));
   given = "{" + given + "}";
   parse_config(given, &sigvar_);  // refuses wrong options before any work
+  study_ = ledger::study_name(given_study_);
   const auto began = std::chrono::steady_clock::now();
   const std::filesystem::path root = snapshot_root(root_ ? std::optional<std::filesystem::path>(*root_) : std::nullopt);
   const std::string id = snapshot_ ? *snapshot_ : newest_snapshot(root);
+  if (!study_.empty()) {
+    ledger_ = &ledger::Ledger::at(ledger::ledger_file(root));
+    ledger_->require_writable();
+  }
   const bool compact = compact_.value_or(true);
   const auto snapshot = Snapshot::open(root, id, Verify::layout, residence_, compact ? Storage::float32 : Storage::float64);
   backtester_ = std::make_unique<Backtester>(
@@ -157,8 +171,18 @@ void Session::open() {
 
 Result Session::run(const Signal& signal, std::size_t column, const RunConfig& config) const {
   Result result = backtester_->run(signal.keys, signal.values[column], config, is_interrupted);
-  for (const std::string& warning : result.diagnostics.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  accept(result);
   return result;
+}
+
+void Session::accept(const Result& result) const {
+  if (ledger_) ledger_->record(ledger::make_record(study_, result));
+  for (const std::string& warning : result.diagnostics.warnings) fmt::print(stderr, "warning: {}\n", warning);
+}
+
+std::optional<ledger::Deflation> Session::deflate(const Result& result) const {
+  if (!ledger_) return std::nullopt;
+  return ledger_->deflate(study_, ledger::make_trial(result));
 }
 
 std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const {
@@ -173,26 +197,28 @@ std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<S
   std::vector<Result> results;
   for (RunOutcome& outcome : outcomes) {
     results.push_back(*std::move(outcome.result));
-    for (const std::string& warning : results.back().diagnostics.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    accept(results.back());
   }
   return results;
 }
 
-namespace {
-
-void write_tables(const Result& result, const std::filesystem::path& folder) {
+void write_table(const Table& table, const std::filesystem::path& folder, const std::string& name) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed)
     throw Error(ErrorCode::IO_FAILURE, fmt::format("expected to create \"{}\", found: {}. Check space and permissions.",
                                                    folder.string(), failed.message()));
-  for (const TableSet::Entry& entry : result.tables) {
-    for (const char* extension : {".parquet", ".csv"}) {
-      ArrowArrayStream stream{};
-      table_to_arrow(entry.table, &stream);
-      formats::write_file((folder / (entry.name + extension)).string(), &stream);
-    }
+  for (const char* extension : {".parquet", ".csv"}) {
+    ArrowArrayStream stream{};
+    table_to_arrow(table, &stream);
+    formats::write_file((folder / (name + extension)).string(), &stream);
   }
+}
+
+namespace {
+
+void write_tables(const Result& result, const std::filesystem::path& folder) {
+  for (const TableSet::Entry& entry : result.tables) write_table(entry.table, folder, entry.name);
   Json manifest = {{"run_id", result.run_id}, {"snapshot", result.snapshot}, {"config", Json::parse(result.config_json)}};
   for (const Diagnostics::Count& count : result.diagnostics.counts) manifest["diagnostics"][count.name] = count.count;
   const std::filesystem::path path = folder / "manifest.json";
@@ -228,22 +254,44 @@ void print_sharpe_interval(const Result& result) {
 
 }  // namespace
 
-void present(const Session& session, const Result& result, const std::string& name) {
+void present(const Session& session, Result result, const std::string& name) {
+  const std::optional<ledger::Deflation> deflation = session.deflate(result);
+  if (session.has_inference()) {
+    TriedBySeries tried;
+    if (deflation) {
+      const auto n = static_cast<double>(deflation->trials);
+      tried = {TriedBefore{n, deflation->effective, deflation->variance},
+               TriedBefore{n, deflation->effective, deflation->variance_net}};
+    }
+    const Workers workers{default_threads(), [] {
+                            if (is_interrupted())
+                              throw Error(ErrorCode::CANCELLED,
+                                          "expected to finish the inference, found that it was interrupted.");
+                          }};
+    result.tables.add("inference", infer_result(result, session.inference(), {}, tried, workers));
+  }
   if (!session.out().empty()) {
     const std::filesystem::path folder(session.out());
     write_tables(result, name.empty() ? folder : folder / name);
   }
   if (session.format() == "json") {
-    fmt::print("{}\n", result_to_json(result));
+    std::string body = result_to_json(result);
+    if (deflation) {
+      body.pop_back();
+      body += fmt::format(",\"study\":\"{}\",\"deflation\":{}}}", deflation->study, ledger::to_json(*deflation));
+    }
+    fmt::print("{}\n", body);
     return;
   }
   if (session.format() == "csv") {
-    fmt::print("{}", table_to_csv(result.tables["summary"]));
+    fmt::print("{}", table_to_csv(result.tables[session.has_inference() ? "inference" : "summary"]));
     return;
   }
   if (!name.empty()) fmt::print("{}\n", name);
   fmt::print("{}", table_to_text(short_summary(result)));
+  if (session.has_inference()) fmt::print("{}", table_to_text(result.tables["inference"]));
   print_sharpe_interval(result);
+  if (deflation) fmt::print(stderr, "study {}: {}\n", deflation->study, ledger::to_sentence(*deflation));
   fmt::print(stderr, "{} of {} rows used, load {:.1f} ms, run {:.1f} ms, run_id {}\n", result.diagnostics["rows_used"],
              result.diagnostics["rows_given"], session.load_seconds() * 1e3, result.elapsed_seconds * 1e3, result.run_id);
 }

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "fractile/backtest.hpp"
+#include "ledger/ledger.hpp"
 #include "service/run_options.hpp"
+#include "stats/inference.hpp"
 
 namespace fractile::cli {
 
@@ -28,17 +31,28 @@ class Session {
   /// The run options as a JSON object, defaults included. Call after open().
   const std::string& options() const noexcept { return options_; }
   RunConfig config() const { return parse_config(options_); }
+  /// One run, which its study counts.
   Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
   /// The cells of a suite on one signal, with progress on stderr.
   std::vector<Result> run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const;
+  const InferenceOptions& inference() const noexcept { return inference_; }
+  bool has_inference() const noexcept { return has_inference_; }
+  /// The result among the trials of its study; none without a study.
+  std::optional<ledger::Deflation> deflate(const Result& result) const;
 
  private:
   void read_settings();
+  void accept(const Result& result) const;
 
   std::map<std::string, std::string> given_;  ///< run options as typed, by name
   OptionTexts defaults_;                      ///< of the configuration file
   std::string options_;
   std::optional<std::string> snapshot_, root_, start_date_, end_date_, config_path_;
+  std::optional<std::string> given_study_;
+  std::string study_;                 ///< "": none
+  ledger::Ledger* ledger_ = nullptr;  ///< of the study
+  InferenceOptions inference_;
+  bool has_inference_ = false;
   std::optional<bool> compact_;
   Residence residence_ = Residence::mapped;
   int cache_size_ = kDefaultCacheSize;
@@ -48,6 +62,8 @@ class Session {
 };
 
 /// Prints a result in the form of --format and writes --out. `name` labels the result if there are several.
-void present(const Session& session, const Result& result, const std::string& name);
+void present(const Session& session, Result result, const std::string& name);
+/// Writes a table to folder/name.parquet and .csv, and makes the folder. Throws IO_FAILURE.
+void write_table(const Table& table, const std::filesystem::path& folder, const std::string& name);
 
 }  // namespace fractile::cli

@@ -18,6 +18,7 @@
   X(MISSING_PANEL_COLUMN, 104, config, 422)    \
   X(INVALID_BYVAR, 105, config, 422)           \
   X(INVALID_CONFIG_FILE, 106, config, 422)     \
+  X(STUDY_NOT_FOUND, 107, config, 404)         \
   X(UNKNOWN_COLUMN, 201, signal, 422)          \
   X(COLUMN_TYPE, 202, signal, 422)             \
   X(EMPTY_SIGNAL, 203, signal, 422)            \
@@ -47,6 +48,8 @@
   X(PANEL_NOTHING_NEW, 317, snapshot, 422)     \
   X(CANCELLED, 401, run, 499)                  \
   X(FORMATS_NOT_AVAILABLE, 402, run, 501)      \
+  X(LEDGER_NOT_WRITABLE, 403, run, 500)        \
+  X(LEDGER_UNREADABLE, 404, run, 500)          \
   X(BAD_REQUEST, 501, server, 400)             \
   X(UNAUTHORIZED, 502, server, 401)            \
   X(NOT_FOUND, 503, server, 404)               \

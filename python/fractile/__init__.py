@@ -13,6 +13,7 @@ from fractile.errors import (
     SnapshotError,
     SnapshotNotFoundError,
 )
+from fractile.ledger import Study, studies, study
 from fractile.result import BacktestResult
 from fractile.service import BacktestService, get_service
 from fractile.snapshots import (
@@ -39,6 +40,7 @@ __all__ = [
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",
+    "Study",
     "SweepResult",
     "__version__",
     "append_snapshot",
@@ -52,6 +54,8 @@ __all__ = [
     "remove_snapshot",
     "snapshot_report",
     "stats",
+    "studies",
+    "study",
     "sweep",
     "verify_snapshot",
 ]

@@ -31,6 +31,8 @@ class BacktestClient:
         end_date: Last return day, inclusive.
         token: The server's token, if it requires one.
         timeout: Seconds for a request to a server.
+        study: Name under which the ledger, or with `server_url` that of the server, counts every run as a trial; None is that of
+            the `fractile.study` block around a run, else $FRACTILE_STUDY. A run may name another one.
         **service_kwargs: Further arguments of `BacktestService.get`.
 
     Raises:
@@ -47,8 +49,10 @@ class BacktestClient:
         end_date: Any = None,
         token: str | None = None,
         timeout: float = 120,
+        study: str | None = None,
         **service_kwargs: Any,
     ) -> None:
+        self._study = study
         self._backend: BacktestService | RemoteService
         self._defaults: dict[str, Any] = {}
         arguments = {"snapshot": snapshot, "start_date": start_date, "end_date": end_date, **service_kwargs}
@@ -80,6 +84,8 @@ class BacktestClient:
         groups = options.get("byvar_list")
         if isinstance(self._backend, BacktestService) and isinstance(groups, (list, tuple)):
             options["byvar_list"] = [group for group in groups if self._backend.has_group(group)]
+        if self._study is not None:
+            options["study"] = self._study
         return {**options, **given}
 
     def run(self, signal: Any, **config: Any) -> BacktestResult:

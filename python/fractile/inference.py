@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fractile import _core
-from fractile.stats.bootstrap import choose_block
+from fractile.errors import ConfigError
 from fractile.stats.series import check_level, check_number, check_seed, check_whole, refuse
 
 if TYPE_CHECKING:
+    from fractile.ledger import Ledger
     from fractile.result import BacktestResult
 
 _SERIES = ("ret", "ret_net")
@@ -55,7 +56,15 @@ def _portfolios(result: BacktestResult) -> Iterator[tuple[str, str, pd.DataFrame
             yield byvar, group, groups.get((byvar, group), daily.iloc[:0])
 
 
-def read_trials(trials: Any) -> tuple[float, float] | None:
+class Trials(NamedTuple):
+    """The trials that deflate a ratio: their number, that of independent ones, and the variance of their ratios per period."""
+
+    number: float
+    effective: float
+    variance: float
+
+
+def read_trials(trials: Any) -> Trials | None:
     """(n, V) of the trials, or None."""
     if trials is None:
         return None
@@ -64,12 +73,40 @@ def read_trials(trials: Any) -> tuple[float, float] | None:
     except (TypeError, ValueError):
         remedy = "Pass their number and the variance of their Sharpe ratios per period."
         raise refuse("trials as (n, variance)", repr(trials), remedy) from None
-    return check_number("n of trials", n, 1.0), check_number("variance of trials", variance, 0.0)
+    count = check_number("n of trials", n, 1.0)
+    return Trials(count, count, check_number("variance of trials", variance, 0.0))
 
 
-def infer(result: BacktestResult, level: float, draws: int, seed: int, trials: Any) -> pd.DataFrame:
+def _moments(result: BacktestResult, series: str) -> tuple[float, ...]:
+    values = result.daily[series].to_numpy(dtype=np.float64)
+    return tuple(_core.stats.sharpe_moments(np.ascontiguousarray(values[~np.isnan(values)])))
+
+
+def deflate(result: BacktestResult, ledger: Ledger, study: str) -> dict[str, Any]:
+    """`BacktestResult.deflation`."""
+    if not study:
+        raise refuse("a study", "a run that no study counts", 'Pass study="name" to the run, or name one here.')
+    return ledger.deflate(study, result.run_id, result.periods_per_year, _moments(result, "ret"), _moments(result, "ret_net"))
+
+
+def _read_study(result: BacktestResult, study: str | None) -> dict[str, Trials]:
+    """Trials by series, of the study named or that of the run; none for ""."""
+    if study == "" or (study is None and result.study is None):
+        return {}
+    found = result.deflation(study)
+    counts = (float(found["trials"]), found["trials_effective"])
+    return {"ret": Trials(*counts, found["variance"]), "ret_net": Trials(*counts, found["variance_net"])}
+
+
+def infer(result: BacktestResult, level: float, draws: int, seed: int, study: str | None, trials: Any) -> pd.DataFrame:
     """The frame of `BacktestResult.inference`."""
-    share, n_draws, key, tried = check_level(level), check_whole("draws", draws, 1), check_seed(seed), read_trials(trials)
+    share, n_draws, key, given = check_level(level), check_whole("draws", draws, 1), check_seed(seed), read_trials(trials)
+    if given is not None and study:
+        raise ConfigError(
+            f'REFUSED_COMBINATION: expected study or trials, found study="{study}" and trials={trials!r}. Leave one out.',
+            "REFUSED_COMBINATION",
+        )
+    of_study = {} if given is not None else _read_study(result, study)
     per_year = periods_per_year_of(result)
     rows = []
     for byvar, group, days in _portfolios(result):
@@ -77,36 +114,14 @@ def infer(result: BacktestResult, level: float, draws: int, seed: int, trials: A
             values = days[series].to_numpy(dtype=np.float64)
             values = np.ascontiguousarray(values[~np.isnan(values)])
             row = {"series": series, "byvar": byvar, "group": group, "periods": len(values)}
-            rows.append(row | _infer_series(values, per_year, share, n_draws, key, tried))
+            tried = of_study.get(series) if byvar == "overall" else None
+            rows.append(row | _infer_series(values, per_year, share, n_draws, key, given or tried))
     return pd.DataFrame(rows)
 
 
 def _infer_series(
-    values: np.ndarray, per_year: float, level: float, draws: int, seed: int, trials: tuple[float, float] | None
+    values: np.ndarray, per_year: float, level: float, draws: int, seed: int, trials: Trials | None
 ) -> dict[str, float]:
-    ratio = _core.stats.sharpe_ratio(values, per_year)
-    nw = _core.stats.newey_west(values, -1, False)
-    sr, n, skew, kurt = _core.stats.sharpe_moments(values)
-    block = choose_block(values, None)
-    statistics = ["sharpe", "mean", "max_drawdown"]
-    sharpe, mean, drawdown = _core.stats.bootstrap(values, statistics, draws, level, block, seed, 0)
-    root = math.sqrt(per_year)
-    dsr = math.nan if trials is None else _core.stats.deflated_sharpe(sr, n, skew, kurt, *trials, False)
-    return {
-        "sharpe": ratio[1],
-        "se_iid": root * ratio[2],
-        "se": root * ratio[3],
-        "se_hac": root * ratio[4],
-        "ci_low": root * sharpe[2],
-        "ci_high": root * sharpe[3],
-        "t_nw": nw[2],
-        "p_nw": nw[3],
-        "psr": _core.stats.probabilistic_sharpe(sr, n, skew, kurt, 0.0, False),
-        "min_track_record": _core.stats.minimum_track_record(sr, skew, kurt, 0.0, level, False),
-        "mean_ci_low": per_year * mean[2],
-        "mean_ci_high": per_year * mean[3],
-        "maxdd_ci_low": drawdown[2],
-        "dsr": dsr,
-        "trials": math.nan if trials is None else trials[0],
-        "trials_effective": math.nan if trials is None else trials[0],
-    }
+    found = _core.stats.infer(values, per_year, level, draws, seed, trials, 0)
+    counts = (math.nan, math.nan) if trials is None else (trials.number, trials.effective)
+    return {**found, "trials": counts[0], "trials_effective": counts[1]}

@@ -18,6 +18,7 @@ import pandas as pd
 from fractile import _core
 from fractile.errors import FractileError, SignalError
 from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, view_bytes
+from fractile.ledger import resolve_study
 from fractile.pool_dispatch import Answer, Dispatcher
 from fractile.progress import track
 from fractile.run_options import parse_config, to_plain
@@ -69,6 +70,7 @@ class BacktestWorkerPool:
         root: str | os.PathLike[str] | None = None,
         compact: bool = True,
         sigvar: str = "signal",
+        study: str | None = None,
         **run_config: Any,
     ) -> None:
         """Checks all arguments; no process is started yet.
@@ -82,6 +84,8 @@ class BacktestWorkerPool:
             root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
             compact: Read float32 where it is stored; False needs float64.
             sigvar: Name of the value column.
+            study: Name under which the ledger counts every task as a trial; None is that of the `fractile.study` block around this
+                call, else $FRACTILE_STUDY.
             **run_config: Options of every run, as `BacktestService.run` has them. Without `threads`, workers
                 share the machine's processors evenly.
 
@@ -95,7 +99,7 @@ class BacktestWorkerPool:
         self.errors: dict[int, FractileError] = {}
         self._n_workers = n_workers
         self._use_arrow = use_arrow
-        self._run = to_plain({"sigvar": sigvar, **run_config})
+        self._run = to_plain({"sigvar": sigvar, "study": resolve_study(study), **run_config})
         self._service: dict[str, Any] = {"snapshot": snapshot, "start_date": _as_date(start_date), "end_date": _as_date(end_date)}
         self._service |= {"compact": compact, "root": None if root is None else os.fspath(root)}
         self._dispatcher: Dispatcher | None = None

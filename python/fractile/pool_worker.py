@@ -12,6 +12,7 @@ import time
 import warnings
 from typing import Any
 
+from fractile import _core
 from fractile.errors import FractileError
 from fractile.pool_channel import Channel, Closed
 from fractile.pool_memory import MemoryReader
@@ -66,6 +67,9 @@ def run_task(
             warnings.simplefilter("always")
             signal = task["path"] if file is None else reader.read(file, task["size"])
             answer["sharpe"] = service.run(signal, **options).sharpe
+        # A pool ends its workers at once: what it has an answer to must be in the ledger.
+        if options["study"]:
+            _core.ledger.flush_all()
         answer["warnings"] = [str(warning.message) for warning in caught]
     except Exception as error:
         answer["error"] = describe(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import time
 import urllib.parse
@@ -14,6 +15,7 @@ from typing import Any
 from fractile import _core, errors
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import is_bytes, read_signal, view_bytes
+from fractile.ledger import Moments, resolve_study
 from fractile.result import BacktestResult
 from fractile.run_options import to_json
 from fractile.wire import WireResult
@@ -41,10 +43,16 @@ class RemoteService:
         self._url, self._parts, self._timeout = url, parts, timeout
         self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
-    def run(self, signal: Any, sigvar: str = "signal", **config: Any) -> BacktestResult:
-        """Runs one backtest; omitted options have the server's defaults."""
-        query = {"config": {**config, "sigvar": sigvar}}
-        return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)))
+    def run(self, signal: Any, sigvar: str = "signal", study: str | None = None, **config: Any) -> BacktestResult:
+        """Runs one backtest; omitted options have the server's defaults. The server's ledger counts it for `study`."""
+        query, counted = self._with_study({"config": {**config, "sigvar": sigvar}}, study)
+        return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)), self, counted)
+
+    def _with_study(self, query: dict[str, Any], study: str | None) -> tuple[dict[str, Any], str]:
+        """The query, and the study that it names, "" if it names none."""
+        counted = resolve_study(study)
+        # "" tells a server with a study of its own that the run belongs to none.
+        return (query, "") if not counted and study is None else ({**query, "study": counted}, counted)
 
     def run_suite(
         self,
@@ -53,12 +61,14 @@ class RemoteService:
         resid_modes: Iterable[str] = ("off",),
         sigvar: str = "signal",
         progress: bool = False,
+        study: str | None = None,
         **config: Any,
     ) -> dict[str, BacktestResult]:
         """Runs every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
-        query = {"config": {**config, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
+        whole = {"config": {**config, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
+        query, counted = self._with_study(whole, study)
         answer = self._answer("/suite", *_encode(signal, [sigvar]), query)
-        return {name: BacktestResult(WireResult(body)) for name, body in answer.items()}
+        return {name: BacktestResult(WireResult(body), self, counted) for name, body in answer.items()}
 
     def run_batch(
         self,
@@ -67,6 +77,7 @@ class RemoteService:
         sigvar: str = "signal",
         progress: bool = False,
         on_error: str = "return",
+        study: str | None = None,
         **config: Any,
     ) -> Any:
         """Runs many signals, one request each; see `BacktestService.run_batch`."""
@@ -83,13 +94,23 @@ class RemoteService:
         out: dict[Any, Any] = {}
         for name, (signal, column) in track(items.items(), len(items), "batch", progress):
             try:
-                out[name] = self.run(signal, sigvar=column, **config)
+                out[name] = self.run(signal, sigvar=column, study=study, **config)
             except FractileError as error:
                 # Without a server every other signal would fail too.
                 if on_error == "raise" or error.code == "SERVER_UNREACHABLE":
                     raise
                 out[name] = error
         return list(out.values()) if sigvars is None and not isinstance(signals, Mapping) else out
+
+    def deflate(self, study: str, run_id: str, periods_per_year: int, ret: Moments, ret_net: Moments) -> dict[str, Any]:
+        """See `fractile.ledger.Ledger`: asks the server's ledger."""
+        moments = {
+            name: json.dumps([None if math.isnan(x) else x for x in values])
+            for name, values in (("ret", ret), ("ret_net", ret_net))
+        }
+        query = urllib.parse.urlencode({"run_id": run_id, "periods_per_year": periods_per_year, **moments})
+        found = self._ask("GET", f"/studies/{urllib.parse.quote(study)}/deflation?{query}")
+        return {name: math.nan if value is None else value for name, value in found.items()}
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""

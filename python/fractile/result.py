@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fractile import _core
+from fractile.errors import FractileError
+from fractile.ledger import Ledger, LocalLedger, ledger_file
 from fractile.wire import WireResult
 
 _DAYS_OF_NS = 106_751  # either way from 1970
@@ -31,8 +33,8 @@ def to_frame(columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
-def _from_json(text: str) -> BacktestResult:
-    return BacktestResult(WireResult(json.loads(text)))
+def _from_json(text: str, file: str | None = None, study: str = "") -> BacktestResult:
+    return BacktestResult(WireResult(json.loads(text)), None if file is None else LocalLedger(file), study)
 
 
 class BacktestResult:
@@ -41,8 +43,10 @@ class BacktestResult:
     Each table of docs/tables.md is a property: a DataFrame, or None if the run was not asked for it.
     """
 
-    def __init__(self, raw: _core.RawResult | WireResult) -> None:
+    def __init__(self, raw: _core.RawResult | WireResult, ledger: Ledger | None = None, study: str = "") -> None:
         self._raw = raw
+        self._ledger = ledger
+        self._study = study
         self._frames: dict[str, pd.DataFrame] = {}
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -140,14 +144,46 @@ class BacktestResult:
         """`to_json` as a dict."""
         return dict(json.loads(self.to_json()))
 
-    def inference(self, level: float = 0.95, draws: int = 10000, seed: int = 0, trials: Any = None) -> pd.DataFrame:
+    @property
+    def study(self) -> str | None:
+        """The study that counts the run as a trial."""
+        return self._study or None
+
+    def deflation(self, study: str | None = None) -> dict[str, Any]:
+        """The run among the trials of a study, as the ledger has them now.
+
+        Args:
+            study: Its name; None is the study of the run.
+
+        Returns:
+            study, trials, trials_effective (independent ones), variance and variance_net of their Sharpe ratios per period, dsr and
+            dsr_net (the deflated ratios), is_best, and text.
+
+        Raises:
+            ConfigError: The ledger has no such study, or the run has none.
+        """
+        from fractile.inference import deflate
+
+        return deflate(self, self._ledger or LocalLedger(ledger_file()), self._study if study is None else study)
+
+    def _describe_study(self) -> str:
+        """A sentence for a result of a study; "" for others, and if the ledger cannot be read any more."""
+        try:
+            return str(self.deflation()["text"]) if self._study else ""
+        except FractileError:
+            return ""
+
+    def inference(
+        self, level: float = 0.95, draws: int = 10000, seed: int = 0, study: str | None = None, trials: Any = None
+    ) -> pd.DataFrame:
         """Errors, intervals and tests of the Sharpe ratio, the mean and the drawdown of every portfolio.
 
         Args:
             level: Coverage of the intervals, which are percentiles of the stationary bootstrap.
             draws: Draws of the bootstrap.
             seed: The same seed yields the same numbers on any machine.
-            trials: (number, variance of their Sharpe ratios per period) of the trials, for the deflated ratio.
+            study: Name of a study, by whose trials the overall book is deflated; None is the study of the run, "" is none.
+            trials: In place of a study, (number, variance of their Sharpe ratios per period) of the trials, for the deflated ratio.
 
         Returns:
             One row per (byvar, group) and series (ret, ret_net), as docs/inference.md describes it. The Sharpe
@@ -155,7 +191,7 @@ class BacktestResult:
         """
         from fractile.inference import infer
 
-        return infer(self, level, draws, seed, trials)
+        return infer(self, level, draws, seed, study, trials)
 
     @property
     def sharpe_interval(self) -> tuple[float, float]:
@@ -221,8 +257,11 @@ class BacktestResult:
 
         return plot_result(self, path)
 
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return _from_json, (self._raw.to_json("split"),)
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        text = self._raw.to_json("split")
+        if isinstance(self._ledger, LocalLedger):
+            return _from_json, (text, self._ledger.file, self._study)
+        return _from_json, (text,)
 
     def __repr__(self) -> str:
         low, high = self.sharpe_interval
@@ -230,7 +269,7 @@ class BacktestResult:
             f"BacktestResult(sharpe={self.sharpe:.2f} [{low:.2f}, {high:.2f}], annual_return={self.annual_return:.2%}, "
             f"max_drawdown={self.max_drawdown:.2%}, turnover_mean={self.turnover_mean:.3f}, "
             f"days={len(self.daily)}, run_id={self.run_id[:12]})"
-        )
+        ) + (f"\n{trials}" if (trials := self._describe_study()) else "")
 
     def _repr_html_(self) -> str:
         columns = ["byvar", "group", "num_date", "numcos_l", "numcos_s", "ret_ann", "ret_std", "sharpe_ret"]
@@ -239,9 +278,10 @@ class BacktestResult:
         low, high = self.sharpe_interval
         used = self.diagnostics["rows_used"]
         given = self.diagnostics["rows_given"]
+        trials = f"<div>{text}</div>" if (text := self._describe_study()) else ""
         return (
             f"<div><b>Sharpe {self.sharpe:.2f}</b> (95 %: {low:.2f} to {high:.2f}) &nbsp; return {self.annual_return:.2%} a year &nbsp; "
-            f"max drawdown {self.max_drawdown:.2%} &nbsp; turnover {self.turnover_mean:.3f} a day{table}"
+            f"max drawdown {self.max_drawdown:.2%} &nbsp; turnover {self.turnover_mean:.3f} a day{trials}{table}"
             f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {self.snapshot} &nbsp; "
             f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small></div>"
         )

@@ -18,6 +18,7 @@ import pandas as pd
 from fractile import _core
 from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal
+from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
 from fractile.run_options import parse_config, to_json, with_run_options
@@ -55,7 +56,7 @@ class BacktestService:
         preload: bool,
     ) -> None:
         began = time.perf_counter()
-        self._root = root
+        self._folder = os.path.abspath(root)
         self._snapshot_id = snapshot
         opened = _core.open_snapshot(root, snapshot, use_mmap, preload, compact)
         self._engine: _core.Backtester | None = _core.Backtester(opened, start_date, end_date, compact, cache_size)
@@ -142,20 +143,36 @@ class BacktestService:
             )
         return self._engine
 
-    def _accept(self, raw: _core.RawResult) -> BacktestResult:
+    def _ledger(self) -> LocalLedger:
+        return LocalLedger(_core.ledger.file(self._folder))
+
+    def _open_study(self, study: str | None) -> str:
+        """The study of a run, whose ledger can be written; "" is none."""
+        return self._ledger().open(resolve_study(study))
+
+    def _accept(self, raw: _core.RawResult, study: str) -> BacktestResult:
         """Counts a run and shows its warnings as Python warnings."""
-        result = BacktestResult(raw)
+        ledger = self._ledger()
+        if study:
+            ledger.record(study, raw)
+        result = BacktestResult(raw, ledger, study)
         with self._count_lock:
             self._run_count += 1
         for text in result.diagnostics["warnings"]:
             warnings.warn(text, stacklevel=4)
         return result
 
-    def _run(self, signal: _core.Signal, config: _core.RunConfig) -> BacktestResult:
-        return self._accept(self._require_engine().run(signal, 0, config))
+    def _run(self, signal: _core.Signal, config: _core.RunConfig, study: str) -> BacktestResult:
+        return self._accept(self._require_engine().run(signal, 0, config), study)
 
     def _run_many(
-        self, signal: _core.Signal, cells: Mapping[Any, tuple[int, _core.RunConfig]], label: str, progress: bool, on_error: str
+        self,
+        signal: _core.Signal,
+        cells: Mapping[Any, tuple[int, _core.RunConfig]],
+        label: str,
+        progress: bool,
+        on_error: str,
+        study: str,
     ) -> dict[Any, Any]:
         """Runs cells (value column, configuration) on the same keys; returns results or errors by the cells' names."""
         columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
@@ -166,7 +183,7 @@ class BacktestService:
                 if isinstance(outcome, FractileError):
                     raise outcome
         return {
-            name: outcome if isinstance(outcome, FractileError) else self._accept(outcome)
+            name: outcome if isinstance(outcome, FractileError) else self._accept(outcome, study)
             for name, outcome in zip(cells, outcomes)
         }
 
@@ -183,6 +200,8 @@ class BacktestService:
         from_open: bool = False,
         mincos: int = 10,
         calc_turnover: bool = True,
+        *,
+        study: str | None = None,
         **options: Any,
     ) -> BacktestResult:
         """Runs one backtest; docs/methodology.md defines each option.
@@ -190,10 +209,13 @@ class BacktestService:
         Args:
             signal: security_id, date_sig, a value column and optional dates, in any form that
                 `fractile.frames.read_signal` takes.
+            study: Name under which the ledger counts this run as a trial; None is that of the `fractile.study` block around it,
+                else $FRACTILE_STUDY; "" is none. It changes no number.
 
         Raises:
             ConfigError: An unknown option or value.
             SignalError: The signal cannot be read, or no row of it can be used.
+            FractileError: The ledger of the study cannot be written.
         """
         options |= {
             "byvar_list": byvar_list,
@@ -205,7 +227,8 @@ class BacktestService:
             "mincos": mincos,
             "calc_turnover": calc_turnover,
         }
-        return self._run(read_signal(signal, [sigvar]), parse_config(options))
+        config, counted = parse_config(options), self._open_study(study)
+        return self._run(read_signal(signal, [sigvar]), config, counted)
 
     def run_suite(
         self,
@@ -214,9 +237,10 @@ class BacktestService:
         resid_modes: Iterable[str] = ("off",),
         sigvar: str = "signal",
         progress: bool = False,
+        study: str | None = None,
         **config: Any,
     ) -> dict[str, BacktestResult]:
-        """Runs every pair of lag and resid mode; keys such as "lag0_residoff"."""
+        """Runs every pair of lag and resid mode; keys such as "lag0_residoff". Each is a trial of `study`."""
         for name, plural in (("lag", "lags"), ("resid", "resid_modes")):
             if name in config:
                 raise ConfigError(
@@ -224,10 +248,11 @@ class BacktestService:
                     f"Pass {plural}=[{config[name]!r}].",
                     "REFUSED_COMBINATION",
                 )
+        counted = self._open_study(study)
         rows = read_signal(signal, [sigvar])
         cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
-        return self._run_many(rows, named, "suite", progress, "raise")
+        return self._run_many(rows, named, "suite", progress, "raise", counted)
 
     def run_batch(
         self,
@@ -236,6 +261,7 @@ class BacktestService:
         sigvar: str = "signal",
         progress: bool = False,
         on_error: str = "return",
+        study: str | None = None,
         **config: Any,
     ) -> Any:
         """Runs many signals with the same options.
@@ -245,21 +271,22 @@ class BacktestService:
             sigvars: Value columns of a wide frame.
             progress: Show a bar on a terminal.
             on_error: "return" puts a signal's error in its place; "raise" raises the first.
+            study: As in `run`; each signal that returns a result is a trial.
 
         Returns:
             Results in the order of a list, or by the keys of a dict or by sigvars.
         """
         if on_error not in ("return", "raise"):
             raise parse_error("on_error", '"return" or "raise"', on_error)
-        checked = parse_config(config)
+        checked, counted = parse_config(config), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
-            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error)
+            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted)
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
         done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                done[name] = self._run(read_signal(item, [sigvar]), checked)
+                done[name] = self._run(read_signal(item, [sigvar]), checked, counted)
             except FractileError as error:
                 if on_error == "raise":
                     raise

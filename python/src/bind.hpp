@@ -21,6 +21,7 @@ void bind_result(nanobind::module_& module);
 void bind_snapshot(nanobind::module_& module);
 void bind_backtest(nanobind::module_& module);
 void bind_stats(nanobind::module_& module);
+void bind_ledger(nanobind::module_& module);
 
 /// Takes the stream out of the capsule of `object.__arrow_c_stream__()`.
 ArrowArrayStream take_stream(nanobind::handle object);

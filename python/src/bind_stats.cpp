@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -15,6 +17,7 @@
 #include "stats/bootstrap.hpp"
 #include "stats/distributions.hpp"
 #include "stats/drawdowns.hpp"
+#include "stats/inference.hpp"
 #include "stats/multiple_testing.hpp"
 #include "stats/newey_west.hpp"
 #include "stats/overfitting.hpp"
@@ -166,6 +169,21 @@ void bind_bootstrap(nb::module_& module) {
       },
       nb::arg("x"), nb::arg("statistics"), nb::arg("draws"), nb::arg("level"), nb::arg("block"), nb::arg("seed"),
       nb::arg("threads"), "(estimate, se, low, high, bca_low, bca_high, draws) of each statistic.");
+  module.def(
+      "infer",
+      [](const Values& x, double periods_per_year, double level, std::int64_t draws, std::uint64_t seed,
+         const std::optional<std::tuple<double, double, double>>& tried, int threads) {
+        std::optional<TriedBefore> before;
+        if (tried) before = {std::get<0>(*tried), std::get<1>(*tried), std::get<2>(*tried)};
+        const Inference found = compute_released(threads, [&](const Workers& workers) {
+          return infer(span_of(x), periods_per_year, {level, draws, seed}, before, workers);
+        });
+        nb::dict out;
+        for (const InferenceColumn& column : inference_columns()) out[column.name] = found.*column.value;
+        return out;
+      },
+      nb::arg("x"), nb::arg("periods_per_year"), nb::arg("level"), nb::arg("draws"), nb::arg("seed"), nb::arg("tried").none(),
+      nb::arg("threads"), "Errors, intervals and tests of a series by name; `tried`: trials, independent ones, variance.");
   module.def(
       "bootstrap_draws",
       [](const Values& x, const std::string& name, std::int64_t draws, double block, std::uint64_t seed, int threads) {

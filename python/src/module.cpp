@@ -26,4 +26,5 @@ NB_MODULE(_core, module) {
   fractile::python::bind_snapshot(module);
   fractile::python::bind_backtest(module);
   fractile::python::bind_stats(module);
+  fractile::python::bind_ledger(module);
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,11 +24,11 @@ struct ServerState {
 
 /// One address of the server. src/server/endpoints/ has a file per endpoint, which endpoints.def lists.
 struct Endpoint {
-  std::string_view path;
+  std::string_view path;  ///< a part {name} stands for any text
   std::string_view method = "GET";
   /// True if the endpoint answers without a token.
   bool is_open = false;
-  /// True if the endpoint takes a body and needs a loaded snapshot. A worker of the queue computes the answer.
+  /// True if the endpoint needs a loaded snapshot and a worker of the queue computes the answer. A POST takes a body.
   bool is_computed = false;
   /// Refuses a request from its head alone, before the body is read. Null: nothing to check.
   void (*check)(const Request& request) = nullptr;
@@ -41,5 +42,7 @@ struct Endpoint {
 const std::vector<Endpoint>& endpoints();
 /// Null if no endpoint has the path.
 const Endpoint* find_endpoint(std::string_view path) noexcept;
+/// The text that the path has for the {name} of its endpoint.
+std::string path_variable(std::string_view path);
 
 }  // namespace fractile::server

@@ -69,8 +69,9 @@ Answer make_internal_error(const std::string& request_id) {
 
 Answer make_error(const Error& error, const std::string& request_id) {
   const ErrorInfo info = error_info(error.code());
-  // CORRUPT_SNAPSHOT of a run says that the snapshot's files changed meanwhile, and its message contains no path.
-  const bool is_told = info.category == ErrorCategory::server || error.code() == ErrorCode::CORRUPT_SNAPSHOT;
+  // The messages of these codes contain no path: files of the snapshot changed during a run, or its trial cannot be written.
+  const bool is_told = info.category == ErrorCategory::server || error.code() == ErrorCode::CORRUPT_SNAPSHOT ||
+                       error.code() == ErrorCode::LEDGER_NOT_WRITABLE || error.code() == ErrorCode::LEDGER_UNREADABLE;
   if (info.http_status >= 500 && !is_told) {
     Answer answer = make_internal_error(request_id);
     answer.status = info.http_status == 501 ? 500 : info.http_status;

@@ -204,7 +204,7 @@ class Session : public std::enable_shared_from_this<Session> {
                     fmt::format("expected a body of up to {} bytes, found {}. Send fewer rows, or raise "
                                 "server.max_body_mb.",
                                 limit, *length));
-      if (!hub_.router().is_computed(request_) && (length.value_or(0) > 0 || parser_->chunked()))
+      if (request_.method != "POST" && (length.value_or(0) > 0 || parser_->chunked()))
         throw Error(ErrorCode::BODY_TOO_LARGE, "expected no body here, found one. Leave it out.");
       if (!share_.take(static_cast<std::size_t>(length.value_or(0)), 2 * limit))
         throw make_busy("bodies in flight fill the memory for bodies");

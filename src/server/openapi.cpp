@@ -1,12 +1,15 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "server/openapi.hpp"
 
+#include <cmath>
+
 #include "config/options.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
 #include "report/result_tables.hpp"
 #include "server/endpoint.hpp"
 #include "server/run_request.hpp"
+#include "server/study_answer.hpp"
 
 namespace fractile::server {
 namespace {
@@ -165,6 +168,9 @@ Json schemas() {
     result["required"].push_back(name);
   }
   const Json text{{"type", "string"}};
+  result["properties"]["study"] = text;
+  result["properties"]["deflation"] = deflation_schema();
+  result["properties"]["inference"] = {{"description", "Only with inference; docs/inference.md has its columns."}};
   return {{"Signal", signal_schema()},
           {"Config", config_schema()},
           {"Result", result},
@@ -183,6 +189,8 @@ Json schemas() {
 
 Json nullable(const char* type) { return {{"type", {type, "null"}}}; }
 
+Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+
 Json reference(const char* name) { return {{"$ref", std::string("#/components/schemas/") + name}}; }
 
 Json json_answer(const Json& schema, const char* description) {
@@ -200,6 +208,15 @@ Json describe_get(const char* id, const char* summary, const Json& good, std::se
   Json answers = error_answers(statuses);
   answers["200"] = good;
   return {{"summary", summary}, {"operationId", id}, {"responses", answers}};
+}
+
+Json describe_json_post(const char* id, const char* summary, const Json& body, const Json& good, const std::set<int>& statuses) {
+  Json answers = error_answers(statuses);
+  answers["200"] = good;
+  return {{"summary", summary},
+          {"operationId", id},
+          {"requestBody", {{"required", true}, {"content", {{"application/json", {{"schema", body}}}}}}},
+          {"responses", answers}};
 }
 
 Json describe_signal_post(const char* id, const char* summary, const Json& schema, const Json& more, bool asks_token) {
@@ -232,8 +249,15 @@ Json describe_signal_post(const char* id, const char* summary, const Json& schem
 
 std::string make_openapi(bool asks_token) {
   Json paths = Json::object();
-  for (const Endpoint& endpoint : endpoints())
-    paths[std::string(endpoint.path)][endpoint.method == "GET" ? "get" : "post"] = endpoint.describe(asks_token);
+  for (const Endpoint& endpoint : endpoints()) {
+    Json operation = endpoint.describe(asks_token);
+    if (const std::size_t at = endpoint.path.find('{'); at != std::string_view::npos)
+      operation["parameters"].push_back({{"name", endpoint.path.substr(at + 1, endpoint.path.find('}') - at - 1)},
+                                         {"in", "path"},
+                                         {"required", true},
+                                         {"schema", {{"type", "string"}, {"pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$"}}}});
+    paths[std::string(endpoint.path)][endpoint.method == "GET" ? "get" : "post"] = std::move(operation);
+  }
   Json spec{{"openapi", "3.1.0"},
             {"info", {{"title", "fractile"}, {"version", std::string(kVersion)}, {"license", {{"name", "Apache-2.0"}}}}},
             {"paths", paths},

@@ -15,6 +15,8 @@ std::string make_openapi(bool asks_token);
 
 // Parts for the descriptions of endpoints.
 Json nullable(const char* type);
+/// A number in an answer: NaN and infinite ones are null.
+Json number_or_null(double x);
 /// Config, Signal, Result or Error.
 Json reference(const char* name);
 Json json_answer(const Json& schema, const char* description);
@@ -23,6 +25,8 @@ Json text_answer(const char* type, const char* description);
 std::set<int> token_statuses(bool asks_token);
 /// Describes a GET; `statuses`: the statuses of errors beside the usual ones.
 Json describe_get(const char* id, const char* summary, const Json& good, std::set<int> statuses);
+/// Describes a POST with a JSON body of this schema.
+Json describe_json_post(const char* id, const char* summary, const Json& body, const Json& good, const std::set<int>& statuses);
 /// Describes a POST with a signal. `schema`: of the JSON answer. `more`: schemas of keys beside signal and config, by name.
 Json describe_signal_post(const char* id, const char* summary, const Json& schema, const Json& more, bool asks_token);
 

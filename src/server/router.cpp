@@ -93,6 +93,8 @@ RunQueue::Ticket Router::submit(Request request, const RunQueue::Key& body_hash,
   // The key covers all parts of a request that decide its answer, so that equal requests share one run.
   std::string head = request.path + "\n" + request.content_type + "\n" + request.accept + "\n";
   for (const auto& [name, value] : request.query) head += name + "=" + value + "\n";
+  // A run is the same whenever it is asked for; what a ledger holds is not.
+  if (request.method != "POST") head += std::to_string(++n_fresh_) + "\n";
   const Hash128 parts[2] = {hash_bytes(head.data(), head.size()), body_hash};
   const auto shared = std::make_shared<Request>(std::move(request));
   const auto work = [this, shared](const Interrupt& interrupt) { return compute(*shared, interrupt); };

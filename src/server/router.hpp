@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -41,6 +42,7 @@ class Router {
   mutable Metrics metrics_;
   SnapshotHolder snapshots_;
   std::atomic<bool> is_draining_{false};
+  std::atomic<std::uint64_t> n_fresh_{0};  ///< requests that share no computation
   ServerState state_;
   RunQueue queue_;  // last: its threads use the others
 };

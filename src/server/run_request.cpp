@@ -9,14 +9,13 @@
 #include "formats/formats.hpp"
 #include "ingest/signal_reader.hpp"
 #include "server/json_body.hpp"
+#include "server/run_extras.hpp"
 #include "server/signal_path.hpp"
 #include "service/run_options.hpp"
 #include "types/nearest.hpp"
 
 namespace fractile::server {
 namespace {
-
-using Json = nlohmann::json;
 
 const std::string* find_query(const Request& request, std::string_view name) {
   const auto found = request.query.find(std::string(name));
@@ -25,7 +24,7 @@ const std::string* find_query(const Request& request, std::string_view name) {
 
 /// Completes the options of a request. Returns the name of the value column.
 std::string read_options(const std::string& given, const ServerState& state, const LoadedSnapshot& loaded, RunRequest& run) {
-  run.options = complete_options(parse_parameter(given, "config").dump(-1, ' ', false, Json::error_handler_t::replace),
+  run.options = complete_options(parse_parameter(given, "config").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                                  state.options.defaults, *loaded.backtester.view().snapshot);
   std::string sigvar = "signal";
   parse_config(run.options, &sigvar);
@@ -34,24 +33,35 @@ std::string read_options(const std::string& given, const ServerState& state, con
 
 }  // namespace
 
+namespace {
+
+const char* example_of(std::string_view name) noexcept {
+  if (name == "config") return "{\"lag\": 1}";
+  if (name == "study") return "\"momentum-2026\", with its quotes";
+  if (name == "inference") return "true";
+  return "a list, such as [0, 1]";
+}
+
+}  // namespace
+
 nlohmann::json parse_parameter(const std::string& text, std::string_view name) {
   check_depth(text);
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    if (event == nlohmann::json::parse_event_t::object_start) keys.emplace_back();
+    if (event == nlohmann::json::parse_event_t::object_end) keys.pop_back();
+    if (event == nlohmann::json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
       twice = value.get<std::string>();
     return true;
   };
-  Json json = Json::parse(text, watch, false);
+  nlohmann::json json = nlohmann::json::parse(text, watch, false);
   if (!twice.empty())
     throw Error(ErrorCode::BAD_REQUEST, "expected each key of " + std::string(name) + " once, found \"" + twice.substr(0, 40) +
                                             "\" twice. Give it once.");
   if (json.is_discarded())
-    throw Error(ErrorCode::BAD_REQUEST, "expected JSON in " + std::string(name) + ", found other text. Write " +
-                                            (name == "config" ? "{\"lag\": 1}" : "a list, such as [0, 1]") + ".");
+    throw Error(ErrorCode::BAD_REQUEST,
+                "expected JSON in " + std::string(name) + ", found other text. Write " + example_of(name) + ".");
   return json;
 }
 
@@ -113,6 +123,8 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
 
 std::vector<Result> run_cells(const RunRequest& run, std::span<const RunConfig> configs, const LoadedSnapshot& loaded,
                               const ServerState& state, const Interrupt& interrupt) {
+  const RunExtras extras = read_extras(run.more);
+  if (!extras.study.empty()) open_study(state);
   std::vector<RunCell> cells;
   for (const RunConfig& config : configs) cells.push_back({run.signal.values[0], config});
   const double before = thread_cpu_seconds();
@@ -125,7 +137,14 @@ std::vector<Result> run_cells(const RunRequest& run, std::span<const RunConfig> 
     results.push_back(*std::move(outcome.result));
     state.metrics.count_run(results.back());
   }
+  for (Result& result : results) add_extras(extras, state, interrupt, result);
   return results;
+}
+
+std::string answer_json(const RunRequest& run, const Result& result, Orient orient, const ServerState& state) {
+  std::string out = result_to_json(result, orient);
+  out.pop_back();
+  return out + describe_study(read_extras(run.more), state, result) + "}";
 }
 
 void append_arrow(const std::string& cell, const Result& result, std::string& out) {

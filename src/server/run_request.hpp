@@ -36,9 +36,11 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
 /// Parses the JSON text of one parameter. Throws BAD_REQUEST on text that is not JSON or has a key twice.
 nlohmann::json parse_parameter(const std::string& text, std::string_view name);
 
-/// Runs the cells on one signal and counts them in the metrics. Throws the first error.
+/// Runs the cells on one signal, counts them in the metrics and, for a study, in the ledger. Throws the first error.
 std::vector<Result> run_cells(const RunRequest& run, std::span<const RunConfig> configs, const LoadedSnapshot& loaded,
                               const ServerState& state, const Interrupt& interrupt);
+/// A result as JSON, with what its study and "inference" add.
+std::string answer_json(const RunRequest& run, const Result& result, Orient orient, const ServerState& state);
 
 Orient read_orient(const Request& request);
 bool wants_arrow(const Request& request) noexcept;

@@ -203,11 +203,15 @@ Overfitting probability_of_overfitting(const Frame& frame, int blocks, const Wor
   return out;
 }
 
+double independent_trials(double n, double mean_correlation) noexcept {
+  const double rho = std::max(0.0, mean_correlation);
+  return std::max(1.0, rho + (1.0 - rho) * n);
+}
+
 double effective_trials(const Frame& frame, const Workers& workers) {
   if (frame.series <= 1) return 1.0;
   const double correlation = has_missing(frame) ? mean_correlation_by_pair(frame, workers) : mean_correlation_complete(frame);
-  const double rho = std::max(0.0, correlation);
-  return std::max(1.0, rho + (1.0 - rho) * static_cast<double>(frame.series));
+  return independent_trials(static_cast<double>(frame.series), correlation);
 }
 
 }  // namespace fractile

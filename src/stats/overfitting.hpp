@@ -18,6 +18,9 @@ struct Overfitting {
 /// frame has no NaN, two or more series and 2 blocks or more periods. O(C(blocks, blocks/2) blocks series).
 Overfitting probability_of_overfitting(const Frame& frame, int blocks, const Workers& workers);
 
+/// The independent trials that n trials of this mean correlation are worth: n of them if it is not above 0, 1 if it is 1.
+double independent_trials(double n, double mean_correlation) noexcept;
+
 /// The number of independent series to which many correlated ones are equivalent. NaN is a missing period.
 double effective_trials(const Frame& frame, const Workers& workers);
 

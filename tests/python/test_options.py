@@ -52,7 +52,7 @@ def test_an_option_is_documented(name):
 
 def test_pythons_run_has_the_options_and_their_defaults():
     parameters = dict(inspect.signature(fractile.BacktestService.run).parameters)
-    for name in ("self", "signal"):
+    for name in ("self", "signal", "study"):
         del parameters[name]
     assert set(parameters) == set(OPTIONS)
     for name, parameter in parameters.items():

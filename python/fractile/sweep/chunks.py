@@ -33,12 +33,14 @@ class Plan:
         content_hash: Of the snapshot; a worker refuses another content under the same id.
         cells: All cells.
         threads: Threads of one run.
+        study: Name under which the ledger counts every run as a trial; "" is none.
     """
 
     service: dict[str, Any]
     content_hash: str
     cells: tuple[Cell, ...]
     threads: int
+    study: str = ""
 
     def key(self, item: Item, cell: Cell) -> str:
         """Identifies a row: signal, options, snapshot, date range and engine."""
@@ -63,11 +65,16 @@ def run_chunk(plan: Plan, tasks: list[Task]) -> list[dict[str, Any]]:
 
     Raises:
         SnapshotError: This machine lacks the snapshot, or has another content under its id.
+        FractileError: The ledger of the study cannot be written here.
     """
     service = _open_service(plan)
+    service._open_study(plan.study)
     rows: list[dict[str, Any]] = []
     for task in tasks:
         rows += _run_task(plan, service, task)
+    # An executor may end its workers at any time: the ledger must have what the driver gets.
+    if plan.study:
+        _core.ledger.flush_all()
     return rows
 
 
@@ -109,7 +116,7 @@ def _run_cells(plan: Plan, service: BacktestService, item: Item, cells: list[Cel
         named = {cell.number: (0, parse_config(_options(plan, cell))) for cell in cells}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the row has their text
-            return service._run_many(signal, named, "sweep", False, "return")
+            return service._run_many(signal, named, "sweep", False, "return", plan.study)
     except FractileError as error:
         return {cell.number: error for cell in cells}
 

@@ -16,6 +16,7 @@ import numpy as np
 from fractile import _core
 from fractile.errors import ConfigError, FractileError, SnapshotNotFoundError, make_error
 from fractile.executors import Executor, open_executor
+from fractile.ledger import LocalLedger, ledger_file, resolve_study
 from fractile.progress import open_bar
 from fractile.service import _as_date, parse_error
 from fractile.sweep.cells import make_cells
@@ -51,6 +52,7 @@ def sweep(
     *,
     sigvar: str = "signal",
     sigvars: Sequence[str] | None = None,
+    study: str | None = None,
     **config: Any,
 ) -> SweepResult:
     """Runs many signals under every combination of a grid of options.
@@ -67,6 +69,8 @@ def sweep(
         on_error: "return" makes an error row; "raise" raises the first error, after storing what is done.
         sigvar: Value column of the signals.
         sigvars: Value columns of a wide signal.
+        study: Name under which the ledger counts every run as a trial, as in `BacktestService.run`. Workers write to
+            $FRACTILE_LEDGER, else to the folder of the snapshots, as each of them sees it.
         **config: Options of every run, and snapshot, start_date, end_date, compact and root as in `BacktestService.get`.
 
     Raises:
@@ -78,15 +82,17 @@ def sweep(
     if isinstance(chunk_seconds, bool) or not isinstance(chunk_seconds, (int, float)) or not 0 < chunk_seconds < 1e6:
         raise parse_error("chunk_seconds", "seconds above 0", chunk_seconds)
     service = {name: config.pop(name) for name in _SERVICE if name in config}
+    counted = resolve_study(study)
     cells = make_cells(grid, config)
     info = _find_snapshot(service)
+    LocalLedger(ledger_file(service["root"])).open(counted)
     items, n_signals = read_items(signals, sigvar, sigvars)
     schema = make_schema(cells, info)
     total = None if n_signals is None else n_signals * len(cells)
     with contextlib.ExitStack() as stack:
         target = _Rows(schema, store, resume, stack)
         adapter = stack.enter_context(open_executor(executor))
-        plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run)
+        plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, counted)
         show = stack.enter_context(open_bar(total, "sweep", progress))
         driver = _Driver(plan, adapter, target, chunk_seconds, on_error == "raise", show)
         try:

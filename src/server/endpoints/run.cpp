@@ -3,14 +3,19 @@
 
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
+#include "server/run_extras.hpp"
 #include "server/run_request.hpp"
+#include "server/study_answer.hpp"
 
 namespace fractile::server {
 namespace {
 
+constexpr std::string_view kRunKeys[] = {kStudy, kInference};
+
 Answer answer_run(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
-  const RunRequest run = read_run_request(request, {}, state, *loaded, [](const RunRequest&) {});
+  const RunRequest run =
+      read_run_request(request, kRunKeys, state, *loaded, [](const RunRequest& read) { read_extras(read.more); });
   const RunConfig config = parse_config(run.options);
   const Result result = std::move(run_cells(run, {&config, 1}, *loaded, state, interrupt)[0]);
   Answer answer;
@@ -19,13 +24,13 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
     answer.content_type = kArrowStream;
     append_arrow("", result, answer.body);
   } else {
-    answer.body = result_to_json(result, read_orient(request));
+    answer.body = answer_json(run, result, read_orient(request), state);
   }
   return answer;
 }
 
 Json describe_run(bool asks_token) {
-  return describe_signal_post("run", "Backtest one signal", reference("Result"), Json::object(), asks_token);
+  return describe_signal_post("run", "Backtest one signal", reference("Result"), extras_schema(), asks_token);
 }
 
 }  // namespace
@@ -34,7 +39,7 @@ Endpoint run_endpoint() {
   return {.path = "/run",
           .method = "POST",
           .is_computed = true,
-          .check = [](const Request& request) { check_run_head(request, {}); },
+          .check = [](const Request& request) { check_run_head(request, kRunKeys); },
           .answer = answer_run,
           .describe = describe_run};
 }

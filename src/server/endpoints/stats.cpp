@@ -1,5 +1,4 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "server/endpoint.hpp"
@@ -7,8 +6,6 @@
 
 namespace fractile::server {
 namespace {
-
-Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 
 Answer answer_stats(Request&, const ServerState& state, const Interrupt&) {
   const auto loaded = state.snapshots.get();

@@ -4,14 +4,16 @@
 #include "config/options.hpp"
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
+#include "server/run_extras.hpp"
 #include "server/run_request.hpp"
+#include "server/study_answer.hpp"
 #include "service/run_options.hpp"
 
 namespace fractile::server {
 namespace {
 
 constexpr std::size_t kMaxCells = 1024;
-constexpr std::string_view kMore[] = {"lags", "resid_modes"};
+constexpr std::string_view kSuiteKeys[] = {"lags", "resid_modes", kStudy, kInference};
 
 std::vector<int> read_lags(const nlohmann::json& json) {
   std::vector<int> out;
@@ -55,7 +57,10 @@ std::vector<SuiteCell> read_cells(const RunRequest& run) {
 Answer answer_suite(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
   // All cells are checked before the rows are read.
-  const RunRequest run = read_run_request(request, kMore, state, *loaded, [](const RunRequest& read) { read_cells(read); });
+  const RunRequest run = read_run_request(request, kSuiteKeys, state, *loaded, [](const RunRequest& read) {
+    read_cells(read);
+    read_extras(read.more);
+  });
   const std::vector<SuiteCell> cells = read_cells(run);
   std::vector<RunConfig> configs;
   for (const SuiteCell& cell : cells) configs.push_back(cell.config);
@@ -68,7 +73,7 @@ Answer answer_suite(Request& request, const ServerState& state, const Interrupt&
     if (as_arrow)
       append_arrow(cells[i].name, results[i], answer.body);
     else
-      answer.body += (i == 0 ? "{" : ",") + quote(cells[i].name) + ":" + result_to_json(results[i], orient);
+      answer.body += (i == 0 ? "{" : ",") + quote(cells[i].name) + ":" + answer_json(run, results[i], orient, state);
   }
   if (!as_arrow) answer.body += "}";
   return answer;
@@ -77,10 +82,10 @@ Answer answer_suite(Request& request, const ServerState& state, const Interrupt&
 Json describe_suite(bool asks_token) {
   Json modes = Json::array();
   for (const std::string_view mode : find_option("resid")->choices) modes.push_back(mode);
-  const Json more{
-      {"lags", {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}, {"minItems", 1}, {"default", {0}}}},
-      {"resid_modes",
-       {{"type", "array"}, {"items", {{"type", "string"}, {"enum", modes}}}, {"minItems", 1}, {"default", {"off"}}}}};
+  Json more{{"lags", {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}, {"minItems", 1}, {"default", {0}}}},
+            {"resid_modes",
+             {{"type", "array"}, {"items", {{"type", "string"}, {"enum", modes}}}, {"minItems", 1}, {"default", {"off"}}}}};
+  more.update(extras_schema());
   const Json schema{{"type", "object"}, {"additionalProperties", reference("Result")}};
   return describe_signal_post("suite", "Backtest one signal over lags and residual modes", schema, more, asks_token);
 }
@@ -91,7 +96,7 @@ Endpoint suite_endpoint() {
   return {.path = "/suite",
           .method = "POST",
           .is_computed = true,
-          .check = [](const Request& request) { check_run_head(request, kMore); },
+          .check = [](const Request& request) { check_run_head(request, kSuiteKeys); },
           .answer = answer_suite,
           .describe = describe_suite};
 }

@@ -1,0 +1,21 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <filesystem>
+
+#include "ledger/sqlite.hpp"
+
+/// The tables of a ledger file, and how older files come to have them.
+namespace fractile::ledger {
+
+/// The schema that this program reads and writes; PRAGMA user_version of the file.
+inline constexpr int kSchemaVersion = 2;
+
+/// Opens a ledger, creates its tables or migrates them forward, and makes sure that it can be written. Throws Error
+/// LEDGER_UNREADABLE on a newer schema, another file or damage; SqliteFailure.
+Connection open_ledger(const std::filesystem::path& file);
+
+/// Applies the steps that take a database to `version`. Part of a transaction.
+void migrate(const Connection& connection, int version);
+
+}  // namespace fractile::ledger

@@ -1,0 +1,53 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "ledger/shared_file.hpp"
+#include "ledger/trial.hpp"
+
+namespace fractile::ledger {
+
+/// The queue of trials that are not in the file yet, and the thread that writes them. Thread-safe.
+///
+/// The thread writes at once whatever waits, in one transaction: under load batches grow by themselves.
+class TrialWriter {
+ public:
+  explicit TrialWriter(SharedFile& file) : file_(file) {}
+
+  void add(TrialRecord record);
+  /// Waits until what was added before is written. Throws what the last attempt to write threw.
+  void flush();
+  /// Throws what the last attempt to write threw, if it failed.
+  void require_working();
+  /// Writes what waits, and ends the thread. Returns how many trials could not be written.
+  std::size_t finish();
+
+  // Around a fork: the child has no writing thread, and the parent writes what was queued.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+  void abandon();
+
+ private:
+  void start();  ///< the thread, if there is none
+  void work();
+  void write(const std::vector<TrialRecord>& batch);
+
+  SharedFile& file_;
+  std::mutex mutex_;
+  // Guarded by mutex_. By pointer, so that a child can leave behind what its parent's threads use.
+  std::unique_ptr<std::condition_variable> changed_ = std::make_unique<std::condition_variable>();
+  std::unique_ptr<std::thread> thread_;
+  std::vector<TrialRecord> waiting_;
+  std::uint64_t n_added_ = 0, n_written_ = 0;
+  std::exception_ptr failure_;
+  bool is_closing_ = false;
+};
+
+}  // namespace fractile::ledger
