@@ -104,7 +104,9 @@ TEST_F(LedgerTest, ThreadsRecordWhileOthersRead) {
     threads.emplace_back([&ledger, k] {
       for (int i = 0; i < 50; ++i) {
         ledger.record(make_trial_record(k * 25 + i));  // each number from two threads
-        if (i % 10 == 0) EXPECT_GT(count(ledger, "s"), 0U);
+        if (i % 10 == 0) {
+          EXPECT_GT(count(ledger, "s"), 0U);
+        }
       }
     });
   for (std::thread& thread : threads) thread.join();
