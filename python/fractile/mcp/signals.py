@@ -25,7 +25,9 @@ SCHEMA: dict[str, Any] = {
         },
         {
             "type": "object",
-            "properties": {"rows": {"type": "array", "items": {"type": "object"}, "description": "One object per row."}},
+            "properties": {
+                "rows": {"type": "array", "items": {"type": "object"}, "minItems": 1, "description": "One object per row."}
+            },
             "required": ["rows"],
             "additionalProperties": False,
         },

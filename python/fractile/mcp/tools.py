@@ -91,18 +91,19 @@ class Toolbox:
         rows = [self._describe(row) for row in frame.to_dict("records") if allowed is None or row["id"] in allowed]
         return {"snapshots": rows}
 
-    def _describe(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe(self, row: Any) -> dict[str, Any]:
         last = pd.Timestamp(row["last_date"])
         end = self._limits.end_date
         if end is not None:
             last = min(last, pd.Timestamp(end))
+        calendar = _core.snapshot_report(self._root, str(row["id"]))
         return {
             "id": str(row["id"]),
-            "securities": int(row["n_securities"]),
+            "securities": int(row["securities"]),
             "first_date": pd.Timestamp(row["first_date"]).date().isoformat(),
             "last_date": last.date().isoformat(),
-            "frequency": str(row["frequency"]),
-            "periods_per_year": int(row["periods_per_year"]),
+            "frequency": str(calendar["frequency"]),
+            "periods_per_year": int(calendar["periods_per_year"]),
         }
 
     def describe_snapshot(self, snapshot: str | None = None) -> dict[str, Any]:
@@ -275,7 +276,9 @@ class Toolbox:
             return
         count = self._count_trials()
         if count + more > self._limits.runs:
-            raise refuse("runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator.")
+            raise refuse(
+                "runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
+            )
 
     def _summary(self, result: fractile.BacktestResult, overall: bool = False) -> list[dict[str, Any]]:
         frame = result.summary
@@ -354,7 +357,9 @@ class Toolbox:
         yield Tool(
             "run",
             "Backtests one signal. Every call counts as a trial; the answer deflates the Sharpe ratio by the number of trials.",
-            schemas.object_of(signal, config | snapshot | {"daily": {"type": "boolean", "description": "Return daily rows too."}}),
+            schemas.object_of(
+                signal, config | snapshot | {"daily": {"type": "boolean", "description": "Return daily rows too."}}
+            ),
             _ANSWER,
             self.run,
         )
@@ -428,7 +433,7 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of a frame as JSON has it."""
     out: dict[str, Any] = {}
     for name, value in row.items():
