@@ -72,7 +72,9 @@ def main() -> int:
             ratios.append(found["deflated_sharpe_net"])
             print(f"agent {seed}: {found['verdict']}", flush=True)
     fooled = sum(ratio is not None and ratio >= 0.5 for ratio in ratios)
-    print(f"{fooled} of {len(ratios)} agents have a deflated Sharpe ratio of 0.5 or more; the largest is {max(r or 0 for r in ratios):.2f}.")
+    print(
+        f"{fooled} of {len(ratios)} agents have a deflated Sharpe ratio of 0.5 or more; the largest is {max(r or 0 for r in ratios):.2f}."
+    )
     return int(fooled > MAX_FOOLED * len(ratios))
 
 

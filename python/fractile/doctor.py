@@ -77,7 +77,9 @@ def _snapshots(folder: str) -> Iterator[Finding]:
         yield Finding("snapshots", "error", str(error), "Correct --root or $FRACTILE_SNAPSHOTS.")
         return
     if not found:
-        yield Finding("snapshots", "note", f"none in {folder}", "Make one: fractile snapshot create ID --panel FILE, or: fractile demo")
+        yield Finding(
+            "snapshots", "note", f"none in {folder}", "Make one: fractile snapshot create ID --panel FILE, or: fractile demo"
+        )
         return
     newest = found[-1]
     yield Finding("snapshots", "ok", f"{len(found)} in {folder}; the newest is {newest['id']}, {newest['n_rows']:,} rows", "")
@@ -106,7 +108,9 @@ def _configuration() -> Iterator[Finding]:
     except FractileError as error:
         yield Finding("configuration", "error", str(error), "Correct the file, or name another in $FRACTILE_CONFIG.")
         return
-    yield Finding("configuration", "ok", os.environ.get("FRACTILE_CONFIG", "./api/backtest_config.yaml, else the packaged one"), "")
+    yield Finding(
+        "configuration", "ok", os.environ.get("FRACTILE_CONFIG", "./api/backtest_config.yaml, else the packaged one"), ""
+    )
 
 
 def _server(url: str) -> Iterator[Finding]:

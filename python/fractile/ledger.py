@@ -66,7 +66,7 @@ class LocalLedger:
 
 
 def _flush_with_the_process() -> None:
-    """Flushes at the end of a child of multiprocessing, which ends by os._exit or SIGTERM and so skips the exit handlers of C."""
+    """Arranges a flush at the end of this process: children of multiprocessing end without the exit handlers of C."""
     global _flushed_by
     if "multiprocessing" not in sys.modules:
         return

@@ -29,7 +29,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-runs", type=int, metavar="N", help="trials of the study, counted by the ledger")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="seconds of computation of this server")
     parser.add_argument("--max-rows", type=int, metavar="N", help="rows of one signal")
-    parser.add_argument("--max-mb", type=int, default=64, metavar="MB", help="megabytes of one signal sent as Arrow (default: 64)")
+    parser.add_argument(
+        "--max-mb", type=int, default=64, metavar="MB", help="megabytes of one signal sent as Arrow (default: 64)"
+    )
     parser.add_argument(
         "--holdout-from", type=dt.date.fromisoformat, metavar="DATE", help="first day that no tool sees; `reveal` opens it once"
     )

@@ -74,7 +74,9 @@ class Limits:
             ConfigError: It is outside the folder of signals, or there is no such folder.
         """
         if self.folder is None:
-            raise refuse("path", "a server with a folder of signals", f'"{path}"', "Send rows, or ask the operator for --signals.")
+            raise refuse(
+                "path", "a server with a folder of signals", f'"{path}"', "Send rows, or ask the operator for --signals."
+            )
         folder = self.folder.resolve()
         try:
             file = (folder / path).resolve()

@@ -54,7 +54,9 @@ def make_server(toolbox: Toolbox) -> Server[Any]:
         wrong = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(tool.input).iter_errors(arguments))
         if wrong is not None:
             where = "/".join(str(part) for part in wrong.absolute_path) or "the arguments"
-            return _fail("INVALID_VALUE", f"{where} of {tool.name}: {wrong.message[:500]}. The tool's input schema has the rules.")
+            return _fail(
+                "INVALID_VALUE", f"{where} of {tool.name}: {wrong.message[:500]}. The tool's input schema has the rules."
+            )
         try:
             found = await anyio.to_thread.run_sync(lambda: toolbox.call(params.name, arguments), limiter=calls)
         except FractileError as error:

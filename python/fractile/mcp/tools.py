@@ -275,7 +275,9 @@ class Toolbox:
             return
         count = self._count_trials()
         if count + more > self._limits.runs:
-            raise refuse("runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator.")
+            raise refuse(
+                "runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
+            )
 
     def _summary(self, result: fractile.BacktestResult, overall: bool = False) -> list[dict[str, Any]]:
         frame = result.summary
@@ -354,7 +356,9 @@ class Toolbox:
         yield Tool(
             "run",
             "Backtests one signal. Every call counts as a trial; the answer deflates the Sharpe ratio by the number of trials.",
-            schemas.object_of(signal, config | snapshot | {"daily": {"type": "boolean", "description": "Return daily rows too."}}),
+            schemas.object_of(
+                signal, config | snapshot | {"daily": {"type": "boolean", "description": "Return daily rows too."}}
+            ),
             _ANSWER,
             self.run,
         )
