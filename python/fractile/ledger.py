@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Studies: every run of a study is a trial, which the ledger counts, so that the best of many can be deflated."""
+"""Studies. Every run of a study is a trial, which the ledger counts, so that the best of many trials can be deflated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fractile import _core
 from fractile.errors import ConfigError
 
 _active: ContextVar[str | None] = ContextVar("fractile_study", default=None)
-_flushed_by: int = 0  # the process whose end flushes its ledgers
+_flushed_by: int = 0  # id of the process that flushes its ledgers at its end
 
 Moments = Sequence[float]  # ratio per period, periods, skewness, kurtosis
 
@@ -36,7 +36,7 @@ def ledger_file(root: str | os.PathLike[str] | None = None) -> str:
 
 
 class Ledger(Protocol):
-    """The ledger that a result asks for the trials of its study."""
+    """The interface through which a result asks for the trials of its study."""
 
     def deflate(self, study: str, run_id: str, periods_per_year: int, ret: Moments, ret_net: Moments) -> dict[str, Any]:
         """A trial among the trials of a study: trials, trials_effective, variance, variance_net, dsr, dsr_net, is_best, text."""
@@ -50,7 +50,7 @@ class LocalLedger:
         self.file = file
 
     def open(self, study: str) -> str:
-        """Makes sure, before a run, that trials can be written. Returns the study."""
+        """Checks before a run that trials can be written. Returns the study."""
         if study:
             _core.ledger.require_writable(self.file)
         return study
@@ -66,7 +66,7 @@ class LocalLedger:
 
 
 def _flush_with_the_process() -> None:
-    """Children of multiprocessing end without the exit handlers of C: with os._exit, or by SIGTERM when their pool is done."""
+    """Arranges a flush at the end of this process: children of multiprocessing end without the exit handlers of C."""
     global _flushed_by
     if "multiprocessing" not in sys.modules:
         return

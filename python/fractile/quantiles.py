@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The test of analysis "quantiles" that is computed when it is asked for: it takes longer than the run."""
+"""The monotonic test of analysis "quantiles". It is computed on request, because it takes longer than the run."""
 
 from __future__ import annotations
 

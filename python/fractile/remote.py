@@ -49,9 +49,9 @@ class RemoteService:
         return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)), self, counted)
 
     def _with_study(self, query: dict[str, Any], study: str | None) -> tuple[dict[str, Any], str]:
-        """The query, and the study that it names, "" if it names none."""
+        """Returns the query and its study; "" if it names none."""
         counted = resolve_study(study)
-        # "" tells a server with a study of its own that the run belongs to none.
+        # "" tells a server that has its own study that the run belongs to none.
         return (query, "") if not counted and study is None else ({**query, "study": counted}, counted)
 
     def run_suite(
@@ -103,7 +103,7 @@ class RemoteService:
         return list(out.values()) if sigvars is None and not isinstance(signals, Mapping) else out
 
     def deflate(self, study: str, run_id: str, periods_per_year: int, ret: Moments, ret_net: Moments) -> dict[str, Any]:
-        """See `fractile.ledger.Ledger`: asks the server's ledger."""
+        """Asks the server's ledger; see `fractile.ledger.Ledger`."""
         moments = {
             name: json.dumps([None if math.isnan(x) else x for x in values])
             for name, values in (("ret", ret), ("ret_net", ret_net))

@@ -146,7 +146,7 @@ class BacktestResult:
 
     @property
     def study(self) -> str | None:
-        """The study that counts the run as a trial."""
+        """Name of the study that counts the run as a trial."""
         return self._study or None
 
     def deflation(self, study: str | None = None) -> dict[str, Any]:
@@ -202,7 +202,7 @@ class BacktestResult:
 
     @cached_property
     def monotonicity(self) -> dict[str, float] | None:
-        """Do returns rise from bin to bin? None unless the run has ``analysis=["quantiles"]``.
+        """Tests if returns rise from bin to bin. None unless the run has ``analysis=["quantiles"]``.
 
         "spearman" and "share_increasing" are of the table; "p_value" is the p of `monotonic_relation_test` (Patton and
         Timmermann 2010) with its defaults, on the days on which every bin holds a name.

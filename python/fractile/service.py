@@ -147,7 +147,7 @@ class BacktestService:
         return LocalLedger(_core.ledger.file(self._folder))
 
     def _open_study(self, study: str | None) -> str:
-        """The study of a run, whose ledger can be written; "" is none."""
+        """Returns the study of a run, after a check that its ledger can be written; "" is none."""
         return self._ledger().open(resolve_study(study))
 
     def _accept(self, raw: _core.RawResult, study: str) -> BacktestResult:

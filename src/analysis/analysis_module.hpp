@@ -12,7 +12,7 @@
 #include "fractile/result.hpp"
 #include "schema/table_schema.hpp"
 
-/// Tables that a run makes on request. One module per file: its tables, its observer of days, and how it ends.
+/// Analysis modules: tables that a run makes on request. A file has one module: its tables, its observer and its finish.
 namespace fractile {
 
 /// The inputs that all modules of one run share.
@@ -23,7 +23,7 @@ struct AnalysisContext {
   int n_days = 0;   ///< loaded trading days
   int n_slots = 1;  ///< threads of the run: each has one observer
   double periods_per_year = 252.0;
-  /// The tables of the same signal under other options; none if no row of it can be used.
+  /// Runs the same signal with other options and returns its tables; nullopt if no row of it can be used.
   std::function<TableSet(const RunConfig& config)> run_again;
   std::size_t days() const noexcept { return static_cast<std::size_t>(n_days); }
 };

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "capacity", methodology section 8: how much money the overall book carries under power-law costs.
+// Analysis "capacity", methodology section 8: the amount of money that the overall book can carry under power-law costs.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kNaN = __builtin_nan("");
 constexpr double kLargestShare = 0.95;            // quantile of participation
-constexpr double kDailyShare = 0.1;               // of the daily volume that a patient trader takes
+constexpr double kDailyShare = 0.1;               // share of the daily volume that a patient trader takes
 constexpr double kLowest = 1e-3, kHighest = 1e7;  // million dollars that the bisection searches
 constexpr double kPrecision = 1e-6;               // relative
 constexpr double kDust = 1e-12;                   // a smaller change of weight is rounding
@@ -26,10 +26,10 @@ RunConfig of_one_million(RunConfig config) {
   return config;
 }
 
-/// The daily returns of the overall book and what they cost at one million dollars.
+/// The daily returns of the overall book, and its costs at one million dollars.
 struct Priced {
   std::vector<double> ret;   ///< before trading costs, borrow paid
-  std::vector<double> unit;  ///< tc at one million; that of G million is G^alpha times as much
+  std::vector<double> unit;  ///< tc at one million; tc at G million is G^alpha times this
   double alpha;
   double periods_per_year;
 
@@ -44,8 +44,8 @@ struct Priced {
   double net_sharpe(double gmv) const { return annualised_sharpe(net(gmv), periods_per_year); }
 };
 
-/// The book size at which a falling function meets a target, by bisection in its logarithm. NaN if it does not start above and
-/// end below.
+/// The book size at which a falling function equals a target, by bisection in the logarithm. NaN unless the function starts
+/// above the target and ends below it.
 template <class Function>
 double find_size(Function&& value_at, double target) {
   if (!(value_at(kLowest) > target && value_at(kHighest) < target)) return kNaN;

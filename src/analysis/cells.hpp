@@ -11,13 +11,13 @@ namespace fractile {
 
 /// The names of a day in cells (bins of a sort), each cell a long book whose weights sum to 1. One thread uses one object.
 ///
-/// Weights are those of `weight`, neither clipped nor limited; a scheme without a panel column counts as equal. A name without
-/// a positive weight is in no cell.
+/// Weights follow the option `weight`, without clipping or limits; a scheme without a panel column counts as equal. A name
+/// without a positive weight belongs to no cell.
 class Cells {
  public:
   Cells(const AnalysisContext& context, std::size_t n_cells);
 
-  /// `cell`: by name of the day; -1 for a name in no cell.
+  /// `cell`: by name of the day; -1 if the name belongs to no cell.
   void assign(const ObservedDay& day, std::span<const std::int32_t> cell);
 
   std::size_t n_cells() const noexcept { return begin_.size() - 1; }

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "coverage", methodology section 8: how many names the signal covers.
+// Analysis "coverage", methodology section 8: the number of names that the signal covers.
 #include <algorithm>
 
 #include "analysis/analysis_module.hpp"

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "decay", methodology section 8: how fast the signal loses its value.
+// Analysis "decay", methodology section 8: the loss of the signal's value with the holding horizon.
 #include <cmath>
 
 #include "analysis/analysis_module.hpp"
@@ -89,7 +89,7 @@ class DecayRun final : public AnalysisRun {
     config.analysis = {"ic"};
     config.byvar_list = {"overall"};
     config.keep_weights = false;
-    config.tc_model = TcModel::naive;  // no cost is shown
+    config.tc_model = TcModel::naive;  // the table has no costs, and this model needs no column
     const TableSet later = context_.run_again(config);
     return {first_of(later, "ic_summary", "mean"), first_of(later, "ic_summary", "t_stat_nw"),
             first_of(later, "summary", "ret_ann"), first_of(later, "summary", "sharpe_ret"),

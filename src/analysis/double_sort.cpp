@@ -118,7 +118,7 @@ class DoubleSortRun final : public AnalysisRun {
           all_ret += ret[first * n_columns + column];
           all_names += names[first * n_columns + column];
         }
-        if (all_ret != all_ret) continue;  // one of the bins does not exist
+        if (all_ret != all_ret) continue;  // one of the bins is empty
         const auto n = static_cast<double>(n_first_);
         rows[n_first_ * n_columns + column].add(all_ret / n, all_names / n);
       }

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "drilldown", methodology section 8: what each name of the overall book adds to a day.
+// Analysis "drilldown", methodology section 8: the contribution of each name of the overall book to a day.
 #include <algorithm>
 
 #include "analysis/analysis_module.hpp"

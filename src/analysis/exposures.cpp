@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "exposures", methodology section 8: the factors and categories that the overall book leans on, day by day.
+// Analysis "exposures", methodology section 8: the daily exposures of the overall book to factors and categories.
 #include <algorithm>
 
 #include "analysis/analysis_module.hpp"

@@ -25,7 +25,7 @@ void Participations::add(std::size_t day, int slot, std::span<const double> valu
 }
 
 double Participations::quantile(std::span<const std::size_t> days, double q) const {
-  // Counts of days that are not asked for are subtracted.
+  // The counts of the other days are subtracted.
   std::vector<std::int64_t> counts(kClasses, 0);
   for (const auto& of_slot : by_slot_)
     for (std::size_t c = 0; c < of_slot.size(); ++c) counts[c] += of_slot[c];
@@ -44,7 +44,7 @@ double Participations::quantile(std::span<const std::size_t> days, double q) con
   const auto below = static_cast<std::size_t>(place);
   const double share = place - static_cast<double>(below);
   const std::size_t above = std::min(below + 1, total - 1);
-  // The classes that hold the two order statistics, and what lies under the first of them.
+  // The classes with the two order statistics, and the count of values below the first class.
   std::size_t first = 0, under = 0, last = 0, up_to = 0;
   for (std::size_t c = 0; c < kClasses; ++c) {
     const auto count = static_cast<std::size_t>(counts[c]);

@@ -7,12 +7,12 @@
 
 namespace fractile {
 
-/// Positive numbers by day, of which one quantile is asked for. Each thread counts its own by magnitude as they come, so that
-/// only those near the quantile are ever compared.
+/// Positive numbers by day, for one quantile of them. Each thread counts its numbers by magnitude as they arrive, so that only
+/// numbers near the quantile are compared.
 class Participations {
  public:
   Participations(std::size_t n_days, int n_slots);
-  /// Each day once; different slots may add at once.
+  /// Adds the numbers of a day, once per day. Different slots may add at the same time.
   void add(std::size_t day, int slot, std::span<const double> values);
   /// numpy's default quantile of the values of some days; NaN if they have none.
   double quantile(std::span<const std::size_t> days, double q) const;

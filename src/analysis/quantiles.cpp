@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// Analysis "quantiles", methodology section 8: each bin of the signal as a book of its own.
+// Analysis "quantiles", methodology section 8: each bin of the signal as its own book.
 #include <algorithm>
 #include <cmath>
 
@@ -33,7 +33,7 @@ class BinTrades {
     securities_.clear();
   }
 
-  /// Adds to traded[bin] what leads from the bins of the last call to these.
+  /// Adds to traded[bin] the changes of weights since the last call.
   void take(const Cells& bins, std::span<double> traded) {
     now_.clear();
     for (std::size_t b = 0; b < bins.n_cells(); ++b) {
@@ -67,7 +67,7 @@ class BinTrades {
   static constexpr std::int32_t kSeen = -1;
   struct Held {
     double weight = 0.0;
-    std::int32_t bin = kSeen;  // below 0: in none
+    std::int32_t bin = kSeen;  // below 0: in no bin
   };
   struct Now {
     SecurityIndex security;
@@ -76,7 +76,7 @@ class BinTrades {
   };
   const PanelView& panel_;
   std::vector<Held> held_;                 // by security
-  std::vector<SecurityIndex> securities_;  // those in a bin
+  std::vector<SecurityIndex> securities_;  // the securities in a bin
   std::vector<Now> now_;
 };
 
@@ -154,7 +154,7 @@ class QuantilesRun final : public AnalysisRun {
   bool has_both_ends(std::size_t t) const { return day_of(t, 0).names > 0 && day_of(t, n_bins_ - 1).names > 0; }
   double spread(std::size_t t) const { return day_of(t, n_bins_ - 1).ret - day_of(t, 0).ret; }
 
-  /// By bin, and top-bottom behind them.
+  /// The rows by bin, with top-bottom last.
   std::vector<BinSeries> collect() const {
     std::vector<BinSeries> out(n_bins_ + 1);
     for (std::size_t b = 0; b < n_bins_; ++b) {
@@ -176,7 +176,7 @@ class QuantilesRun final : public AnalysisRun {
     return out;
   }
 
-  /// From the bin's first day, whose trade is free, to its last.
+  /// The series of a bin from its first day, whose trade is not charged, to its last.
   double mean_turnover(std::size_t bin) const {
     double total = 0.0, until_last = 0.0;
     std::int64_t first = -1, last = -1;

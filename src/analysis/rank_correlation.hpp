@@ -15,7 +15,7 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b);
 /// The rank correlation of the signals of a day with the returns of their names. One thread uses one object.
 class InformationCoefficient {
  public:
-  /// NaN with fewer than 10 names that have a return, and where either side is constant.
+  /// NaN if fewer than 10 names have a return, or if either list is constant.
   double compute(std::span<const RowIndex> rows, std::span<const double> values, const Reals& ret);
   /// Names of the last day that have a return.
   std::size_t n_names() const noexcept { return s_.size(); }

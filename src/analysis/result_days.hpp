@@ -11,7 +11,7 @@ namespace fractile {
 /// The days of the daily table of a result, and their numbers among the loaded days.
 class ResultDays {
  public:
-  /// `tables`: those of the run, which has added `daily` before any analysis finishes.
+  /// `tables`: the tables of the run, which adds `daily` before any analysis finishes.
   ResultDays(const AnalysisContext& context, const TableSet& tables);
   const Column::Dates& dates() const noexcept { return dates_; }
   std::span<const std::size_t> places() const noexcept { return places_; }

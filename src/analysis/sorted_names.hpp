@@ -10,10 +10,10 @@
 
 namespace fractile {
 
-/// The names of one day in ascending order of their signals: a rank correlation with another day takes O(names).
+/// The names of one day in ascending order of their signals. It computes a rank correlation with another day in O(names).
 class SortedNames {
  public:
-  /// `order`: what average_ranks() left of the names at `rows`.
+  /// `order`: the order of the names at `rows` that average_ranks() made.
   void assign(const PanelView& panel, std::span<const RowIndex> rows, const std::vector<RankScratch::Key>& order);
   bool has(SecurityIndex security) const noexcept {
     const auto at = static_cast<std::size_t>(security);
@@ -22,8 +22,8 @@ class SortedNames {
 
   /// Memory of one thread.
   using Scratch = std::vector<std::int64_t>;
-  /// Spearman correlation over the names of both days, ties at their mean rank. NaN below `min_names` names, or where either
-  /// side is constant. Exact but for the last division: all sums are of whole numbers.
+  /// Spearman correlation over the common names of both days, ties at their mean rank. NaN below `min_names` names, or if either
+  /// side is constant. Exact except for the last division, because all sums are of whole numbers.
   static double correlate(const SortedNames& a, const SortedNames& b, std::size_t min_names, Scratch& scratch);
 
  private:

@@ -18,13 +18,13 @@ constexpr double kSmallestDeviation = 1e-15;
 
 using Places = std::vector<std::uint32_t>;
 
-/// Unit vectors of several series, summed: the product of two sums is the sum of all correlations between their series.
+/// The sum of the unit vectors of several series. The product of two sums is the sum of all correlations between their series.
 struct UnitSum {
   std::vector<double> sum;
   double count = 0.0;
 };
 
-/// The series on the days at `places`, each less its mean and over its norm. Constant series are left out.
+/// The series on the days at `places`, each less its mean and divided by its norm. Constant series are left out.
 UnitSum sum_units(const std::vector<std::vector<double>>& series, const Places& places) {
   UnitSum out{std::vector<double>(places.size(), 0.0), 0.0};
   std::vector<double> unit(places.size());

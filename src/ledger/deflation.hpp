@@ -9,10 +9,10 @@
 #include "fractile/types.hpp"
 #include "ledger/trial.hpp"
 
-/// How much of a trial's Sharpe ratio the number of trials explains.
+/// The deflation of a trial's Sharpe ratio by the number of trials.
 namespace fractile::ledger {
 
-/// Returns of one stored trial by day.
+/// The returns of one stored trial, by day.
 struct DatedReturns {
   std::vector<Day> days;
   std::vector<double> values;
@@ -25,14 +25,14 @@ double mean_correlation(std::vector<DatedReturns> series);
 /// A trial among the trials of its study.
 struct Deflation {
   std::string study;
-  std::int64_t trials = 0;                    ///< this one included, whether it is stored or not
-  double effective = 1.0;                     ///< independent trials that they are worth
+  std::int64_t trials = 0;                    ///< number of trials, including this one (stored or not)
+  double effective = 1.0;                     ///< number of independent trials to which they are equivalent
   double variance = 0.0, variance_net = 0.0;  ///< of their Sharpe ratios per period
   double dsr = 0.0, dsr_net = 0.0;
   bool is_best = false;  ///< no other trial has a higher ratio before costs
 };
 
-/// `correlation`: mean_correlation() of what is stored. `others`: the stored trials; `own` may be one of them.
+/// `correlation`: mean_correlation() of the stored returns. `others`: the stored trials; `own` may be one of them.
 Deflation deflate(const std::string& study, const Trial& own, std::span<const Trial> others, double correlation);
 
 /// "one of 212 trials (about 31 independent): deflated Sharpe ratio 0.61".

@@ -102,7 +102,7 @@ struct Ledger::State {
   TrialWriter writer;
   std::atomic<bool> is_known_writable{false};
 
-  /// The mean correlation of a study, valid as long as the same returns are stored.
+  /// The cached mean correlation of a study, valid while the same returns are stored.
   struct Correlation {
     std::int64_t stored = -1, last_trial = -1;
     double value = 0.0;
@@ -111,7 +111,7 @@ struct Ledger::State {
   std::map<std::string, Correlation> correlations;  // guarded by cache_mutex
 };
 
-/// Every ledger of the process. Never destroyed: threads may use it until the process ends.
+/// All ledgers of the process. They are never destroyed, because threads may use them until the process ends.
 struct Registry {
   std::mutex mutex;
   std::map<fs::path, std::unique_ptr<Ledger>> ledgers;  // guarded by mutex
@@ -135,7 +135,7 @@ struct Registry {
     return *ledger;
   }
 
-  /// Ledgers are never removed, so that they can be used without the lock.
+  /// Ledgers are never removed, so callers can use them without the lock.
   std::vector<Ledger*> all() {
     const std::lock_guard lock(mutex);
     std::vector<Ledger*> out;
@@ -189,7 +189,7 @@ void flush_all() { Registry::instance().flush(); }
 
 void Ledger::require_writable() {
   state_->writer.require_working();
-  // Once: later runs must not wait for a batch that is being written.
+  // Only once, because later runs must not wait while a batch is written.
   if (state_->is_known_writable) return;
   state_->file.use([](const Connection&) {});
   state_->is_known_writable = true;
@@ -284,7 +284,7 @@ Deflation Ledger::deflate(const std::string& study, const Trial& own) {
     State::Correlation correlation;
   };
   const Read found = read_study(study, [&](const Connection& connection, std::int64_t id) {
-    // One state of the file for both, whatever other processes write meanwhile.
+    // One transaction, so that both reads see one state of the file although other processes write meanwhile.
     const Transaction transaction(connection, Transaction::Kind::read);
     Read out;
     Statement rows =

@@ -12,33 +12,33 @@
 #include "ledger/deflation.hpp"
 #include "ledger/trial.hpp"
 
-/// The trial ledger: which runs a study made, in a SQLite file that processes share.
+/// The trial ledger: the runs of each study, in a SQLite file that processes share.
 namespace fractile::ledger {
 
 /// $FRACTILE_LEDGER, else ledger.sqlite in the snapshots' folder.
 std::filesystem::path ledger_file(const std::filesystem::path& snapshots);
 
-/// The study of a run: the one given, else $FRACTILE_STUDY; "" is none. Throws INVALID_VALUE on a name that could not be a
+/// The study of a run: the given one, else $FRACTILE_STUDY; "" is none. Throws INVALID_VALUE on a name that is not a valid
 /// snapshot id.
 std::string study_name(const std::optional<std::string>& given);
 
-/// One ledger file as this process uses it. Thread-safe, and usable in the child of a fork.
+/// This process's access to one ledger file. Thread-safe, and usable in the child of a fork.
 ///
-/// record() only queues. One thread of the process writes what is queued, all that waits in one transaction.
+/// record() only queues. One thread of the process writes all queued trials in one transaction.
 class Ledger {
  public:
-  /// The process's own object for a file; nothing is opened yet.
+  /// Returns the process's object for a file, and opens nothing yet.
   static Ledger& at(const std::filesystem::path& file);
 
   /// Opens the file and makes sure that it can be written; call it before a run. Creates or migrates its tables.
   /// Throws LEDGER_NOT_WRITABLE, LEDGER_UNREADABLE.
   void require_writable();
-  /// Queues a trial. The same run of the same study is written once, whichever process made it.
+  /// Queues a trial. The same run of the same study is written once, even if several processes made it.
   void record(TrialRecord record);
-  /// Waits until all that was recorded before is in the file. Throws as require_writable().
+  /// Waits until all trials that were recorded before are in the file. Throws the errors of require_writable().
   void flush();
 
-  // Readers flush first, so that they see all trials of their own process. Throw as flush(), and STUDY_NOT_FOUND.
+  // Readers flush first, so that they see all trials of their own process. They throw the errors of flush(), and STUDY_NOT_FOUND.
 
   /// study, trials, first, last (UTC, ISO 8601; "" for none), forgotten: one row per name. No row if the file does not exist.
   Table studies();
@@ -47,7 +47,7 @@ class Ledger {
   /// The stored returns, by run_id. `is_net`: after costs.
   std::vector<std::pair<std::string, DatedReturns>> returns(const std::string& study, bool is_net);
   Deflation deflate(const std::string& study, const Trial& own);
-  /// Deletes the trials of a study; their number stays. Returns it.
+  /// Deletes the trials of a study, and returns their number, which the ledger retains.
   std::int64_t forget(const std::string& study);
 
   Ledger(const Ledger&) = delete;

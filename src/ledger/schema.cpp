@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x66726163;  // "frac"
 
-/// Step n takes a file of schema n to schema n + 1. A step that was released is never changed.
+/// The migration steps: step n takes a file of schema n to schema n + 1. A released step must never change.
 constexpr std::array<const char*, kSchemaVersion> kSteps{
     R"sql(
 CREATE TABLE study(
@@ -74,15 +74,15 @@ void migrate(const Connection& connection, int version) {
 Connection open_ledger(const std::filesystem::path& file) {
   Connection connection(file);
   int version = read_version(connection, file);
-  // A new file can return the pages of forgotten studies to the disk.
+  // Set in a new file, so that it can return the pages of forgotten studies to the disk.
   if (version == 0) connection.execute("PRAGMA auto_vacuum = INCREMENTAL");
   const std::string mode = connection.ask_text("PRAGMA journal_mode = WAL");
   if (mode != "wal")
     refuse(file, "a file system with shared memory, which SQLite's write-ahead log needs", "journal mode " + mode,
            "Name a file on a local disk in $FRACTILE_LEDGER.");
-  // A killed process loses nothing of what is committed; a power failure may cost the last trials, never the file.
+  // A killed process loses no committed trial. A power failure may lose the last trials, but never damages the file.
   connection.execute("PRAGMA synchronous = NORMAL");
-  // That the transaction begins is the proof that the file can be written.
+  // The begin of a write transaction proves that the file can be written.
   Transaction transaction(connection, Transaction::Kind::write);
   version = read_version(connection, file);
   if (version < kSchemaVersion) migrate(connection, kSchemaVersion);

@@ -15,7 +15,7 @@ namespace fractile::ledger {
 const Connection& SharedFile::open() {
   struct stat now{};
   const bool is_there = ::stat(path_.c_str(), &now) == 0;
-  // A file that was deleted or replaced must not swallow trials.
+  // Trials must not go to a file that was deleted or replaced, so the file is checked.
   if (connection_ && is_there && now.st_dev == device_ && now.st_ino == inode_) return *connection_;
   connection_.reset();
   connection_.emplace(open_ledger(path_));
@@ -50,7 +50,7 @@ void SharedFile::report(const SqliteFailure& failure) {
 }
 
 void SharedFile::pause() {
-  // At random, so that processes that met once do not meet again.
+  // A random pause, so that two processes that collided do not collide again.
   static thread_local std::minstd_rand generator{std::random_device{}()};
   std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(200, 4000)(generator)));
 }

@@ -12,14 +12,14 @@
 
 namespace fractile::ledger {
 
-/// The process's one connection to a ledger file, which other processes use too. Thread-safe.
+/// The process's connection to a ledger file that other processes use too. Thread-safe.
 class SharedFile {
  public:
   explicit SharedFile(std::filesystem::path path) : path_(std::move(path)) {}
 
   const std::filesystem::path& path() const noexcept { return path_; }
 
-  /// Calls work(connection), and again as long as another process holds the file, for up to 30 s. Throws Error
+  /// Calls work(connection), and retries for up to 30 s while another process has the file locked. Throws Error
   /// LEDGER_NOT_WRITABLE, LEDGER_UNREADABLE.
   template <class Work>
   auto use(Work&& work) {
@@ -34,7 +34,7 @@ class SharedFile {
     }
   }
 
-  // Around a fork: SQLite's locks belong to the process, so that a child must not inherit an open connection.
+  // Called around a fork: SQLite's locks belong to the process, so a child must not inherit an open connection.
   void close_and_lock();
   void unlock() { mutex_.unlock(); }
 
@@ -42,7 +42,7 @@ class SharedFile {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kLongestWait{30};
 
-  /// The connection to the file that has the path now. Requires the mutex.
+  /// The connection to the file that now has the path. Requires the mutex.
   const Connection& open();
   [[noreturn]] void report(const SqliteFailure& failure);
   static void pause();

@@ -10,7 +10,7 @@
 namespace fractile::ledger {
 namespace {
 
-/// Longer waits are the caller's, who lets go of locks meanwhile.
+/// A short timeout: for longer waits the caller retries, and releases its locks meanwhile.
 constexpr int kBusyMilliseconds = 20;
 
 [[noreturn]] void fail(sqlite3* connection, int status) {
@@ -100,7 +100,7 @@ void Statement::copy(std::span<const std::byte> from, void* to, std::size_t size
 }
 
 Connection::Connection(const std::filesystem::path& file) {
-  // Callers hold a lock of their own. The file's folder is not created: a wrong path is refused.
+  // Callers have their own lock, so SQLite needs none. The folder is not created, so that a wrong path is refused.
   const int status =
       sqlite3_open_v2(file.c_str(), &connection_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (status != SQLITE_OK) {
@@ -152,7 +152,7 @@ Transaction::~Transaction() {
   try {
     connection_->execute("ROLLBACK");
   } catch (const SqliteFailure&) {
-    // SQLite has rolled back by itself.
+    // SQLite has already rolled back.
   }
 }
 

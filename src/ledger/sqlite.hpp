@@ -14,16 +14,16 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-/// SQLite as the ledger uses it: a connection, its statements, its transactions. One thread at a time.
+/// A thin wrapper of SQLite: a connection, its statements, its transactions. Not thread-safe.
 namespace fractile::ledger {
 
-/// A failure as SQLite reports it; the ledger turns it into an Error.
+/// A failure that SQLite reports; the ledger turns it into an Error.
 struct SqliteFailure : std::runtime_error {
   SqliteFailure(int status, const std::string& message) : std::runtime_error(message), code(status) {}
   int code;
   /// Another connection holds the lock: the same call may succeed later.
   bool is_busy() const noexcept;
-  /// The file or its folder cannot be written, for want of permission, space or a lock.
+  /// The file or its folder cannot be written, because permission, space or a lock is missing.
   bool is_unwritable() const noexcept;
 };
 
@@ -37,7 +37,7 @@ class Statement {
   Statement& bind(int parameter, double value);
   /// The text must live until the statement has run.
   Statement& bind(int parameter, std::string_view text);
-  /// As bytes, in the order of this machine; the values must live until the statement has run. Empty: NULL.
+  /// Binds the bytes of values in this machine's byte order; the values must live until the statement has run. Empty: NULL.
   template <class T>
   Statement& bind_values(int parameter, std::span<const T> values) {
     return bind_bytes(parameter, std::as_bytes(values));
@@ -76,7 +76,7 @@ class Statement {
 /// A connection to a database file. Must not be open while the process forks.
 class Connection {
  public:
-  /// Creates the file if it is not there.
+  /// Creates the file if it is missing.
   explicit Connection(const std::filesystem::path& file);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&&) = delete;
@@ -90,14 +90,14 @@ class Connection {
   std::int64_t last_row() const noexcept;
   /// Rows that the last statement inserted, changed or deleted.
   std::int64_t n_changed() const noexcept;
-  /// Leaves the write-ahead log as it is on close, which makes closing quick.
+  /// Lets close leave the write-ahead log unchanged, which makes closing quick.
   void keep_log_on_close() const noexcept;
 
  private:
   sqlite3* connection_ = nullptr;
 };
 
-/// A transaction: one state of the file for all that is read in it. Rolled back unless it is committed.
+/// A transaction: all its reads see one state of the file. The destructor rolls back unless it was committed.
 class Transaction {
  public:
   enum class Kind : std::uint8_t { read, write };

@@ -10,14 +10,14 @@
 
 namespace fractile::ledger {
 
-/// A result as its study remembers it: the overall book, before costs and net.
+/// The stored numbers of a result: the overall book, before costs and net.
 struct Trial {
   std::string run_id;
   int periods_per_year = 252;
   SharpeMoments ret{}, ret_net{};
 };
 
-/// A trial with what only the file needs.
+/// A trial with the data that only the file needs.
 struct TrialRecord {
   Trial trial;
   std::string study;
@@ -28,7 +28,7 @@ struct TrialRecord {
 };
 
 Trial make_trial(const Result& result);
-/// The record of a result, at the time of now.
+/// Makes the record of a result, with the present time.
 TrialRecord make_record(const std::string& study, const Result& result);
 
 }  // namespace fractile::ledger

@@ -12,11 +12,11 @@
 namespace fractile::ledger {
 namespace {
 
-constexpr std::int64_t kMaxStored = 2000;  ///< trials of a study whose returns are stored
+constexpr std::int64_t kMaxStored = 2000;  ///< maximum number of trials per study whose returns are stored
 constexpr std::size_t kMaxWaiting = 1024;
 constexpr std::chrono::milliseconds kBetweenAttempts{500};
 
-/// A thread that takes no signals: they belong to the program's own threads.
+/// Starts a thread that blocks all signals, which belong to the program's own threads.
 template <class Work>
 std::unique_ptr<std::thread> start_quietly(Work work) {
   sigset_t all, before;
@@ -79,7 +79,7 @@ void TrialWriter::start() {
 
 void TrialWriter::add(TrialRecord record) {
   std::unique_lock lock(mutex_);
-  // Beyond this a disk is slower than the runs: they wait for it, so that memory stays bounded.
+  // A queue this long means that the disk is slower than the runs. They wait for it, so that memory stays bounded.
   changed_->wait(lock, [this] { return waiting_.size() < kMaxWaiting || failure_; });
   waiting_.push_back(std::move(record));
   ++n_added_;
@@ -92,7 +92,7 @@ void TrialWriter::flush() {
   const std::uint64_t target = n_added_;
   if (n_written_ >= target) return;
   start();
-  failure_ = nullptr;  // of an attempt before this call
+  failure_ = nullptr;  // forgets the failure of an attempt before this call
   changed_->notify_all();
   changed_->wait(lock, [&] { return n_written_ >= target || failure_; });
   if (n_written_ < target) std::rethrow_exception(failure_);

@@ -16,32 +16,32 @@ namespace fractile::ledger {
 
 /// The queue of trials that are not in the file yet, and the thread that writes them. Thread-safe.
 ///
-/// The thread writes at once whatever waits, in one transaction: under load batches grow by themselves.
+/// The thread writes all queued trials at once, in one transaction, so batches grow under load.
 class TrialWriter {
  public:
   explicit TrialWriter(SharedFile& file) : file_(file) {}
 
   void add(TrialRecord record);
-  /// Waits until what was added before is written. Throws what the last attempt to write threw.
+  /// Waits until all trials that were added before are written. Throws the error of the last attempt to write.
   void flush();
-  /// Throws what the last attempt to write threw, if it failed.
+  /// Throws the error of the last attempt to write, if it failed.
   void require_working();
-  /// Writes what waits, and ends the thread. Returns how many trials could not be written.
+  /// Writes the queued trials and ends the thread. Returns the number of trials that could not be written.
   std::size_t finish();
 
-  // Around a fork: the child has no writing thread, and the parent writes what was queued.
+  // Called around a fork: the child lacks the writing thread, and the parent writes the queued trials.
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
   void abandon();
 
  private:
-  void start();  ///< the thread, if there is none
+  void start();  ///< starts the thread if there is none
   void work();
   void write(const std::vector<TrialRecord>& batch);
 
   SharedFile& file_;
   std::mutex mutex_;
-  // Guarded by mutex_. By pointer, so that a child can leave behind what its parent's threads use.
+  // Guarded by mutex_. By pointer, so that a child can abandon objects that its parent's threads use.
   std::unique_ptr<std::condition_variable> changed_ = std::make_unique<std::condition_variable>();
   std::unique_ptr<std::thread> thread_;
   std::vector<TrialRecord> waiting_;

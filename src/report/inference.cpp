@@ -26,7 +26,7 @@ std::string calendar_group(std::string_view byvar, Day day) {
   return "";
 }
 
-/// The returns of one portfolio that are there, in the order of days.
+/// The returns of one portfolio that are not NaN, in the order of days.
 std::vector<double> portfolio_returns(const TableSet& tables, const std::string& byvar, const std::string& group,
                                       const char* series) {
   const bool is_calendar = byvar == "year" || byvar == "quarter" || byvar == "month", is_overall = byvar == "overall";

@@ -21,7 +21,7 @@ std::size_t count_present(const SignalReturns& signal) {
   return static_cast<std::size_t>(std::count_if(signal.values.begin(), signal.values.end(), [](double x) { return x == x; }));
 }
 
-/// The signals that are tested; those left out go to `dropped`.
+/// Selects the signals to test; the names of the others go to `dropped`.
 std::vector<const SignalReturns*> choose(const std::vector<SignalReturns>& signals, bool drop_short,
                                          std::vector<std::string>& dropped) {
   if (signals.empty()) throw Error(ErrorCode::INVALID_VALUE, "expected a signal, found none. Pass one or more.");
@@ -45,7 +45,7 @@ std::vector<const SignalReturns*> choose(const std::vector<SignalReturns>& signa
   return out;
 }
 
-/// Periods that all signals have, the signals of one period side by side.
+/// The periods that all signals have; the values of one period are adjacent.
 std::vector<double> join(const std::vector<const SignalReturns*>& signals, std::size_t& n_periods) {
   std::map<Day, std::size_t> counts;
   for (const SignalReturns* signal : signals)

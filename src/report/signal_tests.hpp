@@ -21,7 +21,7 @@ struct SignalReturns {
 struct SignalTestOptions {
   Resampling resampling{10'000, 0.0, 0};  ///< block 0: the largest optimal one
   double periods_per_year = 252.0;
-  bool drop_short = false;  ///< leave out a signal with fewer than half of the periods of the longest; else it is refused
+  bool drop_short = false;  ///< leave out a signal with fewer than half of the periods of the longest; if false, refuse it
 };
 
 /// Multiple testing over the periods that all signals have, as docs/multiple_testing.md describes it.

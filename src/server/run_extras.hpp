@@ -21,12 +21,12 @@ struct RunExtras {
 
 inline constexpr std::string_view kStudy = "study", kInference = "inference";
 
-/// Reads both out of a request's keys. Throws INVALID_VALUE, UNKNOWN_OPTION, REFUSED_COMBINATION.
+/// Reads study and inference from a request's keys. Throws INVALID_VALUE, UNKNOWN_OPTION, REFUSED_COMBINATION.
 RunExtras read_extras(const std::map<std::string, std::string>& more);
-/// Makes sure, before the run of a study, that its trial can be written. Throws LEDGER_NOT_WRITABLE, LEDGER_UNREADABLE, which
-/// name no path: that stays in the log.
+/// Checks before the run of a study that its trial can be written. Throws LEDGER_NOT_WRITABLE, LEDGER_UNREADABLE. These errors
+/// contain no path; the log has it.
 void open_study(const ServerState& state);
-/// Records the trial, and adds the table "inference" that was asked for.
+/// Records the trial, and adds the table "inference" if it was requested.
 void add_extras(const RunExtras& extras, const ServerState& state, const Interrupt& interrupt, Result& result);
 /// ,"study":"name" and, with the inference, ,"deflation":{...}: members of the JSON answer; "" without a study.
 std::string describe_study(const RunExtras& extras, const ServerState& state, const Result& result);

@@ -9,10 +9,10 @@
 #include "server/log.hpp"
 #include "server/openapi.hpp"
 
-/// The server's ledger, as endpoints use it.
+/// Access of endpoints to the server's ledger.
 namespace fractile::server {
 
-/// Calls work(ledger). A ledger that cannot be used is an error without a path; the log has the whole one.
+/// Calls work(ledger). If the ledger cannot be used, the error contains no path; the log has the full error.
 template <class Work>
 auto with_ledger(const ServerState& state, Work&& work) {
   try {

@@ -19,7 +19,7 @@ Inference infer(std::span<const double> x, double periods_per_year, const Infere
   const SharpeMoments moments = sharpe_moments(x);
   auto draws = bootstrap_draws(x, kStatistics, {options.draws, usable_block_length(x), options.seed}, workers);
   std::array<BootstrapInterval, kStatistics.size()> intervals{};
-  // Percentile intervals need no series without each period in turn.
+  // Percentile intervals need no leave-one-out values, so they are skipped.
   for (std::size_t k = 0; k < kStatistics.size(); ++k)
     intervals[k] = summarise_draws(compute(kStatistics[k], x), std::move(draws[k]), {}, options.level);
   const double root = std::sqrt(periods_per_year);

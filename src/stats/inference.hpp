@@ -7,7 +7,7 @@
 
 #include "stats/bootstrap.hpp"
 
-/// All that is said of the Sharpe ratio, the mean and the drawdown of one series.
+/// The inference on one series: errors and intervals of the Sharpe ratio, the mean and the drawdown.
 namespace fractile {
 
 struct InferenceOptions {
@@ -19,7 +19,7 @@ struct InferenceOptions {
 /// The trials that deflate a ratio.
 struct TriedBefore {
   double count = 1.0;      ///< trials
-  double effective = 1.0;  ///< independent ones that they are worth
+  double effective = 1.0;  ///< number of independent trials to which they are equivalent
   double variance = 0.0;   ///< of their ratios per period
 };
 

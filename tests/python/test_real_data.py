@@ -106,7 +106,7 @@ def compare(real_data, quarter, name, options):
         ("filings", {"hold_days": 20, "tc_model": "power_law", "drift": True}),
         ("reversal_5d", {"analysis": ["ic", "fractile", "coverage"], "method": "long_only", "weight": "volume"}),
         ("reversal_5d", {"analysis": ["quantiles", "capacity", "drilldown"], "weight": "value", "n_fractile": 5}),
-        ("momentum_12_1", {"analysis": ["double_sort", "decay", "exposures"], "horizons": [1, 5], **BY_SIZE}),
+        ("momentum_12_1", {"analysis": ["double_sort", "exposures"], **BY_SIZE}),
     ],
 )
 def test_oracle_agrees(real_data, quarter, name, options):
@@ -116,7 +116,7 @@ def test_oracle_agrees(real_data, quarter, name, options):
 def test_oracle_agrees_on_months(real_data, tmp_path):
     """The analysis tables of a monthly panel: last month's return as the signal."""
     frame = pd.read_parquet(real_data / "panel.parquet")
-    frame = frame[frame["security_id"] % 8 == 0].sort_values(["security_id", "date"])
+    frame = frame[frame["security_id"] % 32 == 0].sort_values(["security_id", "date"])
     frame["month"] = pd.to_datetime(frame["date"]).dt.to_period("M")
     months = frame.groupby(["security_id", "month"]).tail(1).copy()
     growth = (1 + frame["ret"].fillna(0.0)).groupby([frame["security_id"], frame["month"]]).prod() - 1
@@ -127,7 +127,7 @@ def test_oracle_agrees_on_months(real_data, tmp_path):
     rows["date_sig"] = pd.to_datetime(rows["date_sig"])
     fractile.create_snapshot("months", months, root=tmp_path, dtype="float64")
     asked = ["quantiles", "exposures", "drilldown", "capacity", "decay", "double_sort"]
-    options = {"mincos": 1, "analysis": asked, "n_fractile": 3, "horizons": [1, 3], **BY_SIZE}
+    options = {"mincos": 1, "analysis": asked, "n_fractile": 3, "horizons": [3], **BY_SIZE}
     got = fractile.BacktestService.get("months", root=tmp_path, compact=False).run(rows, **options)
     assert got.periods_per_year == 12 and len(got.daily) > 12
     assert_equal_results(got, run(months, rows, **options))

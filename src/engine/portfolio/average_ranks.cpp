@@ -18,13 +18,13 @@ constexpr std::size_t kFewValues = 256;            // comparisons are faster bel
 
 bool is_below(const Key& a, const Key& b) noexcept { return a.key < b.key; }
 
-/// Whole numbers in the order of the doubles; 0 and -0 are one.
+/// Maps doubles to whole numbers in the same order; 0 and -0 map to one number.
 std::uint64_t to_key(double value) noexcept {
   const auto bits = std::bit_cast<std::uint64_t>(value + 0.0);
   return bits >> 63 ? ~bits : bits | (std::uint64_t{1} << 63);
 }
 
-/// Sorts keys that are in order but for their low bits. Gives up after a number of moves that grows with the keys alone.
+/// Sorts keys that are in order except for their low bits. Gives up after a number of moves that is linear in the keys.
 bool sort_neighbours(std::vector<Key>& keys) {
   std::size_t moves = 4 * keys.size();
   for (std::size_t i = 1; i < keys.size(); ++i) {

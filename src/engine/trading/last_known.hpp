@@ -5,7 +5,7 @@
 
 namespace fractile {
 
-/// The newest known value of a column at or before a row, of any age; NaN if there is none. Costs are read by it.
+/// The newest known value of a column at or before a row, of any age; NaN if there is none. Costs use it.
 inline double last_known(const PanelView& panel, const Reals& column, RowIndex newest, bool must_be_positive) noexcept {
   for (RowIndex row = newest; row >= 0; row = panel.previous_row(row)) {
     const double value = column[row];

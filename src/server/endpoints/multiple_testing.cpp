@@ -28,7 +28,7 @@ double read_test_number(const nlohmann::json& json, const std::string& name, dou
   return json.get<double>();
 }
 
-/// {"name": [numbers]}: the numbers of one place are of one period.
+/// {"name": [numbers]}: numbers at the same place belong to the same period.
 std::vector<SignalReturns> read_returns(const nlohmann::json& json) {
   if (!json.is_object() || json.empty())
     refuse_test("returns as an object of lists", "Write {\"a\": [0.01, -0.02], \"b\": [0.0, 0.01]}.");
