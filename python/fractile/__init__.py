@@ -3,6 +3,7 @@
 
 from fractile import stats
 from fractile._core import VERSION as __version__
+from fractile.audit import SignalAudit
 from fractile.client import BacktestClient, quick_backtest
 from fractile.config import ServiceConfig
 from fractile.errors import (
@@ -28,6 +29,7 @@ from fractile.snapshots import (
 )
 from fractile.stats import multiple_testing
 from fractile.sweep import SweepResult, sweep
+from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
     "BacktestClient",
@@ -35,8 +37,10 @@ __all__ = [
     "BacktestService",
     "ConfigError",
     "FractileError",
+    "FunctionAudit",
     "ServerError",
     "ServiceConfig",
+    "SignalAudit",
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",
@@ -44,6 +48,7 @@ __all__ = [
     "SweepResult",
     "__version__",
     "append_snapshot",
+    "audit_function",
     "create_snapshot",
     "diff_snapshots",
     "get_service",
