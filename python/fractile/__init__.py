@@ -28,7 +28,7 @@ from fractile.snapshots import (
     verify_snapshot,
 )
 from fractile.stats import multiple_testing
-from fractile.sweep import SweepResult, sweep
+from fractile.sweep import SweepResult, sweep, sweep_status
 from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
@@ -62,5 +62,6 @@ __all__ = [
     "studies",
     "study",
     "sweep",
+    "sweep_status",
     "verify_snapshot",
 ]
