@@ -28,6 +28,7 @@ from fractile.snapshots import (
 )
 from fractile.stats import multiple_testing
 from fractile.sweep import SweepResult, sweep
+from fractile.tear_sheet import report
 
 __all__ = [
     "BacktestClient",
@@ -52,6 +53,7 @@ __all__ = [
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
+    "report",
     "snapshot_report",
     "stats",
     "studies",
