@@ -53,7 +53,13 @@ function hashSources() {
   return digest.digest('hex');
 }
 
-const built = { 'report.html': await report() };
+const dashboard = await bundle('dashboard');
+const built = {
+  'dashboard.css': `${dashboard.style}\n`,
+  'dashboard.html': readFileSync(`${root}src/dashboard.html`, 'utf8'),
+  'dashboard.js': `${dashboard.script}\n`,
+  'report.html': await report(),
+};
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out);
 for (const [name, content] of Object.entries(built)) writeFileSync(`${out}/${name}`, content);

@@ -19,6 +19,7 @@ void add_batch(CLI::App& app);
 void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_ui(CLI::App& app);
 void add_health(CLI::App& app);
 
 /// The command as the user typed it, for hints: FRACTILE_COMMAND, which the launching scripts set.

@@ -80,6 +80,7 @@ int run(int argc, char** argv) {
   add_multiple_testing(app);
   add_study(app);
   add_serve(app);
+  add_ui(app);
   add_health(app);
   try {
     refuse_unknown_command(app, argc, argv);

@@ -13,9 +13,15 @@
   extern "C" __attribute__((visibility("hidden"))) const char symbol##_begin[], symbol##_end[];
 
 FRACTILE_EMBED(fractile_report_page, "report.html")
+FRACTILE_EMBED(fractile_dashboard_page, "dashboard.html")
+FRACTILE_EMBED(fractile_dashboard_script, "dashboard.js")
+FRACTILE_EMBED(fractile_dashboard_style, "dashboard.css")
 
 namespace fractile {
 
 std::string_view report_page() noexcept { return {fractile_report_page_begin, fractile_report_page_end}; }
+std::string_view dashboard_page() noexcept { return {fractile_dashboard_page_begin, fractile_dashboard_page_end}; }
+std::string_view dashboard_script() noexcept { return {fractile_dashboard_script_begin, fractile_dashboard_script_end}; }
+std::string_view dashboard_style() noexcept { return {fractile_dashboard_style_begin, fractile_dashboard_style_end}; }
 
 }  // namespace fractile

@@ -9,4 +9,9 @@ namespace fractile {
 /// The page of a tear sheet, with %TITLE% and %DATA% where these belong.
 std::string_view report_page() noexcept;
 
+/// The dashboard, which the server answers in three files.
+std::string_view dashboard_page() noexcept;
+std::string_view dashboard_script() noexcept;
+std::string_view dashboard_style() noexcept;
+
 }  // namespace fractile

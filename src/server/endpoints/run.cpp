@@ -5,26 +5,14 @@
 #include "server/openapi.hpp"
 #include "server/run_extras.hpp"
 #include "server/run_request.hpp"
+#include "server/sheet_answer.hpp"
 #include "server/study_answer.hpp"
 #include "service/sheet_run.hpp"
-#include "tearsheet/tear_sheet.hpp"
 
 namespace fractile::server {
 namespace {
 
 constexpr std::string_view kRunKeys[] = {kStudy, kInference};
-constexpr std::string_view kHtml = "text/html";
-
-bool wants_html(const Request& request) noexcept { return request.accept.find(kHtml) != std::string::npos; }
-
-/// The tear sheet, with the tables that it draws beyond those asked for.
-std::string draw_sheet(const RunRequest& run, const RunConfig& config, const LoadedSnapshot& loaded, Result result,
-                       const Interrupt& interrupt) {
-  result = with_sheet_tables(loaded.backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
-  const std::string title = "Run " + result.run_id.substr(0, 12);
-  const SheetEntry entry{title, &result, repeat_arguments(result, {}), ""};
-  return tear_sheet({&entry, 1}, title);
-}
 
 Answer answer_run(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
@@ -34,9 +22,15 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
   Result result = std::move(run_cells(run, {&config, 1}, *loaded, state, interrupt)[0]);
   Answer answer;
   answer.run_id = result.run_id;
-  if (wants_html(request)) {
-    answer.content_type = "text/html; charset=utf-8";
-    answer.body = draw_sheet(run, config, *loaded, std::move(result), interrupt);
+  if (wants_sheet(request)) {
+    const auto stored = std::make_shared<StoredResult>();
+    parse_config(run.options, &stored->sigvar);
+    stored->result =
+        with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
+    write_sheet(request, stored->result, stored->sigvar, answer);
+    // A page shows the result further; a file is whole.
+    const std::string id = accepts(request, kSheetJson) ? state.results.add(stored) : "";
+    if (!id.empty()) answer.headers.emplace_back("Location", "results/" + id);
   } else if (wants_arrow(request)) {
     answer.content_type = kArrowStream;
     append_arrow("", result, answer.body);
@@ -48,7 +42,11 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
 
 Json describe_run(bool asks_token) {
   Json operation = describe_signal_post("run", "Backtest one signal", reference("Result"), extras_schema(), asks_token);
-  operation["responses"]["200"]["content"][std::string(kHtml)] = {{"schema", {{"type", "string"}}}};
+  for (const std::string_view type : {kHtml, kSheetJson})
+    operation["responses"]["200"]["content"][std::string(type)] = {{"schema", {{"type", "string"}}}};
+  operation["responses"]["200"]["headers"]["Location"] = {
+      {"schema", {{"type", "string"}}},
+      {"description", "Address of the stored result, with Accept: " + std::string(kSheetJson) + "."}};
   return operation;
 }
 
