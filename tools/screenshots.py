@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.browser import open_browser  # noqa: E402
-from support.server_process import find_executable  # noqa: E402
+from support.server_process import find_executable, serving  # noqa: E402
 
 STATIC = ROOT / "docs" / "_static"
 WIDTH, HEIGHT = 1200, 1480
@@ -35,6 +35,17 @@ def main() -> None:
             visit.page.wait_for_timeout(300)
             visit.page.screenshot(path=STATIC / "tear_sheet.png")
         shrink(STATIC / "tear_sheet.png")
+        root = pathlib.Path(folder) / "snapshots"
+        with serving(pathlib.Path(folder) / "server", root) as server, browser.visit(f"{server.url}/#/run", WIDTH) as visit:
+            page = visit.page
+            page.wait_for_selector("#signal-file")
+            page.set_input_files("#signal-file", str(next(root.glob("*.parquet"))))
+            page.get_by_role("button", name="Run", exact=True).click()
+            page.wait_for_selector(".cards")
+            page.set_viewport_size({"width": WIDTH, "height": 900})
+            page.wait_for_timeout(300)
+            page.screenshot(path=STATIC / "dashboard.png")
+        shrink(STATIC / "dashboard.png")
 
 
 if __name__ == "__main__":

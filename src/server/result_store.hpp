@@ -24,7 +24,7 @@ class ResultStore {
   explicit ResultStore(std::size_t max_bytes) : max_bytes_(max_bytes) {}
   /// Returns an id of 128 random bits, which no client can guess; "" if the result alone is larger than the store.
   std::string add(std::shared_ptr<const StoredResult> stored);
-  /// Null if there is no such id, or no longer.
+  /// Null if the store lacks the id, for instance after an eviction.
   std::shared_ptr<const StoredResult> find(const std::string& id);
 
  private:

@@ -18,7 +18,7 @@ const LINKS: [href: string, label: string][] = [
   ['#/compare', 'Compare'],
 ];
 
-const main = h('main', { tabindex: -1 });
+const main = h('main', { id: 'main', tabindex: -1 });
 
 /** Asks for the server's token until there is a text. */
 function askForToken(): Promise<string> {
@@ -83,7 +83,7 @@ async function show(): Promise<void> {
 onMissingToken(askForToken);
 document.body.append(
   h('a', { class: 'skip', href: '#main' }, 'Skip to the content'),
-  h('nav', { class: 'bar', 'aria-label': 'Views' }, h('strong', {}, 'fractile'), ...LINKS.map(([href, label]) => h('a', { href }, label))),
+  h('nav', { class: 'views', 'aria-label': 'Views' }, h('strong', {}, 'fractile'), ...LINKS.map(([href, label]) => h('a', { href }, label))),
   main,
 );
 document.querySelector('.skip')?.addEventListener('click', (event) => {

@@ -23,7 +23,7 @@ export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: read
       {},
       ...fields.map((field, i) => {
         const text = field.text(row);
-        if (field.isName) return h('th', { scope: 'row' }, h('bdi', {}, text));
+        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: 'name', scope: i === 0 && 'row' }, h('bdi', {}, text));
         const cell = h('td', {}, h('span', {}, text));
         const size = field.bar?.(row) ?? NaN;
         const whole = longest[i] ?? 0;

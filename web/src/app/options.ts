@@ -18,18 +18,22 @@ export interface Option {
 
 export type Options = Record<string, Option>;
 
-let known: Options | null = null;
-
-export async function readOptions(): Promise<Options> {
-  if (known) return known;
-  const spec = await getJson<{ components: { schemas: { Config: { properties: Options } } } }>('openapi.json');
-  known = spec.components.schemas.Config.properties;
-  return known;
+interface Description {
+  readonly paths: Record<string, unknown>;
+  readonly components: { readonly schemas: { readonly Config: { readonly properties: Options } } };
 }
+
+let description: Promise<Description> | null = null;
+const describe = (): Promise<Description> => (description ??= getJson<Description>('openapi.json'));
+
+export const readOptions = async (): Promise<Options> => (await describe()).components.schemas.Config.properties;
+
+/** True if this server has the address. */
+export const hasPath = async (path: string): Promise<boolean> => path in (await describe()).paths;
 
 /** Groups of the form, by name; options that no group names come last. */
 const GROUPS: [title: string, names: string[]][] = [
-  ['Signal', ['sigvar', 'input_type', 'lag', 'hold_days', 'from_open', 'lookahead', 'resid', 'resid_style', 'factors', 'neutralize_weight']],
+  ['Signal', ['input_type', 'lag', 'hold_days', 'from_open', 'lookahead', 'resid', 'resid_style', 'factors', 'neutralize_weight']],
   [
     'Book',
     ['method', 'fractile', 'weight', 'upper_pct', 'max_weight', 'mincos', 'universe', 'rank_within', 'breakpoints', 'exit_fractile', 'overlap', 'sort_method', 'double_var', 'double_frac'],
@@ -37,8 +41,8 @@ const GROUPS: [title: string, names: string[]][] = [
   ['Costs', ['calc_turnover', 'tc_model', 'tc_level', 'tc_value', 'gmv_musd', 'drift', 'borrow_bps', 'delisting_return', 'charge_entry_exit']],
   ['Tables', ['byvar_list', 'analysis', 'n_fractile', 'horizons', 'capacity_gmv', 'exposure_groups', 'double_style', 'periods_per_year']],
 ];
-/** Not of a page: memory for weights, threads of the machine. */
-const HIDDEN = new Set(['keep_weights', 'threads']);
+/** Not in the form: the view itself chooses the value column; weights and threads are not of a page. */
+const HIDDEN = new Set(['sigvar', 'keep_weights', 'threads']);
 /** An option that only matters when another one has a value. */
 const DEPENDS: Record<string, (value: (name: string) => unknown) => boolean> = {
   resid_style: (value) => value('resid') === true,
@@ -65,11 +69,19 @@ interface Field {
   readonly message: HTMLElement;
 }
 
+/** The names of an option that takes nothing but names, a boolean beside them. */
+function choicesOf(option: Option): unknown[] | undefined {
+  const parts = option.anyOf ?? option.oneOf ?? [];
+  if (option.enum || !parts.every((part) => part.enum || part.type === 'boolean')) return option.enum;
+  return parts.find((part) => part.enum)?.enum;
+}
+
 function makeInput(option: Option, id: string): HTMLInputElement | HTMLSelectElement {
-  if (option.enum && option.enum.length) {
+  const values = choicesOf(option);
+  if (values?.length) {
     const select = h('select', { id });
-    for (const value of option.enum) select.append(h('option', { value: JSON.stringify(value) }, String(value)));
-    select.value = JSON.stringify(option.default ?? option.enum[0]);
+    for (const value of values) select.append(h('option', { value: JSON.stringify(value) }, String(value)));
+    select.value = JSON.stringify(option.default ?? values[0]);
     return select;
   }
   if (isType(option, 'boolean') && !isType(option, 'string')) {
@@ -91,7 +103,7 @@ function toText(value: unknown): string {
 
 function toValue(text: string, option: Option): unknown {
   const trimmed = text.trim();
-  if (trimmed === '') return null;
+  if (trimmed === '') return Array.isArray(option.default) ? [] : null;
   if (/^[[{]/.test(trimmed)) {
     try {
       return JSON.parse(trimmed) as unknown;

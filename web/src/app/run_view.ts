@@ -178,7 +178,7 @@ class RunView {
       },
       config,
     );
-    const name = Object.keys(config).length ? `${file} ${JSON.stringify(config)}` : file;
+    const name = [file, ...Object.entries(config).map(([option, value]) => `${option}=${typeof value === 'string' ? value : JSON.stringify(value)}`)].join(', ');
     remember({ id: done.id, result: { ...done.result, name }, file, type, config });
     return done.id;
   }

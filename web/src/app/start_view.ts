@@ -3,6 +3,7 @@
 import { h } from '../dom';
 import { drawTable } from '../table';
 import { shown, whole } from '../text';
+import { hasPath } from './options';
 import { getJson } from './server';
 
 interface ColumnInfo {
@@ -40,6 +41,7 @@ interface Study {
 
 /** Studies, if this server has a ledger. */
 async function drawStudies(): Promise<Node[]> {
+  if (!(await hasPath('/studies'))) return [];
   try {
     const studies = await getJson<Study[] | { studies: Study[] }>('studies');
     const list = Array.isArray(studies) ? studies : studies.studies;
