@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
-#include "analysis/analysis_module.hpp"
 #include "fractile/error.hpp"
 #include "service/run_options.hpp"
 
@@ -13,17 +13,15 @@ namespace fractile {
 namespace {
 
 constexpr std::string_view kGroups[] = {"year", "cap", "sector_id"};
+constexpr std::string_view kExposureGroup = "sector_id";
 
-/// A module of the sheet, and a panel column that it needs; "" if none.
+/// A module of the sheet, and the panel columns that it needs.
 struct SheetModule {
-  std::string_view name, column;
+  std::string_view name;
+  std::vector<std::string_view> columns = {};
 };
-constexpr SheetModule kModules[] = {{"ic", ""},    {"coverage", ""},    {"quantiles", ""}, {"fractile", ""},
-                                    {"decay", ""}, {"capacity", "adv"}, {"exposures", ""}};
-
-bool is_known(std::string_view module) {
-  return std::ranges::any_of(analysis_modules(), [&](const AnalysisModule& known) { return known.name == module; });
-}
+const SheetModule kModules[] = {{"ic"},       {"coverage"}, {"quantiles"}, {"decay"}, {"capacity", {"adv", "vol", "close_adj"}},
+                                {"exposures"}};
 
 bool is_valid(const RunConfig& config) {
   try {
@@ -53,10 +51,11 @@ RunConfig sheet_config(const RunConfig& config, const Snapshot& snapshot) {
   for (const std::string_view group : kGroups)
     if (has_group(snapshot, group) && std::ranges::find(out.byvar_list, group) == out.byvar_list.end())
       out.byvar_list.emplace_back(group);
+  if (out.exposure_groups.empty() && has_group(snapshot, kExposureGroup)) out.exposure_groups = {std::string(kExposureGroup)};
   for (const SheetModule& module : kModules) {
-    if (has_analysis(out, module.name) || !is_known(module.name)) continue;
-    if (module.name == "fractile" && has_analysis(out, "quantiles")) continue;  // the same bins with less
-    if (!module.column.empty() && !snapshot.find_column(module.column)) continue;
+    const bool has_columns =
+        std::ranges::all_of(module.columns, [&](std::string_view column) { return snapshot.find_column(column) != nullptr; });
+    if (has_analysis(out, module.name) || !has_columns) continue;
     RunConfig more = out;
     more.analysis.emplace_back(module.name);
     if (is_valid(more)) out = std::move(more);

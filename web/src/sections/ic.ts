@@ -56,7 +56,7 @@ export const decay: Section = {
     const table = result.tables.get('decay');
     const horizon = numbers(table, 'horizon');
     if (!table || !horizon) return [];
-    const life = at(result.tables.get('decay_half_life'), 'decay_half_life');
+    const life = at(result.tables.get('decay_half_life'), 'half_life');
     const column = (name: string): Float64Array => numbers(table, name) ?? new Float64Array(horizon.length).fill(NaN);
     const [correlations, sharpes, remembered] = [column('ic'), column('sharpe_ret'), column('rank_autocorrelation')];
     const rows = Array.from(horizon, (_, i) => i);

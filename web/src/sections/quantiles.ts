@@ -4,7 +4,7 @@ import { drawBars } from '../bars';
 import { drawChart } from '../chart';
 import { at, numbers, texts, type Table } from '../data';
 import { drawHeat, type HeatRow } from '../table';
-import { chance, fixed, percent, shown } from '../text';
+import { fixed, percent, shown } from '../text';
 import { half, type Page, type Section } from './section';
 
 const SPREAD = 'top-bottom';
@@ -62,7 +62,7 @@ export const quantiles: Section = {
     if (table && annual) {
       const monotonicity = result.tables.get('monotonicity');
       const note = monotonicity
-        ? `95 % interval; rank correlation of bin and return ${fixed(at(monotonicity, 'spearman'))}, monotonic relation p ${chance(at(monotonicity, 'p_value'))}`
+        ? `95 % interval; rank correlation of bin and return ${fixed(at(monotonicity, 'spearman'))}`
         : '95 % interval of the mean';
       const cumulative = drawCumulative(result.tables.get('quantile_daily'), bins, page);
       return [drawReturns(bins, annual, numbers(table, 't_nw'), note), ...(cumulative ? [half(cumulative)] : [])];
