@@ -22,6 +22,7 @@ void add_audit(CLI::App& app);
 /// Commands that Python answers: sweep, mcp, doctor.
 void add_python_commands(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_ui(CLI::App& app);
 void add_health(CLI::App& app);
 
 /// The command as the user typed it, for hints: FRACTILE_COMMAND, which the launching scripts set.

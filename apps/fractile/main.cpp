@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_audit(app);
   add_python_commands(app);
   add_serve(app);
+  add_ui(app);
   add_health(app);
   try {
     refuse_unknown_command(app, argc, argv);

@@ -12,6 +12,7 @@
 #include "parallel/workers.hpp"
 #include "plot.hpp"
 #include "report/signal_tests.hpp"
+#include "report_file.hpp"
 #include "service/run_id.hpp"
 #include "session.hpp"
 
@@ -44,14 +45,18 @@ void add_run(CLI::App& app) {
   command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();
   auto plot = std::make_shared<std::string>();
   command->add_option("--plot", *plot, "File to draw to (.png, .pdf, .svg), by the Python package and matplotlib");
+  auto report = std::make_shared<std::string>();
+  command->add_option("--report", *report, "File to write the tear sheet to (.html): one page that opens offline");
   session->add_options(*command);
-  command->callback([session, signal, plot] {
+  command->callback([session, signal, plot, report] {
     if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
+    if (!report->empty()) require_report_file(*report);
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()});
     const Result result = session->run(rows, 0, session->config());
     present(*session, result, "");
     if (!plot->empty()) draw_plot("fractile.plot", result_to_json(result, Orient::split), *plot);
+    if (!report->empty()) write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report);
   });
 }
 

@@ -185,6 +185,10 @@ std::optional<ledger::Deflation> Session::deflate(const Result& result) const {
   return ledger_->deflate(study_, ledger::make_trial(result));
 }
 
+RunPlace Session::place(const std::string& signal) const {
+  return {signal, sigvar_, root_.value_or(""), start_date_.value_or(""), end_date_.value_or(""), compact_.value_or(true)};
+}
+
 std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const {
   std::vector<RunCell> cells;
   for (const SuiteCell& cell : suite) cells.push_back({signal.values[0], cell.config});

@@ -12,6 +12,7 @@
 #include "ledger/ledger.hpp"
 #include "service/run_options.hpp"
 #include "stats/inference.hpp"
+#include "tearsheet/tear_sheet.hpp"
 
 namespace fractile::cli {
 
@@ -33,6 +34,8 @@ class Session {
   RunConfig config() const { return parse_config(options_); }
   /// One run, which its study counts.
   Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
+  /// The signal and the dates as typed, for the command that a tear sheet shows.
+  RunPlace place(const std::string& signal) const;
   /// The cells of a suite on one signal, with progress on stderr.
   std::vector<Result> run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const;
   const InferenceOptions& inference() const noexcept { return inference_; }

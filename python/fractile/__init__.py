@@ -29,6 +29,8 @@ from fractile.snapshots import (
 )
 from fractile.stats import multiple_testing
 from fractile.sweep import SweepResult, sweep, sweep_status
+from fractile.tear_sheet import report
+from fractile.tracking import log_run
 from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
@@ -53,10 +55,12 @@ __all__ = [
     "diff_snapshots",
     "get_service",
     "list_snapshots",
+    "log_run",
     "multiple_testing",
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
+    "report",
     "snapshot_report",
     "stats",
     "studies",

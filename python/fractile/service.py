@@ -24,6 +24,7 @@ from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
 from fractile.run_options import parse_config, to_json, with_run_options
+from fractile.tear_sheet import Source, make_source
 
 _Key = tuple[str, str, str | None, str | None, bool, int, bool, bool]
 
@@ -60,6 +61,8 @@ class BacktestService:
         began = time.perf_counter()
         self._folder = os.path.abspath(root)
         self._snapshot_id = snapshot
+        place = {"root": root, "start_date": start_date, "end_date": end_date, "compact": compact}
+        self._place = {name: value for name, value in place.items() if value is not None}
         opened = _core.open_snapshot(root, snapshot, use_mmap, preload, compact)
         self._engine: _core.Backtester | None = _core.Backtester(opened, start_date, end_date, compact, cache_size)
         self._load_seconds = time.perf_counter() - began
@@ -145,6 +148,9 @@ class BacktestService:
             )
         return self._engine
 
+    def _source(self, signal: Any, sigvar: str, config: _core.RunConfig) -> Source | None:
+        return make_source(self._require_engine(), signal, sigvar, config, self._place)
+
     def _ledger(self) -> LocalLedger:
         return LocalLedger(_core.ledger.file(self._folder))
 
@@ -152,20 +158,21 @@ class BacktestService:
         """Returns the study of a run, after a check that its ledger can be written; "" is none."""
         return self._ledger().open(resolve_study(study))
 
-    def _accept(self, raw: _core.RawResult, study: str) -> BacktestResult:
+    def _accept(self, raw: _core.RawResult, study: str, source: Source | None) -> BacktestResult:
         """Counts a run and shows its warnings as Python warnings."""
         ledger = self._ledger()
         if study:
             ledger.record(study, raw)
-        result = BacktestResult(raw, ledger, study)
+        result = BacktestResult(raw, ledger, study, source)
         with self._count_lock:
             self._run_count += 1
         for text in result.diagnostics["warnings"]:
             warnings.warn(text, stacklevel=4)
         return result
 
-    def _run(self, signal: _core.Signal, config: _core.RunConfig, study: str) -> BacktestResult:
-        return self._accept(self._require_engine().run(signal, 0, config), study)
+    def _run(self, signal: Any, sigvar: str, config: _core.RunConfig, study: str) -> BacktestResult:
+        raw = self._require_engine().run(read_signal(signal, [sigvar]), 0, config)
+        return self._accept(raw, study, self._source(signal, sigvar, config))
 
     def _run_many(
         self,
@@ -175,6 +182,7 @@ class BacktestService:
         progress: bool,
         on_error: str,
         study: str,
+        source: tuple[Any, Sequence[str]] | None = None,
     ) -> dict[Any, Any]:
         """Runs cells (value column, configuration) on the same keys; returns results or errors by the cells' names."""
         columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
@@ -185,8 +193,10 @@ class BacktestService:
                 if isinstance(outcome, FractileError):
                     raise outcome
         return {
-            name: outcome if isinstance(outcome, FractileError) else self._accept(outcome, study)
-            for name, outcome in zip(cells, outcomes)
+            name: outcome
+            if isinstance(outcome, FractileError)
+            else self._accept(outcome, study, self._source(source[0], source[1][column], config) if source else None)
+            for (name, (column, config)), outcome in zip(cells.items(), outcomes)
         }
 
     @with_run_options
@@ -230,7 +240,7 @@ class BacktestService:
             "calc_turnover": calc_turnover,
         }
         config, counted = parse_config(options), self._open_study(study)
-        return self._run(read_signal(signal, [sigvar]), config, counted)
+        return self._run(signal, sigvar, config, counted)
 
     def run_suite(
         self,
@@ -254,7 +264,7 @@ class BacktestService:
         rows = read_signal(signal, [sigvar])
         cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
-        return self._run_many(rows, named, "suite", progress, "raise", counted)
+        return self._run_many(rows, named, "suite", progress, "raise", counted, (signal, [sigvar]))
 
     def run_batch(
         self,
@@ -283,12 +293,12 @@ class BacktestService:
         checked, counted = parse_config(config), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
-            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted)
+            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted, (signals, sigvars))
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
         done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                done[name] = self._run(read_signal(item, [sigvar]), checked, counted)
+                done[name] = self._run(item, sigvar, checked, counted)
             except FractileError as error:
                 if on_error == "raise":
                     raise

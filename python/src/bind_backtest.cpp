@@ -11,6 +11,7 @@
 #include "gate.hpp"
 #include "output/audit.hpp"
 #include "service/run_options.hpp"
+#include "service/sheet_run.hpp"
 
 namespace nb = nanobind;
 
@@ -70,6 +71,18 @@ void bind_backtest(nb::module_& module) {
             return RawResult{std::move(result)};
           },
           nb::arg("signal"), nb::arg("column"), nb::arg("config"), "One backtest. Raises FractileError.")
+      .def(
+          "with_sheet_tables",
+          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config, const RawResult& raw) {
+            auto result = std::make_shared<Result>();
+            const double* const values = column_of(signal, column);
+            run_released([&](const Interrupt& interrupt) {
+              *result = with_sheet_tables(self, signal.keys, values, config, *raw.result, interrupt);
+            });
+            return RawResult{std::move(result)};
+          },
+          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("result"),
+          "The result with the tables that a tear sheet draws; as it is if the signal has changed.")
       .def(
           "run_many",
           [](const Backtester& self, const Signal& signal, const std::vector<int>& columns, const std::vector<RunConfig>& configs,

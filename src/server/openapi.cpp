@@ -232,7 +232,7 @@ Json describe_signal_post(const char* id, const char* summary, const Json& schem
                   in_query("config", reference("Config"))};
   for (const auto& [name, value] : more.items()) parameters.push_back(in_query(name, value));
   Json bodies{{"application/json", {{"schema", body_schema(more)}}}};
-  for (const std::string_view type : {kArrowStream, kArrowFile, std::string_view("text/csv")})
+  for (const std::string_view type : {kArrowStream, kArrowFile, std::string_view("text/csv"), kParquet})
     bodies[std::string(type)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
   std::set<int> statuses{400, 404, 405, 408, 413, 415, 422, 431, 500, 503};
   statuses.merge(token_statuses(asks_token));

@@ -86,17 +86,16 @@ void check_run_head(const Request& request, std::span<const std::string_view> mo
   read_orient(request);
   const std::string& type = request.content_type;
   const bool is_json = type == "application/json";
-  if (!is_json && type != kArrowStream && type != kArrowFile && type != "text/csv")
-    throw Error(
-        ErrorCode::UNSUPPORTED_MEDIA_TYPE,
-        "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or "
-        "text/csv, found \"" +
-            type.substr(0, 60) + "\". Set it to what the body is.");
+  if (!is_json && type != kArrowStream && type != kArrowFile && type != kParquet && type != "text/csv")
+    throw Error(ErrorCode::UNSUPPORTED_MEDIA_TYPE,
+                "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file, "
+                "application/vnd.apache.parquet or text/csv, found \"" +
+                    type.substr(0, 60) + "\". Set it to what the body is.");
   for (const std::string_view name : known)
     if (is_json && name != "orient" && find_query(request, name))
       throw Error(ErrorCode::BAD_REQUEST,
                   "expected " + std::string(name) +
-                      " in the JSON body, found it in the query. Move it, or send the rows as Arrow or CSV.");
+                      " in the JSON body, found it in the query. Move it, or send the rows as Arrow, Parquet or CSV.");
 }
 
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
@@ -115,7 +114,7 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
   for (const std::string_view name : more)
     if (const std::string* const text = find_query(request, name)) run.more[std::string(name)] = *text;
   check(run);
-  const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
+  const char* const format = request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
   const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
   run.signal = read_own_bytes(body, format, {sigvar}, state.options.max_body_bytes);
   return run;

@@ -15,6 +15,7 @@ namespace fractile::server {
 
 inline constexpr std::string_view kArrowStream = "application/vnd.apache.arrow.stream";
 inline constexpr std::string_view kArrowFile = "application/vnd.apache.arrow.file";
+inline constexpr std::string_view kParquet = "application/vnd.apache.parquet";
 
 /// A signal and its options, read from the body and the query.
 struct RunRequest {
