@@ -11,6 +11,9 @@
 /// and throws fractile::Error. Results go to stdout, progress and notes to stderr.
 namespace fractile::cli {
 
+/// The variable with the path of the Python that has the package; the package's entry point sets it.
+inline constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
+
 void add_demo(CLI::App& app);
 void add_snapshot(CLI::App& app);
 void add_run(CLI::App& app);

@@ -11,15 +11,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "commands.hpp"
 #include "fractile/error.hpp"
 
 extern char** environ;
 
 namespace fractile::cli {
 namespace {
-
-/// The variable with the path of the Python that has the package; the package's entry point sets it.
-constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
 
 [[noreturn]] void fail(const std::string& path, const std::string& found) {
   throw Error(ErrorCode::IO_FAILURE, fmt::format("expected to draw \"{}\" with Python, found: {}. Check the folder, and that "

@@ -14,9 +14,6 @@
 namespace fractile::cli {
 namespace {
 
-/// Set by the package's entry point: the Python that it is installed in.
-constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
-
 /// Replaces this program by `python -m MODULE`.
 [[noreturn]] void become_python(const std::string& module, std::vector<std::string> words) {
   const char* const python = std::getenv(kPythonVariable);
