@@ -277,7 +277,7 @@ class Toolbox:
         count = self._count_trials()
         if count + more > self._limits.runs:
             raise refuse(
-                "runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
+                "runs", f"up to {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
             )
 
     def _summary(self, result: fractile.BacktestResult, overall: bool = False) -> list[dict[str, Any]]:
