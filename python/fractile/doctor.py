@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Looks at an installation: versions, processor, snapshots, ledger, configuration, server; `fractile doctor` prints it."""
+"""Examines an installation: versions, processor, snapshots, ledger, configuration, server. `fractile doctor` prints the findings."""
 
 from __future__ import annotations
 

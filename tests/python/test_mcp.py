@@ -232,8 +232,8 @@ def test_limits_of_the_operator(root):
     few = command(root, "--study", "few", "--max-runs", "2", "--max-rows", str(len(rows)))
     first, second, third = call(few, ("run", good), ("run", good | {"config": {"mincos": 3}}), ("run", good))
     assert first["trials"]["trials"] == 1 and second["trials"]["trials"] == 2
-    assert "at most 2 trials" in third
-    assert "at most 2 trials" in call(few, ("suite", good | {"lags": [0]}))[0]
+    assert "up to 2 trials" in third
+    assert "up to 2 trials" in call(few, ("suite", good | {"lags": [0]}))[0]
     tight = command(root, "--study", "tight", "--max-rows", str(len(rows) - 1))
     for sent in ({"path": "good.parquet"}, {"rows": records(rows)}, {"arrow": arrow}):
         assert "rows of a signal" in call(tight, ("run", {"signal": sent, "config": CONFIG}))[0]

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The tools of the server: what each takes, what it answers, and the call that computes it."""
+"""The tools of the server: their inputs, their answers, and the calls that compute them."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ class Toolbox:
     def _nearest_code(code: str) -> str:
         return str(_core.nearest_name(code, [entry[0] for entry in _core.ERROR_TABLE]))
 
-    # What they share
+    # Common parts of the tools
 
     def _choose(self, snapshot: str | None) -> str:
         if snapshot is not None:
@@ -277,7 +277,7 @@ class Toolbox:
         count = self._count_trials()
         if count + more > self._limits.runs:
             raise refuse(
-                "runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
+                "runs", f"up to {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
             )
 
     def _summary(self, result: fractile.BacktestResult, overall: bool = False) -> list[dict[str, Any]]:
@@ -378,7 +378,7 @@ class Toolbox:
         grid = {"grid": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}}
         yield Tool(
             "sweep",
-            f"Backtests named signals with every combination of a grid of options, at most {MAX_CELLS} runs. Each counts as a trial.",
+            f"Backtests named signals with every combination of a grid of options, up to {MAX_CELLS} runs. Each counts as a trial.",
             schemas.object_of(named, grid | config | snapshot),
             schemas.object_of({"rows": schemas.array_of(row), "trials": _COUNT}),
             self.sweep,
@@ -434,7 +434,7 @@ def _number(value: Any) -> float | None:
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row of a frame as JSON has it."""
+    """A row of a frame as JSON values."""
     out: dict[str, Any] = {}
     for name, value in row.items():
         plain = value.item() if hasattr(value, "item") else value
