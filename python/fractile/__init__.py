@@ -4,6 +4,7 @@
 from fractile import stats
 from fractile._core import VERSION as __version__
 from fractile.client import BacktestClient, quick_backtest
+from fractile.columns import from_wide
 from fractile.config import ServiceConfig
 from fractile.errors import (
     ConfigError,
@@ -46,6 +47,7 @@ __all__ = [
     "append_snapshot",
     "create_snapshot",
     "diff_snapshots",
+    "from_wide",
     "get_service",
     "list_snapshots",
     "multiple_testing",

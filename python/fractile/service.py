@@ -17,7 +17,7 @@ import pandas as pd
 
 from fractile import _core
 from fractile.errors import ConfigError, FractileError, SnapshotError
-from fractile.frames import read_signal
+from fractile.frames import read_signal, split_options
 from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
@@ -227,8 +227,9 @@ class BacktestService:
             "mincos": mincos,
             "calc_turnover": calc_turnover,
         }
-        config, counted = parse_config(options), self._open_study(study)
-        return self._run(read_signal(signal, [sigvar]), config, counted)
+        reading, config = split_options(options)
+        checked, counted = parse_config(config), self._open_study(study)
+        return self._run(read_signal(signal, [sigvar], reading), checked, counted)
 
     def run_suite(
         self,
@@ -248,8 +249,9 @@ class BacktestService:
                     f"Pass {plural}=[{config[name]!r}].",
                     "REFUSED_COMBINATION",
                 )
+        reading, config = split_options(config)
         counted = self._open_study(study)
-        rows = read_signal(signal, [sigvar])
+        rows = read_signal(signal, [sigvar], reading)
         cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
         return self._run_many(rows, named, "suite", progress, "raise", counted)
@@ -278,15 +280,16 @@ class BacktestService:
         """
         if on_error not in ("return", "raise"):
             raise parse_error("on_error", '"return" or "raise"', on_error)
+        reading, config = split_options(config)
         checked, counted = parse_config(config), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
-            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted)
+            return self._run_many(read_signal(signals, sigvars, reading), columns, "batch", progress, on_error, counted)
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
         done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                done[name] = self._run(read_signal(item, [sigvar]), checked, counted)
+                done[name] = self._run(read_signal(item, [sigvar], reading), checked, counted)
             except FractileError as error:
                 if on_error == "raise":
                     raise
