@@ -23,6 +23,7 @@ struct ReadOptions {
   std::string encoding;                                     ///< of a CSV; "" is UTF-8
   std::map<std::string, double> scale;                      ///< a factor by column
   bool abs_price = false;                                   ///< prices are taken without their sign
+  bool drop_duplicates = false;                             ///< leave out rows that equal another one in every column
 };
 
 }  // namespace fractile

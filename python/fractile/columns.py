@@ -73,17 +73,23 @@ def list_columns(frame: pd.DataFrame, date: str) -> list[tuple[str, Any]]:
 
 
 def list_items(columns: Mapping[Any, Any], fail: Failure) -> list[tuple[str, Any]]:
-    """Columns of a dict, which are taken by position. Series that pandas would align to each other first are refused."""
+    """Columns of a dict. Series of the same labels are put in the order of the first, as pandas does; other indexes are refused."""
     indexed = {name: column for name, column in columns.items() if isinstance(column, pd.Series)}
+    first = next(iter(indexed), None)
+    aligned: dict[Any, Any] = dict(columns)
     for name, column in indexed.items():
-        first = next(iter(indexed))
-        if not column.index.equals(indexed[first].index):
+        index = indexed[first].index
+        if column.index.equals(index):
+            continue
+        is_same = len(indexed) == len(columns) and index.is_unique and column.index.is_unique and len(index) == len(column)
+        if not is_same or not index.isin(column.index).all():
             raise fail(
                 str(name),
                 f'expected Series of one index in a dict, found another index than in column "{first}". Pass a DataFrame of them, '
                 "which aligns them, or their arrays (Series.to_numpy())",
             )
-    return [(str(name), column) for name, column in columns.items()]
+        aligned[name] = column.reindex(index)
+    return [(str(name), column) for name, column in aligned.items()]
 
 
 def _level_names(index: pd.Index, date: str) -> dict[int, str]:
@@ -216,8 +222,10 @@ def _add_periods(out: _core.Columns, name: str, array: Any) -> None:
         texts = array.strftime("%Y-%m").astype(object)
         texts[np.asarray(array.isna())] = None
         return out.add_texts(name, list(texts), as_text)
-    # The end of a period is its last day.
-    return _add_numpy(out, name, np.asarray(array.to_timestamp(how="end").normalize()), None)
+    ends = array.to_timestamp(how="end")
+    # The end of a period is its last day, and its last moment if it is shorter than a day.
+    is_short = len(array) > 0 and (array.start_time.normalize() == ends.normalize()).all() and array.freqstr != "D"
+    return _add_numpy(out, name, np.asarray(ends if is_short else ends.normalize()), None)
 
 
 def _add_categorical(out: _core.Columns, name: str, array: Any) -> None:

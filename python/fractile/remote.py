@@ -215,4 +215,8 @@ def _encode(signal: Any, sigvars: Sequence[str], config: Mapping[str, Any]) -> t
                     f'UNREADABLE_SIGNAL: expected a file at "{path}", found: {error.strerror}. Check the path.',
                     "UNREADABLE_SIGNAL",
                 ) from None
-    return _core.signal_to_bytes(read_signal(signal, sigvars, reading)), _STREAM, others
+    return _to_stream(signal, sigvars, reading), _STREAM, others
+
+
+def _to_stream(signal: Any, sigvars: Sequence[str], reading: Mapping[str, Any] | None = None) -> bytes:
+    return _core.signal_to_bytes(read_signal(signal, sigvars, reading))

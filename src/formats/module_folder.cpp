@@ -4,6 +4,7 @@
 #include <arrow/compute/cast.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -75,10 +76,12 @@ arrow::Result<std::shared_ptr<arrow::DataType>> merge_types(const std::string& n
   if (arrow::is_integer(a->id()) && arrow::is_integer(b->id())) return arrow::int64();
   if (is_number(*a) && is_number(*b)) return arrow::float64();
   if (is_text(*a) && is_text(*b)) return arrow::large_utf8();
+  // A cast from a zone to none would give the time of UTC.
   const auto is_time = [](const arrow::DataType& type) {
-    return arrow::is_date(type.id()) || type.id() == arrow::Type::TIMESTAMP;
+    return arrow::is_date(type.id()) ||
+           (type.id() == arrow::Type::TIMESTAMP && static_cast<const arrow::TimestampType&>(type).timezone().empty());
   };
-  if (is_time(*a) && is_time(*b)) return arrow::timestamp(arrow::TimeUnit::NANO);
+  if (is_time(*a) && is_time(*b)) return arrow::timestamp(arrow::TimeUnit::MICRO);
   return arrow::Status::Invalid("the column \"", name, "\" as ", a->ToString(), " in one file and as ", b->ToString(),
                                 " in another. Write all files with one type");
 }
@@ -136,13 +139,28 @@ class FolderReader : public arrow::RecordBatchReader {
     return arrow::Status::OK();
   }
 
+  /// A date is written with its time, and a number in several ways: 1, 01, 1.0.
+  static bool is_same(std::string_view key, std::string_view value) {
+    if (key == value) return true;
+    constexpr std::size_t kDay = 10;
+    if (value.size() > kDay && key.size() == kDay && value.starts_with(key) && (value[kDay] == ' ' || value[kDay] == 'T'))
+      return value.find_first_not_of("0:.Z", kDay + 1) == std::string_view::npos;
+    const auto number = [](std::string_view text) {
+      char* end = nullptr;
+      const std::string copy(text);
+      const double out = std::strtod(copy.c_str(), &end);
+      return !copy.empty() && *end == '\0' ? std::optional(out) : std::nullopt;
+    };
+    const auto a = number(key), b = number(value);
+    return a && b && *a == *b;
+  }
+
   /// A folder's key that its files have as a column too says the same.
   arrow::Status check_key(const std::string& name, const std::string& key, const std::shared_ptr<arrow::Array>& column) const {
     ARROW_ASSIGN_OR_RAISE(const auto texts, arrow::compute::Cast(*column, arrow::utf8()));
     const auto& values = static_cast<const arrow::StringArray&>(*texts);
     for (int64_t i = 0; i < values.length(); ++i)
-      // A date is written with its time.
-      if (values.IsNull(i) ? key != kNullKey : !values.GetView(i).starts_with(key))
+      if (values.IsNull(i) ? key != kNullKey : !is_same(key, values.GetView(i)))
         return arrow::Status::Invalid("a column \"", name, "\" that differs from the name of its folder, \"", name, "=", key,
                                       "\", in \"", part_->path, "\"");
     return arrow::Status::OK();

@@ -130,6 +130,9 @@ void check_date_format(const std::string& format) {
     if (format[i] == '%' && (++i == format.size() || kDirectives.find(format[i]) == std::string_view::npos))
       refuse(i < format.size() ? fmt::format(" with the field %{}", format[i]) : std::string(" with an open %"));
   if (!has_directive(format, "Yy") || !has_directive(format, "mbBj")) refuse("");
+  // Texts of this shape are dates without any format, which have the month first.
+  if (format.starts_with("%Y-%d-%m") || format.starts_with("%Y%d%m"))
+    refuse(", while 2020-03-04 and 20200304 are 4 March in every column");
 }
 
 bool parse_with_format(std::string_view text, std::string_view format, Instant& out) noexcept {

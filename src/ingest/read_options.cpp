@@ -32,6 +32,7 @@ constexpr ReadOptionInfo kTable[] = {
     {"thousands", text, "Separator of thousands of numbers in texts; default: none.", false},
     {"scale", real_map, "Factors of number columns: ret=0.01.", false},
     {"abs_price", boolean, "Take prices without their sign (CRSP marks bid-ask midpoints by it).", true},
+    {"drop_duplicates", boolean, "Leave out rows of a panel that equal another one in every column.", true},
 };
 
 [[noreturn]] void refuse(std::string_view name, std::string_view expected, const std::string& found) {
@@ -149,6 +150,7 @@ void read_one(std::string_view name, const Json& json, ReadOptions& out) {
   if (name == "thousands") out.thousands = as_mark(name, json);
   if (name == "encoding") out.encoding = as_text(name, json);
   if (name == "abs_price") out.abs_price = as_boolean(name, json);
+  if (name == "drop_duplicates") out.drop_duplicates = as_boolean(name, json);
 }
 
 void check(const ReadOptions& options) {
@@ -201,6 +203,23 @@ ReadOptions take_read_options(std::string& config) {
   if (ours.empty()) return {};
   config = given.dump(-1, ' ', false, Json::error_handler_t::replace);
   return parse_read_options(ours.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void require_known_columns(const ReadOptions& options, const std::vector<std::string>& names) {
+  const auto require = [&](std::string_view option, const std::string& column) {
+    if (column == "security_id" && option != "text")
+      throw Error(ErrorCode::INVALID_VALUE,
+                  fmt::format("expected columns of values for {}, found security_id. An id is missing only if it is empty, and is "
+                              "taken as it is.",
+                              option));
+    if (std::find(names.begin(), names.end(), column) != names.end()) return;
+    const std::vector<std::string_view> all(names.begin(), names.end());
+    throw Error(ErrorCode::UNKNOWN_OPTION, fmt::format("expected the name of a column for {}, found \"{}\". Did you mean \"{}\"?",
+                                                       option, column.substr(0, 80), nearest_name(column.substr(0, 80), all)));
+  };
+  for (const auto& [column, texts_of] : options.null_of) require("null", column);
+  for (const auto& [column, factor] : options.scale) require("scale", column);
+  for (const std::string& column : options.text) require("text", column);
 }
 
 std::string null_remedy(std::string_view column, std::string_view text) {

@@ -30,6 +30,10 @@ ReadOptions parse_read_options(const std::string& json);
 /// Takes the read options out of a JSON object of options; `config` retains the others.
 ReadOptions take_read_options(std::string& config);
 
+/// Every name that `null`, `scale` and `text` have for a column must be one of `names`, of which some are the
+/// source's and some ours: an option without effect is a slip. Throws UNKNOWN_OPTION.
+void require_known_columns(const ReadOptions& options, const std::vector<std::string>& names);
+
 /// "--null 'ret=(0.01)'": what to type so that a text of a column is missing.
 std::string null_remedy(std::string_view column, std::string_view text);
 

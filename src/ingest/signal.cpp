@@ -23,6 +23,7 @@
 #include "ingest/text_codes.hpp"
 #include "ingest/usual_names.hpp"
 #include "types/ieee_arithmetic.hpp"
+#include "types/nearest.hpp"
 #include "types/quoted_text.hpp"
 
 namespace fractile {
@@ -313,11 +314,36 @@ constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_op
 
 }  // namespace
 
+void check_signal_options(const ReadOptions& options, const std::vector<std::string>& sigvars) {
+  if (!options.columns.empty() || options.abs_price || options.drop_duplicates)
+    throw Error(ErrorCode::UNKNOWN_OPTION,
+                std::string("expected options of reading a signal, found \"") +
+                    (options.abs_price ? "abs_price" : options.drop_duplicates ? "drop_duplicates" : "columns") +
+                    "\", which is for panels. Leave it out.");
+  std::vector<std::string> names{"security_id"};
+  names.insert(names.end(), std::begin(kDates), std::end(kDates));
+  names.insert(names.end(), sigvars.begin(), sigvars.end());
+  for (const auto& [ours, theirs] : options.map)
+    if (std::find(names.begin(), names.end(), ours) == names.end()) {
+      const std::vector<std::string_view> all(names.begin(), names.end());
+      throw Error(ErrorCode::UNKNOWN_OPTION, "expected the name of a column of a signal for map, found \"" + ours.substr(0, 80) +
+                                                 "\". Did you mean \"" + std::string(nearest_name(ours.substr(0, 80), all)) +
+                                                 "\"?");
+    }
+  for (const auto& [ours, theirs] : options.map) names.push_back(theirs);
+  require_known_columns(options, names);
+}
+
 std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::vector<std::string>& given,
                                                                     const std::vector<std::string>& sigvars,
                                                                     const ReadOptions& options) {
+  check_signal_options(options, sigvars);
   std::vector<std::string> names;
   for (const std::string& name : given) names.emplace_back(trim(name));
+  for (const std::string& name : options.drop)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorCode::UNKNOWN_COLUMN,
+                  "expected a column \"" + name + "\" to drop, found " + join(names) + ". Correct --drop.");
   const auto is_dropped = [&](const std::string& name) {
     return std::find(options.drop.begin(), options.drop.end(), name) != options.drop.end();
   };

@@ -22,7 +22,9 @@ Signal read_signal_file(const std::string& path, const std::vector<std::string>&
   for (const auto& [ours, column] : match_signal_names(names, sigvars, options)) wanted.push_back(names[column]);
   ArrowArrayStream stream{};
   formats::open_file(path, wanted, options, ErrorCode::UNREADABLE_SIGNAL, &stream);
-  return read_signal(&stream, sigvars, options);
+  ReadOptions left = options;
+  left.drop.clear();  // the stream has the columns that are wanted
+  return read_signal(&stream, sigvars, left);
 }
 
 Signal read_signal_bytes(const void* data, std::size_t size, const std::string& format, const std::vector<std::string>& sigvars,

@@ -17,7 +17,12 @@ namespace fractile {
 Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, const ReadOptions& options,
                           const std::shared_ptr<ByteBuffer>& bytes);
 
-/// Our name and place among `names` of every column of a signal that is there. Throws UNKNOWN_COLUMN.
+/// Refuses options that name columns which a signal does not have: without effect, they are slips. Throws UNKNOWN_OPTION,
+/// INVALID_VALUE.
+void check_signal_options(const ReadOptions& options, const std::vector<std::string>& sigvars);
+
+/// Our name and place among `names` of every column of a signal that is there. Throws UNKNOWN_COLUMN, and what
+/// check_signal_options() throws.
 std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::vector<std::string>& names,
                                                                     const std::vector<std::string>& sigvars,
                                                                     const ReadOptions& options);

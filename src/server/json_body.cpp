@@ -17,6 +17,7 @@
 #include "ingest/ids.hpp"
 #include "ingest/number_text.hpp"
 #include "ingest/read_options.hpp"
+#include "ingest/signal_reader.hpp"
 #include "types/nearest.hpp"
 #include "types/quoted_text.hpp"
 
@@ -181,6 +182,8 @@ class IdColumnBuilder {
 
 /// The columns of a signal while they are read; kept alive by the Signal made of them.
 struct Columns {
+  /// No key of a body is this: it is not UTF-8.
+  static constexpr const char* kNoKey = "\xff";
   IdColumnBuilder ids;
   ByteBuffer values;  ///< double
   std::array<DateColumnBuilder, kNDates> dates;
@@ -189,7 +192,16 @@ struct Columns {
   /// Keys of the body by our name: id, dates, value.
   std::array<std::string, kNDates + 2> keys;
 
+  /// Names of ours that the map gives to other keys: a body must not have both.
+  std::vector<std::string> shadowed;
+
   Columns(const std::string& sigvar, const ReadOptions& options) {
+    check_signal_options(options, {sigvar});
+    const auto is_dropped = [&](const std::string& name) {
+      return std::find(options.drop.begin(), options.drop.end(), name) != options.drop.end();
+    };
+    for (const auto& [ours, theirs] : options.map)
+      if (ours != theirs && !is_dropped(ours)) shadowed.push_back(ours);
     const auto source_of = [&](const std::string& ours) {
       const auto mapped = options.map.find(ours);
       return mapped == options.map.end() ? ours : mapped->second;
@@ -200,11 +212,16 @@ struct Columns {
     for (std::size_t k = 0; k < kNDates; ++k) {
       const std::string ours(kDates[k]);
       keys[k + 1] = source_of(ours);
+      if (keys[k + 1] == ours && is_dropped(ours)) keys[k + 1] = kNoKey;
       dates[k].set_rules(rules_of(options, ours, keys[k + 1]));
     }
   }
   /// The place of a key among `keys`, or its end.
   std::size_t find(std::string_view key) const {
+    if (std::find(shadowed.begin(), shadowed.end(), key) != shadowed.end())
+      throw Error(ErrorCode::UNKNOWN_COLUMN, "expected one column \"" + std::string(key) +
+                                                 "\", found it and the one that map names so. Leave it out: --drop " +
+                                                 quote_for_shell(key) + ".");
     return static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
   }
   std::size_t n_values() const noexcept { return values.size() / sizeof(double); }

@@ -65,7 +65,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   Manifest manifest;
   std::vector<ReportLine>& report = manifest.report.lines;
   const PanelNames names = match_names(panel.column_names(), options.read, false, report);
-  PanelIndex panel_index = read_index(panel, names, options.read, parent.id_type());
+  PanelIndex panel_index = read_index(panel, names, options.read, report, parent.id_type());
   for (auto* done : {&panel_index.previous_row, &panel_index.row_of}) *done = {};
   const Snapshot::Impl& old = Snapshot::Impl::of(parent);
   ParentFiles files(old);

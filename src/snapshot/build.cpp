@@ -100,7 +100,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   Manifest manifest;
   std::vector<ReportLine>& report = manifest.report.lines;
   const PanelNames names = match_names(panel.column_names(), options.read, true, report);
-  PanelIndex index = read_index(panel, names, options.read);
+  PanelIndex index = read_index(panel, names, options.read, report);
   Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
   if (options.drop_stray_days) {
     index = drop_stray_days(std::move(index), periodicity.frequency, report);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string_view>
 
 #include "arrow/arrow_column.hpp"
@@ -106,6 +107,9 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
   PanelNames names = map_names(source, options.map);
   for (auto& [ours, theirs] : names)
     if (ours == theirs) ours = trim(theirs);
+  std::vector<std::string> known;
+  for (const auto& [ours, theirs] : names) known.insert(known.end(), {ours, theirs});
+  require_known_columns(options, known);
   select_names(names, options);
   std::erase_if(names, [&](const auto& name) {
     if (!is_index_column(name.first)) return false;
@@ -321,6 +325,19 @@ void finish_numbers(std::vector<double>& values, const ColumnRules& rules, const
           fmt::format("Numbers of column \"{}\" are read with \"{}\" between thousands.", rules.column, rules.thousands)});
 }
 
+/// --text names columns of texts: the zeros in front of a number are lost, and a return is no category.
+void require_text(const ColumnRules& rules, const ArrowType& type) {
+  if (!rules.is_text) return;
+  if (rules.is_known_number && rules.column != "industry_id" && rules.column != "sector_id" && rules.column != "cap")
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected other columns for text, found \"{}\", which holds numbers. Leave it out.", rules.column));
+  if (is_number(type))
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected texts in column \"{}\", which text names, found {}. Convert it to texts, as zeros in front of "
+                            "a number are lost, or leave it out of text.",
+                            rules.column, type.name));
+}
+
 std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& name, const std::string& source,
                                         const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report) {
   const auto batches = read_columns(panel, {source});
@@ -328,9 +345,13 @@ std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& n
   ColumnRules rules = rules_of(options, name, source);
   rules.is_known_number = must_be_number(name);
   const ArrowType type = describe_type(batches->schema(0));
+  require_text(rules, type);
   PanelColumn out;
   if (type.kind == ArrowKind::text) {
     auto texts = read_text_column(*batches, rules, index, report);
+    if (texts && texts->is_text && rules.scale != 1.0)
+      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                  fmt::format("expected numbers in column \"{}\", which scale multiplies, found texts. Leave it out of scale.", name));
     if (!texts || texts->is_text) return texts;
     out = *std::move(texts);
   } else if (type.kind == ArrowKind::boolean && !must_be_number(name)) {
@@ -351,9 +372,34 @@ std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& n
   return out;
 }
 
+/// Which duplicates equal their first row in every column that is read.
+std::vector<bool> compare_rows(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::size_t n_rows,
+                               const std::vector<DuplicateRow>& duplicates) {
+  // Every row of the source has the place of its number.
+  PanelIndex as_it_came;
+  as_it_came.row_of_source.resize(n_rows);
+  std::iota(as_it_came.row_of_source.begin(), as_it_came.row_of_source.end(), RowIndex{0});
+  as_it_came.security_of_row.resize(n_rows);
+  std::vector<bool> is_equal(duplicates.size(), true);
+  std::vector<ReportLine> unused;
+  for (const auto& [name, source] : names) {
+    if (name == "security_id" || name == "date") continue;
+    const auto column = read_checked(panel, name, source, as_it_came, options, unused);
+    for (std::size_t k = 0; column && k < duplicates.size(); ++k) {
+      const auto [row, first] = duplicates[k];
+      const bool is_same = column->is_text ? column->codes[row] == column->codes[first]
+                                           : column->numbers[row] == column->numbers[first] ||
+                                                 (std::isnan(column->numbers[row]) && std::isnan(column->numbers[first]));
+      if (!is_same) is_equal[k] = false;
+    }
+  }
+  return is_equal;
+}
+
 }  // namespace
 
-PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::optional<IdType> wanted) {
+PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,
+                      std::optional<IdType> wanted) {
   return as_panel_errors([&] {
     std::vector<std::string> sources;
     for (const auto& [ours, theirs] : names)
@@ -361,7 +407,18 @@ PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOpt
     panel.read_only(sources);
     // --text security_id says at create what a snapshot says at append.
     const bool is_text = rules_of(options, "security_id", source_name(names, "security_id")).is_text;
-    return build_index(read_keys(panel, names, options, !wanted && is_text ? std::optional(IdType::text) : wanted));
+    PanelKeys keys = read_keys(panel, names, options, !wanted && is_text ? std::optional(IdType::text) : wanted);
+    const std::size_t n_rows = keys.date.size();
+    std::size_t n_duplicates = 0;
+    const auto compare = [&](const std::vector<DuplicateRow>& duplicates) {
+      n_duplicates = duplicates.size();
+      return compare_rows(panel, names, options, n_rows, duplicates);
+    };
+    PanelIndex index = build_index(std::move(keys), compare, options.drop_duplicates);
+    if (n_duplicates > 0)
+      report.push_back({"dropped_duplicates", false, static_cast<std::int64_t>(n_duplicates), "",
+                        fmt::format("{} rows that equal another one in every column were left out.", n_duplicates)});
+    return index;
   });
 }
 

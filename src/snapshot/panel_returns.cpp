@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "fractile/error.hpp"
+#include "fractile/frequency.hpp"
 #include "types/quoted_text.hpp"
 
 namespace fractile {
@@ -44,10 +45,10 @@ void check_returns(const std::vector<double>& values, const ColumnRules& rules, 
   while (index.row_of_source[row] == kNoRow || !(values[static_cast<std::size_t>(index.row_of_source[row])] < -1.0)) ++row;
   const double first = values[static_cast<std::size_t>(index.row_of_source[row])];
   std::string remedy;
-  constexpr double kPercent = 0.2;
-  if (median_magnitude(values) > kPercent) {
+  const double percent = detect_periodicity(index.dates).frequency == Frequency::daily ? 0.2 : 0.5;
+  if (median_magnitude(values) > percent) {
     remedy = fmt::format("Half of its values are beyond {} in size: it looks like percent. Divide it by 100: --scale {}=0.01",
-                         kPercent, name);
+                         percent, name);
   } else {
     std::string list;
     if (different.size() > kShown) different = {first};

@@ -239,10 +239,10 @@ TEST(Snapshot, ChoosesHowColumnsAreStored) {
   const auto snapshot = Snapshot::open(root.path(), "s");
   const auto kind = [&](const char* name) { return snapshot->find_column(name)->kind; };
   EXPECT_EQ(kind("wholes"), ColumnKind::integer);
-  EXPECT_EQ(kind("flag"), ColumnKind::integer);
   EXPECT_EQ(kind("edge"), ColumnKind::integer);
   EXPECT_EQ(kind("void"), ColumnKind::integer);
   EXPECT_EQ(kind("country"), ColumnKind::text);
+  EXPECT_EQ(kind("flag"), ColumnKind::text);  // a boolean is the category true, false
   EXPECT_EQ(kind("adv"), ColumnKind::real);  // dollars, though whole here
   EXPECT_EQ(kind("mcap"), ColumnKind::real);
   EXPECT_EQ(kind("wide"), ColumnKind::real);
@@ -251,7 +251,8 @@ TEST(Snapshot, ChoosesHowColumnsAreStored) {
   EXPECT_EQ(snapshot->find_column("wholes")->missing, 1);
   EXPECT_EQ(snapshot->find_column("void")->missing, static_cast<std::int64_t>(size));
   EXPECT_EQ(snapshot->find_column("mcap")->unit, "dollars");
-  EXPECT_EQ(snapshot->codes("flag")[0], 1);
+  EXPECT_EQ(snapshot->codes("flag")[0], 0);
+  EXPECT_EQ(snapshot->dictionary("flag").front(), "true");
   EXPECT_EQ(snapshot->codes("edge")[0], 2147483647);
   EXPECT_EQ(snapshot->real<double>("big")[0], 9007199254740991.0);  // float32 would round it
   EXPECT_FALSE(snapshot->real<float>("big"));

@@ -435,8 +435,9 @@ def test_columns_are_selected(tmp_path):
 
 def test_what_was_skipped_or_read_as_text_is_said(tmp_path):
     frame = PANEL.assign(listed="2001-05-06", grade=["A" if i % 3 else "7" for i in range(len(PANEL))])
-    notes = fractile.create_snapshot("a", write(tmp_path / "p.csv", frame.to_csv()), root=tmp_path)["notes"]
-    by_column = {(note["check"], note["first"]): note for note in notes}
+    with pytest.warns(UserWarning, match='text: Column "grade" is a category'):
+        report = fractile.create_snapshot("a", write(tmp_path / "p.csv", frame.to_csv()), root=tmp_path)["report"]
+    by_column = {(line["check"], line["first"]): line for line in report}
     assert ("skipped", "listed") in by_column
     assert ("skipped", "") in by_column
     assert by_column["text", "grade"]["level"] == "warning"
