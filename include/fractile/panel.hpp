@@ -51,9 +51,9 @@ struct BuildOptions {
 /// Makes `root/id` from a panel: validated, sorted, hashed, written aside, fsynced, renamed.
 ///
 /// Columns of methodology section 1 must be numbers, or texts of numbers; another text column becomes a category; columns of
-/// other types (dates, nested) are skipped and reported. docs/reading.md has the rules. Any number column that is not in section 1's
-/// list of reals and holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row, one column, and the block
-/// of exposures where there are any (32 bytes a row, 64 in float64). Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID,
+/// other types (dates, nested) are skipped and reported. docs/reading.md has the rules. Any number column that is not in section
+/// 1's list of reals and holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row, one column, and the
+/// block of exposures where there are any (32 bytes a row, 64 in float64). Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID,
 /// UNREADABLE_PANEL, IO_FAILURE.
 SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::string& id, PanelSource& panel,
                              const BuildOptions& options);

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -92,6 +93,18 @@ def list_items(columns: Mapping[Any, Any], fail: Failure) -> list[tuple[str, Any
     return [(str(name), column) for name, column in aligned.items()]
 
 
+def refuse_mixed_ids(column: Any, name: str, fail: Failure) -> None:
+    """Refuses ids of which some are numbers and others texts: zeros in front of the numbers may be lost."""
+    if getattr(getattr(column, "dtype", None), "kind", "") != "O":
+        return
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    whole = np.asarray(column)[~np.asarray(pd.isna(column))] if kind == "integer" else ()
+    is_large = any(not -(2**63) <= value < 2**63 for value in whole)
+    if is_large or kind not in ("string", "integer", "integer-na", "floating", "mixed-integer-float", "decimal", "empty"):
+        found = "larger numbers" if is_large else f"{kind} values"
+        raise fail(name, f"expected whole numbers (int64) in all rows or texts in all rows, found {found}. Convert the ids,")
+
+
 def _level_names(index: pd.Index, date: str) -> dict[int, str]:
     """Names of the levels that are columns."""
     out: dict[int, str] = {}
@@ -125,11 +138,16 @@ def series_to_frame(series: pd.Series, value: str, date: str) -> pd.DataFrame | 
 
 
 def is_wide(frame: pd.DataFrame) -> bool:
-    """True for dates by securities."""
-    known = {"security_id", "date", "date_sig"} & (
-        {str(name) for name in frame.columns} | {str(name) for name in frame.index.names}
-    )
-    return not known and not isinstance(frame.index, pd.MultiIndex) and frame.index.dtype.kind == "M" and frame.shape[1] > 0
+    """True for dates by securities: an index of dates, and no column or level of ids."""
+    if isinstance(frame.index, pd.MultiIndex) or frame.shape[1] == 0:
+        return False
+    if frame.columns.nlevels > 1:
+        return True
+    names = {str(name).lower() for name in (*frame.columns, *frame.index.names)}
+    first = frame.index[0] if len(frame) else None
+    is_dated = frame.index.dtype.kind == "M" or isinstance(first, (dt.date, pd.Period))
+    is_dated |= isinstance(first, str) and re.match(r"\d{4}-\d\d-\d\d", first) is not None
+    return is_dated and not names & {"security_id", *_ID_LEVELS}
 
 
 def _bits(present: np.ndarray) -> np.ndarray:
@@ -341,6 +359,9 @@ def _split_levels(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _stack(frame: Any, date: str, value: str) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame) or frame.columns.nlevels != 1 or isinstance(frame.index, pd.MultiIndex):
         raise _no_wide(type(frame).__qualname__ if not isinstance(frame, pd.DataFrame) else "a frame of another shape")
+    for axis, index in (("date", frame.index), ("security", frame.columns)):
+        if not index.is_unique:
+            raise _no_wide(f"the {axis} {index[index.duplicated()][0]} twice")
     n_dates, n_names = frame.shape
     out = pd.DataFrame(
         {

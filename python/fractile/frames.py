@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from fractile import _core
-from fractile.columns import is_wide, list_columns, list_items, series_to_frame, to_columns
+from fractile.columns import is_wide, list_columns, list_items, refuse_mixed_ids, series_to_frame, to_columns
 from fractile.errors import SignalError
 
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")
@@ -77,9 +77,9 @@ def signal_stream(source: Any, names: Sequence[str], reading: Mapping[str, Any] 
                 f"{source.shape[0]} dates and {source.shape[1]} columns. Pass fractile.from_wide(frame).",
                 "UNKNOWN_COLUMN",
             )
-        return to_columns(_wanted(list_columns(source, "date_sig"), names, reading), _refuse)
+        return _to_columns(list_columns(source, "date_sig"), names, reading)
     if isinstance(source, Mapping):
-        return to_columns(_wanted(list_items(source, _refuse), names, reading), _refuse)
+        return _to_columns(list_items(source, _refuse), names, reading)
     if hasattr(source, "collect") and type(source).__name__ == "LazyFrame":
         raise SignalError("COLUMN_TYPE: expected data, found a polars LazyFrame. Pass frame.collect().", "COLUMN_TYPE")
     if hasattr(source, "__arrow_c_stream__"):
@@ -101,11 +101,22 @@ def _refuse(name: str, what: str) -> SignalError:
     return SignalError(f'COLUMN_TYPE: {what} in column "{name}".', "COLUMN_TYPE")
 
 
+def _to_columns(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> _core.Columns:
+    renamed = (reading or {}).get("map") or {}
+    ids = str(renamed.get("security_id", "security_id")) if isinstance(renamed, Mapping) else "security_id"
+    for name, column in columns:
+        if name == ids:
+            refuse_mixed_ids(column, name, _refuse)
+    return to_columns(_wanted(columns, names, reading), _refuse)
+
+
 def _wanted(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     """The columns that a signal may have. Where one is missing all of them, so that the refusal can name them."""
     renamed = (reading or {}).get("map") or {}
     if isinstance(renamed, Mapping):
-        known = {"security_id", *DATE_COLUMNS, *names, *map(str, renamed.values())}
+        dropped = (reading or {}).get("drop") or []
+        dropped = dropped.split(",") if isinstance(dropped, str) else map(str, dropped)
+        known = {"security_id", *DATE_COLUMNS, *names, *map(str, renamed.values()), *dropped}
         found = [(name, column) for name, column in columns if name in known]
         needed = {str(renamed.get(name, name)) for name in ("security_id", "date_sig", *names)}
         if needed <= {name for name, _ in found}:

@@ -33,9 +33,18 @@ std::string find_fault(std::string_view head) {
   return "";
 }
 
+/// Opens a converter to UTF-8. Python writes names in ways that iconv lacks: latin-1, latin_1, utf_16.
+iconv_t open_converter(std::string encoding) {
+  std::replace(encoding.begin(), encoding.end(), '_', '-');
+  const iconv_t converter = ::iconv_open("UTF-8", encoding.c_str());
+  if (converter != reinterpret_cast<iconv_t>(-1)) return converter;
+  std::erase(encoding, '-');
+  return ::iconv_open("UTF-8", encoding.c_str());
+}
+
 /// All of a stream in another encoding.
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> recode(arrow::io::InputStream& input, const std::string& encoding) {
-  const iconv_t converter = ::iconv_open("UTF-8", encoding.c_str());
+  const iconv_t converter = open_converter(encoding);
   if (converter == reinterpret_cast<iconv_t>(-1))
     return arrow::Status::Invalid("the encoding \"", encoding, "\", which is not known. Name one that `iconv -l` lists");
   const std::unique_ptr<void, int (*)(iconv_t)> closer(converter, &::iconv_close);

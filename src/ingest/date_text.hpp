@@ -27,8 +27,8 @@ bool take(std::string_view& text, char wanted) noexcept;
 bool take_fraction(std::string_view& text, std::int64_t& nanos) noexcept;
 /// "Z", "+05:30", "-0800" and "+09", as seconds.
 bool parse_offset(std::string_view zone, std::int64_t& out) noexcept;
-/// Reads "2020-01-02", "2020-01-02T08:30", "2020-01-02 08:30:00.123+09:00", and "20200102" for the day. An offset is dropped: the local date
-/// and time remain. `has_offset` says whether there was one.
+/// Reads "2020-01-02", "2020-01-02T08:30", "2020-01-02 08:30:00.123+09:00", and "20200102" for the day. An offset is dropped: the
+/// local date and time remain. `has_offset` says whether there was one.
 bool parse_iso(std::string_view text, Instant& out, bool& has_offset) noexcept;
 /// 20200102 as a number, of the years 1800 to 2299.
 bool parse_eight_digits(std::int64_t number, Day& out) noexcept;

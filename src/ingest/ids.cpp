@@ -83,8 +83,8 @@ IdReader::IdReader(const ArrowSchema& schema) : column_(arrow::column_name(schem
   const ArrowType type = describe_type(schema);
   is_text_ = type.kind == ArrowKind::text;
   is_plain_ = type.kind == ArrowKind::integer && type.bits == 64 && !type.is_unsigned && !type.is_dictionary;
-  if (!is_text_ && type.kind != ArrowKind::integer && type.kind != ArrowKind::real &&
-      type.kind != ArrowKind::decimal && type.name != "null")
+  if (!is_text_ && type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.kind != ArrowKind::decimal &&
+      type.name != "null")
     throw Error(ErrorCode::COLUMN_TYPE, fmt::format("expected whole numbers or texts in column \"{}\", found {}. Convert the "
                                                     "column to one of them.",
                                                     column_, type.name));

@@ -36,8 +36,10 @@ constexpr ReadOptionInfo kTable[] = {
 };
 
 [[noreturn]] void refuse(std::string_view name, std::string_view expected, const std::string& found) {
+  std::string flag(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
   throw Error(ErrorCode::INVALID_VALUE,
-              fmt::format("expected {} for {}, found {}. Correct it.", expected, name, found.substr(0, 80)));
+              fmt::format("expected {} for {}, found {}. Correct {} (--{}).", expected, name, found.substr(0, 80), name, flag));
 }
 
 /// The entries between commas; "\\," is a comma inside one.
@@ -208,10 +210,11 @@ ReadOptions take_read_options(std::string& config) {
 void require_known_columns(const ReadOptions& options, const std::vector<std::string>& names) {
   const auto require = [&](std::string_view option, const std::string& column) {
     if (column == "security_id" && option != "text")
-      throw Error(ErrorCode::INVALID_VALUE,
-                  fmt::format("expected columns of values for {}, found security_id. An id is missing only if it is empty, and is "
-                              "taken as it is.",
-                              option));
+      throw Error(
+          ErrorCode::INVALID_VALUE,
+          fmt::format("expected columns of values for {}, found security_id. An id is missing only if it is empty, and is "
+                      "taken as it is.",
+                      option));
     if (std::find(names.begin(), names.end(), column) != names.end()) return;
     const std::vector<std::string_view> all(names.begin(), names.end());
     throw Error(ErrorCode::UNKNOWN_OPTION, fmt::format("expected the name of a column for {}, found \"{}\". Did you mean \"{}\"?",

@@ -52,10 +52,12 @@ void require_exact(const ArrowSchema& schema, const Chunk& chunk, const ColumnRu
   read_integers(schema, chunk, 0, whole.data());
   for (std::size_t i = 0; i < whole.size(); ++i)
     if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
-      throw Error(ErrorCode::COLUMN_TYPE,
-                  fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
-                              "them, or pass float64.",
-                              rules.column, whole[i], chunk.first_row + static_cast<std::int64_t>(i)));
+      throw Error(
+          ErrorCode::COLUMN_TYPE,
+          fmt::format(
+              "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
+              "them, or pass float64.",
+              rules.column, whole[i], chunk.first_row + static_cast<std::int64_t>(i)));
 }
 
 /// Numbers of any type, and texts that are numbers.
@@ -71,7 +73,8 @@ void read_numbers(const ArrowSchema& schema, const Chunk& chunk, const ColumnRul
       if (kind == NumberText::missing) out[i] = std::numeric_limits<double>::quiet_NaN();
       if (kind == NumberText::text || kind == NumberText::inexact)
         throw Error(ErrorCode::COLUMN_TYPE,
-                    "expected " + std::string(kind == NumberText::text ? "numbers" : "whole numbers that float64 holds (all below 2^53)") +
+                    "expected " +
+                        std::string(kind == NumberText::text ? "numbers" : "whole numbers that float64 holds (all below 2^53)") +
                         " in column \"" + rules.column + "\", found " + show_text(text) + " at row " +
                         std::to_string(chunk.first_row + i) + ". " + number_remedy(text, rules) + ".");
       return true;
@@ -316,10 +319,11 @@ constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_op
 
 void check_signal_options(const ReadOptions& options, const std::vector<std::string>& sigvars) {
   if (!options.columns.empty() || options.abs_price || options.drop_duplicates)
-    throw Error(ErrorCode::UNKNOWN_OPTION,
-                std::string("expected options of reading a signal, found \"") +
-                    (options.abs_price ? "abs_price" : options.drop_duplicates ? "drop_duplicates" : "columns") +
-                    "\", which is for panels. Leave it out.");
+    throw Error(ErrorCode::UNKNOWN_OPTION, std::string("expected options of reading a signal, found \"") +
+                                               (options.abs_price         ? "abs_price"
+                                                : options.drop_duplicates ? "drop_duplicates"
+                                                                          : "columns") +
+                                               "\", which is for panels. Leave it out.");
   std::vector<std::string> names{"security_id"};
   names.insert(names.end(), std::begin(kDates), std::end(kDates));
   names.insert(names.end(), sigvars.begin(), sigvars.end());

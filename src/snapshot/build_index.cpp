@@ -159,10 +159,11 @@ void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& i
                             : n_equal == count ? "all of them equal"
                                                : fmt::format("{} of them equal", n_equal);
   const std::string remedy = n_equal == count ? "Leave them out: --drop-duplicates" : "Write one row of each";
-  throw Error(ErrorCode::PANEL_DUPLICATE_ROW,
-              fmt::format("expected one row per (security_id, date), found {} more, and {} the first in every column; the first is "
-                          "{}. {}.",
-                          count, which, first, remedy));
+  throw Error(
+      ErrorCode::PANEL_DUPLICATE_ROW,
+      fmt::format("expected one row per (security_id, date), found {} more, and {} the first in every column; the first is "
+                  "{}. {}.",
+                  count, which, first, remedy));
 }
 
 /// Lays out the rows of `day` and `security`, both by source row: securities ascend within days. Returns the places of rows whose
@@ -199,8 +200,8 @@ std::vector<DuplicateRow> find_sources(std::vector<RowIndex> places, const std::
     const std::size_t row = source_of[static_cast<std::size_t>(place)];
     RowIndex first = place;
     const RowIndex begin = index.row_begin[static_cast<std::size_t>(day[row])];
-    while (first > begin && index.security_of_row[static_cast<std::size_t>(first) - 1] ==
-                                index.security_of_row[static_cast<std::size_t>(place)])
+    while (first > begin &&
+           index.security_of_row[static_cast<std::size_t>(first) - 1] == index.security_of_row[static_cast<std::size_t>(place)])
       --first;
     out.push_back({row, source_of[static_cast<std::size_t>(first)]});
   }
@@ -301,7 +302,7 @@ PanelIndex build_index(PanelKeys keys, const CompareRows& compare, bool drop_equ
     const std::vector<bool> is_equal = compare ? compare(duplicates) : std::vector<bool>(duplicates.size(), false);
     const auto n_equal = static_cast<std::size_t>(std::count(is_equal.begin(), is_equal.end(), true));
     if (!drop_equal || n_equal < duplicates.size()) {
-      // Of those that cannot be left out, if there are any.
+      // The first that cannot be left out, if there is one.
       const auto shown = std::find(is_equal.begin(), is_equal.end(), n_equal == duplicates.size());
       const std::size_t i = duplicates[static_cast<std::size_t>(shown - is_equal.begin())].row;
       refuse_duplicates(duplicates.size(), n_equal,

@@ -114,7 +114,7 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
   std::erase_if(names, [&](const auto& name) {
     if (!is_index_column(name.first)) return false;
     report.push_back({"skipped", false, 1, name.second,
-          fmt::format("Column \"{}\" is the index of a DataFrame, which means nothing here: skipped.", name.second)});
+                      fmt::format("Column \"{}\" is the index of a DataFrame, which means nothing here: skipped.", name.second)});
     return true;
   });
   require_names(names, source, needs_ret);
@@ -287,9 +287,10 @@ std::vector<double> read_number_column(const ArrowBatches& batches, const Column
         if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
           throw Error(
               ErrorCode::PANEL_COLUMN_TYPE,
-              fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Read the column "
-                          "as texts (--text {}), or leave it out (--drop {}).",
-                          rules.column, whole[i], at - 1, quote_for_shell(rules.column), quote_for_shell(rules.column)));
+              fmt::format(
+                  "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
+                  "the column to texts, or leave it out: --drop {}.",
+                  rules.column, whole[i], at - 1, quote_for_shell(rules.column)));
       }
       if (row != kNoRow && value == value && !rules.is_null_number(value)) out[static_cast<std::size_t>(row)] = value;
     }
@@ -319,23 +320,26 @@ void finish_numbers(std::vector<double>& values, const ColumnRules& rules, const
     values[row] = values[row] == values[row] ? values[row] + 0.0 : std::numeric_limits<double>::quiet_NaN();
   }
   if (rules.scale != 1.0)
-    report.push_back({"scaled", false, 1, rules.column, fmt::format("Column \"{}\" is multiplied by {}.", rules.column, rules.scale)});
+    report.push_back(
+        {"scaled", false, 1, rules.column, fmt::format("Column \"{}\" is multiplied by {}.", rules.column, rules.scale)});
   if (rules.thousands != '\0')
-    report.push_back({"thousands", false, 1, rules.column,
-          fmt::format("Numbers of column \"{}\" are read with \"{}\" between thousands.", rules.column, rules.thousands)});
+    report.push_back(
+        {"thousands", false, 1, rules.column,
+         fmt::format("Numbers of column \"{}\" are read with \"{}\" between thousands.", rules.column, rules.thousands)});
 }
 
-/// --text names columns of texts: the zeros in front of a number are lost, and a return is no category.
+/// --text names columns of texts: the zeros in front of a number are lost, and returns are numbers.
 void require_text(const ColumnRules& rules, const ArrowType& type) {
   if (!rules.is_text) return;
   if (rules.is_known_number && rules.column != "industry_id" && rules.column != "sector_id" && rules.column != "cap")
     throw Error(ErrorCode::INVALID_VALUE,
                 fmt::format("expected other columns for text, found \"{}\", which holds numbers. Leave it out.", rules.column));
   if (is_number(type))
-    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                fmt::format("expected texts in column \"{}\", which text names, found {}. Convert it to texts, as zeros in front of "
-                            "a number are lost, or leave it out of text.",
-                            rules.column, type.name));
+    throw Error(
+        ErrorCode::PANEL_COLUMN_TYPE,
+        fmt::format("expected texts in column \"{}\", which text names, found {}. Convert it to texts, as zeros in front of "
+                    "a number are lost, or leave it out of text.",
+                    rules.column, type.name));
 }
 
 std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& name, const std::string& source,
@@ -350,8 +354,9 @@ std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& n
   if (type.kind == ArrowKind::text) {
     auto texts = read_text_column(*batches, rules, index, report);
     if (texts && texts->is_text && rules.scale != 1.0)
-      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                  fmt::format("expected numbers in column \"{}\", which scale multiplies, found texts. Leave it out of scale.", name));
+      throw Error(
+          ErrorCode::PANEL_COLUMN_TYPE,
+          fmt::format("expected numbers in column \"{}\", which scale multiplies, found texts. Leave it out of scale.", name));
     if (!texts || texts->is_text) return texts;
     out = *std::move(texts);
   } else if (type.kind == ArrowKind::boolean && !must_be_number(name)) {
@@ -364,7 +369,7 @@ std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& n
                             type.name, quote_for_shell(name)));
   } else {
     report.push_back({"skipped", false, 1, name,
-          fmt::format("Column \"{}\" is of type {}, which no option of a run uses: skipped.", name, type.name)});
+                      fmt::format("Column \"{}\" is of type {}, which no option of a run uses: skipped.", name, type.name)});
     return std::nullopt;
   }
   finish_numbers(out.numbers, rules, index, options, report);

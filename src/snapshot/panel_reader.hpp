@@ -28,7 +28,8 @@ struct PanelColumn {
 
 /// Our names for the source's columns, those of the options. Throws PANEL_MISSING_COLUMN (ret only if `needs_ret`),
 /// PANEL_COLUMN_TYPE.
-PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret, std::vector<ReportLine>& report);
+PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
+                       std::vector<ReportLine>& report);
 /// Reads security_id and date. `wanted`: the kind of the ids that the panel joins; none: integers if all of them are, else texts.
 /// Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
 PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,

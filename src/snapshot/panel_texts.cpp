@@ -102,12 +102,11 @@ std::optional<std::vector<double>> read_as_numbers(const ArrowBatches& batches, 
       is_number = kind == NumberText::number || kind == NumberText::missing || kind == NumberText::inexact ||
                   (kind == NumberText::zero_padded && rules.is_known_number);
       if (kind == NumberText::inexact)
-        throw Error(
-            ErrorCode::PANEL_COLUMN_TYPE,
-            fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Keep the column as "
-                        "texts (--text {}), or leave it out (--drop {}).",
-                        rules.column, show_text(text), chunk.first_row + i, quote_for_shell(rules.column),
-                        quote_for_shell(rules.column)));
+        throw Error(ErrorCode::PANEL_COLUMN_TYPE, fmt::format("expected whole numbers that float64 holds (all below 2^53) in "
+                                                              "column \"{}\", found {} at row {}. Keep the column as "
+                                                              "texts (--text {}), or leave it out (--drop {}).",
+                                                              rules.column, show_text(text), chunk.first_row + i,
+                                                              quote_for_shell(rules.column), quote_for_shell(rules.column)));
       if (kind != NumberText::missing) out[static_cast<std::size_t>(row)] = number;
       return is_number;
     });
@@ -211,7 +210,8 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
     return to_category(coded, names, index);
   }
   if (profile.all_dates && !coded.texts.empty() && !rules.is_text) {
-    report.push_back({"skipped", false, 1, name, fmt::format("Column \"{}\" holds dates, which no option of a run uses: skipped.", name)});
+    report.push_back(
+        {"skipped", false, 1, name, fmt::format("Column \"{}\" holds dates, which no option of a run uses: skipped.", name)});
     return std::nullopt;
   }
   const std::int64_t n_values = profile.n_numbers + profile.n_texts;
@@ -226,18 +226,19 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
             quote_for_shell(name)));
   if (coded.texts.size() > kMostTexts) {
     report.push_back({"skipped", true, static_cast<std::int64_t>(coded.texts.size()), name,
-          fmt::format("Column \"{}\" has {} different texts, more than the {} of a category: skipped.", name, coded.texts.size(),
-                      kMostTexts)});
+                      fmt::format("Column \"{}\" has {} different texts, more than the {} of a category: skipped.", name,
+                                  coded.texts.size(), kMostTexts)});
     return std::nullopt;
   }
   if (!rules.is_text && profile.n_texts > 0)
-    report.push_back({"text", profile.n_numbers > 0, profile.n_texts, name,
-          fmt::format("Column \"{}\" is a category: {:.1f} % of its values are numbers, the first that is none is {} at row {}.",
-                      name, 100.0 * share, show_text(profile.first_text), profile.first_row)});
+    report.push_back(
+        {"text", profile.n_numbers > 0, profile.n_texts, name,
+         fmt::format("Column \"{}\" is a category: {:.1f} % of its values are numbers, the first that is none is {} at row {}.",
+                     name, 100.0 * share, show_text(profile.first_text), profile.first_row)});
   if (profile.n_usual_missing > 0)
     report.push_back({"text_missing", true, profile.n_usual_missing, name,
-          fmt::format("Column \"{}\" has the text {} as a value: if it means missing, {}.", name,
-                      show_text(profile.usual_missing), null_remedy(name, profile.usual_missing))});
+                      fmt::format("Column \"{}\" has the text {} as a value: if it means missing, {}.", name,
+                                  show_text(profile.usual_missing), null_remedy(name, profile.usual_missing))});
   return to_category(coded, coded.texts, index);
 }
 

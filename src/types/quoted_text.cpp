@@ -45,7 +45,7 @@ std::string show_text(std::string_view text) {
 std::string quote_for_shell(std::string_view text) {
   const auto is_plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("=_-./:,+").find(c) != std::string_view::npos;
+           std::string_view("=_-./:,+%").find(c) != std::string_view::npos;
   };
   if (!text.empty() && std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);
   std::string out = "'";

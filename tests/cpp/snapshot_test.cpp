@@ -243,7 +243,7 @@ TEST(Snapshot, ChoosesHowColumnsAreStored) {
   EXPECT_EQ(kind("void"), ColumnKind::integer);
   EXPECT_EQ(kind("country"), ColumnKind::text);
   EXPECT_EQ(kind("flag"), ColumnKind::text);  // a boolean is the category true, false
-  EXPECT_EQ(kind("adv"), ColumnKind::real);  // dollars, though whole here
+  EXPECT_EQ(kind("adv"), ColumnKind::real);   // dollars, though whole here
   EXPECT_EQ(kind("mcap"), ColumnKind::real);
   EXPECT_EQ(kind("wide"), ColumnKind::real);
   EXPECT_TRUE(snapshot->find_column("wide")->whole);

@@ -8,11 +8,16 @@ import gzip
 import json
 import re
 import shlex
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import fractile
 import numpy as np
 import pandas as pd
 import pytest
+from support.server_process import serving
 
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
@@ -450,7 +455,8 @@ def test_texts_of_cap_and_industry(tmp_path):
     place = np.arange(len(PANEL)) % 4
     want = fractile.create_snapshot("want", PANEL.assign(cap=number[place]), root=tmp_path)["content_hash"]
     assert fractile.create_snapshot("got", PANEL.assign(cap=sizes[place]), root=tmp_path)["content_hash"] == want
-    named = fractile.create_snapshot("named", PANEL.assign(industry_id="I" + PANEL["industry_id"].astype(str)), root=tmp_path)
+    by_text = PANEL.assign(cap=number[place], industry_id="I" + PANEL["industry_id"].astype(str))
+    named = fractile.create_snapshot("named", by_text, root=tmp_path)
     assert next(c for c in named["columns"] if c["name"] == "industry_id")["kind"] == "text"
     by_name, by_code = (
         fractile.BacktestService.get(id, root=tmp_path).run(SIGNAL, mincos=2, resid="industry") for id in ("named", "want")
@@ -516,8 +522,13 @@ def test_from_wide_makes_a_panel(tmp_path):
         fractile.create_snapshot("a", rets, root=tmp_path)
     with pytest.raises(fractile.SnapshotError, match="from_wide"):
         fractile.create_snapshot("a", write(tmp_path / "y.csv", both.to_csv()), root=tmp_path)
-    with pytest.raises(fractile.FractileError, match="from_wide"):
-        fractile.BacktestService.get("want", root=tmp_path).run(rets)
+    service = fractile.BacktestService.get("want", root=tmp_path)
+    for wide in (rets, rets.rename_axis(None), rets.set_axis(rets.index.strftime("%Y-%m-%d"))):
+        with pytest.raises(fractile.FractileError, match="from_wide"):
+            service.run(wide)
+    for twice in (pd.concat([rets, rets.iloc[:1]]), pd.concat([rets, rets.iloc[:, :1]], axis=1)):
+        with pytest.raises(fractile.FractileError, match="twice"):
+            fractile.from_wide({"ret": twice})
 
 
 def test_a_folder_lacks_a_column_and_has_keys(tmp_path):
@@ -556,7 +567,226 @@ def test_every_option_has_a_flag_and_is_documented():
         assert f"--{option['name'].replace('_', '-')}" in page
 
 
-def test_json_is_read_as_everything_else(service):
-    """The reader of JSON is the server's: what it sees is what a body would hold."""
-    body = json.loads(SIGNAL.to_json(orient="records", date_format="iso"))
-    assert service.run(pd.DataFrame(body), mincos=2).run_id == service.run(SIGNAL, mincos=2).run_id
+def to_records(frame):
+    """JSON records; a missing value is null."""
+    times = {c: frame[c].dt.strftime("%Y-%m-%dT%H:%M:%S") for c in dates(frame) if frame[c].dtype.kind == "M"}
+    text = frame.assign(**times).astype(object)
+    return text.where(text.notna(), None).to_dict(orient="records")
+
+
+def to_stream(frame):
+    table, sink = pa.Table.from_pandas(frame, preserve_index=False), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def to_parquet(frame):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
+    return sink.getvalue().to_pybytes()
+
+
+CSV, JSON, STREAM = "text/csv", "application/json", "application/vnd.apache.arrow.stream"
+
+# The body of a request, its content type, and the options of reading that it needs.
+BODIES = {
+    "records": lambda f: ({"signal": to_records(f)}, JSON, {}),
+    "columns": lambda f: ({"signal": {c: [r[c] for r in to_records(f)] for c in f}}, JSON, {}),
+    "records of texts": lambda f: ({"signal": to_records(texts(f))}, JSON, {}),
+    "records of epochs": lambda f: (
+        {"signal": to_records(f.assign(**{c: f[c].astype("datetime64[ms]").astype("int64") for c in dates(f)}))},
+        JSON,
+        {"date_format": "unix_ms"},
+    ),
+    "records of eight digits": lambda f: (
+        {"signal": to_records(f.assign(date_sig=f["date_sig"].dt.strftime("%Y%m%d").astype(int)))},
+        JSON,
+        {},
+    ),
+    "records by other names": lambda f: (
+        {"signal": to_records(f.rename(columns={"security_id": "asset", "date_sig": "date"}))},
+        JSON,
+        {"map": {"security_id": "asset", "date_sig": "date"}},
+    ),
+    "records with a code": lambda f: (
+        {"signal": [{**r, "signal": -99 if r["signal"] is None else r["signal"]} for r in to_records(f)]},
+        JSON,
+        {"null": {"signal": [-99]}},
+    ),
+    "csv": lambda f: (csv_of(f).encode(), CSV, {}),
+    "csv with decimal commas": lambda f: (csv_of(f, sep=";", decimal=",").encode(), CSV, {"decimal": ","}),
+    "csv of other dates": lambda f: (
+        csv_of(f, date_format="%d/%m/%Y %H:%M").encode(),
+        CSV,
+        {"date_format": "%d/%m/%Y %H:%M"},
+    ),
+    "csv in latin-1": lambda f: (csv_of(f.assign(name="Société")).encode("latin-1"), CSV, {"encoding": "latin-1"}),
+    "arrow": lambda f: (to_stream(f), STREAM, {}),
+    "arrow of texts": lambda f: (to_stream(texts(f)), STREAM, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def server(home, service, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server"), home, {"snapshot": "base"}) as running:
+        yield running
+
+
+def ask(server, body, kind, config):
+    query = ""
+    if kind == JSON:
+        body = json.dumps({**body, "config": config}).encode()
+    else:
+        query = "?" + urllib.parse.urlencode({"config": json.dumps(config)})
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}/run{query}", body, {"Content-Type": kind})
+    try:
+        return json.load(urllib.request.urlopen(request))
+    except urllib.error.HTTPError as refusal:
+        return json.load(refusal)
+
+
+@pytest.mark.parametrize("form", BODIES)
+def test_a_request_has_the_run_id(server, service, form):
+    body, kind, reading = BODIES[form](SIGNAL)
+    answer = ask(server, body, kind, {"mincos": 2, **reading})
+    assert answer.get("run_id") == service.run(SIGNAL, mincos=2).run_id, answer
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "csv gz", "tsv", "hive folder of csv"])
+def test_the_command_line_has_one_hash_and_one_run_id(home, executable, service, tmp_path, form):
+    (tmp_path / "panel").mkdir()
+    (tmp_path / "signal").mkdir()
+    panel, signal = FORMS[form](PANEL, tmp_path / "panel"), FORMS[form](SIGNAL, tmp_path / "signal")
+    create = [executable, "snapshot", "create", "s", "--root", str(tmp_path / "root"), "--panel", panel]
+    subprocess.run(create, check=True, capture_output=True)
+    made, want = (fractile.open_snapshot(id, root) for id, root in (("s", tmp_path / "root"), ("base", home)))
+    assert made.content_hash == want.content_hash
+    run = [
+        executable,
+        "run",
+        signal,
+        "--root",
+        str(home),
+        "--snapshot",
+        "base",
+        "--mincos",
+        "2",
+        "--byvar-list",
+        "overall",
+        "--format",
+        "json",
+    ]
+    answer = json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+    assert answer["run_id"] == service.run(SIGNAL, mincos=2).run_id
+
+
+BODY_FAULTS = {
+    "a body with both names": (
+        {"signal": [{"security_id": 10001, "date": "2020-01-02", "date_sig": "2020-01-03", "signal": 1.0}]},
+        {"map": {"date_sig": "date"}},
+        ["date_sig", "--drop date_sig"],
+    ),
+    "a map to no column": (
+        {"signal": [{"security_id": 10001, "date_sig": "2020-01-02", "known": "2020-01-02", "signal": 1.0}]},
+        {"map": {"date_avial": "known"}},
+        ["date_avial", "date_avail"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BODY_FAULTS)
+def test_a_wrong_body_is_refused(server, fault):
+    body, reading, words = BODY_FAULTS[fault]
+    message = ask(server, body, JSON, reading)["error"]["message"]
+    assert all(word in message for word in words), message
+
+
+OPTION_FAULTS = {
+    "null": {"null": {"rett": ["C"]}},
+    "scale": {"scale": {"rett": 0.01}},
+    "text": {"text": ["rett"]},
+    "null of ids": {"null": {"security_id": [10001]}},
+    "a format of dates that need none": {"date_format": "%Y-%d-%m"},
+    "another such": {"date_format": "%Y%d%m"},
+}
+
+
+@pytest.mark.parametrize("door", ["frame", "csv"])
+@pytest.mark.parametrize("fault", OPTION_FAULTS)
+def test_an_option_without_effect_is_refused(service, tmp_path, fault, door):
+    """A slip in a name would leave -99 as a return and percent as a share."""
+    panel, signal = (f if door == "frame" else write(tmp_path / n, csv_of(f)) for f, n in ((PANEL, "p.csv"), (SIGNAL, "s.csv")))
+    with pytest.raises(fractile.ConfigError, match=r"UNKNOWN_OPTION|INVALID_VALUE"):
+        fractile.create_snapshot("a", panel, root=tmp_path, **OPTION_FAULTS[fault])
+    with pytest.raises(fractile.ConfigError, match=r"UNKNOWN_OPTION|INVALID_VALUE"):
+        service.run(signal, mincos=2, **OPTION_FAULTS[fault])
+
+
+SIGNAL_OPTION_FAULTS = {
+    "columns": {"columns": ["signal"]},
+    "abs_price": {"abs_price": True},
+    "drop_duplicates": {"drop_duplicates": True},
+    "map": {"map": {"date_avial": "date_avail"}},
+    "drop": {"drop": ["date_avial"]},
+}
+
+
+@pytest.mark.parametrize("door", ["frame", "csv"])
+@pytest.mark.parametrize("fault", SIGNAL_OPTION_FAULTS)
+def test_an_option_of_no_meaning_for_a_signal_is_refused(service, tmp_path, fault, door):
+    signal = SIGNAL if door == "frame" else write(tmp_path / "s.csv", csv_of(SIGNAL))
+    with pytest.raises(fractile.FractileError, match=r"UNKNOWN_OPTION|UNKNOWN_COLUMN"):
+        service.run(signal, mincos=2, **SIGNAL_OPTION_FAULTS[fault])
+
+
+@pytest.mark.parametrize("form", ["pandas", "csv", "csv with its index", "folder of parquet"])
+def test_rows_that_are_equal_in_every_column_are_left_out(tmp_path, form):
+    """WRDS files have a row per distribution, and several on one day."""
+    want = fractile.create_snapshot("want", PANEL, root=tmp_path)["content_hash"]
+    twice = pd.concat([PANEL, PANEL.iloc[[3, 40, 40]]], ignore_index=True)
+    panel = FORMS[form](twice, tmp_path)
+    with pytest.raises(fractile.SnapshotError, match=r"found 3 more, and all of them equal.*row 750.*--drop-duplicates"):
+        fractile.create_snapshot("a", panel, root=tmp_path)
+    made = fractile.create_snapshot("got", panel, root=tmp_path, drop_duplicates=True)
+    assert made["content_hash"] == want
+    assert next(line for line in made["report"] if line["check"] == "dropped_duplicates")["count"] == 3
+    other = twice.copy()
+    other.loc[len(PANEL), "beta"] = 9.0
+    panel = FORMS[form](other, tmp_path / "other") if (tmp_path / "other").mkdir() is None else None
+    with pytest.raises(fractile.SnapshotError, match=r"found 3 more, and 2 of them equal.*row 750"):
+        fractile.create_snapshot("b", panel, root=tmp_path, drop_duplicates=True)
+
+
+def test_a_key_of_a_folder_agrees_with_its_column(tmp_path):
+    for value in (1, 10):
+        place = tmp_path / "lake" / "industry_id=1"
+        place.mkdir(parents=True, exist_ok=True)
+        PANEL.assign(industry_id=value).to_parquet(place / "part.parquet")
+        if value == 1:
+            assert fractile.create_snapshot("one", tmp_path / "lake", root=tmp_path)["rows"] == len(PANEL)
+    with pytest.raises(fractile.SnapshotError, match="differs from the name of its folder"):
+        fractile.create_snapshot("ten", tmp_path / "lake", root=tmp_path)
+
+
+def test_files_of_a_folder_with_two_zones_are_refused(tmp_path):
+    """A cast to one type would give the day of UTC."""
+    (tmp_path / "lake").mkdir()
+    half = PANEL["date"] < PANEL["date"].iloc[len(PANEL) // 2]
+    PANEL[half].assign(date=PANEL["date"].dt.tz_localize("Asia/Tokyo")).to_parquet(tmp_path / "lake" / "a.parquet")
+    PANEL[~half].to_parquet(tmp_path / "lake" / "b.parquet")
+    with pytest.raises(fractile.SnapshotError, match='"date"'):
+        fractile.create_snapshot("a", tmp_path / "lake", root=tmp_path)
+
+
+def test_decimal_ids(service):
+    ids = pa.array([decimal.Decimal(int(v)) for v in SIGNAL["security_id"]], pa.decimal128(38, 0))
+    table = pa.Table.from_pandas(SIGNAL, preserve_index=False).set_column(0, "security_id", ids)
+    assert service.run(table, mincos=2).run_id == service.run(SIGNAL, mincos=2).run_id
+
+
+def test_a_period_shorter_than_a_day_is_its_last_moment(service):
+    """An hour that ends at 17:00 is not midnight."""
+    hours = SIGNAL.assign(date_avail=(SIGNAL["date_avail"] - pd.Timedelta(hours=1)).dt.to_period("h"))
+    late = SIGNAL.assign(date_avail=SIGNAL["date_avail"] - pd.Timedelta(microseconds=1))
+    assert service.run(hours, mincos=2).run_id == service.run(late, mincos=2).run_id
