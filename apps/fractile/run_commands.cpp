@@ -122,7 +122,7 @@ std::vector<SignalReturns> run_family(const TestingArguments& given) {
   std::vector<SignalReturns> out;
   for (std::size_t i = 0; i < files.size(); ++i) {
     show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
-    const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()});
+    const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()}, given.session.reading());
     const Result result = given.session.run(rows, 0, given.session.config());
     out.push_back(returns_of(result, files[i].stem().string(), given.series));
   }
