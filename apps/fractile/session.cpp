@@ -117,6 +117,7 @@ void Session::add_options(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--seed", inference_.seed, "Seed of its draws")->capture_default_str();
   command.add_option("--out", out_, "Folder to write all tables into, as Parquet and CSV, with manifest.json");
+  read_flags_.add_to(command, false);
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
     const std::string doc = fmt::format("{} [{}]", option.doc, option.default_text);

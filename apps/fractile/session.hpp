@@ -10,6 +10,7 @@
 
 #include "fractile/backtest.hpp"
 #include "ledger/ledger.hpp"
+#include "read_flags.hpp"
 #include "service/run_options.hpp"
 #include "stats/inference.hpp"
 #include "tearsheet/tear_sheet.hpp"
@@ -27,6 +28,8 @@ class Session {
   const Backtester& backtester() const { return *backtester_; }
   double load_seconds() const noexcept { return load_seconds_; }
   const std::string& sigvar() const noexcept { return sigvar_; }
+  /// How the signal is read.
+  ReadOptions reading() const { return read_flags_.options(); }
   const std::string& format() const noexcept { return format_; }
   const std::string& out() const noexcept { return out_; }
   /// The run options as a JSON object, defaults included. Call after open().
@@ -47,6 +50,7 @@ class Session {
   void read_settings();
   void accept(const Result& result) const;
 
+  ReadFlags read_flags_;
   std::map<std::string, std::string> given_;  ///< run options as typed, by name
   OptionTexts defaults_;                      ///< of the configuration file
   std::string options_;

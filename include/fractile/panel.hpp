@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fractile/changes.hpp"
+#include "fractile/read_options.hpp"
 #include "fractile/snapshot.hpp"
 
 struct ArrowArrayStream;
@@ -21,6 +22,8 @@ class PanelSource {
  public:
   virtual ~PanelSource() = default;
   virtual std::vector<std::string> column_names() = 0;
+  /// Says that no other column will be asked for; a source that reads all at once then leaves them out.
+  virtual void read_only(const std::vector<std::string>& names) { (void)names; }
   /// A stream whose batches are structs with just these columns, in row order. May be called more
   /// than once for a column. The caller releases it.
   virtual void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) = 0;
@@ -29,8 +32,8 @@ class PanelSource {
   virtual std::string source_hash() const = 0;
 };
 
-/// Parquet (column by column), CSV or Arrow IPC, told by the extension. Needs the formats module.
-std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path);
+/// Parquet (column by column), CSV or Arrow IPC, or a folder of the first two, told by the extension. Needs the formats module.
+std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path, const ReadOptions& options = {});
 /// Keeps what the stream gives in memory (by reference, no copy of values). Takes the stream over.
 std::unique_ptr<PanelSource> collect_panel(ArrowArrayStream* stream, std::string source_name);
 
@@ -38,28 +41,26 @@ enum class StoreAs : std::uint8_t { float32, float64, both };
 
 struct BuildOptions {
   StoreAs dtype = StoreAs::float32;
+  ReadOptions read;
   int periods_per_year = 0;      ///< 0: as detect_periodicity() says
   bool drop_stray_days = false;  ///< leave out the days that the report calls stray
-  /// Panel column by our name, as in {"ret": "RetColumn"}; others keep their names.
-  std::map<std::string, std::string> map;
   /// Called now and then with a stage's name and 0 ... 1; may throw to end the build.
   std::function<void(std::string_view stage, double fraction)> progress;
 };
 
 /// Makes `root/id` from a panel: validated, sorted, hashed, written aside, fsynced, renamed.
 ///
-/// Columns of methodology section 1 must be numbers; another text column becomes a category; other
-/// types (dates, nested) are refused. Any number column that is not in section 1's list of reals and
-/// holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row, one column, and the
-/// block of exposures where there are any (32 bytes a row, 64 in float64).
-/// Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID, UNREADABLE_PANEL, IO_FAILURE.
+/// Columns of methodology section 1 must be numbers, or texts of numbers; another text column becomes a category; columns of
+/// other types (dates, nested) are skipped and reported. docs/reading.md has the rules. Any number column that is not in section
+/// 1's list of reals and holds whole numbers only is stored as integer. Peak memory: about 24 bytes a row, one column, and the
+/// block of exposures where there are any (32 bytes a row, 64 in float64). Throws PANEL_*, SNAPSHOT_EXISTS, INVALID_SNAPSHOT_ID,
+/// UNREADABLE_PANEL, IO_FAILURE.
 SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::string& id, PanelSource& panel,
                              const BuildOptions& options);
 
 struct AppendOptions {
+  ReadOptions read;
   int periods_per_year = 0;  ///< 0: the parent's if it was given there, else as detect_periodicity() says
-  /// As in BuildOptions.
-  std::map<std::string, std::string> map;
   std::function<void(std::string_view stage, double fraction)> progress;
 };
 

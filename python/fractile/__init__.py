@@ -5,6 +5,7 @@ from fractile import stats
 from fractile._core import VERSION as __version__
 from fractile.audit import SignalAudit
 from fractile.client import BacktestClient, quick_backtest
+from fractile.columns import from_wide
 from fractile.config import ServiceConfig
 from fractile.errors import (
     ConfigError,
@@ -53,6 +54,7 @@ __all__ = [
     "audit_function",
     "create_snapshot",
     "diff_snapshots",
+    "from_wide",
     "get_service",
     "list_snapshots",
     "log_run",

@@ -19,7 +19,7 @@ import pandas as pd
 from fractile import _core
 from fractile.audit import SignalAudit
 from fractile.errors import ConfigError, FractileError, SnapshotError
-from fractile.frames import read_signal
+from fractile.frames import read_signal, split_options
 from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
@@ -148,8 +148,8 @@ class BacktestService:
             )
         return self._engine
 
-    def _source(self, signal: Any, sigvar: str, config: _core.RunConfig) -> Source | None:
-        return make_source(self._require_engine(), signal, sigvar, config, self._place)
+    def _source(self, signal: Any, sigvar: str, reading: Mapping[str, Any], config: _core.RunConfig) -> Source | None:
+        return make_source(self._require_engine(), signal, sigvar, reading, config, self._place)
 
     def _ledger(self) -> LocalLedger:
         return LocalLedger(_core.ledger.file(self._folder))
@@ -170,9 +170,9 @@ class BacktestService:
             warnings.warn(text, stacklevel=4)
         return result
 
-    def _run(self, signal: Any, sigvar: str, config: _core.RunConfig, study: str) -> BacktestResult:
-        raw = self._require_engine().run(read_signal(signal, [sigvar]), 0, config)
-        return self._accept(raw, study, self._source(signal, sigvar, config))
+    def _run(self, signal: Any, sigvar: str, reading: Mapping[str, Any], config: _core.RunConfig, study: str) -> BacktestResult:
+        raw = self._require_engine().run(read_signal(signal, [sigvar], reading), 0, config)
+        return self._accept(raw, study, self._source(signal, sigvar, reading, config))
 
     def _run_many(
         self,
@@ -182,7 +182,7 @@ class BacktestService:
         progress: bool,
         on_error: str,
         study: str,
-        source: tuple[Any, Sequence[str]] | None = None,
+        source: tuple[Any, Sequence[str], Mapping[str, Any]] | None = None,
     ) -> dict[Any, Any]:
         """Runs cells (value column, configuration) on the same keys; returns results or errors by the cells' names."""
         columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
@@ -195,7 +195,7 @@ class BacktestService:
         return {
             name: outcome
             if isinstance(outcome, FractileError)
-            else self._accept(outcome, study, self._source(source[0], source[1][column], config) if source else None)
+            else self._accept(outcome, study, self._source(source[0], source[1][column], source[2], config) if source else None)
             for (name, (column, config)), outcome in zip(cells.items(), outcomes)
         }
 
@@ -239,8 +239,9 @@ class BacktestService:
             "mincos": mincos,
             "calc_turnover": calc_turnover,
         }
-        config, counted = parse_config(options), self._open_study(study)
-        return self._run(signal, sigvar, config, counted)
+        reading, config = split_options(options)
+        checked, counted = parse_config(config), self._open_study(study)
+        return self._run(signal, sigvar, reading, checked, counted)
 
     def run_suite(
         self,
@@ -260,11 +261,12 @@ class BacktestService:
                     f"Pass {plural}=[{config[name]!r}].",
                     "REFUSED_COMBINATION",
                 )
+        reading, config = split_options(config)
         counted = self._open_study(study)
-        rows = read_signal(signal, [sigvar])
+        rows = read_signal(signal, [sigvar], reading)
         cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
-        return self._run_many(rows, named, "suite", progress, "raise", counted, (signal, [sigvar]))
+        return self._run_many(rows, named, "suite", progress, "raise", counted, (signal, [sigvar], reading))
 
     def run_batch(
         self,
@@ -290,15 +292,17 @@ class BacktestService:
         """
         if on_error not in ("return", "raise"):
             raise parse_error("on_error", '"return" or "raise"', on_error)
+        reading, config = split_options(config)
         checked, counted = parse_config(config), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
-            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted, (signals, sigvars))
+            rows = read_signal(signals, sigvars, reading)
+            return self._run_many(rows, columns, "batch", progress, on_error, counted, (signals, sigvars, reading))
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
         done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                done[name] = self._run(item, sigvar, checked, counted)
+                done[name] = self._run(item, sigvar, reading, checked, counted)
             except FractileError as error:
                 if on_error == "raise":
                     raise
@@ -318,8 +322,10 @@ class BacktestService:
             ConfigError: An unknown option or value.
             SignalError: The signal cannot be read, or no row of it can be used. Impossible dates are a finding.
         """
-        older = None if previous is None else read_signal(previous, [sigvar])
-        return SignalAudit(json.loads(self._require_engine().audit(read_signal(signal, [sigvar]), parse_config(config), older)))
+        reading, options = split_options(config)
+        older = None if previous is None else read_signal(previous, [sigvar], reading)
+        rows = read_signal(signal, [sigvar], reading)
+        return SignalAudit(json.loads(self._require_engine().audit(rows, parse_config(options), older)))
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

@@ -25,6 +25,7 @@ class Source:
     engine: _core.Backtester
     signal: Callable[[], Any]
     sigvar: str
+    reading: Mapping[str, Any]
     config: _core.RunConfig
     place: dict[str, Any]
 
@@ -34,14 +35,19 @@ class Source:
         if signal is None:
             return raw
         try:
-            rows = read_signal(signal, [self.sigvar])
+            rows = read_signal(signal, [self.sigvar], self.reading)
         except FractileError:
             return raw
         return self.engine.with_sheet_tables(rows, 0, self.config, raw)
 
 
 def make_source(
-    engine: _core.Backtester, signal: Any, sigvar: str, config: _core.RunConfig, place: Mapping[str, Any]
+    engine: _core.Backtester,
+    signal: Any,
+    sigvar: str,
+    reading: Mapping[str, Any],
+    config: _core.RunConfig,
+    place: Mapping[str, Any],
 ) -> Source | None:
     """None if the signal cannot be held without keeping its memory."""
     name = os.fspath(signal) if isinstance(signal, (str, os.PathLike)) else "SIGNAL"
@@ -52,7 +58,7 @@ def make_source(
             reference = weakref.ref(signal)
         except TypeError:
             return None
-    return Source(engine, reference, sigvar, config, {"signal": str(name), "sigvar": sigvar, **place})
+    return Source(engine, reference, sigvar, reading, config, {"signal": str(name), "sigvar": sigvar, **place})
 
 
 def report(

@@ -7,6 +7,7 @@
 
 #include "engine/kernels/kernels.hpp"
 #include "engine/panel/as_of.hpp"
+#include "fractile/error.hpp"
 
 namespace fractile {
 namespace {
@@ -76,7 +77,11 @@ void DayRunner::require_columns(const PanelView& panel, const RunConfig& config)
   const PortfolioReturn portfolio_return(panel, config);
   const Weigher weigher(panel, config);
   const TurnoverAndCosts trades(panel, config, portfolio_return.ret());
-  if (config.sort_method == SortMethod::double_) panel.require(config.double_var, "double_var");
+  if (config.sort_method == SortMethod::double_ && panel.require(config.double_var, "double_var").kind == ColumnKind::text)
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected a column of numbers for double_var, found \"" + config.double_var +
+                    "\", which holds texts: their order means nothing. Name another column, or make the "
+                    "snapshot anew with --null, --thousands or --decimal so that its texts are numbers.");
 }
 
 bool DayRunner::is_single_sort() const noexcept {

@@ -9,6 +9,7 @@
 
 #include "arrow/arrow_abi.h"
 #include "fractile/error.hpp"
+#include "fractile/read_options.hpp"
 
 namespace fractile::formats {
 
@@ -17,14 +18,16 @@ namespace fractile::formats {
 /// Throws FORMATS_NOT_AVAILABLE where it is not there (naming where it was looked for and the CMake
 /// option FRACTILE_FORMATS); failures of the module are thrown with the `failure` code given.
 
-/// "parquet", "csv" or "arrow" by extension (.parquet .pq .csv .arrow .feather .ipc .arrows); throws `failure`
-/// on another, naming the path and the extensions known.
+/// "parquet", "csv" or "arrow" by extension (.parquet .pq .csv .tsv .txt .arrow .feather .ipc .arrows; a CSV also with .gz or
+/// .zst behind it), of a folder by that of its files; throws `failure` on another, with the line of pandas that reads it where
+/// there is one.
 std::string format_of_path(const std::string& path, ErrorCode failure);
-std::vector<std::string> column_names(const std::string& path, ErrorCode failure);
+std::vector<std::string> column_names(const std::string& path, const ReadOptions& options, ErrorCode failure);
 /// `columns` empty: all.
-void open_file(const std::string& path, const std::vector<std::string>& columns, ErrorCode failure, ArrowArrayStream* out);
-void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes, ErrorCode failure,
-                ArrowArrayStream* out);
+void open_file(const std::string& path, const std::vector<std::string>& columns, const ReadOptions& options, ErrorCode failure,
+               ArrowArrayStream* out);
+void open_bytes(const void* data, std::size_t size, const std::string& format, const ReadOptions& options,
+                std::size_t max_decoded_bytes, ErrorCode failure, ArrowArrayStream* out);
 void write_file(const std::string& path, ArrowArrayStream* in);  ///< throws IO_FAILURE
 /// Takes the stream over. Writes an IPC stream into the memory that `allocate` is asked for, once, by its exact size.
 void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate);

@@ -8,7 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "fractile/signal.hpp"
+#include "fractile/read_options.hpp"
+#include "fractile/read_signal.hpp"
 #include "types/byte_buffer.hpp"
 
 namespace fractile::server {
@@ -31,7 +32,7 @@ class JsonBody {
   const std::optional<std::string>& signal_path() const noexcept { return signal_path_; }
   /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE,
   /// EMPTY_SIGNAL.
-  Signal read_signal(const std::string& sigvar);
+  Signal read_signal(const std::string& sigvar, const ReadOptions& reading);
 
  private:
   struct Parser;

@@ -6,6 +6,7 @@
 #include "config/options.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
+#include "ingest/read_options.hpp"
 #include "report/result_tables.hpp"
 #include "server/endpoint.hpp"
 #include "server/run_request.hpp"
@@ -84,6 +85,8 @@ Json config_schema() {
               {"additionalProperties", false},
               {"properties", Json::object()}};
   for (const OptionInfo& option : run_options()) schema["properties"][std::string(option.name)] = option_schema(option);
+  for (const ReadOptionInfo& option : read_option_table())
+    if (!option.is_for_panels) schema["properties"][std::string(option.name)] = {{"description", std::string(option.doc)}};
   return schema;
 }
 
@@ -92,12 +95,15 @@ Json signal_schema() {
   Json columns = record;
   for (const char* name : {"security_id", "date_sig", "signal", "date_avail", "date_ret", "date_openret"}) {
     const std::string text(name);
-    Json one = nullable(text == "signal" ? "number" : "string");
+    Json one;
+    one["type"] = {"number", "string", "null"};
     if (text == "security_id") one["type"] = {"integer", "string", "null"};
     record["properties"][text] = one;
     columns["properties"][text] = {{"type", "array"}, {"items", one}};
   }
-  return {{"description", "Rows as records or as columns. The value column is the one that sigvar names. Dates are ISO text."},
+  return {{"description",
+           "Rows as records or as columns. The value column is the one that sigvar names. Dates are ISO texts, eight "
+           "digits, or what date_format says; docs/reading.md has the rules."},
           {"anyOf", {{{"type", "array"}, {"items", record}, {"minItems", 1}}, columns}}};
 }
 

@@ -36,7 +36,8 @@ class Descriptor {
 
 }  // namespace
 
-Signal read_signal_path(const std::string& path, const std::string& sigvar, const ServerOptions& options) {
+Signal read_signal_path(const std::string& path, const std::string& sigvar, const ReadOptions& reading,
+                        const ServerOptions& options) {
   if (options.signal_dir.empty())
     throw Error(ErrorCode::INVALID_SIGNAL_PATH,
                 "expected the rows of the signal, found a signal_path, which this server does not read. Send the rows, or start "
@@ -64,7 +65,7 @@ Signal read_signal_path(const std::string& path, const std::string& sigvar, cons
     if (count == 0) break;
     bytes.commit(static_cast<std::size_t>(count));
   }
-  return read_own_bytes(std::make_shared<ByteBuffer>(std::move(bytes)), format, {sigvar}, options.max_body_bytes);
+  return read_own_bytes(std::make_shared<ByteBuffer>(std::move(bytes)), format, {sigvar}, options.max_body_bytes, reading);
 }
 
 }  // namespace fractile::server

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -47,9 +48,17 @@ void require_panel_rows(std::int64_t n_rows);
 /// Throws PANEL_TOO_LARGE where the days between first and last day of all securities are more than kMaxPlaces.
 void require_places(std::int64_t n_places);
 
-/// Sorts by (date, security) in two counting passes: O(rows). Takes the keys' memory. Throws
-/// PANEL_NULL_KEY, PANEL_DUPLICATE_ROW, PANEL_EMPTY, PANEL_TOO_LARGE.
-PanelIndex build_index(PanelKeys keys);
+/// Two rows of the source with one key.
+struct DuplicateRow {
+  std::size_t row = 0, first = 0;
+};
+/// Which of the duplicates equal their first row in every column.
+using CompareRows = std::function<std::vector<bool>(const std::vector<DuplicateRow>&)>;
+
+/// Sorts by (date, security) in two counting passes: O(rows). Takes the keys' memory. `compare` is called if there are
+/// duplicates, and those that are equal are left out if `drop_equal`. Throws PANEL_NULL_KEY, PANEL_DUPLICATE_ROW, PANEL_EMPTY,
+/// PANEL_TOO_LARGE.
+PanelIndex build_index(PanelKeys keys, const CompareRows& compare = {}, bool drop_equal = false);
 /// Writes index.bin; fills index_bytes and index_hash.
 void write_index(const PanelIndex& index, const std::filesystem::path& path, Manifest& manifest);
 

@@ -12,6 +12,8 @@ bool is_exposure(std::string_view name) noexcept;
 bool is_always_real(std::string_view name) noexcept;
 /// A column of section 1, which cannot be text.
 bool must_be_number(std::string_view name) noexcept;
+/// A price, or what is made of one: negative where CRSP marks a bid-ask midpoint.
+bool is_price(std::string_view name) noexcept;
 /// "" where unknown.
 std::string unit_of(std::string_view name);
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fractile import _core
 from fractile.errors import FractileError, SignalError
-from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, view_bytes
+from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, split_options, view_bytes
 from fractile.ledger import resolve_study
 from fractile.pool.dispatch import Answer, Dispatcher
 from fractile.progress import track
@@ -26,19 +26,20 @@ Result = tuple[int, int, float, float, float]
 _WAITING_PER_WORKER = 4
 
 
-def serialize_signal_arrow(signal: Any, sigvars: Sequence[str] | None = None) -> bytes:
+def serialize_signal_arrow(signal: Any, sigvars: Sequence[str] | None = None, **reading: Any) -> bytes:
     """A signal as the bytes of an Arrow IPC stream; dates without hours become date32.
 
     Args:
         signal: Any form of a signal that `BacktestService.run` takes.
         sigvars: Value columns; None takes every column of numbers of a DataFrame, "signal" of other forms.
+        **reading: Options of reading, as docs/reading.md has them.
 
     Raises:
         SignalError: A column is missing, or of a type that cannot be read.
     """
     if sigvars is None:
         sigvars = _number_columns(signal) if isinstance(signal, pd.DataFrame) else ()
-    return _core.signal_to_bytes(read_signal(signal, sigvars or ["signal"]))
+    return _core.signal_to_bytes(read_signal(signal, sigvars or ["signal"], reading))
 
 
 def _number_columns(frame: pd.DataFrame) -> list[str]:
@@ -96,7 +97,7 @@ class BacktestWorkerPool:
         if isinstance(n_workers, bool) or not isinstance(n_workers, int) or n_workers < 1:
             raise parse_error("n_workers", "a whole number of at least 1", n_workers)
         run_config.setdefault("threads", max(1, _core.default_threads() // n_workers))
-        parse_config(run_config)
+        parse_config(split_options(run_config)[1])
         self.errors: dict[int, FractileError] = {}
         self.results: dict[int, BacktestResult] = {}
         self._whole_results = whole_results
@@ -157,7 +158,7 @@ class BacktestWorkerPool:
                 "COLUMN_TYPE",
             )
         if not is_bytes(signal):
-            signal = serialize_signal_arrow(signal, [self._run["sigvar"]])
+            signal = serialize_signal_arrow(signal, [self._run["sigvar"]], **split_options(self._run)[0])
         return dispatcher.submit({}, view_bytes(signal))
 
     def collect_one(self, timeout: float | None = None) -> Result:
