@@ -46,12 +46,12 @@ void add_run(CLI::App& app) {
   command->add_option("--plot", *plot, "File to draw to (.png, .pdf, .svg), by the Python package and matplotlib");
   session->add_options(*command);
   command->callback([session, signal, plot] {
-    if (!plot->empty()) require_plotting(*plot);
+    if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()});
     const Result result = session->run(rows, 0, session->config());
     present(*session, result, "");
-    if (!plot->empty()) draw_plot(result, *plot);
+    if (!plot->empty()) draw_plot("fractile.plot", result_to_json(result, Orient::split), *plot);
   });
 }
 

@@ -3,6 +3,7 @@
 
 from fractile import stats
 from fractile._core import VERSION as __version__
+from fractile.audit import SignalAudit
 from fractile.client import BacktestClient, quick_backtest
 from fractile.config import ServiceConfig
 from fractile.errors import (
@@ -37,6 +38,7 @@ __all__ = [
     "FractileError",
     "ServerError",
     "ServiceConfig",
+    "SignalAudit",
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import resource
 import threading
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fractile import _core
+from fractile.audit import SignalAudit
 from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal
 from fractile.ledger import LocalLedger, resolve_study
@@ -292,6 +294,22 @@ class BacktestService:
                     raise
                 done[name] = error
         return done if isinstance(signals, Mapping) else list(done.values())
+
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+        """Examines a signal for look-ahead: a verdict, its checks, and a profile of rank correlations.
+
+        Args:
+            signal: As in `run`.
+            previous: An older vintage of the same signal, for the check `restated`.
+            sigvar: Name of the value column, of both vintages.
+            **config: Options of `run`, which the Sharpe ratios of the checks use.
+
+        Raises:
+            ConfigError: An unknown option or value.
+            SignalError: The signal cannot be read, or no row of it can be used. Impossible dates are a finding.
+        """
+        older = None if previous is None else read_signal(previous, [sigvar])
+        return SignalAudit(json.loads(self._require_engine().audit(read_signal(signal, [sigvar]), parse_config(config), older)))
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

@@ -5,9 +5,11 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
+#include "fractile/audit.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "gate.hpp"
+#include "output/output.hpp"
 #include "service/run_options.hpp"
 
 namespace nb = nanobind;
@@ -92,7 +94,22 @@ void bind_backtest(nb::module_& module) {
             return out;
           },
           nb::arg("signal"), nb::arg("columns"), nb::arg("configs"), nb::arg("stop_on_error"), nb::arg("on_done"),
-          "Runs on the same keys: by cell a result, the exception that ended it, or None if it was not begun.");
+          "Runs on the same keys: by cell a result, the exception that ended it, or None if it was not begun.")
+      .def(
+          "audit",
+          [](const Backtester& self, const Signal& signal, const RunConfig& config, const Signal* previous) {
+            const double* const values = column_of(signal, 0);
+            std::optional<SignalVintage> older;
+            if (previous) older.emplace(SignalVintage{previous->keys, column_of(*previous, 0)});
+            std::string json;
+            run_released([&](const Interrupt& interrupt) {
+              json = audit_to_json(audit_signal(self, signal.keys, values, config, older ? &*older : nullptr, interrupt),
+                                   Orient::split);
+            });
+            return json;
+          },
+          nb::arg("signal"), nb::arg("config"), nb::arg("previous").none(),
+          "Examines the first value column for look-ahead: the answer of POST /audit?orient=split.");
 }
 
 }  // namespace fractile::python
