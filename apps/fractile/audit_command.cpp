@@ -39,7 +39,8 @@ void present(const Session& session, const Audit& audit) {
 void add_audit(CLI::App& app) {
   CLI::App* command = app.add_subcommand("audit", "Examine a signal for look-ahead; status 3 if suspicious, 4 if it looks ahead");
   auto session = std::make_shared<Session>();
-  auto signal = std::make_shared<std::string>(), previous = std::make_shared<std::string>(), plot = std::make_shared<std::string>();
+  auto signal = std::make_shared<std::string>(), previous = std::make_shared<std::string>(),
+       plot = std::make_shared<std::string>();
   command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();
   command->add_option("--previous", *previous, "File with an older vintage of the signal");
   command->add_option("--plot", *plot, "File for the profile (.png, .pdf, .svg) or a page (.html), by the Python package");
@@ -54,8 +55,8 @@ void add_audit(CLI::App& app) {
       older = read_signal_file(*previous, {session->sigvar()});
       vintage.emplace(SignalVintage{older->keys, older->values[0]});
     }
-    const Audit audit =
-        audit_signal(session->backtester(), rows.keys, rows.values[0], session->config(), vintage ? &*vintage : nullptr, is_interrupted);
+    const Audit audit = audit_signal(session->backtester(), rows.keys, rows.values[0], session->config(),
+                                     vintage ? &*vintage : nullptr, is_interrupted);
     present(*session, audit);
     if (!plot->empty()) draw_plot("fractile.audit", audit_to_json(audit, Orient::split), *plot);
     if (audit.verdict() == AuditStatus::suspicious) throw CLI::RuntimeError(kSuspicious);

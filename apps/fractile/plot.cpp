@@ -49,8 +49,9 @@ void require_plotting(const std::string& path, std::initializer_list<const char*
                     kPythonVariable, path));
   for (const char* ending : endings)
     if (path.ends_with(ending)) return;
-  throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected --plot with a file that ends in {}, found \"{}\". Write \"{}.png\".",
-                                                    fmt::join(endings, ", "), path, path));
+  throw Error(ErrorCode::INVALID_VALUE,
+              fmt::format("expected --plot with a file that ends in {}, found \"{}\". Write \"{}.png\".",
+                          fmt::join(endings, ", "), path, path));
 }
 
 void draw_plot(const std::string& module, const std::string& json, const std::string& path) {

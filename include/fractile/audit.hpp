@@ -10,7 +10,7 @@
 
 namespace fractile {
 
-/// The outcome of one check, from good to bad. The first three are no fault.
+/// The outcome of one check, from good to bad. The first three are not a fault.
 enum class AuditStatus : std::uint8_t { pass, not_applicable, note, suspicious, look_ahead };
 /// "pass", "not applicable", "note", "suspicious", "look-ahead".
 std::string_view to_text(AuditStatus status) noexcept;
@@ -24,7 +24,7 @@ struct AuditCheck {
   std::vector<RowExample> rows;  ///< the first offending rows in input order
 };
 
-/// What an audit says of a signal: docs/how_to_audit.md.
+/// The findings about one signal: docs/how_to_audit.md.
 struct Audit {
   std::vector<AuditCheck> checks;  ///< in the order of docs/how_to_audit.md
   /// By k from -10 to 10: k, ic, t_nw, days, names, share.

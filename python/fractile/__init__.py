@@ -29,6 +29,7 @@ from fractile.snapshots import (
 )
 from fractile.stats import multiple_testing
 from fractile.sweep import SweepResult, sweep
+from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
     "BacktestClient",
@@ -36,6 +37,7 @@ __all__ = [
     "BacktestService",
     "ConfigError",
     "FractileError",
+    "FunctionAudit",
     "ServerError",
     "ServiceConfig",
     "SignalAudit",
@@ -46,6 +48,7 @@ __all__ = [
     "SweepResult",
     "__version__",
     "append_snapshot",
+    "audit_function",
     "create_snapshot",
     "diff_snapshots",
     "get_service",

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What an audit says of a signal; `python -m fractile.audit FILE` draws the JSON of an audit that comes on stdin."""
+"""The findings of an audit; `python -m fractile.audit FILE` draws the JSON of an audit that comes on stdin."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def plot_profile(audit: SignalAudit, path: str | None = None) -> Any:
     figure = Page(figsize=(9, 4), layout="constrained", facecolor="white")
     axes = figure.subplots()
     axes.set_label("profile")
-    axes.set_title(f"rank correlation with the return of day k   ·   verdict: {audit.verdict}", loc="left", fontsize=10, color=_INK)
+    axes.set_title(
+        f"rank correlation with the return of day k   ·   verdict: {audit.verdict}", loc="left", fontsize=10, color=_INK
+    )
     kinds = (
         ("past", k < audit.first_k - 1, _KNOWN),
         ("before the first that can be earned", k == audit.first_k - 1, _UNTRADABLE),

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fractile import _core, errors
+from fractile.audit import SignalAudit
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import is_bytes, read_signal, view_bytes
 from fractile.ledger import Moments, resolve_study
@@ -111,6 +112,15 @@ class RemoteService:
         query = urllib.parse.urlencode({"run_id": run_id, "periods_per_year": periods_per_year, **moments})
         found = self._ask("GET", f"/studies/{urllib.parse.quote(study)}/deflation?{query}")
         return {name: math.nan if value is None else value for name, value in found.items()}
+
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+        """Examines a signal for look-ahead; see `BacktestService.audit`."""
+        query: dict[str, Any] = {"config": {**config, "sigvar": sigvar}}
+        if previous is None:
+            return SignalAudit(self._answer("/audit", *_encode(signal, [sigvar]), query))
+        body = _to_stream(signal, [sigvar])
+        query["previous"] = len(body)
+        return SignalAudit(self._answer("/audit", body + _to_stream(previous, [sigvar]), _STREAM, query))
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""

@@ -27,8 +27,8 @@ class Judge {
   Judge(const Measurements& found, const PanelView& panel, const SignalKeys& keys) : found_(found), panel_(panel), keys_(keys) {}
 
   std::vector<AuditCheck> all() {
-    return {dates(), untradable_spike(), implausible(), cliff(), survivorship(), restated(), backfill(), stale(), constant(),
-            calendar()};
+    return {dates(),    untradable_spike(), implausible(), cliff(),    survivorship(),
+            restated(), backfill(),         stale(),       constant(), calendar()};
   }
 
  private:
@@ -48,8 +48,9 @@ class Judge {
     AuditCheck out{"dates", Status::pass, static_cast<double>(impossible.count + early.count), 0.0, "", {}};
     if (impossible.count > 0) {
       out.status = Status::look_ahead;
-      out.meaning = fmt::format("{} row{} earn{} a return of a day that is not after date_sig, or have date_avail before date_sig.",
-                                impossible.count, plural(impossible.count), impossible.count == 1 ? "s" : "");
+      out.meaning =
+          fmt::format("{} row{} earn{} a return of a day that is not after date_sig, or have date_avail before date_sig.",
+                      impossible.count, plural(impossible.count), impossible.count == 1 ? "s" : "");
       out.rows = examples(impossible);
     }
     if (early.count > 0) {
@@ -84,8 +85,8 @@ class Judge {
                                             std::fabs(spike.ic), spike.t_nw, first, first + 3, largest);
     if (out.value > kSpikeRatio && std::fabs(spike.t_nw) > kSpikeT) {
       out.status = Status::suspicious;
-      out.meaning = fmt::format("The signal knows the return of k = {}, which nobody can earn: {}. Rows may be dated a day early.",
-                                eve, figures);
+      out.meaning = fmt::format(
+          "The signal knows the return of k = {}, which nobody can earn: {}. Rows may be dated a day early.", eve, figures);
     } else {
       out.meaning = fmt::format("The return before the first that can be earned does not stand out: {}.", figures);
     }
@@ -97,7 +98,8 @@ class Judge {
     if (!found_.profile || !found_.sharpe) return not_applicable(kName, kHighSharpe, "No row of the signal can be used.");
     const int first = found_.rows.first_k;
     const double ic = std::fabs(found_.profile->at(first).ic), sharpe = std::fabs(found_.sharpe->as_traded);
-    if (ic != ic && sharpe != sharpe) return not_applicable(kName, kHighSharpe, "There is neither a correlation nor a book.");
+    if (ic != ic && sharpe != sharpe)
+      return not_applicable(kName, kHighSharpe, "The signal has neither a correlation nor a book.");
     // The one that is nearer to its limit is shown.
     const bool shows_ic = sharpe != sharpe || ic / kHighIc > sharpe / kHighSharpe;
     AuditCheck out{kName, Status::pass, shows_ic ? ic : sharpe, shows_ic ? kHighIc : kHighSharpe, "", {}};
@@ -117,11 +119,12 @@ class Judge {
     if (!found_.profile || !found_.sharpe) return not_applicable(kName, kCliffRatio, "No row of the signal can be used.");
     const double now = found_.sharpe->as_traded, later = found_.sharpe->one_later, persistence = found_.profile->autocorrelation;
     if (now != now || later != later || persistence != persistence)
-      return not_applicable(kName, kCliffRatio, "There is no book at one of the two lags, or no day after another.");
+      return not_applicable(kName, kCliffRatio, "One of the two lags has no book, or the signal has one day.");
     AuditCheck out{kName, Status::pass, now != 0.0 ? later / now : kNaN, kCliffRatio, "", {}};
-    const std::string figures = fmt::format("the Sharpe ratio is {:.2f} as traded and {:.2f} a period later, the rank "
-                                            "autocorrelation of the signal {:.2f}",
-                                            now, later, persistence);
+    const std::string figures = fmt::format(
+        "the Sharpe ratio is {:.2f} as traded and {:.2f} a period later, the rank "
+        "autocorrelation of the signal {:.2f}",
+        now, later, persistence);
     if (now > kCliffSharpe && persistence > kCliffAutocorrelation && out.value < kCliffRatio) {
       out.status = Status::suspicious;
       out.meaning = fmt::format("A signal that hardly changes loses its return within one period: {}.", figures);
@@ -137,18 +140,18 @@ class Judge {
     const Coverage& c = *found_.coverage;
     const double ratio = c.leavers_share / c.others_share, of_lives = c.last_share / c.earlier_share;
     if (c.leavers < kMinLeavers)
-      return not_applicable(
-          kName, kLowShareRatio,
-          fmt::format("{} name{} leave{} the panel before its end; {} are needed.", c.leavers, plural(c.leavers),
-                      c.leavers == 1 ? "s" : "", kMinLeavers));
+      return not_applicable(kName, kLowShareRatio,
+                            fmt::format("{} name{} leave{} the panel before its end; {} are needed.", c.leavers,
+                                        plural(c.leavers), c.leavers == 1 ? "s" : "", kMinLeavers));
     if (!std::isfinite(ratio)) return not_applicable(kName, kLowShareRatio, "No day has rows of names that leave and of others.");
     const bool shows_lives = std::isfinite(of_lives) && of_lives < ratio;
     AuditCheck out{kName, Status::pass, shows_lives ? of_lives : ratio, kLowShareRatio, "", {}};
-    std::string figures = fmt::format("the signal covers {:.1f} % of the rows of {} names that leave the panel and {:.1f} % of the others'",
-                                      100.0 * c.leavers_share, c.leavers, 100.0 * c.others_share);
+    std::string figures =
+        fmt::format("the signal covers {:.1f} % of the rows of {} names that leave the panel and {:.1f} % of the others'",
+                    100.0 * c.leavers_share, c.leavers, 100.0 * c.others_share);
     if (std::isfinite(of_lives))
-      figures += fmt::format("; {:.1f} % in the last {} periods of leavers and {:.1f} % before", 100.0 * c.last_share, kLastPeriods,
-                             100.0 * c.earlier_share);
+      figures += fmt::format("; {:.1f} % in the last {} periods of leavers and {:.1f} % before", 100.0 * c.last_share,
+                             kLastPeriods, 100.0 * c.earlier_share);
     if (out.value < kLowShareRatio) {
       out.status = Status::suspicious;
       out.meaning = fmt::format("The signal knows who survives: {}.", figures);
@@ -160,17 +163,19 @@ class Judge {
 
   AuditCheck restated() const {
     constexpr const char* kName = "restated";
-    if (!found_.vintages) return not_applicable(kName, kRestatedErrors, "There is no older vintage; pass previous.");
+    if (!found_.vintages) return not_applicable(kName, kRestatedErrors, "An older vintage is needed: pass previous.");
     const Vintages& v = *found_.vintages;
     if (v.common == 0) return not_applicable(kName, kRestatedErrors, "The vintages share no security and date.");
     AuditCheck out{kName, Status::pass, 0.0, kRestatedErrors, "", examples(v.changed)};
-    std::string figures = fmt::format("{} of {} common rows changed ({:.2f} %), by {:.4g} on average", v.changed.count, v.common,
-                                      100.0 * static_cast<double>(v.changed.count) / static_cast<double>(v.common), v.mean_change);
+    std::string figures =
+        fmt::format("{} of {} common rows changed ({:.2f} %), by {:.4g} on average", v.changed.count, v.common,
+                    100.0 * static_cast<double>(v.changed.count) / static_cast<double>(v.common), v.mean_change);
     if (v.changed.count == 0) {
       out.meaning = fmt::format("No common row of {} changed.", v.common);
       return out;
     }
-    if (!found_.vintage_sharpe) return not_applicable(kName, kRestatedErrors, fmt::format("There is no book to compare: {}.", figures));
+    if (!found_.vintage_sharpe)
+      return not_applicable(kName, kRestatedErrors, fmt::format("The vintages have no books to compare: {}.", figures));
     const VintageSharpe& s = *found_.vintage_sharpe;
     out.value = s.error > 0.0 ? s.difference / s.error : kNaN;
     figures += fmt::format("; the Sharpe ratio on them is {:.2f} and was {:.2f}", s.newer, s.older);
@@ -185,10 +190,10 @@ class Judge {
 
   AuditCheck backfill() const {
     const std::int64_t names = found_.rows.names_before_first_row;
-    AuditCheck out{"backfill", names > 0 ? Status::note : Status::pass, static_cast<double>(names), 0.0, "",
-                   examples(found_.rows.before_first_row)};
-    out.meaning = names > 0 ? fmt::format("{} name{} ha{} a signal before the first panel row: it may have been filled in later.", names,
-                                          plural(names), names == 1 ? "s" : "ve")
+    AuditCheck out{"backfill", names > 0 ? Status::note : Status::pass, static_cast<double>(names), 0.0,
+                   "",         examples(found_.rows.before_first_row)};
+    out.meaning = names > 0 ? fmt::format("{} name{} ha{} a signal before the first panel row: it may have been filled in later.",
+                                          names, plural(names), names == 1 ? "s" : "ve")
                             : "No name has a signal before its first panel row.";
     return out;
   }
@@ -197,8 +202,12 @@ class Judge {
     if (!found_.coverage || found_.coverage->values == 0)
       return not_applicable("stale", kManyRepeated, "No value has one of the same name before it.");
     const double share = static_cast<double>(found_.coverage->repeated) / static_cast<double>(found_.coverage->values);
-    return {"stale", share > kManyRepeated ? Status::note : Status::pass, share, kManyRepeated,
-            fmt::format("{:.1f} % of the values equal the one before of the same name.", 100.0 * share), {}};
+    return {"stale",
+            share > kManyRepeated ? Status::note : Status::pass,
+            share,
+            kManyRepeated,
+            fmt::format("{:.1f} % of the values equal the one before of the same name.", 100.0 * share),
+            {}};
   }
 
   AuditCheck constant() const {
@@ -206,17 +215,17 @@ class Judge {
     const std::vector<DateIndex>& days = found_.profile->constant_days;
     AuditCheck out{"constant", days.empty() ? Status::pass : Status::note, static_cast<double>(days.size()), 0.0, "", {}};
     out.meaning = days.empty() ? "No day gives every name the same value."
-                               : fmt::format("{} of {} days give every name the same value, first the return day {}.", days.size(),
-                                             found_.profile->days, format_day(panel_.date(days.front())));
+                               : fmt::format("{} of {} days give every name the same value, first the return day {}.",
+                                             days.size(), found_.profile->days, format_day(panel_.date(days.front())));
     return out;
   }
 
   AuditCheck calendar() const {
     const CauseCount& closed = found_.rows.on_closed_days;
-    AuditCheck out{"calendar", closed.count > 0 ? Status::note : Status::pass, static_cast<double>(closed.count), 0.0, "",
+    AuditCheck out{"calendar",      closed.count > 0 ? Status::note : Status::pass, static_cast<double>(closed.count), 0.0, "",
                    examples(closed)};
-    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day without trading.", closed.count, plural(closed.count),
-                                                 closed.count == 1 ? "is" : "are")
+    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day without trading.", closed.count,
+                                                 plural(closed.count), closed.count == 1 ? "is" : "are")
                                    : "Every row is dated on a trading day.";
     return out;
   }

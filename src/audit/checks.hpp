@@ -12,7 +12,7 @@
 
 namespace fractile::audit {
 
-/// Annualised Sharpe ratios before costs of the signal's book, as traded and one period later. NaN if there is no book.
+/// Annualised Sharpe ratios before costs of the signal's book, as traded and one period later. NaN without a book.
 struct LaggedSharpe {
   double as_traded, one_later;
 };

@@ -19,12 +19,12 @@ inline constexpr std::int64_t kMinLeavers = 10;
 
 /// How a signal covers names that leave the panel before its end. NaN if nothing can be compared.
 struct Coverage {
-  std::int64_t leavers = 0;  ///< with a panel row on a day of the signal
-  double leavers_share;      ///< mean over days: share of the leavers' rows that have a signal
-  double others_share;       ///< the same of all other names
-  double last_share;         ///< share of leavers' rows with a signal in their last kLastPeriods periods
-  double earlier_share;      ///< the same of their rows before
-  std::int64_t values = 0;   ///< values that have one of the same name before them
+  std::int64_t leavers = 0;   ///< with a panel row on a day of the signal
+  double leavers_share;       ///< mean over days: share of the leavers' rows that have a signal
+  double others_share;        ///< the same of all other names
+  double last_share;          ///< share of leavers' rows with a signal in their last kLastPeriods periods
+  double earlier_share;       ///< the same of their rows before
+  std::int64_t values = 0;    ///< values that have one of the same name before them
   std::int64_t repeated = 0;  ///< of these: equal to it
 };
 

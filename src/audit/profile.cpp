@@ -55,10 +55,10 @@ class ProfileRun {
     DenseRankScratch ranks;
     std::vector<double> values;
     RankCorrelation correlation;
-    std::vector<std::size_t> securities;       // the names of a day
-    std::vector<std::int32_t> signal, other;   // their ranks
-    std::vector<std::int32_t> window;          // ranks of returns by day of a window, then by security
-    int window_begin = 0, window_end = 0;      // its loaded days
+    std::vector<std::size_t> securities;      // the names of a day
+    std::vector<std::int32_t> signal, other;  // their ranks
+    std::vector<std::int32_t> window;         // ranks of returns by day of a window, then by security
+    int window_begin = 0, window_end = 0;     // its loaded days
   };
 
   std::size_t n_rows() const { return static_cast<std::size_t>(panel_.row_end(panel_.last()) - first_row_); }

@@ -29,7 +29,7 @@ struct Profile {
   std::array<ProfilePoint, kOffsets> points;
   /// Mean rank correlation of a day's signal with that of the signal's day before it; NaN if there is none.
   double autocorrelation;
-  std::int64_t days = 0;                  ///< with a signal
+  std::int64_t days = 0;                 ///< with a signal
   std::vector<DateIndex> constant_days;  ///< with two names or more and one value
   /// That of k; a NaN one outside the profile.
   const ProfilePoint& at(int k) const noexcept;

@@ -21,7 +21,7 @@ struct SignalRows {
   std::int64_t names_before_first_row = 0;
   std::int64_t rows = 0;  ///< with a key and a number
   std::int64_t rows_with_return_day = 0;
-  /// Of these, rows whose day before the return day is after date_sig: its return is not known when the signal is made.
+  /// The rows of these whose day before the return day is after date_sig: its return is not known when the signal is made.
   std::int64_t rows_with_unknown_eve = 0;
   int first_k = 2;  ///< the number of the return day in the profile
 

@@ -58,8 +58,7 @@ class AuditRun {
   Audit run(const double* values, const SignalVintage* previous) {
     Audit out;
     const PanelView& panel = impl_.panel;
-    const audit::SignalRows rows =
-        audit::read_signal_rows(panel, keys_, values, asked_, previous != nullptr, threads_, poll_);
+    const audit::SignalRows rows = audit::read_signal_rows(panel, keys_, values, asked_, previous != nullptr, threads_, poll_);
     audit::Measurements found{.rows = rows, .refuses_lookahead = asked_.lookahead == Lookahead::error};
     const std::string identity = impl_.alignments.identify(keys_, true, threads_, poll_);
 
@@ -79,8 +78,7 @@ class AuditRun {
       sharpe = {sharpe_of(*now), sharpe_one_later(identity, rows.values)};
       found.sharpe = &sharpe;
       found.profile = &profile.emplace(measure_profile(identity, rows));
-      found.coverage = &coverage.emplace(
-          audit::measure_coverage(panel, rows, EligibilityMask(panel, asked_, threads_, poll_)));
+      found.coverage = &coverage.emplace(audit::measure_coverage(panel, rows, EligibilityMask(panel, asked_, threads_, poll_)));
       if (previous) {
         found.vintages = &vintages.emplace(compare(rows, *previous));
         if (compare_books(*previous, *vintages, vintage_sharpe)) found.vintage_sharpe = &vintage_sharpe;
@@ -122,11 +120,10 @@ class AuditRun {
 
   audit::Profile measure_profile(const std::string& identity, const audit::SignalRows& rows) const {
     Backtester::Impl::Lease lease(impl_);
-    const CachedAlignment cached = impl_.alignments.find_or_make(identity, impl_.panel, keys_, book_at(0),
-                                                                 ExposureRows(impl_.panel, Resid::off), threads_,
-                                                                 lease.buffers(), poll_);
-    return audit::measure_profile(impl_.panel, *cached.alignment, rows.values, rows.first_k,
-                                  asked_.from_open ? "openret" : "ret", threads_, poll_);
+    const CachedAlignment cached = impl_.alignments.find_or_make(
+        identity, impl_.panel, keys_, book_at(0), ExposureRows(impl_.panel, Resid::off), threads_, lease.buffers(), poll_);
+    return audit::measure_profile(impl_.panel, *cached.alignment, rows.values, rows.first_k, asked_.from_open ? "openret" : "ret",
+                                  threads_, poll_);
   }
 
   audit::Vintages compare(const audit::SignalRows& rows, const SignalVintage& previous) const {
