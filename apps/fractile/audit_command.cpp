@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "commands.hpp"
 #include "fractile/audit.hpp"
-#include "output/output.hpp"
+#include "output/audit.hpp"
 #include "plot.hpp"
 #include "session.hpp"
 
@@ -18,13 +17,8 @@ constexpr int kSuspicious = 3, kLookAhead = 4;
 
 void present(const Session& session, const Audit& audit) {
   if (!session.out().empty()) {
-    TableSet tables;
-    tables.add("checks", checks_table(audit));
-    tables.add("profile", audit.profile);
-    const nlohmann::ordered_json manifest{{"verdict", to_text(audit.verdict())},
-                                          {"snapshot", audit.snapshot},
-                                          {"config", nlohmann::ordered_json::parse(audit.config_json)}};
-    write_tables(tables, manifest.dump(2), session.out());
+    write_table(checks_table(audit), session.out(), "checks");
+    write_table(audit.profile, session.out(), "profile");
   }
   if (session.format() == "json")
     fmt::print("{}\n", audit_to_json(audit));

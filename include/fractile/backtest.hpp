@@ -67,10 +67,8 @@ class Backtester {
                                    const Interrupt& interrupt = {}, const std::function<void(std::size_t)>& on_done = {}) const;
   const View& view() const noexcept;
 
-  struct Impl;  ///< the state that src/service/ works on
-  const Impl& impl() const noexcept { return *impl_; }
-
  private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -9,7 +9,7 @@
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "gate.hpp"
-#include "output/output.hpp"
+#include "output/audit.hpp"
 #include "service/run_options.hpp"
 
 namespace nb = nanobind;

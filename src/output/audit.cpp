@@ -1,11 +1,9 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "fractile/audit.hpp"
+#include "output/audit.hpp"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-
-#include "output/output.hpp"
 
 namespace fractile {
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "arrow/arrow_abi.h"
-#include "fractile/audit.hpp"
 #include "fractile/changes.hpp"
 #include "fractile/data_report.hpp"
 #include "fractile/result.hpp"
@@ -36,10 +35,6 @@ std::string changes_to_json(const SnapshotChanges& changes);
 std::string report_to_json(const std::string& id, const DataReport& report);
 /// A line of text per finding, warnings first.
 std::string report_to_text(const std::vector<ReportLine>& lines);
-/// The answer of POST /audit.
-std::string audit_to_json(const Audit& audit, Orient orient = Orient::records);
-/// The verdict, a line per check with its rows, and the profile.
-std::string audit_to_text(const Audit& audit);
 /// Three lines of counts and a table of columns.
 std::string changes_to_text(const SnapshotChanges& changes);
 

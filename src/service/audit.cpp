@@ -3,13 +3,17 @@
 // The order of the stages of an audit.
 #include "fractile/audit.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <limits>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "audit/checks.hpp"
 #include "fractile/error.hpp"
+#include "parallel/workers.hpp"
 #include "service/backtester.hpp"
 #include "stats/moments.hpp"
 #include "stats/sharpe_difference.hpp"
@@ -42,104 +46,126 @@ std::pair<std::vector<double>, std::vector<double>> join_days(const DailyReturns
   return out;
 }
 
+/// The books of the checks: all names before costs.
+RunConfig book_of(const RunConfig& asked) {
+  RunConfig config = asked;
+  config.byvar_list = {"overall"};
+  config.analysis.clear();
+  config.calc_turnover = false;
+  config.keep_weights = false;
+  config.lookahead = Lookahead::warn;
+  return config;
+}
+
+RunConfig with_lag(RunConfig config, int lag) {
+  config.lag = lag;
+  return config;
+}
+
+DailyReturns returns_of(const Result& result) {
+  const Table& daily = result.tables["daily"];
+  return {std::get<Column::Dates>(daily.find("date")->values).days, std::get<std::vector<double>>(daily.find("ret")->values),
+          result.periods_per_year};
+}
+
+bool has_no_usable_row(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return known.code() == ErrorCode::NO_USABLE_ROWS;
+  }
+}
+
+void refuse_too_large(const SignalKeys& keys) {
+  if (keys.n_rows > kMaxSignalRows)
+    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected up to " + std::to_string(kMaxSignalRows) + " rows in the signal, found " +
+                                                 std::to_string(keys.n_rows) + ". Split it by date.");
+}
+
 class AuditRun {
  public:
-  AuditRun(const Backtester::Impl& impl, const SignalKeys& keys, const RunConfig& config, int threads, const Interrupt& interrupt)
-      : impl_(impl), keys_(keys), asked_(config), threads_(threads), interrupt_(interrupt), poll_(make_poll(interrupt)) {
-    // A book of all names before costs: the checks read nothing else.
-    book_ = config;
-    book_.byvar_list = {"overall"};
-    book_.analysis.clear();
-    book_.calc_turnover = false;
-    book_.keep_weights = false;
-    book_.lookahead = Lookahead::warn;
-  }
+  AuditRun(const Backtester& backtester, const SignalKeys& keys, const RunConfig& config, const Interrupt& interrupt)
+      : backtester_(backtester),
+        panel_(backtester.view()),
+        keys_(keys),
+        asked_(config),
+        book_(book_of(config)),
+        threads_(std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads)),
+        interrupt_(interrupt),
+        poll_(make_poll(interrupt)) {}
 
   Audit run(const double* values, const SignalVintage* previous) {
-    Audit out;
-    const PanelView& panel = impl_.panel;
-    const audit::SignalRows rows = audit::read_signal_rows(panel, keys_, values, asked_, previous != nullptr, threads_, poll_);
+    audit::SignalRows rows;
+    read_guarded([&] { rows = audit::read_signal_rows(panel_, keys_, values, asked_, previous != nullptr, threads_, poll_); });
     audit::Measurements found{.rows = rows, .refuses_lookahead = asked_.lookahead == Lookahead::error};
-    const std::string identity = impl_.alignments.identify(keys_, true, threads_, poll_);
-
-    std::optional<DailyReturns> now;
-    try {
-      now = earn(keys_, identity, rows.values, asked_.lag);
-    } catch (const Error& error) {
-      // The impossible rows may have been all that could be used.
-      if (error.code() != ErrorCode::NO_USABLE_ROWS || rows.impossible.count == 0) throw;
-    }
-    std::optional<audit::Profile> profile;
-    std::optional<audit::Coverage> coverage;
-    std::optional<audit::Vintages> vintages;
     audit::LaggedSharpe sharpe{kNaN, kNaN};
+    std::optional<audit::Profile> profile;
+    audit::Coverage coverage;
+    audit::Vintages vintages;
     audit::VintageSharpe vintage_sharpe{};
-    if (now) {
-      sharpe = {sharpe_of(*now), sharpe_one_later(identity, rows.values)};
+    // The impossible rows may have been all that could be used.
+    if (compute_books(rows, sharpe)) {
+      read_guarded([&] {
+        profile = measure_profile(rows);
+        coverage = audit::measure_coverage(panel_, rows, EligibilityMask(panel_, asked_, threads_, poll_));
+        if (previous) vintages = compare(rows, *previous);
+      });
       found.sharpe = &sharpe;
-      found.profile = &profile.emplace(measure_profile(identity, rows));
-      found.coverage = &coverage.emplace(audit::measure_coverage(panel, rows, EligibilityMask(panel, asked_, threads_, poll_)));
+      found.profile = &*profile;
+      found.coverage = &coverage;
       if (previous) {
-        found.vintages = &vintages.emplace(compare(rows, *previous));
-        if (compare_books(*previous, *vintages, vintage_sharpe)) found.vintage_sharpe = &vintage_sharpe;
+        found.vintages = &vintages;
+        if (compare_books(*previous, vintages, vintage_sharpe)) found.vintage_sharpe = &vintage_sharpe;
       }
-      out.profile = profile_table(*profile);
-    } else {
-      out.profile = profile_table({});
     }
+    Audit out;
+    out.profile = profile_table(profile);
     out.first_k = rows.first_k;
-    out.checks = audit::judge(found, panel, keys_);
+    out.checks = audit::judge(found, panel_, keys_);
     out.config_json = config_to_json(asked_);
-    out.snapshot = panel.snapshot().id();
+    out.snapshot = panel_.snapshot().id();
     return out;
   }
 
  private:
-  RunConfig book_at(int lag) const {
-    RunConfig config = book_;
-    config.lag = lag;
-    return config;
-  }
+  void read_guarded(const std::function<void()>& work) const { panel_.snapshot().read_guarded(work); }
 
-  /// The daily returns of the signal's book.
-  DailyReturns earn(const SignalKeys& keys, const std::string& identity, const double* values, int lag) const {
-    const Result result = impl_.run(keys, &identity, values, book_at(lag), threads_, interrupt_);
-    const Table& daily = result.tables["daily"];
-    return {std::get<Column::Dates>(daily.find("date")->values).days, std::get<std::vector<double>>(daily.find("ret")->values),
-            result.periods_per_year};
-  }
-
-  double sharpe_one_later(const std::string& identity, const double* values) const {
-    try {
-      return sharpe_of(earn(keys_, identity, values, asked_.lag + 1));
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::NO_USABLE_ROWS) throw;
-      return kNaN;
+  /// The Sharpe ratios as traded and one period later. False if no row is left without the impossible ones.
+  bool compute_books(const audit::SignalRows& rows, audit::LaggedSharpe& out) const {
+    const RunCell cells[] = {{rows.values, with_lag(book_, asked_.lag)}, {rows.values, with_lag(book_, asked_.lag + 1)}};
+    const std::vector<RunOutcome> outcomes = backtester_.run_many(keys_, cells, false, interrupt_);
+    double* const ratios[] = {&out.as_traded, &out.one_later};
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (outcomes[i].result) {
+        *ratios[i] = sharpe_of(returns_of(*outcomes[i].result));
+        continue;
+      }
+      if (!has_no_usable_row(outcomes[i].error)) std::rethrow_exception(outcomes[i].error);
+      if (i > 0) continue;
+      if (rows.impossible.count == 0) std::rethrow_exception(outcomes[i].error);
+      return false;
     }
+    return true;
   }
 
-  audit::Profile measure_profile(const std::string& identity, const audit::SignalRows& rows) const {
-    Backtester::Impl::Lease lease(impl_);
-    const CachedAlignment cached = impl_.alignments.find_or_make(
-        identity, impl_.panel, keys_, book_at(0), ExposureRows(impl_.panel, Resid::off), threads_, lease.buffers(), poll_);
-    return audit::measure_profile(impl_.panel, *cached.alignment, rows.values, rows.first_k, asked_.from_open ? "openret" : "ret",
-                                  threads_, poll_);
+  audit::Profile measure_profile(const audit::SignalRows& rows) const {
+    AlignmentBuffers buffers;
+    const Alignment alignment(panel_, keys_, with_lag(book_, 0), threads_, Alignment::Lifetime::one_run, buffers, poll_);
+    return audit::measure_profile(panel_, alignment, rows.values, rows.first_k, asked_.from_open ? "openret" : "ret", threads_,
+                                  poll_);
   }
 
   audit::Vintages compare(const audit::SignalRows& rows, const SignalVintage& previous) const {
-    RunConfig config = asked_;
-    config.lookahead = Lookahead::warn;
-    const audit::SignalRows older =
-        audit::read_signal_rows(impl_.panel, previous.keys, previous.values, config, true, threads_, poll_);
-    return audit::compare_vintages(impl_.panel, rows, keys_.n_rows, older, previous.keys.n_rows);
+    const audit::SignalRows older = audit::read_signal_rows(panel_, previous.keys, previous.values, book_, true, threads_, poll_);
+    return audit::compare_vintages(panel_, rows, keys_.n_rows, older, previous.keys.n_rows);
   }
 
   /// False if one of the vintages has no book on the common keys.
   bool compare_books(const SignalVintage& previous, const audit::Vintages& vintages, audit::VintageSharpe& out) const {
     if (vintages.changed.count == 0) return false;
     try {
-      const DailyReturns newer = earn(keys_, "", vintages.newer.data(), asked_.lag);
-      const DailyReturns older = earn(previous.keys, "", vintages.older.data(), asked_.lag);
+      const DailyReturns newer = returns_of(backtester_.run(keys_, vintages.newer.data(), book_, interrupt_));
+      const DailyReturns older = returns_of(backtester_.run(previous.keys, vintages.older.data(), book_, interrupt_));
       const auto [a, b] = join_days(newer, older);
       const SharpeDifference difference = sharpe_difference(a, b, 1, 1, 0, {threads_, poll_});
       out = {sharpe_of(newer), sharpe_of(older), difference.difference, difference.se_hac};
@@ -171,7 +197,8 @@ class AuditRun {
              {"share", std::move(share)}}};
   }
 
-  const Backtester::Impl& impl_;
+  const Backtester& backtester_;
+  PanelView panel_;
   const SignalKeys& keys_;
   const RunConfig& asked_;
   RunConfig book_;
@@ -186,13 +213,10 @@ Audit audit_signal(const Backtester& backtester, const SignalKeys& keys, const d
                    const SignalVintage* previous, const Interrupt& interrupt) {
   const IeeeArithmetic arithmetic;
   const auto began = std::chrono::steady_clock::now();
-  require_rows(keys);
-  if (previous) require_rows(previous->keys);
+  refuse_too_large(keys);
+  if (previous) refuse_too_large(previous->keys);
   validate(config);
-  const Backtester::Impl& impl = backtester.impl();
-  Audit out;
-  impl.panel.snapshot().read_guarded(
-      [&] { out = AuditRun(impl, keys, config, threads_of(config), interrupt).run(values, previous); });
+  Audit out = AuditRun(backtester, keys, config, interrupt).run(values, previous);
   out.elapsed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return out;
 }

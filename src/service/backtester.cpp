@@ -16,8 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-}  // namespace
-
 int threads_of(const RunConfig& config) { return std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads); }
 
 void require_rows(const SignalKeys& keys) {
@@ -28,6 +26,8 @@ void require_rows(const SignalKeys& keys) {
                                                  " rows in the signal, found " + std::to_string(keys.n_rows) +
                                                  ". Split it by date.");
 }
+
+}  // namespace
 
 std::function<void()> make_poll(const Interrupt& interrupt) {
   if (!interrupt) return {};

@@ -7,7 +7,7 @@
 
 #include "fractile/error.hpp"
 #include "ingest/signal_reader.hpp"
-#include "output/output.hpp"
+#include "output/audit.hpp"
 #include "server/endpoint.hpp"
 #include "server/json_body.hpp"
 #include "server/openapi.hpp"
