@@ -101,21 +101,27 @@ class AuditRun {
     audit::LaggedSharpe sharpe{kNaN, kNaN};
     std::optional<audit::Profile> profile;
     audit::Coverage coverage;
+    audit::SignalRows older;
     audit::Vintages vintages;
     audit::VintageSharpe vintage_sharpe{};
     // The impossible rows may have been all that could be used.
-    if (compute_books(rows, sharpe)) {
+    const SignalKeys possible = rows.possible(keys_);
+    if (compute_books(possible, values, rows.impossible.count > 0, sharpe)) {
       read_guarded([&] {
-        profile = measure_profile(rows);
+        profile = measure_profile(possible, values, rows.first_k);
         coverage = audit::measure_coverage(panel_, rows, EligibilityMask(panel_, asked_, threads_, poll_));
-        if (previous) vintages = compare(rows, *previous);
+        if (previous) {
+          older = audit::read_signal_rows(panel_, previous->keys, previous->values, book_, true, threads_, poll_);
+          vintages = audit::compare_vintages(panel_, rows, keys_.n_rows, older, previous->keys.n_rows);
+        }
       });
       found.sharpe = &sharpe;
       found.profile = &*profile;
       found.coverage = &coverage;
       if (previous) {
         found.vintages = &vintages;
-        if (compare_books(*previous, vintages, vintage_sharpe)) found.vintage_sharpe = &vintage_sharpe;
+        if (compare_books(possible, older.possible(previous->keys), vintages, vintage_sharpe))
+          found.vintage_sharpe = &vintage_sharpe;
       }
     }
     Audit out;
@@ -131,9 +137,9 @@ class AuditRun {
   void read_guarded(const std::function<void()>& work) const { panel_.snapshot().read_guarded(work); }
 
   /// The Sharpe ratios as traded and one period later. False if no row is left without the impossible ones.
-  bool compute_books(const audit::SignalRows& rows, audit::LaggedSharpe& out) const {
-    const RunCell cells[] = {{rows.values, with_lag(book_, asked_.lag)}, {rows.values, with_lag(book_, asked_.lag + 1)}};
-    const std::vector<RunOutcome> outcomes = backtester_.run_many(keys_, cells, false, interrupt_);
+  bool compute_books(const SignalKeys& keys, const double* values, bool has_impossible, audit::LaggedSharpe& out) const {
+    const RunCell cells[] = {{values, with_lag(book_, asked_.lag)}, {values, with_lag(book_, asked_.lag + 1)}};
+    const std::vector<RunOutcome> outcomes = backtester_.run_many(keys, cells, false, interrupt_);
     double* const ratios[] = {&out.as_traded, &out.one_later};
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (outcomes[i].result) {
@@ -142,30 +148,25 @@ class AuditRun {
       }
       if (!has_no_usable_row(outcomes[i].error)) std::rethrow_exception(outcomes[i].error);
       if (i > 0) continue;
-      if (rows.impossible.count == 0) std::rethrow_exception(outcomes[i].error);
+      if (!has_impossible) std::rethrow_exception(outcomes[i].error);
       return false;
     }
     return true;
   }
 
-  audit::Profile measure_profile(const audit::SignalRows& rows) const {
+  audit::Profile measure_profile(const SignalKeys& keys, const double* values, int first_k) const {
     AlignmentBuffers buffers;
-    const Alignment alignment(panel_, keys_, with_lag(book_, 0), threads_, Alignment::Lifetime::one_run, buffers, poll_);
-    return audit::measure_profile(panel_, alignment, rows.values, rows.first_k, asked_.from_open ? "openret" : "ret", threads_,
-                                  poll_);
-  }
-
-  audit::Vintages compare(const audit::SignalRows& rows, const SignalVintage& previous) const {
-    const audit::SignalRows older = audit::read_signal_rows(panel_, previous.keys, previous.values, book_, true, threads_, poll_);
-    return audit::compare_vintages(panel_, rows, keys_.n_rows, older, previous.keys.n_rows);
+    const Alignment alignment(panel_, keys, with_lag(book_, 0), threads_, Alignment::Lifetime::one_run, buffers, poll_);
+    return audit::measure_profile(panel_, alignment, values, first_k, asked_.from_open ? "openret" : "ret", threads_, poll_);
   }
 
   /// False if one of the vintages has no book on the common keys.
-  bool compare_books(const SignalVintage& previous, const audit::Vintages& vintages, audit::VintageSharpe& out) const {
+  bool compare_books(const SignalKeys& newer_keys, const SignalKeys& older_keys, const audit::Vintages& vintages,
+                     audit::VintageSharpe& out) const {
     if (vintages.changed.count == 0) return false;
     try {
-      const DailyReturns newer = returns_of(backtester_.run(keys_, vintages.newer.data(), book_, interrupt_));
-      const DailyReturns older = returns_of(backtester_.run(previous.keys, vintages.older.data(), book_, interrupt_));
+      const DailyReturns newer = returns_of(backtester_.run(newer_keys, vintages.newer.data(), book_, interrupt_));
+      const DailyReturns older = returns_of(backtester_.run(older_keys, vintages.older.data(), book_, interrupt_));
       const auto [a, b] = join_days(newer, older);
       const SharpeDifference difference = sharpe_difference(a, b, 1, 1, 0, {threads_, poll_});
       out = {sharpe_of(newer), sharpe_of(older), difference.difference, difference.se_hac};
