@@ -22,11 +22,8 @@ void add_batch(CLI::App& app);
 void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
 void add_audit(CLI::App& app);
-<<<<<<< HEAD
 /// Commands that Python answers: sweep, mcp, doctor.
 void add_python_commands(CLI::App& app);
-=======
->>>>>>> w/audit
 void add_serve(CLI::App& app);
 void add_ui(CLI::App& app);
 void add_health(CLI::App& app);

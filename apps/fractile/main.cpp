@@ -80,10 +80,7 @@ int run(int argc, char** argv) {
   add_multiple_testing(app);
   add_study(app);
   add_audit(app);
-<<<<<<< HEAD
   add_python_commands(app);
-=======
->>>>>>> w/audit
   add_serve(app);
   add_ui(app);
   add_health(app);

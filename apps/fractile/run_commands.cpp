@@ -51,23 +51,15 @@ void add_run(CLI::App& app) {
   auto report = std::make_shared<std::string>();
   command->add_option("--report", *report, "File to write the tear sheet to (.html): one page that opens offline");
   session->add_options(*command);
-<<<<<<< HEAD
   command->callback([session, signal, plot, report] {
     if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
     if (!report->empty()) require_report_file(*report);
-=======
-  command->callback([session, signal, plot] {
-    if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
->>>>>>> w/audit
     session->open();
     const Signal rows = read_signal_file(*signal, {session->sigvar()}, session->reading());
     const Result result = session->run(rows, 0, session->config());
     present(*session, result, "");
     if (!plot->empty()) draw_plot("fractile.plot", result_to_json(result, Orient::split), *plot);
-<<<<<<< HEAD
     if (!report->empty()) write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report);
-=======
->>>>>>> w/audit
   });
 }
 

@@ -29,13 +29,9 @@ from fractile.snapshots import (
     verify_snapshot,
 )
 from fractile.stats import multiple_testing
-<<<<<<< HEAD
 from fractile.sweep import SweepResult, sweep, sweep_status
 from fractile.tear_sheet import report
 from fractile.tracking import log_run
-=======
-from fractile.sweep import SweepResult, sweep
->>>>>>> w/audit
 from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [

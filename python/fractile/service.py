@@ -322,15 +322,10 @@ class BacktestService:
             ConfigError: An unknown option or value.
             SignalError: The signal cannot be read, or no row of it can be used. Impossible dates are a finding.
         """
-<<<<<<< HEAD
         reading, options = split_options(config)
         older = None if previous is None else read_signal(previous, [sigvar], reading)
         rows = read_signal(signal, [sigvar], reading)
         return SignalAudit(json.loads(self._require_engine().audit(rows, parse_config(options), older)))
-=======
-        older = None if previous is None else read_signal(previous, [sigvar])
-        return SignalAudit(json.loads(self._require_engine().audit(read_signal(signal, [sigvar]), parse_config(config), older)))
->>>>>>> w/audit
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

@@ -57,15 +57,12 @@ int first_k_of(const PanelView& panel, const RunConfig& config, bool has_avail, 
 
 }  // namespace
 
-<<<<<<< HEAD
-=======
 SignalKeys SignalRows::possible(const SignalKeys& keys) const {
   SignalKeys out = keys;
   if (!possible_date_sig.empty()) out.date_sig = {possible_date_sig.data(), DateUnit::day};
   return out;
 }
 
->>>>>>> w/audit
 SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config,
                             bool with_rows, int threads, const std::function<void()>& poll) {
   const DateColumn given = config.from_open ? keys.date_openret : keys.date_ret;
@@ -147,20 +144,11 @@ SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, cons
   refuse_bad_rows(refused, keys, panel.snapshot().id_type(), config);
   out.names_before_first_row = std::count(is_backfilled.begin(), is_backfilled.end(), std::uint8_t{1});
 
-<<<<<<< HEAD
-  out.values = values;
-  if (out.impossible.count > 0) {
-    out.without_impossible.assign(values, values + n_rows);
-    for (const auto& rows : impossible_rows)
-      for (const std::int64_t row : rows) out.without_impossible[static_cast<std::size_t>(row)] = kNaN;
-    out.values = out.without_impossible.data();
-=======
   if (out.impossible.count > 0) {
     out.possible_date_sig.resize(n_rows);
     read_signal_days(keys.date_sig, 0, keys.n_rows, out.possible_date_sig.data());
     for (const auto& rows : impossible_rows)
       for (const std::int64_t row : rows) out.possible_date_sig[static_cast<std::size_t>(row)] = kMissingDay;
->>>>>>> w/audit
   }
   const auto n_panel_rows = static_cast<std::size_t>(panel.snapshot().row_capacity());
   out.by_panel_row.reserve(n_panel_rows);

@@ -25,16 +25,10 @@ struct SignalRows {
   std::int64_t rows_with_unknown_eve = 0;
   int first_k = 2;  ///< the number of the return day in the profile
 
-<<<<<<< HEAD
-  /// The signal's values without impossible rows; the values as given if there are none.
-  const double* values = nullptr;
-  std::vector<double> without_impossible;
-=======
   /// The signal's keys without impossible rows, which have no date_sig here: a run refuses them even if they have no value. The
   /// keys as given if there are none.
   SignalKeys possible(const SignalKeys& keys) const;
   std::vector<Day> possible_date_sig;  ///< by signal row; empty if no row is impossible
->>>>>>> w/audit
   /// By panel row: the value that the last signal row of that day has; NaN if there is none.
   HugeArray<double> by_panel_row;
   /// By panel row: the signal row of the value. Only if asked for.

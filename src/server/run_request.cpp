@@ -104,24 +104,23 @@ void check_run_head(const Request& request, std::span<const std::string_view> mo
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
                             const LoadedSnapshot& loaded, void (*check)(const RunRequest& run)) {
   RunRequest run;
-  ReadOptions reading;
   if (request.content_type == "application/json") {
     JsonBody body(std::move(request.body), more);
-    const std::string sigvar = read_options(body.config(), state, loaded, run, reading);
+    run.sigvar = read_options(body.config(), state, loaded, run, run.reading);
     run.more = body.more();
     check(run);
-    run.signal = body.signal_path() ? read_signal_path(*body.signal_path(), sigvar, reading, state.options)
-                                    : body.read_signal(sigvar, reading);
+    run.signal = body.signal_path() ? read_signal_path(*body.signal_path(), run.sigvar, run.reading, state.options)
+                                    : body.read_signal(run.sigvar, run.reading);
     return run;
   }
   const std::string* const config = find_query(request, "config");
-  const std::string sigvar = read_options(config ? *config : "{}", state, loaded, run, reading);
+  run.sigvar = read_options(config ? *config : "{}", state, loaded, run, run.reading);
   for (const std::string_view name : more)
     if (const std::string* const text = find_query(request, name)) run.more[std::string(name)] = *text;
   check(run);
   const char* const format = request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
   const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
-  run.signal = read_own_bytes(body, format, {sigvar}, state.options.max_body_bytes, reading);
+  run.signal = read_own_bytes(body, format, {run.sigvar}, state.options.max_body_bytes, run.reading);
   return run;
 }
 

@@ -20,6 +20,8 @@ inline constexpr std::string_view kParquet = "application/vnd.apache.parquet";
 /// A signal and its options, read from the body and the query.
 struct RunRequest {
   Signal signal;
+  std::string sigvar;
+  ReadOptions reading;                      ///< as the configuration says; other signals of the request are read alike
   std::string options;                      ///< JSON object, the server's defaults included
   std::map<std::string, std::string> more;  ///< keys beside signal and config, as JSON text
 };

@@ -40,17 +40,11 @@ std::shared_ptr<ByteBuffer> split_body(ByteBuffer& body, const std::string& plac
   return tail;
 }
 
-std::string sigvar_of(const std::string& options) {
-  std::string sigvar = "signal";
-  parse_config(options, &sigvar);
-  return sigvar;
-}
-
-Signal read_previous(const std::string& text, const std::string& sigvar) {
+Signal read_previous(const std::string& text, const RunRequest& run) {
   const std::string body = "{\"signal\":" + text + "}";
   ByteBuffer bytes;
   bytes.append(body.data(), body.size());
-  return JsonBody(std::move(bytes), {}).read_signal(sigvar);
+  return JsonBody(std::move(bytes), {}).read_signal(run.sigvar, run.reading);
 }
 
 Answer answer_audit(Request& request, const ServerState& state, const Interrupt& interrupt) {
@@ -62,9 +56,9 @@ Answer answer_audit(Request& request, const ServerState& state, const Interrupt&
   const RunConfig config = parse_config(run.options);
   std::optional<Signal> previous;
   if (tail)
-    previous = read_own_bytes(tail, format, {sigvar_of(run.options)}, state.options.max_body_bytes);
+    previous = read_own_bytes(tail, format, {run.sigvar}, state.options.max_body_bytes, run.reading);
   else if (const auto text = run.more.find("previous"); text != run.more.end() && text->second != "null")
-    previous = read_previous(text->second, sigvar_of(run.options));
+    previous = read_previous(text->second, run);
   std::optional<SignalVintage> vintage;
   if (previous) vintage.emplace(SignalVintage{previous->keys, previous->values[0]});
   const double before = thread_cpu_seconds();
