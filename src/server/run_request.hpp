@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fractile/read_signal.hpp"
 #include "fractile/backtest.hpp"
 #include "output/output.hpp"
 #include "server/endpoint.hpp"
