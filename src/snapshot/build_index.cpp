@@ -207,14 +207,15 @@ void require_panel_rows(std::int64_t n_rows) {
 
 void require_places(std::int64_t n_places) {
   if (n_places > kMaxPlaces)
-    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} days poll the first and the last of each security, "
-                                                        "found {} or more. Split the panel by date.",
-                                                        kMaxPlaces, n_places));
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected at most {} days between the first and the last of each security, "
+                            "found {} or more. Split the panel by date.",
+                            kMaxPlaces, n_places));
 }
 
 PanelIndex build_index(PanelKeys keys) {
   const std::size_t n_rows = keys.date.size();
-  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
+  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected one row or more in the panel, found 0. Check the source.");
   require_panel_rows(static_cast<std::int64_t>(n_rows));
   refuse_null_keys(keys);
   PanelIndex index;
