@@ -16,8 +16,8 @@ struct ArrowArrayStream;
 
 namespace fractile {
 
-/// Where a panel comes from: names first, then columns one at a time, so that a panel larger than
-/// memory can become a snapshot.
+/// The source of a panel. It returns names first, then columns one at a time, so that a panel larger
+/// than memory can become a snapshot.
 class PanelSource {
  public:
   virtual ~PanelSource() = default;
@@ -28,7 +28,7 @@ class PanelSource {
   /// than once for a column. The caller releases it.
   virtual void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) = 0;
   virtual std::string source_name() const = 0;
-  /// Hash of the source's bytes; "" where it is no file.
+  /// Hash of the source's bytes; "" if it is not a file.
   virtual std::string source_hash() const = 0;
 };
 
@@ -66,20 +66,20 @@ struct AppendOptions {
 
 struct AppendResult {
   SnapshotInfo info;
-  SnapshotChanges changes;         ///< from the parent to it
-  std::int64_t bytes_written = 0;  ///< of its files, the manifest left out
+  SnapshotChanges changes;         ///< from the parent to the new snapshot
+  std::int64_t bytes_written = 0;  ///< of its new files, without the manifest
   std::int64_t bytes_shared = 0;   ///< of its files that are the parent's too
 };
 
-/// Makes `root/new_id` from `root/id` and a panel of what is new or restated, and names `id` as its parent.
+/// Makes `root/new_id` from `root/id` and a panel of new or restated rows, and names `id` as its parent.
 ///
-/// Rows are told apart by (security_id, date). A column of the panel replaces the old values in the panel's rows, with missing
-/// values too; a column that the panel lacks keeps them, and is missing in new rows. Columns, securities and dates may be new.
-/// New rows need `ret`. Reals are stored as the parent stores them. The result has the content_hash of a snapshot made in one go
-/// from the two together; docs/snapshot_format.md names the one exception. A file of a segment in which nothing changed is a
-/// hard link to the parent's. Cost: O(rows of both) for the index, and what changed. Peak memory: about 40 bytes a row, and 8
-/// bytes a row and a column of the panel's.
-/// Throws what create_snapshot() throws, SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT, PANEL_NOTHING_NEW.
+/// The key of a row is (security_id, date). A column of the panel replaces the old values in the panel's rows, also with missing
+/// values. A column that the panel lacks retains its values, and is missing in new rows. Columns, securities and dates may be
+/// new. New rows need `ret`. Reals are stored as the parent stores them. The result has the content_hash of a snapshot made at
+/// once from both panels; docs/snapshot_format.md names the exception. A file of an unchanged segment is a hard link to the
+/// parent's. Cost: O(rows of both) for the index, and the changes. Peak memory: about 40 bytes per row, and 8 bytes per row and
+/// column of the panel.
+/// Throws the errors of create_snapshot(), SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT, PANEL_NOTHING_NEW.
 AppendResult append_snapshot(const std::filesystem::path& root, const std::string& id, PanelSource& panel,
                              const std::string& new_id, const AppendOptions& options);
 

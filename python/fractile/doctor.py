@@ -18,7 +18,7 @@ from fractile import _core
 from fractile.config import read_configuration
 from fractile.errors import FractileError
 
-EXTRAS = ("pyarrow", "matplotlib", "polars", "duckdb", "joblib", "tqdm", "distributed", "ray", "mcp", "mlflow-skinny")
+EXTRAS = ("pyarrow", "matplotlib", "polars", "duckdb", "joblib", "tqdm", "distributed", "mcp", "mlflow-skinny")
 _TIMEOUT_SECONDS = 2.0
 
 

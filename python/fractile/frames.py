@@ -132,7 +132,7 @@ def is_bytes(source: Any) -> bool:
 
 
 def view_bytes(source: Any) -> Any:
-    """A memoryview of the bytes as they lie in memory; a copy only where they do not lie side by side."""
+    """Returns a memoryview of the bytes in place; copies them only if they are not contiguous."""
     view = memoryview(source)
     return (view if view.contiguous else memoryview(bytes(view))).cast("B")
 

@@ -31,7 +31,7 @@ namespace {
 
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-/// Gives an array's memory to a Signal. The array may be released by any thread.
+/// Shares an array's memory with a Signal. Any thread may release the array.
 template <class Array>
 std::shared_ptr<void> keep(const Array& array) {
   return std::shared_ptr<void>(new Array(array), [](void* kept) {
@@ -54,7 +54,7 @@ const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std:
   return bits.data();
 }
 
-/// Ticks as days where all of them are whole days, which take half the bytes; else nothing.
+/// Ticks as days, which take half the bytes, if all of them are whole days; else nullopt.
 template <std::int64_t kTicksPerDay>
 std::optional<std::vector<Day>> whole_days(const std::int64_t* ticks, std::int64_t n_rows) {
   constexpr std::int64_t kLimit = std::numeric_limits<Day>::max();
@@ -81,7 +81,7 @@ std::optional<std::vector<Day>> whole_days(const DateColumn& dates, std::int64_t
   return std::nullopt;
 }
 
-/// Texts as a dictionary, of which a row without an id has none.
+/// Describes ids as a dictionary of texts; a row without an id has none.
 ExportColumn describe_ids(const IdColumn& ids, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
   if (!ids.is_text()) return {"security_id", "l", {ids.valid, ids.numbers}};
   std::vector<std::uint8_t>& bits = kept.emplace_back(static_cast<std::size_t>(n_rows / 8 + 1));
@@ -90,7 +90,7 @@ ExportColumn describe_ids(const IdColumn& ids, std::int64_t n_rows, std::vector<
   return {"security_id", "i", {bits.data(), ids.codes}, std::make_shared<ExportTexts>(ids.texts)};
 }
 
-/// Writes the signal's columns as an Arrow IPC stream into the memory that `allocate` gives.
+/// Writes the signal's columns as an Arrow IPC stream into memory from `allocate`.
 void write_signal(const Signal& signal, const std::function<char*(std::size_t)>& allocate) {
   const SignalKeys& keys = signal.keys;
   std::vector<std::vector<std::uint8_t>> kept_bits;

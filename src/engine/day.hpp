@@ -66,14 +66,14 @@ class DayRunner {
             const CrossSections& sections, const RegressorCache* cached_regressors,
             std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names);
 
-  /// Throws MISSING_PANEL_COLUMN where a run of this configuration needs a column that the snapshot lacks.
+  /// Throws MISSING_PANEL_COLUMN if a run of this configuration needs a column that the snapshot lacks.
   static void require_columns(const PanelView& panel, const RunConfig& config);
 
-  /// Forgets all books, then makes those of day n without counting or reporting them (n may be
-  /// first() - 1, where there are none): the day before the first that run_day() is asked for.
+  /// Forgets all books, then makes those of day n without counting or reporting them. n is the day before the
+  /// first call of run_day(); it may be first() - 1, which has no books.
   /// `scratch`: memory for the days from n on.
   void prepare(DateIndex n, CrossSections::Scratch& scratch);
-  /// Days must follow one another.
+  /// Requires that n follows the day of the previous call.
   void run_day(DateIndex n, std::vector<PortfolioDay>& out);
   const DayCounts& counts() const noexcept { return counts_; }
   /// True where the signal has several rows for one security and day.

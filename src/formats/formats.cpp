@@ -20,13 +20,13 @@ namespace fs = std::filesystem;
 constexpr const char* kModuleName = "libfractile_formats.so";
 constexpr std::size_t kErrorSize = 4096;
 
-/// The file that this code was linked into.
+/// The folder of the file that contains this code.
 fs::path own_folder() {
   Dl_info info{};
   if (::dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || !info.dli_fname) return {};
   std::error_code ignored;
   fs::path own = fs::canonical(info.dli_fname, ignored);
-  // A program started through PATH gives its name only.
+  // For a program that was started through PATH the path is only its name.
   if (ignored) own = fs::read_symlink("/proc/self/exe", ignored);
   return own.parent_path();
 }
@@ -219,7 +219,7 @@ void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_
     const std::function<char*(std::size_t)>& allocate;
     std::exception_ptr failure;
   } context{allocate, nullptr};
-  const auto call = [](void* pointer, std::size_t size) noexcept -> char* {  // nothing is thrown across a C call
+  const auto call = [](void* pointer, std::size_t size) noexcept -> char* {  // no exception may cross a C call
     auto* kept = static_cast<Context*>(pointer);
     try {
       return kept->allocate(size);

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The one C function that the formats module exports. No Arrow C++ type crosses it.
+// The C function that the formats module exports. No Arrow C++ type crosses this interface.
 #ifndef FRACTILE_FORMATS_FORMATS_ABI_H_
 #define FRACTILE_FORMATS_FORMATS_ABI_H_
 
@@ -34,8 +34,8 @@ struct FractileFormats {
                     const char* const* columns, int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
   int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error, size_t error_size);
-  // Takes the stream over. Writes an IPC stream into the memory that `allocate` is asked for, once, by its exact size; it
-  // answers null where there is none, and is called with `context`.
+  // Takes over the stream. Writes an IPC stream into memory from `allocate`, which is called once with `context` and the exact
+  // size; it returns null if memory is exhausted.
   int (*write_ipc_stream)(struct ArrowArrayStream* in, char* (*allocate)(void* context, size_t size), void* context, char* error,
                           size_t error_size);
   void (*free_text)(char*);

@@ -37,7 +37,7 @@ CsvOptions to_options(const FractileCsv* csv) {
   return options;
 }
 
-/// Runs work that returns a Status; whatever goes wrong becomes text.
+/// Runs work that returns a Status; a failed status or an exception becomes text.
 template <class Work>
 int guarded(char* error, std::size_t error_size, Work&& work) {
   std::string text;
@@ -67,7 +67,7 @@ arrow::Status explain(const arrow::Status& status, const std::string& format, co
 
 Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
 
-/// Refuses what does not hold together before anything looks at it. No exception of a decoder gets past it, into the C stream.
+/// A reader that validates batches before other code reads them. It stops exceptions of decoders before they reach the C stream.
 class ValidatingReader : public arrow::RecordBatchReader {
  public:
   explicit ValidatingReader(Reader inner) : inner_(std::move(inner)) {}
@@ -85,8 +85,8 @@ class ValidatingReader : public arrow::RecordBatchReader {
   Reader inner_;
 };
 
-/// The default pool up to a limit. Batches outlive the reader that made them, so the pool lives until
-/// its owner and every buffer have let go of it.
+/// The default pool with a limit. Batches outlive the reader that made them, so the pool lives until
+/// its owner and all buffers are gone.
 class LimitedPool final : public arrow::MemoryPool {
  public:
   explicit LimitedPool(int64_t limit) : limit_(limit) {}
@@ -132,7 +132,7 @@ class LimitedPool final : public arrow::MemoryPool {
   std::atomic<int64_t> users_{1};
 };
 
-/// Only some columns of a reader, in the order asked for.
+/// A reader of some columns of another reader, in the requested order.
 class ProjectingReader : public arrow::RecordBatchReader {
  public:
   ProjectingReader(Reader inner, std::vector<int> columns, std::shared_ptr<arrow::Schema> schema)
@@ -181,7 +181,7 @@ arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(
   return builder.memory_pool(pool)->properties(properties)->Build();
 }
 
-/// A reader that keeps alive what it reads from.
+/// A reader that owns its source.
 class OwningReader : public arrow::RecordBatchReader {
  public:
   OwningReader(std::shared_ptr<void> owner, Reader inner) : owner_(std::move(owner)), inner_(std::move(inner)) {}
@@ -402,7 +402,7 @@ int write_ipc_stream(ArrowArrayStream* in, char* (*allocate)(void*, size_t), voi
   return guarded(error, error_size, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
     ARROW_ASSIGN_OR_RAISE(auto batches, reader->ToRecordBatches());
-    // Once for the size, so that no byte is copied twice.
+    // The first pass only measures the size, so that no byte is copied twice.
     arrow::io::MockOutputStream measure;
     ARROW_RETURN_NOT_OK(write_batches(reader->schema(), batches, &measure));
     const int64_t size = measure.GetExtentBytesWritten();

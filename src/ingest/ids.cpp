@@ -12,7 +12,7 @@
 namespace fractile {
 namespace {
 
-/// Whole floats below are told apart from their neighbours.
+/// Whole floats below this bound differ from their neighbours.
 constexpr double kMaxWholeReal = 9007199254740992.0;
 constexpr std::int32_t kNotSeen = -2;
 
@@ -159,7 +159,7 @@ void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, 
     }
     return;
   }
-  // Each text of the dictionary that a row has is looked at once, in the order of the rows.
+  // Each used text of the dictionary is looked up once, in the order of the rows.
   const arrow::Chunk values = arrow::dictionary_chunk(chunk);
   std::vector<std::int32_t> codes(static_cast<std::size_t>(values.length), kNotSeen);
   const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);

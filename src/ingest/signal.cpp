@@ -31,16 +31,16 @@ namespace {
 
 using Chunk = ArrowBatches::Chunk;
 
-/// One column of a signal on its way into contiguous memory.
+/// The conversion of one column of a signal to contiguous memory.
 struct Column {
-  int index = -1;  ///< in the stream
-  /// The chunk's own memory where it can be used as it is, else null.
+  int index = -1;  ///< place in the stream
+  /// Returns the chunk's own memory if it can be used in place, else null.
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
   std::function<void()> finish;                ///< after the last chunk; may be empty
   std::size_t width = 8;                       ///< bytes a converted entry
   DateUnit view_unit = DateUnit::microsecond;  ///< dates
-  std::shared_ptr<ByteBuffer> converted;       ///< null: as it came
+  std::shared_ptr<ByteBuffer> converted;       ///< null: the column is used in place
   const void* data = nullptr;
   DateUnit unit = DateUnit::microsecond;
 };
@@ -83,7 +83,7 @@ void read_numbers(const ArrowSchema& schema, const Chunk& chunk, const ColumnRul
   for (std::int64_t i = 0; i < chunk.length && rules.scale != 1.0; ++i) out[i] *= rules.scale;
 }
 
-/// Reads the columns of a signal: as they came where one batch holds all, else batch by batch.
+/// A reader of the columns of a signal: in place if one batch has all rows, else batch by batch.
 class SignalReader {
  public:
   SignalReader(ArrowArrayStream* stream, const ReadOptions& options, const std::shared_ptr<ByteBuffer>& bytes)
@@ -91,7 +91,7 @@ class SignalReader {
 
   const ArrowBatches& batches() const noexcept { return *batches_; }
 
-  /// Reads as far as the second batch with rows.
+  /// Reads up to the second batch with rows.
   void begin() {
     int n_full = 0;
     while (n_full < 2 && !is_at_end_) {
@@ -119,7 +119,7 @@ class SignalReader {
     return column;
   }
 
-  /// After read().
+  /// Call it after read().
   IdColumn make_ids(const Column& column, Signal& signal) const {
     signal.owners.push_back(id_reader_);
     IdColumn ids;
@@ -216,14 +216,14 @@ class SignalReader {
     return value == missing;
   }
 
-  /// Whether every null of the chunk holds the missing value; makes it so where it may write.
+  /// True if every null of the chunk has the missing value in its place; if the memory may be written, it writes these values.
   template <class T>
   bool marks_nulls(const Chunk& chunk, const T* values, T missing) const {
     const ArrowArray& array = *chunk.array;
     const auto* valid = array.null_count == 0 ? nullptr : arrow::buffer<std::uint8_t>(array, 0);
     if (!valid) return true;
     const std::int64_t end = chunk.offset + chunk.length;
-    // Whole bytes of the bitmap at a time: most have no null.
+    // Reads whole bytes of the bitmap, because nearly all have no null.
     for (std::int64_t byte = chunk.offset / 8; byte * 8 < end; ++byte)
       for (unsigned nulls = 0xffU & ~unsigned{valid[byte]}; nulls != 0; nulls &= nulls - 1) {
         const std::int64_t at = byte * 8 + std::countr_zero(nulls);
@@ -234,7 +234,7 @@ class SignalReader {
     return true;
   }
 
-  /// Null if there is none, or the values are not aligned as T is.
+  /// Returns null if the chunk has no buffer, or if its values are not aligned for T.
   template <class T>
   static const T* aligned_buffer(const Chunk& chunk) {
     const auto* values = arrow::buffer<T>(*chunk.array, 1);
@@ -262,7 +262,7 @@ class SignalReader {
     }
   }
 
-  /// What the batches held hold, and what lies before it in the bytes, is not needed any more.
+  /// Releases the held batches and the bytes before them, which the reader does not need any more.
   void give_back() {
     const void* last = nullptr;
     bool has_dictionary = false;
@@ -276,7 +276,7 @@ class SignalReader {
     if (last && !has_dictionary) bytes_->forget_before(last);
   }
 
-  /// A file may list its batches in any order: one whose memory has been given back must not be read.
+  /// A file may list its batches in any order. A batch whose memory is already released must not be read.
   void check_order(const Chunk& chunk) const {
     for (std::int64_t b = 0; bytes_ && b < chunk.array->n_buffers; ++b)
       if (bytes_->is_forgotten(chunk.array->buffers[b]))

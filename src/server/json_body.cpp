@@ -34,7 +34,7 @@ constexpr std::size_t kNDates = std::size(kDates);
               "expected a JSON object {\"signal\": ..., \"config\": {...}}, found " + found + ". Correct the body.");
 }
 
-/// Runs `read`, turning what the parser throws into our error.
+/// Runs `read` and turns the parser's exceptions into our errors.
 template <class Read>
 auto reading(Read&& read) {
   try {
@@ -44,8 +44,8 @@ auto reading(Read&& read) {
   }
 }
 
-/// A column of dates: texts as they come, made times step by step by the reader of every other surface, so that
-/// they mean the same.
+/// A builder of a column of dates. It collects texts and converts them in steps by the reader of all other surfaces, so
+/// that a text has the same meaning on each.
 class DateColumnBuilder {
  public:
   bool is_present = false;
@@ -151,7 +151,7 @@ class IdColumnBuilder {
   }
 
  private:
-  /// 10001 and 10001.0 alike, as floats may be all that a client has.
+  /// Reads 10001 and 10001.0 alike, because a client may have only floats.
   static bool read_whole(od::value value, std::int64_t& id) {
     if (value.is_integer()) return value.get_int64().get(id) == simdjson::SUCCESS;
     constexpr double kLimit = 9007199254740992.0;
@@ -180,7 +180,7 @@ class IdColumnBuilder {
   bool is_text_ = false, has_number_ = false, has_missing_ = false;
 };
 
-/// The columns of a signal while they are read; kept alive by the Signal made of them.
+/// The columns of a signal during reading; the Signal that is made of them owns them.
 struct Columns {
   /// No key of a body is this: it is not UTF-8.
   static constexpr const char* kNoKey = "\xff";
@@ -227,7 +227,7 @@ struct Columns {
   std::size_t n_values() const noexcept { return values.size() / sizeof(double); }
 };
 
-/// Gives the memory of text that has been read back, every so many rows.
+/// Releases the memory of text that has been read, after a number of rows.
 class Behind {
  public:
   Behind(ByteBuffer& body, od::document& document) : body_(body), document_(document) {}
@@ -297,7 +297,7 @@ void read_date(od::value value, std::string_view column, std::size_t row, DateCo
   out.add(std::string_view(value.get_string()));
 }
 
-/// One record a row. A column that a record lacks is missing there.
+/// The reader of records, one per row. A column that a record lacks is missing in its row.
 class RecordReader {
  public:
   RecordReader(Behind behind, Columns& out) : behind_(behind), out_(out) {}
@@ -485,7 +485,7 @@ Signal JsonBody::read_signal(const std::string& sigvar, const ReadOptions& optio
     return 0;
   });
   if (columns->ids.size() == 0 && columns->n_values() == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Send a signal with rows.");
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Send a signal with rows.");
   return make_signal(columns, sigvar);
 }
 

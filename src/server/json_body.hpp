@@ -14,18 +14,18 @@
 
 namespace fractile::server {
 
-/// A JSON request body. Its options are found first, because the name of the value column is one of them;
-/// then the rows are read straight into columns, without a tree.
+/// A JSON request body. It first finds the options, because the name of the value column is one of them.
+/// Then it reads the rows straight into columns, without a tree.
 class JsonBody {
  public:
-  /// Throws BAD_REQUEST on what is no JSON, has a key twice or ends too late; UNKNOWN_OPTION on a key that a
-  /// request does not have. `more`: further keys that the endpoint takes.
+  /// Throws BAD_REQUEST on text that is not JSON, has a key twice or continues behind the end; UNKNOWN_OPTION on
+  /// an unknown key. `more`: further keys that the endpoint takes.
   JsonBody(ByteBuffer body, std::span<const std::string_view> more);
   ~JsonBody();
   JsonBody(const JsonBody&) = delete;
   JsonBody& operator=(const JsonBody&) = delete;
 
-  /// JSON text of an object; "{}" where it is absent.
+  /// JSON text of an object; "{}" if it is absent.
   const std::string& config() const noexcept { return config_; }
   /// JSON text of the further keys that the body has.
   const std::map<std::string, std::string>& more() const noexcept { return more_; }
@@ -44,7 +44,7 @@ class JsonBody {
   std::optional<std::string> signal_path_;
 };
 
-/// Refuses JSON text that nests deeper than requests have reason to. Throws BAD_REQUEST.
+/// Refuses JSON text that nests deeper than any sensible request. Throws BAD_REQUEST.
 void check_depth(std::string_view json);
 
 }  // namespace fractile::server

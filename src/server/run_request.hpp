@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "fractile/read_signal.hpp"
 #include "fractile/backtest.hpp"
+#include "fractile/read_signal.hpp"
 #include "output/output.hpp"
 #include "server/endpoint.hpp"
 

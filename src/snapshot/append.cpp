@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A snapshot is newer than its parent, whatever the clock says and however fast it was made.
+/// A time later than the parent's, even if the clock is wrong or both were made in the same second.
 std::string created_after(const std::string& parent, const std::string& now) {
   if (now > parent) return now;
   tm parts{};
@@ -29,7 +29,7 @@ std::string created_after(const std::string& parent, const std::string& now) {
   return format_utc(::timegm(&parts) + 1);
 }
 
-/// A day of data without returns is more likely a slip than a wish.
+/// New rows without returns are probably a mistake, so they are refused.
 void refuse_new_rows_without_ret(const Snapshot& parent, const AppendRows& rows, const PanelNames& names) {
   if (rows.n_added == 0 || std::any_of(names.begin(), names.end(), [](const auto& name) { return name.first == "ret"; })) return;
   std::string all;
@@ -49,7 +49,7 @@ std::vector<std::string> columns_of(const Snapshot& parent, const PanelNames& na
   return out;
 }
 
-/// P as it was given for the parent; 0 if its calendar decided.
+/// P if it was given for the parent; 0 if the parent's calendar decided it.
 int given_periods_per_year(const Snapshot& parent) {
   const Manifest& manifest = Snapshot::Impl::of(parent).manifest;
   const Periodicity& periodicity = manifest.report.periodicity;

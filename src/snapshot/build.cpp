@@ -77,7 +77,7 @@ void as_io_failures(const fs::path& root, const std::function<void()>& work) {
 
 namespace {
 
-/// Says which days it left out.
+/// Leaves out the stray days and adds a line about them to the report.
 PanelIndex drop_stray_days(PanelIndex index, Frequency frequency, std::vector<ReportLine>& report) {
   const std::vector<DateIndex> days = find_stray_days(index, frequency).all();
   if (days.empty()) return index;
@@ -112,7 +112,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);
   if (manifest.info.id_type == IdType::text) manifest.ids = write_text_ids(index.security_texts, folder.path() / kIdsFile);
-  // Only where the rows go is needed from here on.
+  // From here on only the places of the rows are needed.
   for (auto* done : {&index.previous_row, &index.row_of}) *done = {};
   report_calendar(index, periodicity, report);
   report_lives(index, report);

@@ -30,7 +30,7 @@ void refuse_null_keys(const PanelKeys& keys) {
                             nulls, first));
 }
 
-/// Different dates, ascending, and each row's number among them.
+/// Returns the different dates, ascending, and replaces each row's date with its number among them.
 std::vector<Day> number_dates(std::vector<Day>& date) {
   const auto [low, high] = std::minmax_element(date.begin(), date.end());
   const Day first = *low;
@@ -53,14 +53,14 @@ std::vector<Day> number_dates(std::vector<Day>& date) {
   return dates;
 }
 
-/// A table by id is made where ids span less.
+/// If ids span less than this, a table by id is made.
 constexpr std::uint64_t kDenseSpan = std::uint64_t{1} << 26;
 
 std::uint64_t span_of(std::int64_t lowest, std::int64_t highest) noexcept {
   return static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest);
 }
 
-/// Different ids, ascending.
+/// Returns the different ids, ascending.
 std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
   std::vector<std::int64_t> out;
   const auto [lowest, highest] = std::minmax_element(ids.begin(), ids.end());
@@ -108,7 +108,7 @@ std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& id
   return out;
 }
 
-/// Places of a counting sort: where each key's first element goes.
+/// The begin of each key in a counting sort.
 template <class Key>
 std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_t n_keys) {
   std::vector<std::uint32_t> place(n_keys + 1, 0);
@@ -117,14 +117,14 @@ std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_
   return place;
 }
 
-/// True where rows ascend by day, then by security, without equals: as a snapshot's own rows do, and a day appended to them.
+/// True if rows ascend strictly by day, then by security. A snapshot's own rows do, also with a day appended.
 bool is_in_order(const std::vector<DateIndex>& day, const std::vector<SecurityIndex>& security) noexcept {
   for (std::size_t i = 1; i < day.size(); ++i)
     if (day[i] < day[i - 1] || (day[i] == day[i - 1] && security[i] <= security[i - 1])) return false;
   return true;
 }
 
-/// Numbers of the rows, by security and then as they come.
+/// The numbers of the rows, sorted by security, else in input order.
 std::vector<std::uint32_t> sort_by_security(const std::vector<SecurityIndex>& security, std::size_t n_securities) {
   std::vector<std::uint32_t> place = count_places(security, n_securities);
   std::vector<std::uint32_t> out(security.size());
@@ -232,7 +232,7 @@ void leave_out(const std::vector<DuplicateRow>& duplicates, std::vector<DateInde
   index.row_of_source = std::move(row_of_source);
 }
 
-/// Lives of securities, the row before each row, and the row of each (security, day).
+/// Fills in first and last day of each security, the previous row of each row, and the row of each (security, day).
 void link_rows(PanelIndex& index) {
   const std::size_t n_securities = index.security_ids.size();
   index.first_day.assign(n_securities, -1);
@@ -278,14 +278,15 @@ void require_panel_rows(std::int64_t n_rows) {
 
 void require_places(std::int64_t n_places) {
   if (n_places > kMaxPlaces)
-    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} days poll the first and the last of each security, "
-                                                        "found {} or more. Split the panel by date.",
-                                                        kMaxPlaces, n_places));
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected at most {} days between the first and the last of each security, "
+                            "found {} or more. Split the panel by date.",
+                            kMaxPlaces, n_places));
 }
 
 PanelIndex build_index(PanelKeys keys, const CompareRows& compare, bool drop_equal) {
   const std::size_t n_rows = keys.date.size();
-  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
+  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected one row or more in the panel, found 0. Check the source.");
   require_panel_rows(static_cast<std::int64_t>(n_rows));
   refuse_null_keys(keys);
   PanelIndex index;

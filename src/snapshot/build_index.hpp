@@ -18,12 +18,12 @@ struct PanelKeys {
   std::vector<std::int64_t> security_id;
   std::vector<std::uint8_t> valid;  ///< a bit per row, 0 if it has no id; empty: every row has one
   std::vector<Day> date;
-  std::vector<std::string> texts;  ///< ascending by their bytes, each met in a row; empty: ids are integers
+  std::vector<std::string> texts;  ///< ascending by their bytes, each used by a row; empty: ids are integers
 
   bool has_id(std::size_t row) const noexcept { return valid.empty() || (valid[row / 8] >> (row % 8) & 1) != 0; }
 };
 
-/// Where every row of a panel goes, and the look-up tables of index.bin.
+/// The index of a panel: the place of every row, and the look-up tables of index.bin.
 struct PanelIndex {
   std::vector<Day> dates;
   std::vector<std::int64_t> security_ids;
@@ -41,11 +41,11 @@ struct PanelIndex {
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };
 
-inline constexpr std::int64_t kMaxPanelRows = layout::kMaxRows - layout::kRowQuantum * 4096;  // padding has to find room
+inline constexpr std::int64_t kMaxPanelRows = layout::kMaxRows - layout::kRowQuantum * 4096;  // leaves room for padding
 inline constexpr std::int64_t kMaxPlaces = layout::kMaxRows;
 /// Throws PANEL_TOO_LARGE beyond kMaxPanelRows.
 void require_panel_rows(std::int64_t n_rows);
-/// Throws PANEL_TOO_LARGE where the days between first and last day of all securities are more than kMaxPlaces.
+/// Throws PANEL_TOO_LARGE if the days from first to last day of all securities are more than kMaxPlaces.
 void require_places(std::int64_t n_places);
 
 /// Two rows of the source with one key.

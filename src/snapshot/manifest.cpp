@@ -247,7 +247,7 @@ void check_snapshot_id(const std::string& id) {
   if (!is_fine)
     throw Error(ErrorCode::INVALID_SNAPSHOT_ID,
                 "expected a snapshot id of letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, "
-                "at most 100 long, found \"" +
+                "up to 100 long, found \"" +
                     id.substr(0, 200) + "\". Choose another, for example 2026-02-10-v1.");
 }
 

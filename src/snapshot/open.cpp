@@ -130,7 +130,7 @@ void Snapshot::Impl::check_index() const {
   const auto& first = first_day;
   const auto& last = last_day;
   const auto n_days = static_cast<std::int64_t>(dates.size());
-  if (dates.empty() || ids.empty()) refuse("at least one day and one security", "none");
+  if (dates.empty() || ids.empty()) refuse("one day and one security or more", "none");
   if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() || last.size() != ids.size() ||
       row_of_begin.size() != ids.size())
     refuse("index sections of one length", "others");

@@ -152,7 +152,7 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
 
 namespace {
 
-/// Ingest speaks of signals; here the same failure is the panel's.
+/// Runs `work` and turns the errors of ingest, which name signals, into those of a panel.
 template <class Work>
 auto as_panel_errors(Work&& work) {
   try {
@@ -178,7 +178,7 @@ std::string source_name(const PanelNames& names, std::string_view ours) {
   return "";
 }
 
-/// Ids are integers if every one of them is a whole number in its usual writing. Else they are texts, numbered in security order.
+/// Ids are integers if every one is a whole number in its usual notation. Otherwise they are texts, numbered in security order.
 void number_texts(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& codes,
                   std::optional<IdType> wanted, PanelKeys& keys) {
   std::vector<std::int64_t> id_of(texts.size());

@@ -12,7 +12,7 @@
 #include "fractile/panel.hpp"
 #include "snapshot/build_index.hpp"
 
-/// From a panel's source to numbers and codes by row.
+/// The reader of a panel's source: columns as numbers or codes by row.
 namespace fractile {
 
 /// Our column names and the source's.

@@ -345,7 +345,7 @@ TEST_F(Ingest, SignalWithoutACopy) {
   const void* ids = columns[0].buffers[1]->data();
   const void* dates = columns[1].buffers[1]->data();
   const void* values = columns[2].buffers[1]->data();
-  columns[0].valid({1, 1});  // a bitmap without a null is no reason to copy
+  columns[0].valid({1, 1});  // a bitmap without a null does not require a copy
   const Signal signal = read(columns);
   EXPECT_EQ(signal.keys.n_rows, 2);
   EXPECT_EQ(signal.keys.security_id.numbers, ids);

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The process of a worker, which `fractile.pool.process` starts."""
+"""The main module of a worker process, which `fractile.pool.process` starts."""
 
 import sys
 

@@ -74,7 +74,7 @@ class BacktestWorkerPool:
         whole_results: bool = False,
         **run_config: Any,
     ) -> None:
-        """Checks all arguments; no process is started yet.
+        """Checks all arguments, and starts no process yet.
 
         Args:
             n_workers: Processes.
@@ -83,7 +83,7 @@ class BacktestWorkerPool:
             start_date: First return day, inclusive; None is the first of the snapshot.
             end_date: Last return day, inclusive.
             root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
-            compact: Read float32 where it is stored; False needs float64.
+            compact: Read float32 if it is stored; False needs float64.
             sigvar: Name of the value column.
             study: Name under which the ledger counts every task as a trial; None is that of the `fractile.study` block around this
                 call, else $FRACTILE_STUDY.
@@ -109,7 +109,7 @@ class BacktestWorkerPool:
         self._dispatcher: Dispatcher | None = None
 
     def start(self, sequential: bool = True) -> BacktestWorkerPool:
-        """Starts the workers and waits until each has mapped the snapshot. A started pool is left as it is.
+        """Starts the workers and waits until each has mapped the snapshot. Does nothing if the pool is started.
 
         Args:
             sequential: One worker after the other; False starts all at once.
@@ -120,7 +120,7 @@ class BacktestWorkerPool:
         if self._dispatcher is not None:
             return self
         service = dict(self._service)
-        # All workers, later ones too, must map the same snapshot.
+        # All workers must map the same snapshot, also those that start later.
         if service["snapshot"] is None:
             service["snapshot"] = _core.newest_snapshot(_core.snapshot_root(service["root"]))
         if service["root"] is not None or os.environ.get("FRACTILE_SNAPSHOTS"):
@@ -142,7 +142,7 @@ class BacktestWorkerPool:
     def submit(self, signal: Any) -> int:
         """Queues a signal and returns its task_id, counting from 0.
 
-        Waits while 4 signals a worker are in the queue, or a signal is there and 256 MB with this one.
+        Blocks while more than 4 tasks per worker are queued, or while queued signals would exceed 256 MB.
 
         Args:
             signal: Arrow IPC bytes (in any buffer), a path to a .csv, .parquet or .arrow file, or a DataFrame or any
@@ -164,10 +164,9 @@ class BacktestWorkerPool:
     def collect_one(self, timeout: float | None = None) -> Result:
         """The next result in order of finishing: (task_id, worker_id, sharpe, elapsed, mem_delta).
 
-        elapsed is in seconds, of the worker. mem_delta is in MB (10^6 bytes): how much the worker's share of memory
-        (its proportional set size: a page of the snapshot that n processes have touched counts as one nth) grew
-        since the worker last looked: after this task or, so that looking takes at most a fiftieth of the time, some
-        tasks before; then 0.
+        elapsed is the worker's time in seconds. mem_delta is the growth of the worker's share of memory since its last
+        measurement, in MB (10^6 bytes). The share is the proportional set size: a page that n processes have touched
+        counts as one nth. A worker spends up to a fiftieth of its time on measurements; a task without one has 0.
 
         Raises:
             TimeoutError: No result within `timeout` seconds. The task goes on.
@@ -176,7 +175,7 @@ class BacktestWorkerPool:
         return self._deliver(self._require_started().take_one(timeout))
 
     def collect_all(self, progress: bool = False) -> list[Result]:
-        """All results not collected yet, ordered by task_id; waits for those that are still computed.
+        """Waits for all results that are not collected yet and returns them, ordered by task_id.
 
         Args:
             progress: Show a bar on a terminal.
@@ -189,7 +188,7 @@ class BacktestWorkerPool:
         return [self._deliver(answer) for answer in answers]
 
     def shutdown(self) -> None:
-        """Ends the workers at once, and drops tasks that have no result. May be called again."""
+        """Ends the workers at once and drops tasks without a result. Further calls do nothing."""
         if self._dispatcher is not None:
             self._finalizer()
 
@@ -200,7 +199,7 @@ class BacktestWorkerPool:
 
     @property
     def running(self) -> dict[int, int]:
-        """worker_id by task_id, of the tasks that are computed now."""
+        """worker_id by task_id, for the running tasks."""
         return self._dispatcher.running if self._dispatcher else {}
 
     def _deliver(self, answer: Answer) -> Result:

@@ -1,8 +1,8 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Messages between a pool and its workers: JSON with its length before it, over a Unix socket pair.
 
-A message may bring one open file: signals travel as the descriptor of nameless shared memory, so their bytes
-are never written to the socket, and nothing that has a name is left behind however either side ends.
+A message may include one open file. A signal travels as the descriptor of shared memory without a name: its bytes
+are never written to the socket, and no file remains, even if one side is killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HEADER_BYTES = 4
 
 
 class Closed(Exception):
-    """The other side is gone."""
+    """The other side has closed the socket."""
 
 
 class Channel:
@@ -26,11 +26,11 @@ class Channel:
         self._socket = end
 
     def fileno(self) -> int:
-        """For selectors."""
+        """The file descriptor, which selectors need."""
         return self._socket.fileno()
 
     def send(self, message: dict[str, Any], file: int | None = None) -> None:
-        """Sends a message, with an open file where one is given. Raises Closed."""
+        """Sends a message, with an open file if one is given. Raises Closed."""
         body = json.dumps(message).encode()
         data = len(body).to_bytes(_HEADER_BYTES, "big") + body
         try:
@@ -40,7 +40,7 @@ class Channel:
             raise Closed from error
 
     def receive(self) -> tuple[dict[str, Any], int | None]:
-        """Waits for the next message; the file that came with it is the caller's to close. Raises Closed."""
+        """Waits for the next message. The caller must close the file that comes with it. Raises Closed."""
         head, file = b"", None
         while len(head) < _HEADER_BYTES:
             data, files = self._read(_HEADER_BYTES - len(head))
@@ -61,6 +61,6 @@ class Channel:
         return data, files
 
     def close(self) -> None:
-        """Tells the other side that this one is gone."""
+        """Closes the socket, which the other side notices."""
         with contextlib.suppress(OSError):
             self._socket.close()

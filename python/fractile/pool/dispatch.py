@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The pool's one thread: starts workers, hands tasks out, takes answers in, replaces the dead.
+"""The pool's thread: it starts workers, sends tasks, receives answers, and replaces dead workers.
 
 All workers are started by this thread, because the kernel ends them when the thread that started them ends.
 """
@@ -22,10 +22,10 @@ from fractile.pool.channel import Closed
 from fractile.pool.memory import SharedMemory, read_once
 from fractile.pool.process import Worker, start_worker, stop_worker
 
-_TRIES = 2  # of a task whose worker dies
-_STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
+_TRIES = 2  # tries of a task whose worker dies
+_STARTS = 3  # failed starts in a row, without a living worker, before the pool fails
 _LONGEST_PAUSE = 10.0  # seconds between failed starts
-_MEMORY_AHEAD = 256 << 20  # bytes of signals in shared memory that no worker has yet, where more than one waits
+_MEMORY_AHEAD = 256 << 20  # bytes of queued signals in shared memory, if more than one is queued
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Answer:
 
 
 class Dispatcher:
-    """Queue, workers and answers of one pool. Safe to call from many threads."""
+    """Queue, workers and answers of one pool. Thread-safe."""
 
     def __init__(
         self, n_workers: int, order: dict[str, Any], max_waiting: int, sequential: bool = False, tries: int = _TRIES
@@ -70,14 +70,14 @@ class Dispatcher:
         self._max_waiting = max_waiting
         self._sequential = sequential
         self._owner = os.getpid()
-        # Guards all below, and is notified of every change.
+        # Guards all members below, and is notified of every change.
         self._changed = threading.Condition()
         self._waiting: collections.deque[Task] = collections.deque()
         self._finished: collections.deque[Answer] = collections.deque()
-        self._spare: list[SharedMemory] = []  # shared memory to be written again
+        self._spare: list[SharedMemory] = []  # shared memory for reuse
         self._workers: dict[int, Worker] = {}
         self._writing = 0  # tasks whose bytes are being copied
-        self._bytes = 0  # in shared memory, of all tasks
+        self._bytes = 0  # bytes of all tasks in shared memory
         self._pending = 0  # submitted, not yet collected
         self._next_id = 0
         self._failed_starts = 0  # in a row
@@ -90,10 +90,10 @@ class Dispatcher:
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._work, name="fractile-pool", daemon=True)
 
-    # What callers use.
+    # The methods for callers.
 
     def start(self) -> None:
-        """Starts all workers; returns when each has mapped the snapshot. Raises what the first failing one raised."""
+        """Starts all workers; returns when each has mapped the snapshot. Raises the first worker's error."""
         self._thread.start()
         with self._changed:
             while not self._has_started:
@@ -137,8 +137,8 @@ class Dispatcher:
                 self._changed.notify_all()
 
     def _is_full(self, size: int) -> bool:
-        """True while a further task has to wait. Big signals wait where they are: in new shared memory they would cost
-        three times what they cost in memory that is written again, and all of them together more than the machine has."""
+        """True while a further task must wait. Big signals wait in the caller's memory: in new shared memory each would cost
+        three times as much as in reused memory, and all together could exceed the machine's memory."""
         if self._failure is not None or self._is_closing:
             return False
         ahead = len(self._waiting) + self._writing
@@ -165,13 +165,13 @@ class Dispatcher:
             return self._finished.popleft()
 
     def wait_for(self, n_finished: int) -> int:
-        """Waits until so many answers are there, or no more can come; says how many there are."""
+        """Waits until `n_finished` answers have arrived or no more can arrive; returns the number of answers."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._finished) >= min(n_finished, self._pending))
             return len(self._finished)
 
     def take_all(self) -> list[Answer]:
-        """The answers that are there."""
+        """Takes the answers that have arrived."""
         with self._changed:
             answers = list(self._finished)
             self._finished.clear()
@@ -180,7 +180,7 @@ class Dispatcher:
 
     @property
     def pending(self) -> int:
-        """Tasks submitted and not yet collected."""
+        """Number of tasks that are submitted and not yet collected."""
         with self._changed:
             return self._pending
 
@@ -192,7 +192,7 @@ class Dispatcher:
 
     @property
     def running(self) -> dict[int, int]:
-        """Workers by the task they have."""
+        """Workers by their running tasks."""
         with self._changed:
             return {worker.task.id: worker.id for worker in self._workers.values() if worker.task}
 
@@ -203,7 +203,7 @@ class Dispatcher:
         with self._changed:
             self._is_closing = True
             self._wake_up()
-        # The last reference to a pool may be dropped by this very thread.
+        # The pool's own thread may drop the last reference to the pool, and cannot join itself.
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -219,7 +219,7 @@ class Dispatcher:
         if self._wake is not None:
             os.eventfd_write(self._wake, 1)
 
-    # What the thread does.
+    # The methods of the thread.
 
     def _work(self) -> None:
         try:
@@ -231,7 +231,7 @@ class Dispatcher:
                         os.eventfd_read(key.fd)
                     else:
                         self._hear(key.data)
-        except BaseException as error:  # callers wait for this thread: they must hear of it
+        except BaseException as error:  # callers wait for this thread, so they must learn of the error
             self._failure = FractileError(f"INTERNAL: expected a working pool, found {error!r}. Please report it.", "INTERNAL")
         finally:
             self._end()
@@ -267,7 +267,7 @@ class Dispatcher:
                     try:
                         worker.channel.send(message, task.memory.file if task.memory else None)
                         worker.task = task
-                    except Closed:  # it died idle: the selector will say so
+                    except Closed:  # the worker died while idle; the selector will report it
                         self._waiting.appendleft(task)
                     self._changed.notify_all()
 
@@ -294,7 +294,7 @@ class Dispatcher:
             self._changed.notify_all()
 
     def _bury(self, worker: Worker) -> None:
-        """A worker is dead: its task is tried once more, another worker will take its place."""
+        """Removes a dead worker. Its task is retried once, and a new worker replaces it."""
         self._selector.unregister(worker.channel)
         how = stop_worker(worker)
         with self._changed:
@@ -327,7 +327,7 @@ class Dispatcher:
             )
 
     def _release(self, task: Task) -> None:
-        """Keeps as much shared memory as workers read at a time and one to be written; closes the rest."""
+        """Releases a task's shared memory. One memory per worker and one to write are retained for reuse; others are closed."""
         memory, task.memory = task.memory, None
         with self._changed:
             self._bytes -= task.size
@@ -353,7 +353,7 @@ class Dispatcher:
                 task.future.set_exception(value)
 
     def _end(self) -> None:
-        """Leaves nothing behind. Tasks without an answer are dropped, or fail with the pool where it failed."""
+        """Releases all resources. Tasks without an answer are dropped, or fail with the error of the pool."""
         for worker in self._workers.values():
             stop_worker(worker)
         self._selector.close()
@@ -380,6 +380,6 @@ class Dispatcher:
 
 
 def rebuild(error: dict[str, str]) -> FractileError:
-    """An exception out of its description."""
+    """Makes an exception from its description."""
     kind = getattr(errors, error["class"], FractileError)
     return kind(error["message"], error["code"])

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A worker as its pool sees it: a process to start, to talk to and to end."""
+"""The pool's side of a worker: the process, and the socket to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def start_worker(number: int, order: dict[str, Any]) -> Worker:
     """Starts a worker process and tells it what to map."""
     ours, theirs = socket.socketpair()
     with theirs:
-        # Its own process group: Ctrl-C at the terminal is for the parent alone. -P: no package of the working folder.
+        # An own process group, because Ctrl-C at the terminal is only for the parent. -P excludes packages of the working folder.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fractile.pool", str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
@@ -40,13 +40,13 @@ def start_worker(number: int, order: dict[str, Any]) -> Worker:
             process_group=0,
         )
     channel = Channel(ours)
-    with contextlib.suppress(Closed):  # dead already: the selector will say so
+    with contextlib.suppress(Closed):  # the worker is dead already; the selector will report it
         channel.send(order)
     return Worker(number, process, channel)
 
 
 def stop_worker(worker: Worker) -> str:
-    """Ends a worker, dead or alive, and says how it ended. It has nothing to save."""
+    """Ends a worker, dead or alive, and returns how it ended. A worker has no state to save."""
     worker.channel.close()
     ended = worker.process.poll()
     if ended is None:
@@ -58,7 +58,7 @@ def stop_worker(worker: Worker) -> str:
 
 
 def worker_environment() -> dict[str, str]:
-    """Ours, with the folder of this package where the interpreter would not find it by itself."""
+    """This process's environment, plus the folder of this package if the interpreter would not find it by itself."""
     environment = dict(os.environ)
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):

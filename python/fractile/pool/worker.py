@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""A worker of the pool: maps the snapshot if the pool has one, then answers one task after the other until its socket closes."""
+"""A worker of the pool. It maps the snapshot if the pool has one, then answers tasks one by one until its socket closes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Serves the pool whose socket and process id are given."""
+    """Serves the pool with the given socket and process id."""
     file, parent = int(arguments[0]), int(arguments[1])
     end_with_parent(parent)
     channel = Channel(socket.socket(fileno=file))
@@ -41,7 +41,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def serve(channel: Channel) -> None:
-    """Opens what the first message names, says so, and runs tasks."""
+    """Opens the snapshot of the first message, reports that it is ready, and runs tasks."""
     order, _ = channel.receive()
     try:
         service = BacktestService.get(**order["service"]) if "service" in order else None
@@ -63,7 +63,7 @@ def serve(channel: Channel) -> None:
 
 
 def send_answer(channel: Channel, answer: dict[str, Any], payload: bytes | None) -> None:
-    """The answer, with its payload in shared memory if it has one."""
+    """Sends the answer, with its payload in shared memory if it has one."""
     if payload is None:
         channel.send(answer)
         return
@@ -86,7 +86,7 @@ def run_call(reader: MemoryReader, task: dict[str, Any], file: int | None) -> tu
 
 
 def pickle_error(error: Exception) -> bytes:
-    """An exception that the other side can read, whatever its class."""
+    """An exception that the other side can unpickle, also if its class cannot be pickled."""
     try:
         payload = pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
         pickle.loads(payload)
@@ -98,7 +98,7 @@ def pickle_error(error: Exception) -> bytes:
 def run_task(
     service: BacktestService, reader: MemoryReader, task: dict[str, Any], file: int | None, order: dict[str, Any]
 ) -> tuple[dict[str, Any], bytes | None]:
-    """The answer to one task, and its whole result if the pool wants it; whatever goes wrong is part of the answer."""
+    """Returns the answer to one task, and its whole result if the pool requests it. An error is part of the answer."""
     payload = None
     began = time.perf_counter()
     answer: dict[str, Any] = {"task": task["task"], "sharpe": float("nan")}
@@ -120,8 +120,8 @@ def run_task(
 
 
 class MemoryGrowth:
-    """Growth of this process's share of memory. To look takes the longer the more is mapped, a tenth of a run on ten years:
-    it is done in at most a fiftieth of the time."""
+    """The growth of this process's share of memory. A measurement takes longer with more mapped memory, a tenth of a run on
+    ten years, so it is limited to a fiftieth of the time."""
 
     def __init__(self) -> None:
         self._look()
@@ -133,7 +133,7 @@ class MemoryGrowth:
         self._next = now + 49 * (now - began)
 
     def measure(self) -> float:
-        """MB since the last look; 0 where it is too early for another."""
+        """The growth in MB since the last measurement; 0 if it is too early for another."""
         if time.perf_counter() < self._next:
             return 0.0
         before = self._memory
@@ -142,14 +142,14 @@ class MemoryGrowth:
 
 
 def describe(error: Exception) -> dict[str, str]:
-    """An exception as the pool rebuilds it."""
+    """The description of an exception, from which the pool rebuilds it."""
     if isinstance(error, FractileError):
         return {"class": type(error).__name__, "message": str(error), "code": error.code}
     return {"class": "FractileError", "message": f"INTERNAL: {type(error).__name__}: {error}", "code": "INTERNAL"}
 
 
 def proportional_mb() -> float:
-    """This process's share of memory (Pss: shared pages divided by their users), in MB; NaN where the kernel hides it."""
+    """This process's share of memory (Pss: shared pages divided by their users), in MB; NaN if the kernel hides it."""
     try:
         with open("/proc/self/smaps_rollup", encoding="ascii") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
