@@ -9,6 +9,7 @@ import json
 import pathlib
 import sys
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class SignalAudit:
     def to_text(self) -> str:
         """The verdict, and each check with its meaning."""
         lines = [f"verdict: {self.verdict}", ""]
-        for check in self.checks.itertuples():
+        for check in self._rows():
             lines += textwrap.wrap(
                 f"{check.status:<14}  {check.check:<16}  {check.meaning}", 110, subsequent_indent=" " * 34, break_on_hyphens=False
             )
@@ -99,12 +100,15 @@ class SignalAudit:
             pathlib.Path(path).write_text(page, encoding="utf-8")
         return page
 
+    def _rows(self) -> Iterator[Any]:
+        yield from self.checks.itertuples()
+
     def _body_html(self) -> str:
         rows = "".join(
             f"<tr><td>{_coloured(check.status)}</td><td>{check.check}</td><td class=number>{_number(check.value)}</td>"
             f"<td class=number>{_number(check.threshold)}</td><td>{html.escape(check.meaning)}"
             f"{''.join(f'<br><small>{html.escape(row)}</small>' for row in check.rows.split('; ') if row)}</td></tr>"
-            for check in self.checks.itertuples()
+            for check in self._rows()
         )
         return (
             f"<p>Verdict: <b>{_coloured(self.verdict)}</b> <small>snapshot {html.escape(self.snapshot)}, "

@@ -117,12 +117,13 @@ class RemoteService:
 
     def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
         """Examines a signal for look-ahead; see `BacktestService.audit`."""
-        query: dict[str, Any] = {"config": {**config, "sigvar": sigvar}}
         if previous is None:
-            return SignalAudit(self._answer("/audit", *_encode(signal, [sigvar]), query))
-        body = _to_stream(signal, [sigvar])
-        query["previous"] = len(body)
-        return SignalAudit(self._answer("/audit", body + _to_stream(previous, [sigvar]), _STREAM, query))
+            body, kind, left = _encode(signal, [sigvar], config)
+            return SignalAudit(self._answer("/audit", body, kind, {"config": {**left, "sigvar": sigvar}}))
+        reading, left = split_options(config)
+        body = _to_stream(signal, [sigvar], reading)
+        query = {"config": {**left, "sigvar": sigvar}, "previous": len(body)}
+        return SignalAudit(self._answer("/audit", body + _to_stream(previous, [sigvar], reading), _STREAM, query))
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""

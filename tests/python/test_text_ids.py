@@ -12,7 +12,6 @@ import fractile
 import numpy as np
 import pandas as pd
 import pytest
-from fractile import _core
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 from oracle import run
 from oracle.markets import add_avail, make_panel, make_signal
