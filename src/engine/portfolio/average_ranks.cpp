@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 #include "engine/portfolio/rank.hpp"
@@ -15,6 +16,7 @@ constexpr int kDigitBits = 11;
 constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
 constexpr std::array<int, 3> kShifts{31, 42, 53};  // the highest 33 bits, three digits
 constexpr std::size_t kFewValues = 256;            // comparisons are faster below
+constexpr std::size_t kBuckets = 4096;             // about one name each, for the names of one day
 
 bool is_below(const Key& a, const Key& b) noexcept { return a.key < b.key; }
 
@@ -62,13 +64,37 @@ void sort_keys(std::vector<Key>& keys, std::vector<Key>& buffer) {
   if (!sort_neighbours(keys)) std::sort(keys.begin(), keys.end(), is_below);
 }
 
+/// Puts the keys of the values into equal parts of their range, which insertion then sorts. Gives up if the values fill few
+/// parts.
+bool sort_by_range(std::span<const double> values, std::vector<Key>& keys) {
+  if (values.size() < kFewValues) return false;
+  double low = values[0], high = values[0];
+  for (const double value : values) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  const double scale = static_cast<double>(kBuckets - 1) / (high - low);
+  if (!std::isfinite(scale) || !(scale > 0.0)) return false;
+  // Rounding is monotonic: a larger value is never in a lower bucket.
+  const auto bucket_of = [&](double value) { return static_cast<std::size_t>(static_cast<std::int32_t>((value - low) * scale)); };
+  std::array<std::uint32_t, kBuckets> begin{};
+  for (const double value : values) ++begin[bucket_of(value)];
+  std::uint32_t next = 0;
+  for (std::uint32_t& count : begin) next += std::exchange(count, next);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    keys[begin[bucket_of(values[i])]++] = {to_key(values[i]), static_cast<std::int32_t>(i)};
+  return sort_neighbours(keys);
+}
+
 }  // namespace
 
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
   auto& order = scratch.order;
   order.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) order[i] = {to_key(values[i]), static_cast<std::int32_t>(i)};
-  sort_keys(order, scratch.unsorted);
+  if (!sort_by_range(values, order)) {
+    for (std::size_t i = 0; i < values.size(); ++i) order[i] = {to_key(values[i]), static_cast<std::int32_t>(i)};
+    sort_keys(order, scratch.unsorted);
+  }
   out.resize(values.size());
   for (std::size_t first = 0; first < order.size();) {
     std::size_t last = first;
