@@ -26,6 +26,11 @@ _STYLE = (
 )
 
 
+def _to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them, with every bit of a number; NaN is None."""
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
 class SignalAudit:
     """The checks of a signal and its profile; docs/how_to_audit.md says what each means."""
 
@@ -73,7 +78,7 @@ class SignalAudit:
 
     def to_dict(self) -> dict[str, Any]:
         """`to_json` as a dict, with a list of records per table."""
-        tables = {name: json.loads(_to_frame(self._body[name]).to_json(orient="records")) for name in ("checks", "profile")}
+        tables = {name: _to_records(_to_frame(self._body[name])) for name in ("checks", "profile")}
         return {**self._body, **tables}
 
     def to_text(self) -> str:

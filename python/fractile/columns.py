@@ -95,6 +95,8 @@ def list_items(columns: Mapping[Any, Any], fail: Failure) -> list[tuple[str, Any
 
 def refuse_mixed_ids(column: Any, name: str, fail: Failure) -> None:
     """Refuses ids of which some are numbers and others texts: zeros in front of the numbers may be lost."""
+    if isinstance(getattr(column, "dtype", None), pd.CategoricalDtype):
+        column = column.cat.categories if isinstance(column, pd.Series) else column.categories
     if getattr(getattr(column, "dtype", None), "kind", "") != "O":
         return
     kind = pd.api.types.infer_dtype(column, skipna=True)

@@ -229,7 +229,7 @@ class BacktestResult:
             date: A day: date, security_id, side (long, short, or none for a name sold that day), weight, ret,
                 contribution = weight·ret and tc of its trade. None: security_id, days held, contribution and tc, sums
                 over the run.
-            top: How many, the largest |contribution| first; None lists all, which add up to the book's ret and tc.
+            top: How many, the largest contribution in size first; None lists all, which add up to the book's ret and tc.
 
         Raises:
             ConfigError: The run was not asked for drilldown, or has no such day.

@@ -37,7 +37,7 @@ def audit_function(
         function: From a panel (security_id, date, ...) to a frame with security_id, date_sig and signal.
         panel: The panel; its rows keep their order.
         n_dates: Days at which the panel is cut, evenly spread over its days, without the first and the last.
-        rtol: Differences up to this share of the day's largest |signal| are rounding; 0 compares to the last bit.
+        rtol: Differences up to this share of the largest absolute value of the day are rounding; 0 compares to the last bit.
 
     Raises:
         ConfigError: The panel has fewer than three days, or the function answers the same panel differently when asked again.

@@ -102,7 +102,7 @@ def test_the_future_changes_nothing_before_it(root, panel, service, signal, day,
     later = garbage["date"] > dates[day]
     for column in garbage.columns.drop(["security_id", "date", "country"]):
         garbage[column] = garbage[column].astype(float)
-        garbage.loc[later, column] = np.round(rng.normal(50, 20, int(later.sum())))
+        garbage.loc[later, column] = np.abs(np.round(rng.normal(50, 20, int(later.sum()))))  # no return is below -1
     name = f"garbage{day}"
     if name not in set(fractile.list_snapshots(root)["id"]):
         fractile.create_snapshot(name, garbage, root=root, dtype="float64")

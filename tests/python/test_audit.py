@@ -313,7 +313,7 @@ def test_the_command_line(market, executable, tmp_path):
         done = subprocess.run([*command, "--out", name], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == status, done.stderr
         body = json.loads(done.stdout)
-        expected = market.service.audit(rows).to_dict()
+        expected = json.loads(json.dumps(market.service.audit(rows).to_dict()))
         assert body["checks"] == expected["checks"] and body["profile"] == expected["profile"]
         assert body["verdict"] == json.loads((tmp_path / name / "manifest.json").read_text())["verdict"]
         assert len(pd.read_parquet(tmp_path / name / "checks.parquet")) == 10

@@ -308,7 +308,9 @@ def test_a_token_is_asked_for_once(browser: Browser, root, tmp_path):
     with serving(tmp_path / "server", root, options) as server, browser.visit(f"{server.url}/") as visit:
         page = visit.page
         page.get_by_label("Token").fill("wrong")
-        page.keyboard.press("Enter")
+        with page.expect_response(lambda response: response.status == 401):
+            page.keyboard.press("Enter")
+        page.wait_for_timeout(500)  # the question comes again
         page.get_by_label("Token").fill("secret")
         page.keyboard.press("Enter")
         page.wait_for_selector("table")

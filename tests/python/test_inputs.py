@@ -131,7 +131,7 @@ def test_a_client_sends_what_is_read_here(service, rows, tmp_path, form, monkeyp
     form_of_kind = {"text/csv": "csv"}.get(kind, "arrow")
     sent = _core.signal_from_bytes(np.frombuffer(body, np.uint8), form_of_kind, ["signal"])
     config = _core.parse_config('{"mincos": 2}')
-    assert _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run(sent, 0, config).run_id == want
+    assert _core.Backtester(_core.open_snapshot(service._folder, "v1"), None, None, True).run(sent, 0, config).run_id == want
 
 
 def test_series_of_the_same_labels_are_aligned_and_others_refused_here_and_by_a_client(service, rows):
@@ -247,7 +247,7 @@ def test_arrow_bytes_are_viewed_not_copied(service, rows):
         at = memory.find(values.tobytes(), 0)
         signal = read_signal(memory, ["signal"])
         config = _core.parse_config('{"mincos": 2}')
-        run = _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run
+        run = _core.Backtester(_core.open_snapshot(service._folder, "v1"), None, None, True).run
         before = run(signal, 0, config).run_id
         memory[at : at + values.nbytes] = (-values).tobytes()
         assert run(signal, 0, config).run_id != before

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 
 import fractile
 import numpy as np
@@ -19,7 +20,9 @@ LABELS = ["return", "drawdown", "turnover", "months"]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("plot")
-    fractile.create_snapshot("v1", make_panel(6, n_days=300), root=folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the data report
+        fractile.create_snapshot("v1", make_panel(6, n_days=300), root=folder)
     return folder
 
 

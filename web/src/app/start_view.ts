@@ -90,7 +90,7 @@ export async function drawStart(): Promise<Node[]> {
         'the newest is loaded at start unless another is named',
       ),
       warnings.length
-        ? h('div', { class: 'warnings' }, h('h3', {}, `Data report: ${warnings.length} warning${warnings.length === 1 ? '' : 's'}`), list(warnings))
+        ? h('div', { class: 'warnings' }, h('h2', {}, `Data report: ${warnings.length} warning${warnings.length === 1 ? '' : 's'}`), list(warnings))
         : h('p', {}, 'The data report has no warning.'),
       ...(loaded
         ? [
