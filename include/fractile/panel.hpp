@@ -34,7 +34,7 @@ class PanelSource {
 
 /// Parquet (column by column), CSV or Arrow IPC, or a folder of the first two, told by the extension. Needs the formats module.
 std::unique_ptr<PanelSource> open_panel_file(const std::filesystem::path& path, const ReadOptions& options = {});
-/// Keeps what the stream gives in memory (by reference, no copy of values). Takes the stream over.
+/// Collects the batches of the stream in memory (by reference, no copy of values). Takes over the stream.
 std::unique_ptr<PanelSource> collect_panel(ArrowArrayStream* stream, std::string source_name);
 
 enum class StoreAs : std::uint8_t { float32, float64, both };
@@ -42,9 +42,9 @@ enum class StoreAs : std::uint8_t { float32, float64, both };
 struct BuildOptions {
   StoreAs dtype = StoreAs::float32;
   ReadOptions read;
-  int periods_per_year = 0;      ///< 0: as detect_periodicity() says
+  int periods_per_year = 0;      ///< 0: detect_periodicity() decides
   bool drop_stray_days = false;  ///< leave out the days that the report calls stray
-  /// Called now and then with a stage's name and 0 ... 1; may throw to end the build.
+  /// Called regularly with a stage's name and 0 ... 1; may throw to end the build.
   std::function<void(std::string_view stage, double fraction)> progress;
 };
 
@@ -60,7 +60,7 @@ SnapshotInfo create_snapshot(const std::filesystem::path& root, const std::strin
 
 struct AppendOptions {
   ReadOptions read;
-  int periods_per_year = 0;  ///< 0: the parent's if it was given there, else as detect_periodicity() says
+  int periods_per_year = 0;  ///< 0: the parent's if it was given there, else detect_periodicity() decides
   std::function<void(std::string_view stage, double fraction)> progress;
 };
 

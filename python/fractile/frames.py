@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""From whatever a user holds to a Signal of the engine, without a copy where types allow."""
+"""Converts user input to a Signal of the engine, without a copy if types allow."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_signal(source: Any, sigvars: Sequence[str], reading: Mapping[str, Any] 
 
 
 def signal_stream(source: Any, names: Sequence[str], reading: Mapping[str, Any] | None = None) -> Any:
-    """What has ``__arrow_c_stream__``, with the columns of a signal that are there."""
+    """Returns an object with ``__arrow_c_stream__`` that has the signal's columns of the source."""
     if isinstance(source, pd.Series):
         frame = series_to_frame(source, names[0], "date_sig")
         if frame is None:
@@ -111,7 +111,7 @@ def _to_columns(columns: list[tuple[str, Any]], names: Sequence[str], reading: M
 
 
 def _wanted(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    """The columns that a signal may have. Where one is missing all of them, so that the refusal can name them."""
+    """Returns the columns that a signal may have; all columns if one is missing, so that the refusal can name them."""
     renamed = (reading or {}).get("map") or {}
     if isinstance(renamed, Mapping):
         dropped = (reading or {}).get("drop") or []

@@ -40,7 +40,7 @@ std::shared_ptr<void> keep(const Array& array) {
   });
 }
 
-/// Arrow's bitmap of the values that are there; null where all are.
+/// Arrow's bitmap of the values that are not missing; null if none is missing.
 template <class T>
 const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
   constexpr T kMissing = std::numeric_limits<T>::min();

@@ -19,8 +19,8 @@ namespace fractile::formats {
 /// option FRACTILE_FORMATS). Failures of the module are thrown with the code `failure`.
 
 /// "parquet", "csv" or "arrow" by extension (.parquet .pq .csv .tsv .txt .arrow .feather .ipc .arrows; a CSV also with .gz or
-/// .zst behind it), of a folder by that of its files; throws `failure` on another, with the line of pandas that reads it where
-/// there is one.
+/// .zst behind it); for a folder, by the extension of its files. Throws `failure` on another extension, with the line of pandas
+/// that reads it if there is one.
 std::string format_of_path(const std::string& path, ErrorCode failure);
 std::vector<std::string> column_names(const std::string& path, const ReadOptions& options, ErrorCode failure);
 /// `columns` empty: all.

@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-// Every call answers 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
-// "csv" or "arrow" (IPC stream or file, told apart by its first bytes). `columns` may be null: all columns. A path may be a
+// Every call returns 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
+// "csv" or "arrow" (IPC stream or file, recognised by the first bytes). `columns` may be null: all columns. A path may be a
 // folder of Parquet or CSV files. Every column of a CSV is a column of texts, none of them null.
 struct FractileCsv {
   char delimiter;        // 0: recognised
@@ -32,7 +32,7 @@ struct FractileFormats {
   // Decoded data beyond max_decoded_bytes is refused. The bytes must live until the stream is released.
   int (*open_bytes)(const uint8_t* data, size_t size, const char* format, const struct FractileCsv* csv, size_t max_decoded_bytes,
                     const char* const* columns, int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
-  // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
+  // Takes over the stream. CSV has a header line, parquet is compressed with zstd, arrow is an uncompressed IPC file.
   int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error, size_t error_size);
   // Takes over the stream. Writes an IPC stream into memory from `allocate`, which is called once with `context` and the exact
   // size; it returns null if memory is exhausted.

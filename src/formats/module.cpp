@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The formats module: with module_csv and module_folder all that knows libarrow. It is loaded when first needed, so programs
-// that read no files never pay for it.
+// The formats module. Only this file, module_csv and module_folder know libarrow. It is loaded on first use, so programs that
+// read no files do not pay for it.
 #include <arrow/api.h>
 #include <arrow/c/bridge.h>
 #include <arrow/csv/api.h>
@@ -327,8 +327,8 @@ int open_file(const char* path, const char* format, const FractileCsv* csv, cons
 
 arrow::Status refuse_larger(int64_t limit) { return arrow::Status::OutOfMemory("more than ", limit, " bytes of decoded data"); }
 
-/// The CSV parser aborts the process where a pool refuses it memory, so text is judged before: a cell becomes at most 4 bytes and
-/// its text.
+/// The CSV parser aborts the process if a pool refuses memory, so the size of the text is checked before. A cell needs up to 4
+/// bytes and its text.
 arrow::Status check_csv_size(const uint8_t* data, size_t size, char delimiter, int64_t limit) {
   const int64_t cells = std::count(data, data + size, delimiter) + std::count(data, data + size, '\n');
   return cells <= limit / 8 && static_cast<int64_t>(size) <= limit ? arrow::Status::OK() : refuse_larger(limit);

@@ -21,7 +21,7 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-/// Digits at the front, within the two bounds.
+/// Reads digits at the front; their count is within the two bounds.
 bool take_number(std::string_view& text, int least, int most, int& out) noexcept {
   int n = 0;
   out = 0;
@@ -57,7 +57,7 @@ struct Fields {
 };
 
 bool take_field(std::string_view& text, char directive, bool is_packed, Fields& out) noexcept {
-  // Fields that touch have all their digits; others may lack a zero in front.
+  // Adjacent fields must have all their digits; other fields may lack a leading zero.
   const int least = is_packed ? 2 : 1;
   switch (directive) {
     case 'Y': return take_number(text, 4, 4, out.year);
@@ -187,7 +187,7 @@ void FormatGuess::see(std::string_view text) {
   std::erase_if(left_, [&](const std::string& format) {
     Instant instant;
     if (!format.starts_with("unix")) return !parse_with_format(text, format, instant);
-    // A guess is of our time: 1980 to 2100.
+    // Only dates of 1980 to 2100 are guessed.
     return !is_number || !parse_unix(number, format, instant) || instant.seconds < 315532800 || instant.seconds > 4102444800;
   });
 }
@@ -197,7 +197,7 @@ void FormatGuess::see_number(double number) {
 }
 
 std::vector<std::string> FormatGuess::fitting() const {
-  // The order of the list is that of the guess; only the order of day and month is worth a second one.
+  // The list is in order of likelihood. A second guess helps only with the order of day and month.
   std::vector<std::string> out;
   for (const std::string& format : left_) {
     if (out.empty()) {

@@ -7,7 +7,7 @@
 
 #include "ingest/date_text.hpp"
 
-/// Dates in a format that the user names, and which formats would fit a column.
+/// Dates in a format that the user names, and guesses of formats that fit a column.
 namespace fractile {
 
 /// Throws INVALID_VALUE unless it is unix_s, unix_ms, unix_us, unix_ns or made of %Y %y %m %d %b %B %j %H %I %M %S %f %p %z with
@@ -24,7 +24,7 @@ class FormatGuess {
   FormatGuess();
   void see(std::string_view text);
   void see_number(double number);
-  /// The best first; two where the order of day and month cannot be told.
+  /// The best format first; two formats if the order of day and month is unclear.
   std::vector<std::string> fitting() const;
 
  private:

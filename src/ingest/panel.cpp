@@ -44,7 +44,7 @@ std::string hash_source(const std::filesystem::path& path) {
   return to_hex(hash_bytes(all.data(), all.size()));
 }
 
-/// Parquet keeps columns apart, so each is read when it is asked for.
+/// A Parquet file stores columns separately, so each column is read on request.
 class ParquetPanel : public PanelSource {
  public:
   explicit ParquetPanel(std::filesystem::path path) : path_(std::move(path)), hash_(hash_source(path_)) {}
@@ -62,7 +62,7 @@ class ParquetPanel : public PanelSource {
   std::string hash_;
 };
 
-/// Streams are read by the reader of signals, whose words fit but whose code does not.
+/// Collects a stream by the reader of signals. Its messages fit, but its error code must become that of a panel.
 template <class Work>
 auto as_panel_errors(Work&& work) {
   try {
@@ -117,7 +117,7 @@ class CsvPanel : public PanelSource {
   std::shared_ptr<TextTable> table_;
 };
 
-/// Batches in memory, given out again column by column without a copy.
+/// A panel of batches in memory, exported column by column without a copy.
 class CollectedPanel : public PanelSource {
  public:
   CollectedPanel(ArrowArrayStream* stream, std::string name, std::string hash)

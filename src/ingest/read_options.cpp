@@ -57,7 +57,7 @@ std::vector<std::string> split(std::string_view list) {
   return out;
 }
 
-/// A number as it is written, a text as it is.
+/// Returns a JSON number unchanged in its notation, and a text as it is.
 std::string as_text(std::string_view name, const Json& json) {
   if (json.is_string()) return json.get<std::string>();
   if (json.is_number()) return json.dump();
@@ -122,7 +122,7 @@ bool as_boolean(std::string_view name, const Json& json) {
   refuse(name, "true or false", json.dump());
 }
 
-/// One character, or the word of one that a shell cannot hold well.
+/// One character, or its name if a shell cannot pass it easily.
 std::string as_mark(std::string_view name, const Json& json) {
   const std::string mark = as_text(name, json);
   if (mark == "tab" || mark == "\\t") return "\t";

@@ -17,21 +17,21 @@ struct ReadOptionInfo {
   std::string_view name;
   ReadOptionType type;
   std::string_view doc;
-  bool is_for_panels;  ///< has no meaning for a signal
+  bool is_for_panels;  ///< true if the option is only for panels
 };
 
 /// Every option of reading, in the order of the documentation.
 std::span<const ReadOptionInfo> read_option_table();
 const ReadOptionInfo* find_read_option(std::string_view name);
 
-/// From a JSON object with read options only. A text where a list or a map is expected is read as the command line reads it:
+/// Parses a JSON object with only read options. A text in place of a list or a map has the form of the command line:
 /// "a,b", "ret=C,B", "ret=RET". Throws UNKNOWN_OPTION, INVALID_VALUE.
 ReadOptions parse_read_options(const std::string& json);
-/// Takes the read options out of a JSON object of options; `config` retains the others.
+/// Moves the read options out of a JSON object of options; `config` retains the others.
 ReadOptions take_read_options(std::string& config);
 
 /// Every name that `null`, `scale` and `text` have for a column must be one of `names`, of which some are the
-/// source's and some ours: an option without effect is a slip. Throws UNKNOWN_OPTION.
+/// source's and some ours, because an option without effect is a mistake. Throws UNKNOWN_OPTION.
 void require_known_columns(const ReadOptions& options, const std::vector<std::string>& names);
 
 /// "--null 'ret=(0.01)'": what to type so that a text of a column is missing.

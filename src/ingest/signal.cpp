@@ -38,7 +38,7 @@ struct Column {
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
   std::function<void()> finish;                ///< after the last chunk; may be empty
-  std::size_t width = 8;                       ///< bytes a converted entry
+  std::size_t width = 8;                       ///< bytes per converted entry
   DateUnit view_unit = DateUnit::microsecond;  ///< dates
   std::shared_ptr<ByteBuffer> converted;       ///< null: the column is used in place
   const void* data = nullptr;
@@ -149,7 +149,7 @@ class SignalReader {
     return column;
   }
 
-  /// Null for a column without any value.
+  /// Adds a column of dates; returns null for a column without any value.
   Column* add_dates(const std::string& ours, int index) {
     const ArrowType type = describe_type(batches_->schema(index));
     if (type.name == "null") return nullptr;
@@ -396,7 +396,7 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
   };
   reader.begin();
   if (batches.n_rows() == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Pass a signal with rows.");
   const Column& ids = reader.add_ids(find("security_id"));
   std::array<const Column*, std::size(kDates)> dates{};
   dates[0] = reader.add_dates("date_sig", find("date_sig"));

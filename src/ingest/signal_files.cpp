@@ -16,7 +16,7 @@ Signal read_bytes(const void* data, std::size_t size, const std::string& format,
 }  // namespace
 
 Signal read_signal_file(const std::string& path, const std::vector<std::string>& sigvars, const ReadOptions& options) {
-  // Only the columns of a signal are read, as far as the file has them.
+  // Reads only the columns of a signal that the file has.
   std::vector<std::string> wanted;
   const std::vector<std::string> names = formats::column_names(path, options, ErrorCode::UNREADABLE_SIGNAL);
   for (const auto& [ours, column] : match_signal_names(names, sigvars, options)) wanted.push_back(names[column]);

@@ -11,9 +11,9 @@
 
 namespace fractile {
 
-/// read_signal() of fractile/signal.hpp, from a stream over bytes that are given away with it (null: none):
-/// nulls in them may be overwritten, and memory behind the reader is given back, so that little more than the
-/// larger of the bytes and the columns is ever held.
+/// read_signal() of fractile/signal.hpp for a stream over bytes that the caller gives up with it (null: none).
+/// The reader may overwrite nulls in the bytes, and releases the memory that it has read. The peak is therefore
+/// little more than the larger of bytes and columns.
 Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, const ReadOptions& options,
                           const std::shared_ptr<ByteBuffer>& bytes);
 
@@ -27,7 +27,7 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
                                                                     const std::vector<std::string>& sigvars,
                                                                     const ReadOptions& options);
 
-/// read_signal_bytes() of bytes that are given away.
+/// read_signal_bytes() for bytes that the caller gives up.
 Signal read_own_bytes(const std::shared_ptr<ByteBuffer>& bytes, const std::string& format,
                       const std::vector<std::string>& sigvars, std::size_t max_decoded_bytes, const ReadOptions& options = {});
 

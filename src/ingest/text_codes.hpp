@@ -12,7 +12,7 @@
 
 namespace fractile {
 
-/// Numbers different texts in the order in which they come.
+/// A numbering of different texts in order of appearance.
 class TextCodes {
  public:
   std::int32_t add(std::string_view text) {
@@ -30,7 +30,7 @@ class TextCodes {
   const std::deque<std::string>& all() const noexcept { return texts_; }
 
  private:
-  std::deque<std::string> texts_;  ///< never moved: views of them are keys
+  std::deque<std::string> texts_;  ///< a deque never moves its elements, to which the keys are views
   std::unordered_map<std::string_view, std::int32_t> codes_;
   std::string_view last_;
   std::int32_t last_code_ = -1;

@@ -17,7 +17,7 @@ namespace fractile {
 struct TextTable::Column {
   ColumnRules rules;
   bool is_text = false;
-  bool is_late = false;  ///< its numbers ended within the table: to be read again
+  bool is_late = false;  ///< a text appeared after numbers, so the column must be read again
   ByteBuffer values;     ///< double, or int32 codes
   TextCodes texts;
   std::shared_ptr<const ExportTexts> dictionary;  ///< the texts, once they are exported
@@ -35,7 +35,7 @@ bool TextTable::Column::add_numbers(const ArrowSchema& schema, const ArrowBatche
   const auto read_one = [&](std::int64_t i, std::string_view text) {
     const NumberText kind = read_number(text, rules, out[i]);
     if (kind == NumberText::missing) out[i] = std::numeric_limits<double>::quiet_NaN();
-    // Zeros in front are what a text is told by; whether they matter here, the column's reader knows.
+    // Leading zeros can mark a text. The reader of the column decides if they matter.
     return kind == NumberText::number || kind == NumberText::missing;
   };
   visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {

@@ -9,18 +9,18 @@
 #include "arrow/arrow_abi.h"
 #include "ingest/read_options.hpp"
 
-/// A table whose cells all came as texts, in little memory.
+/// A compact table of cells that all arrived as texts.
 namespace fractile {
 
-/// Opens a stream of columns of texts; all of them where `names` is empty.
+/// Opens a stream of columns of texts; all columns if `names` is empty.
 using OpenTexts = std::function<void(const std::vector<std::string>& names, ArrowArrayStream* out)>;
 
 /// The columns of a CSV. A column whose texts all are numbers or missing is held as float64; another one as codes into its texts,
 /// exactly. Either is what a reader of columns makes of the texts themselves, so holding them changes nothing.
 class TextTable : public std::enable_shared_from_this<TextTable> {
  public:
-  /// Reads the stream block by block, and once more for the columns that turn out to be texts late. `as_texts`: columns whose
-  /// texts are wanted whatever they look like.
+  /// Reads the stream block by block, and again for columns whose first text appears late. `as_texts`: columns that stay texts
+  /// even if they look like numbers.
   static std::shared_ptr<TextTable> read(const OpenTexts& open, const std::vector<std::string>& names, const ReadOptions& options,
                                          const std::vector<std::string>& as_texts);
   ~TextTable();

@@ -17,7 +17,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// In lower case, the likeliest first.
+/// The names in lower case, the likeliest first.
 const std::vector<std::string_view>& usual_names(std::string_view ours) {
   static const std::vector<std::string_view> kIds{"permno",        "ts_code", "ticker",     "asset", "symbol",   "instrument",
                                                   "asset_id",      "gvkey",   "cusip",      "isin",  "sedol",    "order_book_id",

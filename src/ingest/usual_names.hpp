@@ -5,12 +5,12 @@
 #include <string_view>
 #include <vector>
 
-/// How other sources name the columns that are needed here.
+/// The usual names of our columns in other sources.
 namespace fractile {
 
-/// The name among `names` that differs in case only, or is a usual one for our column; "" where there is none.
+/// The name among `names` that differs only in case, or that is usual for our column; "" if there is none.
 std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names);
-/// "--map security_id=PERMNO --map date=MthCalDt" for those of `missing` that have one; "" where none has.
+/// "--map security_id=PERMNO --map date=MthCalDt" for the `missing` columns with a usual name; "" if none has one.
 std::string propose_map(const std::vector<std::string>& missing, const std::vector<std::string>& names);
 /// True for a column without a meaning: the index that pandas writes.
 bool is_index_column(std::string_view name) noexcept;

@@ -453,7 +453,7 @@ JsonBody::JsonBody(ByteBuffer body, std::span<const std::string_view> more)
       if (key == "signal") {
         has_signal_ = true;
       } else if (key == "signal_path") {
-        if (value.type() != od::json_type::string) refuse_json("a signal_path that is no text");
+        if (value.type() != od::json_type::string) refuse_json("a signal_path that is not text");
         signal_path_ = std::string(std::string_view(value.get_string()));
       } else {
         const std::string text = raw_text(value);

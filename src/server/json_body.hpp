@@ -30,8 +30,8 @@ class JsonBody {
   /// JSON text of the further keys that the body has.
   const std::map<std::string, std::string>& more() const noexcept { return more_; }
   const std::optional<std::string>& signal_path() const noexcept { return signal_path_; }
-  /// Records or columns, once: the body's memory is given back as they are read. Throws BAD_REQUEST, UNKNOWN_COLUMN, COLUMN_TYPE,
-  /// EMPTY_SIGNAL.
+  /// Reads records or columns. Call it once only, because it releases the body's memory. Throws BAD_REQUEST, UNKNOWN_COLUMN,
+  /// COLUMN_TYPE, EMPTY_SIGNAL.
   Signal read_signal(const std::string& sigvar, const ReadOptions& reading);
 
  private:

@@ -14,7 +14,7 @@ bool is_always_real(std::string_view name) noexcept;
 bool must_be_number(std::string_view name) noexcept;
 /// A price, or what is made of one: negative where CRSP marks a bid-ask midpoint.
 bool is_price(std::string_view name) noexcept;
-/// "" where unknown.
+/// The unit of a column; "" if it is unknown.
 std::string unit_of(std::string_view name);
 
 }  // namespace fractile

@@ -304,7 +304,7 @@ std::size_t source_row_of(const PanelIndex& index, std::size_t place) {
   return static_cast<std::size_t>(found - index.row_of_source.begin());
 }
 
-/// What a number column must be once its values are known.
+/// Refuses infinite values, applies scale and magnitude, and gives all missing values one NaN.
 void finish_numbers(std::vector<double>& values, const ColumnRules& rules, const PanelIndex& index, const ReadOptions& options,
                     std::vector<ReportLine>& report) {
   const bool takes_magnitude = options.abs_price && is_price(rules.column);

@@ -31,7 +31,7 @@ struct PanelColumn {
 PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
                        std::vector<ReportLine>& report);
 /// Reads security_id and date. `wanted`: the kind of the ids that the panel joins; none: integers if all of them are, else texts.
-/// Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
+/// Throws the errors of build_index(), UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
 PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,
                       std::optional<IdType> wanted = std::nullopt);
 /// Reads one column into the rows of `index`, padding included. Nothing if no option of a run can use it, which is reported.

@@ -40,7 +40,7 @@ void check_returns(const std::vector<double>& values, const ColumnRules& rules, 
     if (different.size() <= kShown) different.insert(value);
   }
   if (n == 0) return;
-  // Rows as the source has them; the earliest of those that are too low.
+  // The message names the earliest source row whose return is too low.
   std::size_t row = 0;
   while (index.row_of_source[row] == kNoRow || !(values[static_cast<std::size_t>(index.row_of_source[row])] < -1.0)) ++row;
   const double first = values[static_cast<std::size_t>(index.row_of_source[row])];

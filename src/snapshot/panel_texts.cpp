@@ -27,9 +27,9 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// Texts as codes by source row, with what each of them is.
+/// Texts as codes by source row, with the kind of each text.
 struct CodedTexts {
-  std::vector<std::int32_t> codes;  ///< kMissingCode where missing
+  std::vector<std::int32_t> codes;  ///< kMissingCode if missing
   std::vector<std::string> texts;
   std::vector<std::int64_t> count, first_row;
 };
@@ -44,7 +44,7 @@ CodedTexts code_texts(const ArrowBatches& batches, const ColumnRules& rules, con
       if (!null && index.row_of_source[row] != kNoRow) raw[row] = numbering.add(text);
       return true;
     });
-  // Whether a text is missing is asked once.
+  // Each different text is checked once.
   std::vector<std::int32_t> code_of(numbering.all().size(), kMissingCode);
   CodedTexts out;
   for (std::size_t k = 0; k < code_of.size(); ++k) {
@@ -69,7 +69,7 @@ CodedTexts code_texts(const ArrowBatches& batches, const ColumnRules& rules, con
   return out;
 }
 
-/// Codes ascend with their texts, so that the order of rows in the source changes nothing.
+/// Codes ascend with their texts, so that they do not depend on the order of the source's rows.
 PanelColumn to_category(const CodedTexts& coded, const std::vector<std::string>& names, const PanelIndex& index) {
   std::map<std::string, std::int32_t> number;
   for (const std::string& name : names) number.emplace(name, 0);
@@ -88,7 +88,7 @@ PanelColumn to_category(const CodedTexts& coded, const std::vector<std::string>&
   return out;
 }
 
-/// The numbers of a column whose texts all are; nothing at the first that is none.
+/// The numbers of a column whose texts all are numbers; nullopt at the first other text.
 std::optional<std::vector<double>> read_as_numbers(const ArrowBatches& batches, const ColumnRules& rules,
                                                    const PanelIndex& index) {
   std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), kNaN);
@@ -115,7 +115,7 @@ std::optional<std::vector<double>> read_as_numbers(const ArrowBatches& batches, 
   return out;
 }
 
-/// How many texts of a column are numbers, and the first that is not.
+/// The number of a column's texts that are numbers, and the first other text.
 struct Profile {
   std::int64_t n_numbers = 0, n_texts = 0;
   std::string first_text;
@@ -257,7 +257,7 @@ PanelColumn read_boolean_column(const ArrowBatches& batches, const PanelIndex& i
         coded.codes[static_cast<std::size_t>(chunk.first_row) + i] = code;
       }
   }
-  // As a column of texts has it: a value that no row has is not in the category.
+  // As in a column of texts, the category has only values that a row has.
   std::vector<std::string> names{seen[0] ? "false" : "true", seen[1] ? "true" : "false"};
   return to_category(coded, names, index);
 }

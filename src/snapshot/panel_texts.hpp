@@ -7,10 +7,10 @@
 #include "ingest/read_options.hpp"
 #include "snapshot/panel_reader.hpp"
 
-/// From a column of texts to numbers or a category, as docs/reading.md says.
+/// The conversion of a column of texts to numbers or a category; docs/reading.md has the rules.
 namespace fractile {
 
-/// Nothing if the column is of no use to a run (texts of dates, too many different texts), which is reported.
+/// Returns nullopt if no run can use the column (texts of dates, too many different texts), and reports this.
 std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const ColumnRules& rules, const PanelIndex& index,
                                             std::vector<ReportLine>& report);
 /// Booleans are the category "true", "false".

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The pool of backtests: signals in, Sharpe ratios or whole results out."""
+"""The pool of backtests: it takes signals and returns Sharpe ratios or whole results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WAITING_PER_WORKER = 4
 
 
 def serialize_signal_arrow(signal: Any, sigvars: Sequence[str] | None = None, **reading: Any) -> bytes:
-    """A signal as the bytes of an Arrow IPC stream; dates without hours become date32.
+    """Returns a signal as the bytes of an Arrow IPC stream; dates without hours become date32.
 
     Args:
         signal: Any form of a signal that `BacktestService.run` takes.
@@ -95,7 +95,7 @@ class BacktestWorkerPool:
             ConfigError: An unknown option or value.
         """
         if isinstance(n_workers, bool) or not isinstance(n_workers, int) or n_workers < 1:
-            raise parse_error("n_workers", "a whole number of at least 1", n_workers)
+            raise parse_error("n_workers", "a whole number from 1", n_workers)
         run_config.setdefault("threads", max(1, _core.default_threads() // n_workers))
         parse_config(split_options(run_config)[1])
         self.errors: dict[int, FractileError] = {}
