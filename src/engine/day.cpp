@@ -91,7 +91,7 @@ bool DayRunner::is_single_sort() const noexcept {
 /// Only the names in the book are looked at one by one: the rest of the cross-section is counted.
 bool DayRunner::is_plain() const noexcept { return is_single_sort_ && !exposures_.is_needed() && !needs_names_; }
 
-/// A single sort: `s` of the rows of the day at `slots` (empty: of all of them), NaN where there is no name.
+/// A single sort: `s` of the rows of the day at `slots` (empty: of all of them), NaN if a slot holds none.
 void DayRunner::sort_slots(int portfolio, std::span<const double> s, std::span<const std::int32_t> slots, DateIndex n,
                            bool is_counted) {
   const Tails tails =
@@ -171,7 +171,7 @@ void DayRunner::spread_names() {
     slot_double_[static_cast<std::size_t>(rows_[i] - day_.first)] = double_values_[i];
 }
 
-/// Of the used names of the day.
+/// Counts the used names of the day.
 const Regressors& DayRunner::regressors(DateIndex n) {
   if (cached_regressors_) {
     regressors_at_hand_ = cached_regressors_->find_or_make(n, exposures_, exposure_rows_);

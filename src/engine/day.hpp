@@ -76,7 +76,7 @@ class DayRunner {
   /// Requires that n follows the day of the previous call.
   void run_day(DateIndex n, std::vector<PortfolioDay>& out);
   const DayCounts& counts() const noexcept { return counts_; }
-  /// True where the signal has several rows for one security and day.
+  /// True if the signal has several rows for one security and day.
   bool has_duplicates() const noexcept { return has_duplicates_; }
 
  private:
@@ -123,7 +123,7 @@ class DayRunner {
   // Names only, securities ascending; left empty by a plain run.
   std::vector<RowIndex> rows_, exposure_rows_;
   std::vector<double> s_, double_values_;
-  // By slot, a row of the day each, NaN where there is no name.
+  // By slot, a row of the day each, NaN if a slot holds none.
   std::span<const double> slot_s_;
   std::vector<double> slot_residuals_, slot_double_;
   // One group's names.

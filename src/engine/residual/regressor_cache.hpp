@@ -16,10 +16,10 @@ class RegressorCache {
  public:
   /// `n_names`: maximum number of names over all days.
   RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names);
-  /// Those of the names whose exposure rows are `rows`.
+  /// Regressors of the names whose exposure rows are `rows`.
   std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures,
                                                  std::span<const RowIndex> rows) const;
-  /// What all days can come to.
+  /// The maximum over all days.
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:

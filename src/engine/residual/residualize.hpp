@@ -13,7 +13,7 @@ namespace fractile {
 struct ResidualScratch {
   std::vector<double> signal;   ///< the remaining part of the signal
   std::vector<double> means;    ///< by industry
-  std::vector<double> columns;  ///< the factors one after the other, where they are near to collinear
+  std::vector<double> columns;  ///< the factors one after the other, if they are near to collinear
 };
 
 /// Replaces the values of one return day by their residuals. The projection is exact, so collinear columns are dropped, not
