@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "fractile/audit.hpp"
+#include "fractile/read_signal.hpp"
 #include "output/audit.hpp"
 #include "plot.hpp"
 #include "session.hpp"
@@ -19,6 +20,7 @@ void present(const Session& session, const Audit& audit) {
   if (!session.out().empty()) {
     write_table(checks_table(audit), session.out(), "checks");
     write_table(audit.profile, session.out(), "profile");
+    write_manifest(audit_to_json(audit), session.out());
   }
   if (session.format() == "json")
     fmt::print("{}\n", audit_to_json(audit));
@@ -42,11 +44,11 @@ void add_audit(CLI::App& app) {
   command->callback([session, signal, previous, plot] {
     if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg", ".html"});
     session->open();
-    const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    const Signal rows = read_signal_file(*signal, {session->sigvar()}, session->reading());
     std::optional<Signal> older;
     std::optional<SignalVintage> vintage;
     if (!previous->empty()) {
-      older = read_signal_file(*previous, {session->sigvar()});
+      older = read_signal_file(*previous, {session->sigvar()}, session->reading());
       vintage.emplace(SignalVintage{older->keys, older->values[0]});
     }
     const Audit audit = audit_signal(session->backtester(), rows.keys, rows.values[0], session->config(),

@@ -207,6 +207,14 @@ std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<S
   return results;
 }
 
+void write_manifest(const std::string& json, const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "manifest.json";
+  std::ofstream file(path);
+  if (!(file << json << "\n" << std::flush))
+    throw Error(ErrorCode::IO_FAILURE,
+                fmt::format("expected to write \"{}\", found that it failed. Check space and permissions.", path.string()));
+}
+
 void write_table(const Table& table, const std::filesystem::path& folder, const std::string& name) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
@@ -226,11 +234,7 @@ void write_tables(const Result& result, const std::filesystem::path& folder) {
   for (const TableSet::Entry& entry : result.tables) write_table(entry.table, folder, entry.name);
   Json manifest = {{"run_id", result.run_id}, {"snapshot", result.snapshot}, {"config", Json::parse(result.config_json)}};
   for (const Diagnostics::Count& count : result.diagnostics.counts) manifest["diagnostics"][count.name] = count.count;
-  const std::filesystem::path path = folder / "manifest.json";
-  std::ofstream file(path);
-  if (!(file << manifest.dump(2) << "\n" << std::flush))
-    throw Error(ErrorCode::IO_FAILURE,
-                fmt::format("expected to write \"{}\", found that it failed. Check space and permissions.", path.string()));
+  write_manifest(manifest.dump(2), folder);
 }
 
 /// The columns of the summary that fit a terminal.

@@ -72,5 +72,7 @@ class Session {
 void present(const Session& session, Result result, const std::string& name);
 /// Writes a table to folder/name.parquet and .csv, and makes the folder. Throws IO_FAILURE.
 void write_table(const Table& table, const std::filesystem::path& folder, const std::string& name);
+/// Writes manifest.json beside the tables of a folder. Throws IO_FAILURE.
+void write_manifest(const std::string& json, const std::filesystem::path& folder);
 
 }  // namespace fractile::cli

@@ -17,7 +17,8 @@ from api import BacktestService
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 # These pages have their own tests, because they need a container engine (Docker) or processes (the pool).
-ELSEWHERE = {"how_to_docker.md", "how_to_pool.md"}
+# test_mcp.py, the tests of the image and of the pool run these.
+ELSEWHERE = {"how_to_agents.md", "how_to_docker.md", "how_to_pool.md"}
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if re.search(r"^```(python|bash)$", page.read_text(), re.MULTILINE))
 
 

@@ -25,6 +25,7 @@ OPTIONS = {
     "upper_pct": ([50, 100], [49.9, 100.1]),
     "mincos": ([1, 1_000_000_000], [0, 1_000_000_001]),
     "gmv_musd": ([1e-9, 1e9], [0.9e-9, 1.1e9]),
+    "capacity_gmv": ([[1e-9], [1e9]], [[0.9e-9], [1.1e9]]),
     "horizons": ([[1], [100_000]], [[0], [100_001]]),
 }
 COMPANIONS = {
@@ -32,6 +33,7 @@ COMPANIONS = {
     "double_frac": {"sort_method": "double", "double_var": "mcap"},
     "upper_pct": {"weight": "value"},
     "gmv_musd": {"tc_model": "power_law"},
+    "capacity_gmv": {"analysis": ["capacity"]},
     "horizons": {"analysis": ["decay"]},
 }
 

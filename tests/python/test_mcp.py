@@ -7,6 +7,8 @@ import asyncio
 import base64
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -267,3 +269,14 @@ def test_a_client_that_is_killed_ends_its_server(root):
     process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "initialize"')
     process.stdin.close()
     assert process.wait(60) == 0
+
+
+def test_the_client_of_the_page(root, executable, tmp_path):
+    page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "how_to_agents.md"
+    code = re.search(r"^```python\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)[1]
+    path = f"{pathlib.Path(executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{path}", "FRACTILE_SNAPSHOTS": str(root)}
+    code = code.replace('"first-ideas"]', f'"first-ideas", "--root", {str(root)!r}]')
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert SNAPSHOT in done.stdout

@@ -70,11 +70,23 @@ function errorOf({ status, text }: Reply): ServerError {
   }
 }
 
+let asked: Promise<void> | undefined;
+
+/** Asks once for all requests that wait for the token. */
+function takeToken(): Promise<void> {
+  asked ??= askForToken()
+    .then((text) => sessionStorage.setItem(TOKEN, text))
+    .finally(() => (asked = undefined));
+  return asked;
+}
+
 async function exchange(request: Request): Promise<Reply> {
   for (;;) {
+    const sent = token();
     const reply = await send(request);
     if (reply.status === 401) {
-      sessionStorage.setItem(TOKEN, await askForToken());
+      // Another request may have got the new token in the meantime.
+      if (token() === sent) await takeToken();
       continue;
     }
     if (reply.status >= 400) throw errorOf(reply);
