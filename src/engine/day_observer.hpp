@@ -19,6 +19,8 @@ struct ObservedDay {
   std::span<const double> slot_values;  ///< per panel row of the day: the signal before residualization; NaN: not used
   std::span<const RowIndex> rows;       ///< the names, securities ascending; empty unless an observer needs names
   std::span<const double> values;       ///< their signals after residualization
+  std::span<const double> ranks;        ///< theirs, if rank_within or breakpoints are given; NaN: in no bin
+  std::span<const double> ranked;       ///< the number of names that each was ranked against: r and m of section 5
   const Book& book;                     ///< what is held
   const DayOutcome& outcome;            ///< what the book earns, trades and pays
   const TradeList& trades;              ///< from the book of the day before; empty if the run prices no trades

@@ -47,6 +47,7 @@ def full(service, rows) -> BacktestResult:
         "double_sort",
     ]
     options["double_var"] = "score"
+    options["borrow_bps"] = 50
     return service.run(rows, mincos=2, keep_weights=True, **options)
 
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -112,7 +113,7 @@ class Alignment {
   KeyShape shape_{};
   std::vector<KeyHashes> hashes_;  // by kBlockRows signal rows
   mutable std::mutex mutex_;
-  mutable std::map<Resid, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
+  mutable std::map<std::string, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
 };
 
 }  // namespace fractile

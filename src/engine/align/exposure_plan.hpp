@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "engine/align/key_resolver.hpp"
 #include "engine/residual/exposures.hpp"
@@ -11,7 +12,7 @@ namespace fractile {
 
 /// Which panel rows give the regressors of each signal row. Depends on keys and resid, not on lag.
 struct ExposurePlan {
-  Resid resid = Resid::off;
+  std::string residuals;    ///< the options that it depends on, as text
   HugeArray<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
   std::size_t bytes() const noexcept { return sizeof *this + row.bytes(); }
   bool is_missing(std::size_t signal_row) const noexcept { return row[signal_row] == kNoRow; }

@@ -166,6 +166,8 @@ class PanelView {
   /// Empty where the snapshot lacks it.
   Reals reals(std::string_view name) const;
   Characteristic characteristic(std::string_view name) const;
+  /// A column of numbers of either kind; empty if the snapshot lacks it. Throws INVALID_VALUE if it is text: `option` reads it.
+  Characteristic number(std::string_view name, std::string_view option) const;
   ExposureBlock exposure_block() const;
   /// Made on first use and kept.
   std::shared_ptr<const Category> category(const std::string& name) const;
@@ -174,6 +176,9 @@ class PanelView {
   /// Bits by row: what `find` makes on first use for a mode of residuals.
   std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
                                                                   const std::function<std::vector<std::uint64_t>()>& find) const;
+  /// The same for rows that an option marks; `key` names option and rule. The newest few are cached.
+  std::shared_ptr<const std::vector<std::uint64_t>> marked_rows(const std::string& key,
+                                                                const std::function<std::vector<std::uint64_t>()>& find) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN: `why` names the option that needs it.
@@ -203,6 +208,7 @@ class PanelView {
   mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
   mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
   mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
+  mutable std::vector<std::pair<std::string, std::shared_ptr<const std::vector<std::uint64_t>>>> marked_;  // newest last
   mutable std::shared_ptr<const CapClasses> cap_classes_;
 };
 

@@ -16,9 +16,9 @@ class RegressorCache {
  public:
   /// `n_names`: at most as many names on all days.
   RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names);
-  /// Those of the names whose exposure rows are `rows`.
-  std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures,
-                                                 std::span<const RowIndex> rows) const;
+  /// Those of the names whose exposure rows are `rows`. `own`: as Regressors::assign(); empty if the regressors were cached.
+  std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures, std::span<const RowIndex> rows,
+                                                 OwnFactorRows& own) const;
   /// What all days can come to.
   std::size_t bytes() const noexcept { return bytes_; }
 

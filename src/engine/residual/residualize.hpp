@@ -13,6 +13,7 @@ namespace fractile {
 struct ResidualScratch {
   std::vector<double> signal;   ///< what is left of the signal
   std::vector<double> means;    ///< by industry
+  OwnFactorRows own;            ///< own factors only: filled with the regressors of the day, or empty
   std::vector<double> columns;  ///< the factors one after the other, where they are near to collinear
 };
 
