@@ -37,8 +37,8 @@ struct SeriesShape {
   std::vector<std::string> exposure_names;
 };
 
-/// Builds the series of one portfolio from its days, which ascend by date. `table`: null if the table has the days from the first to
-/// the last with a position.
+/// Builds the series of one portfolio from its days, which ascend by date. `table`: null if the table has the days from the first
+/// to the last with a position.
 Series build_series(std::span<const PortfolioDay> days, const TableDays* table, const PanelView& panel, const SeriesShape& shape);
 /// Returns days first ... last-1 of a series as a new series, whose running sums start at 0.
 Series cut_series(const Series& whole, std::size_t first, std::size_t last);
