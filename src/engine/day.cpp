@@ -101,12 +101,14 @@ ObservedDay DayRunner::observed_day(DateIndex n, const DayOutcome& outcome, cons
                   .values = {},
                   .ranks = {},
                   .ranked = {},
+                  .is_reference = {},
                   .book = now_[0],
                   .outcome = outcome,
                   .trades = trades};
   if (names_->lists_names()) {
     day.rows = names_->all().rows;
     day.values = names_->all().s;
+    day.is_reference = names_->all().is_reference;
   }
   if (!needs_ranks_) return day;
   const RankedNames& all = names_->all();

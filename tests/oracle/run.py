@@ -23,7 +23,7 @@ DEFAULTS = dict(
     lookahead="warn", characteristics_asof="previous_day", universe=None, hold_days=1, analysis=(), n_fractile=10,
     periods_per_year=None, horizons=(1, 2, 3, 5, 10, 21), capacity_gmv=(1, 3, 10, 30, 100, 300, 1000, 3000), exposure_groups=(),
     double_style="dependent",
-    periods_per_year=None, max_weight=1, rank_within=None, breakpoints=None, exit_fractile=None, overlap=1, borrow_bps=None,
+    max_weight=1, rank_within=None, breakpoints=None, exit_fractile=None, overlap=1, borrow_bps=None,
     delisting_return=0, factors=None, neutralize_weight="equal", charge_entry_exit=False, bad_open="drop",
 )  # fmt: skip
 CALENDAR = ("year", "quarter", "month")
@@ -120,7 +120,6 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
             portfolios[key].books[r] = weights
             return without, rank, m, one_sided
 
-        sections[r] = Section(names, s, asof, returns, double_values)
         everything = np.arange(len(names))
         without, ranks, ranked, one_sided = book(("overall", "overall"), everything)
         counts["missing_weight"] += without
@@ -132,9 +131,10 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
                 select = np.array([k for k in everything if groups[k] == g])
                 portfolios.setdefault((byvar, g), Portfolio(byvar, g))
                 book((byvar, g), select)
-        if cfg["sort_method"] == "double" and "fractile" in cfg["analysis"]:  # its bins know of no double sort
+        if cfg["input_type"] == "value" and cfg["sort_method"] == "double":  # the bins of the tables know of no double sort
             ranks, ranked = ranks_against(s, reference)
             ranks = ranks if ranked else ranks * np.nan
+        sections[r] = Section(names, s, asof, returns, double_values, ranks, ranked, reference)
         analyse(cfg, panel, r, names, s, asof, returns, ranks, ranked, ic_rows, bin_rows, coverage_rows)
     for portfolio in portfolios.values():
         portfolio.hold(panel, cfg)
@@ -170,7 +170,7 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
     whole = portfolios[("overall", "overall")]
 
     def priced(other: dict) -> pd.DataFrame:
-        return daily_table(whole, panel, other, ret_column, res_column, exposures, dict(counts))
+        return daily_table(whole, panel, other, res_column, exposures, dict(counts))
 
     def run_later(h: int):
         later = {**config, "lag": cfg["lag"] + h - 1, "analysis": ["ic"], "byvar_list": ["overall"]}
@@ -188,9 +188,9 @@ def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, pa
     if "exposures" in asked:
         result.tables.update(exposure_table(cfg, panel, sections, whole.books, overall))
     if "drilldown" in asked:
-        result.tables.update(drilldown(cfg, panel, whole.books, overall, drifted, ret_column))
+        result.tables.update(drilldown(cfg, panel, whole.books, overall, drifted, earned))
     if "capacity" in asked:
-        result.tables.update(capacity(cfg, panel, whole.books, overall, priced, drifted, ret_column, periods))
+        result.tables.update(capacity(cfg, panel, whole.books, overall, priced, drifted, periods))
     if "decay" in asked:
         result.tables.update(decay(cfg, sections, run_later))
     return result
