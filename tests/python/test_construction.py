@@ -275,7 +275,7 @@ def monthly(root):
     """The daily panel's rows as months: the calendar that the literature uses."""
     frame = add_costs(make_panel(43, n_days=40, n_names=60), 43)
     dates = np.sort(frame["date"].unique())
-    ends = pd.date_range("2010-01-31", periods=len(dates), freq="ME") + pd.offsets.BMonthEnd(0)
+    ends = pd.bdate_range("2010-01-29", periods=len(dates), freq="BME")
     frame["date"] = frame["date"].map(dict(zip(dates, ends, strict=True)))
     return frame, Panel(frame), open_panel(frame, "monthly", root)
 
