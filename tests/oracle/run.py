@@ -347,7 +347,7 @@ def finish_analysis(cfg, result, ic_rows, bin_rows, coverage_rows, exposures, us
         result.coverage = pd.DataFrame(coverage_rows, columns=["date", "names", "share"])
         result.coverage_unique = len({i for i, _ in used})
     if "fractile" in cfg["analysis"]:
-        table = pd.DataFrame(bin_rows)
+        table = pd.DataFrame(bin_rows, columns=["r", "bin", "names", "ret", *exposures])
         columns = ["ret", "names", *exposures]
         rows = []
         for b in range(1, cfg["n_fractile"] + 1):
