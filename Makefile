@@ -5,7 +5,7 @@ SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
-  wheel package docs sanitize sanitize-fast clean
+  wheel package docs sanitize sanitize-fast web web-check screenshots agents clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -37,6 +37,7 @@ lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) -m mypy
 	@$(PYTHON) tools/check_rooms.py
 	@$(PYTHON) tools/check_words.py
+	@$(PYTHON) tools/check_web.py
 
 tidy: all ## Check the C++ sources with clang-tidy, if it is installed
 	@tools/tidy.sh
@@ -49,6 +50,15 @@ mutations: all ## Break one line at a time and check that the test of its law fa
 
 extensions: all ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
 	@$(PYTHON) tests/extensions.py
+
+web: ## Build the pages of web/ into web/built, which the product embeds (needs Node from 20.19)
+	@cd web && npm ci --silent && npm run --silent build
+
+screenshots: all ## Make the pictures of README.md and the pages from the demo
+	@$(PYTHON) tools/screenshots.py
+
+web-check: web ## Fail if web/built is not what its sources give
+	@git diff --exit-code --stat web/built
 
 format: setup ## Format all sources
 	@$(PYTHON) -m ruff check --fix .
@@ -92,6 +102,9 @@ bench-inference: build ## Time the statistics and what a study adds to a run
 
 ledger: build ## The trial ledger in full: 50 kills, 8 processes of 500 runs, forks
 	@FRACTILE_LEDGER_KILLS=50 FRACTILE_LEDGER_PROCESSES=8 FRACTILE_LEDGER_RUNS=500 $(PYTHON) -m pytest -q tests/python/test_ledger_processes.py
+
+agents: build ## 100 agents that each try 500 signals of noise: at most 5 may end with a good deflated ratio
+	@PYTHONPATH=tests $(PYTHON) tests/noise_agents.py
 
 bench-server: all ## Load on the HTTP server, answers checked
 	@PYTHONPATH=tests $(PYTHON) bench/server.py

@@ -6,6 +6,8 @@ include(CMakePackageConfigHelpers)
 
 if(FRACTILE_PYTHON)
   install(DIRECTORY python/fractile/ DESTINATION fractile COMPONENT python FILES_MATCHING PATTERN "*.py" PATTERN "py.typed")
+  # Pages that the server for agents offers as resources.
+  install(FILES docs/methodology.md docs/options.md docs/glossary.md DESTINATION fractile/_docs COMPONENT python)
   install(DIRECTORY api/ DESTINATION api COMPONENT python FILES_MATCHING PATTERN "*.py" PATTERN "*.yaml" PATTERN "py.typed")
   install(TARGETS _core LIBRARY DESTINATION fractile COMPONENT python)
   install(FILES ${CMAKE_BINARY_DIR}/_core.pyi DESTINATION fractile COMPONENT python OPTIONAL)

@@ -9,6 +9,7 @@
 #include "server/endpoint.hpp"
 #include "server/loaded_snapshot.hpp"
 #include "server/metrics.hpp"
+#include "server/result_store.hpp"
 
 namespace fractile::fuzz {
 
@@ -30,7 +31,8 @@ struct Server {
   server::Metrics metrics;
   server::SnapshotHolder snapshots{options};
   std::atomic<bool> is_draining{false};
-  server::ServerState state{options, metrics, snapshots, is_draining};
+  server::ResultStore results{std::size_t{1} << 20};
+  server::ServerState state{options, metrics, snapshots, is_draining, results};
 };
 
 json parse_answer(const std::string& body) {

@@ -52,7 +52,7 @@ void read_as_panel(Input input, const char* format) {
   const std::string& root = market_folder();
   const auto refusal = refusal_of([&] {
     ArrowArrayStream stream{};
-    formats::open_bytes(input.data(), input.size(), format, kMostDecoded, ErrorCode::UNREADABLE_PANEL, &stream);
+    formats::open_bytes(input.data(), input.size(), format, {}, kMostDecoded, ErrorCode::UNREADABLE_PANEL, &stream);
     const auto panel = collect_panel(&stream, "bytes");
     create_snapshot(root, "made", *panel, {});
   });

@@ -3,7 +3,7 @@
 #
 # Sets up a machine to build and test fractile: Debian packages (with apt, as root or through sudo) and the Python environment
 # .venv. If all is installed, it does nothing and ends at once.
-#   tools/setup.sh [product]    product: only the Python packages that building and using fractile needs
+#   tools/setup.sh [product]    product: only the packages that building and using fractile needs; no browser for tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,4 +39,8 @@ make_environment() {
 
 mapfile -t packages < <(needed_packages)
 tools/install_packages.sh "${packages[@]}"
+# The tests of pages drive a browser. Without one they are skipped, so a machine that cannot install it still tests the rest.
+if [ "${1:-}" != product ] && [ -z "${FRACTILE_BROWSER:-}" ]; then
+  tools/install_packages.sh chromium fonts-dejavu-core || say "No Chromium could be installed: tests of pages will be skipped"
+fi
 if [ "${1:-}" = product ]; then make_environment tools/requirements-product.txt; else make_environment tools/requirements-dev.txt; fi

@@ -11,6 +11,9 @@
 /// and throws fractile::Error. Results go to stdout, progress and notes to stderr.
 namespace fractile::cli {
 
+/// The variable with the path of the Python that has the package; the package's entry point sets it.
+inline constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
+
 void add_demo(CLI::App& app);
 void add_snapshot(CLI::App& app);
 void add_run(CLI::App& app);
@@ -18,7 +21,11 @@ void add_suite(CLI::App& app);
 void add_batch(CLI::App& app);
 void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
+void add_audit(CLI::App& app);
+/// Commands that Python answers: sweep, mcp, doctor.
+void add_python_commands(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_ui(CLI::App& app);
 void add_health(CLI::App& app);
 
 /// The command as the user typed it, for hints: FRACTILE_COMMAND, which the launching scripts set.

@@ -13,6 +13,7 @@
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "output/output.hpp"
+#include "report_file.hpp"
 #include "synthetic/synthetic.hpp"
 
 namespace fractile::cli {
@@ -83,7 +84,13 @@ void add_demo(CLI::App& app) {
     fmt::print("{} of {} signal rows used ({} without a value, {} without a return day, {} without a panel row).\n",
                counts["rows_used"], counts["rows_given"], counts["null_signal"], counts["outside_dates"], counts["no_return"]);
     fmt::print("Load {:.1f} ms, run {:.1f} ms (warm, all threads).\n", load_seconds * 1e3, result.elapsed_seconds * 1e3);
+    const fs::path sheet = folder / (std::string(kDemoSnapshotId) + "-report.html");
+    RunPlace place;
+    place.signal = signal_path(folder).string();
+    place.root = folder.string();
+    write_report(backtester, signal, config, result, place, sheet.string());
     fmt::print("Next: {} run {} --root {} --resid all\n", command_name(), signal_path(folder).string(), folder.string());
+    fmt::print("Tear sheet: {}\n", fs::absolute(sheet).lexically_normal().string());
   });
 }
 

@@ -79,12 +79,17 @@ int run(int argc, char** argv) {
   add_batch(app);
   add_multiple_testing(app);
   add_study(app);
+  add_audit(app);
+  add_python_commands(app);
   add_serve(app);
+  add_ui(app);
   add_health(app);
   try {
     refuse_unknown_command(app, argc, argv);
     parse(app, argc, argv);
     return kDone;
+  } catch (const CLI::RuntimeError& verdict) {
+    return verdict.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   } catch (const Error& error) {

@@ -11,16 +11,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "commands.hpp"
 #include "fractile/error.hpp"
-#include "output/output.hpp"
 
 extern char** environ;
 
 namespace fractile::cli {
 namespace {
-
-/// The variable with the path of the Python that has the package; the package's entry point sets it.
-constexpr const char* kPythonVariable = "FRACTILE_PYTHON";
 
 [[noreturn]] void fail(const std::string& path, const std::string& found) {
   throw Error(ErrorCode::IO_FAILURE, fmt::format("expected to draw \"{}\" with Python, found: {}. Check the folder, and that "
@@ -40,7 +37,7 @@ void write_all(int file, const std::string& text, const std::string& path) {
 
 }  // namespace
 
-void require_plotting(const std::string& path) {
+void require_plotting(const std::string& path, std::initializer_list<const char*> endings) {
   const char* const python = std::getenv(kPythonVariable);
   if (!python || *python == '\0')
     throw Error(
@@ -48,20 +45,20 @@ void require_plotting(const std::string& path) {
         fmt::format("expected --plot of a fractile that Python's package started, found the executable alone. Install the "
                     "package with matplotlib and run its fractile, set ${} to its Python, or call result.plot(\"{}\") there.",
                     kPythonVariable, path));
-  for (const char* ending : {".png", ".pdf", ".svg"})
+  for (const char* ending : endings)
     if (path.ends_with(ending)) return;
-  throw Error(
-      ErrorCode::INVALID_VALUE,
-      fmt::format("expected --plot with a file that ends in .png, .pdf, .svg, found \"{}\". Write \"{}.png\".", path, path));
+  throw Error(ErrorCode::INVALID_VALUE,
+              fmt::format("expected --plot with a file that ends in {}, found \"{}\". Write \"{}.png\".",
+                          fmt::join(endings, ", "), path, path));
 }
 
-void draw_plot(const Result& result, const std::string& path) {
+void draw_plot(const std::string& module, const std::string& json, const std::string& path) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail(path, std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-  std::string words[] = {std::getenv(kPythonVariable), "-m", "fractile.plot", path};
+  std::string words[] = {std::getenv(kPythonVariable), "-m", module, path};
   char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
   pid_t child = 0;
   const int failed = ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments, environ);
@@ -71,7 +68,7 @@ void draw_plot(const Result& result, const std::string& path) {
     ::close(ends[1]);
     fail(path, std::strerror(failed));
   }
-  write_all(ends[1], result_to_json(result, Orient::split), path);
+  write_all(ends[1], json, path);
   ::close(ends[1]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -8,10 +8,12 @@
 
 #include "commands.hpp"
 #include "fractile/error.hpp"
+#include "fractile/read_signal.hpp"
 #include "output/output.hpp"
 #include "parallel/workers.hpp"
 #include "plot.hpp"
 #include "report/signal_tests.hpp"
+#include "report_file.hpp"
 #include "service/run_id.hpp"
 #include "session.hpp"
 
@@ -24,9 +26,11 @@ std::vector<fs::path> signal_files(const std::string& folder) {
   std::vector<fs::path> out;
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(folder, failed)) {
-    const std::string extension = entry.path().extension().string();
-    for (const char* known : {".parquet", ".pq", ".csv", ".arrow", ".arrows", ".feather", ".ipc"})
-      if (extension == known) out.push_back(entry.path());
+    const fs::path path = entry.path();
+    const bool is_packed = path.extension() == ".gz" || path.extension() == ".zst";
+    const std::string extension = (is_packed ? path.stem() : path).extension().string();
+    for (const char* known : {".parquet", ".pq", ".csv", ".tsv", ".txt", ".arrow", ".arrows", ".feather", ".ipc"})
+      if (extension == known) out.push_back(path);
   }
   std::sort(out.begin(), out.end());
   if (out.empty())
@@ -44,14 +48,18 @@ void add_run(CLI::App& app) {
   command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();
   auto plot = std::make_shared<std::string>();
   command->add_option("--plot", *plot, "File to draw to (.png, .pdf, .svg), by the Python package and matplotlib");
+  auto report = std::make_shared<std::string>();
+  command->add_option("--report", *report, "File to write the tear sheet to (.html): one page that opens offline");
   session->add_options(*command);
-  command->callback([session, signal, plot] {
-    if (!plot->empty()) require_plotting(*plot);
+  command->callback([session, signal, plot, report] {
+    if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
+    if (!report->empty()) require_report_file(*report);
     session->open();
-    const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    const Signal rows = read_signal_file(*signal, {session->sigvar()}, session->reading());
     const Result result = session->run(rows, 0, session->config());
     present(*session, result, "");
-    if (!plot->empty()) draw_plot(result, *plot);
+    if (!plot->empty()) draw_plot("fractile.plot", result_to_json(result, Orient::split), *plot);
+    if (!report->empty()) write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report);
   });
 }
 
@@ -67,7 +75,7 @@ void add_suite(CLI::App& app) {
   session->add_options(*command);
   command->callback([session, signal, lags, modes] {
     session->open();
-    const Signal rows = read_signal_file(*signal, {session->sigvar()});
+    const Signal rows = read_signal_file(*signal, {session->sigvar()}, session->reading());
     const std::vector<SuiteCell> cells =
         make_suite_cells(session->options(), nlohmann::json(*lags).dump(), nlohmann::json(*modes).dump());
     const std::vector<Result> results = session->run_suite(rows, cells);
@@ -89,7 +97,7 @@ void add_batch(CLI::App& app) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
       try {
-        const Signal rows = read_signal_file(files[i].string(), {session->sigvar()});
+        const Signal rows = read_signal_file(files[i].string(), {session->sigvar()}, session->reading());
         present(*session, session->run(rows, 0, config), files[i].stem().string());
       } catch (const Error& error) {
         if (error.code() == ErrorCode::CANCELLED) throw;
@@ -119,7 +127,7 @@ std::vector<SignalReturns> run_family(const TestingArguments& given) {
   std::vector<SignalReturns> out;
   for (std::size_t i = 0; i < files.size(); ++i) {
     show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
-    const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()});
+    const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()}, given.session.reading());
     const Result result = given.session.run(rows, 0, given.session.config());
     out.push_back(returns_of(result, files[i].stem().string(), given.series));
   }

@@ -1,7 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,12 +14,16 @@
 #include "serve_options.hpp"
 #include "server/health_client.hpp"
 
+extern char** environ;
+
 namespace fractile::cli {
 
 using Json = nlohmann::json;
 
-void add_serve(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("serve", "Answer backtests over HTTP until SIGTERM; SIGHUP opens the newest snapshot");
+namespace {
+
+/// The options of serve and ui.
+std::shared_ptr<ServeArguments> add_options(CLI::App* command) {
   auto given = std::make_shared<ServeArguments>();
   const auto text = [&](const char* flag, const char* key, const char* doc) {
     command->add_option_function<std::string>(
@@ -53,7 +61,49 @@ void add_serve(CLI::App& app) {
   text("--cors-origins", "cors_origins", "Origin of web pages that may send requests [none]");
   command->add_option("--config", given->config,
                       "Configuration file; default $FRACTILE_CONFIG, else ./api/backtest_config.yaml, else the packaged one");
-  command->callback([given] { server::serve(make_serve_options(*given, read_config_file(given->config, packaged_config()))); });
+  number("--result-store-mb", "result_store_mb", "Memory for results that pages may ask for again, MiB [256]");
+  return given;
+}
+
+server::ServerOptions read_options(const ServeArguments& given) {
+  return make_serve_options(given, read_config_file(given.config, packaged_config()));
+}
+
+/// Starts the desktop's browser and does not wait for it. A machine without one shows the address alone.
+void open_browser(const std::string& address) {
+  std::string words[] = {"xdg-open", address};
+  char* arguments[] = {words[0].data(), words[1].data(), nullptr};
+  pid_t child = 0;
+  posix_spawn_file_actions_t quiet;
+  posix_spawn_file_actions_init(&quiet);
+  posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  static_cast<void>(::posix_spawnp(&child, arguments[0], &quiet, nullptr, arguments, environ));
+  posix_spawn_file_actions_destroy(&quiet);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("serve", "Answer backtests over HTTP until SIGTERM; SIGHUP opens the newest snapshot");
+  const auto given = add_options(command);
+  command->callback([given] { server::serve(read_options(*given)); });
+}
+
+void add_ui(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("ui", "Start a server on a free port and open its dashboard in the browser");
+  const auto given = add_options(command);
+  auto is_quiet = std::make_shared<bool>(false);
+  command->add_flag("--no-browser", *is_quiet, "Print the address and open no browser");
+  command->callback([given, is_quiet] {
+    if (!given->server.contains("port")) given->server["port"] = "0";
+    server::serve(read_options(*given), [is_quiet](int port) {
+      const std::string address = fmt::format("http://127.0.0.1:{}/", port);
+      fmt::print("Dashboard: {} (Ctrl-C ends it)\n", address);
+      std::fflush(stdout);
+      if (!*is_quiet) open_browser(address);
+    });
+  });
 }
 
 void add_health(CLI::App& app) {

@@ -99,6 +99,7 @@ server::ServerOptions make_serve_options(const ServeArguments& given, const Conf
   out.signal_dir = section.text("signal_dir", "");
   if (!out.signal_dir.empty() && !std::filesystem::is_directory(out.signal_dir)) refuse("signal_dir", "a folder", out.signal_dir);
   out.cors_origins = section.texts("cors_origins");
+  out.result_store_bytes = static_cast<std::size_t>(section.number("result_store_mb", 0.0, kMaxMegabytes, 256.0) * (1 << 20));
   out.root = snapshot_root(given.root ? std::optional<std::filesystem::path>(*given.root) : std::nullopt);
   out.snapshot = given.snapshot ? given.snapshot : file.snapshot;
   out.start = read_date(given.start_date ? given.start_date : file.start_date, "start_date");

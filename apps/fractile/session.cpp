@@ -118,6 +118,7 @@ void Session::add_options(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--seed", inference_.seed, "Seed of its draws")->capture_default_str();
   command.add_option("--out", out_, "Folder to write all tables into, as Parquet and CSV, with manifest.json");
+  read_flags_.add_to(command, false);
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
     const std::string doc = fmt::format("{} [{}]", option.doc, option.default_text);
@@ -189,6 +190,10 @@ void Session::accept(const Result& result) const {
 std::optional<ledger::Deflation> Session::deflate(const Result& result) const {
   if (!ledger_) return std::nullopt;
   return ledger_->deflate(study_, ledger::make_trial(result));
+}
+
+RunPlace Session::place(const std::string& signal) const {
+  return {signal, sigvar_, root_.value_or(""), start_date_.value_or(""), end_date_.value_or(""), compact_.value_or(true)};
 }
 
 std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const {

@@ -10,8 +10,10 @@
 
 #include "fractile/backtest.hpp"
 #include "ledger/ledger.hpp"
+#include "read_flags.hpp"
 #include "service/run_options.hpp"
 #include "stats/inference.hpp"
+#include "tearsheet/tear_sheet.hpp"
 
 namespace fractile::cli {
 
@@ -26,6 +28,8 @@ class Session {
   const Backtester& backtester() const { return *backtester_; }
   double load_seconds() const noexcept { return load_seconds_; }
   const std::string& sigvar() const noexcept { return sigvar_; }
+  /// How the signal is read.
+  ReadOptions reading() const { return read_flags_.options(); }
   const std::string& format() const noexcept { return format_; }
   const std::string& out() const noexcept { return out_; }
   /// The run options as a JSON object, defaults included. Call after open().
@@ -33,6 +37,8 @@ class Session {
   RunConfig config() const { return parse_config(options_); }
   /// One run, which its study counts.
   Result run(const Signal& signal, std::size_t column, const RunConfig& config) const;
+  /// The signal and the dates as typed, for the command that a tear sheet shows.
+  RunPlace place(const std::string& signal) const;
   /// The cells of a suite on one signal, with progress on stderr.
   std::vector<Result> run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const;
   const InferenceOptions& inference() const noexcept { return inference_; }
@@ -44,6 +50,7 @@ class Session {
   void read_settings();
   void accept(const Result& result) const;
 
+  ReadFlags read_flags_;
   std::map<std::string, std::string> given_;  ///< run options as typed, by name
   OptionTexts defaults_;                      ///< of the configuration file
   std::string options_;

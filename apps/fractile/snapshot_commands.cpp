@@ -12,6 +12,7 @@
 #include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
 #include "output/output.hpp"
+#include "read_flags.hpp"
 
 namespace fractile::cli {
 namespace {
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 struct Arguments {
   std::string id, panel, dtype = "float32", new_id, other, format = "table";
   std::optional<std::string> root;
-  std::vector<std::string> map;
+  ReadFlags reading;
   int periods_per_year = 0;
   bool drop_stray_days = false;
   fs::path folder() const { return snapshot_root(root ? std::optional<fs::path>(*root) : std::nullopt); }
@@ -31,12 +32,7 @@ struct Arguments {
 template <class Options>
 Options build_options(const Arguments& arguments) {
   Options options;
-  for (const std::string& entry : arguments.map) {
-    const auto equals = entry.find('=');
-    if (equals == std::string::npos)
-      throw Error(ErrorCode::INVALID_VALUE, fmt::format("expected --map name=Column, found \"{}\". Write ret=RetColumn.", entry));
-    options.map[entry.substr(0, equals)] = entry.substr(equals + 1);
-  }
+  options.read = arguments.reading.options();
   options.periods_per_year = arguments.periods_per_year;
   options.progress = [](std::string_view stage, double fraction) {
     if (is_interrupted()) throw Error(ErrorCode::CANCELLED, "expected to finish, found that the build was interrupted.");
@@ -106,9 +102,9 @@ void add_periods(CLI::App& command, const std::shared_ptr<Arguments>& arguments)
 }
 
 void append_panel(const Arguments& arguments) {
-  const auto panel = open_panel_file(arguments.panel);
-  const AppendResult result =
-      append_snapshot(arguments.folder(), arguments.id, *panel, arguments.new_id, build_options<AppendOptions>(arguments));
+  const auto options = build_options<AppendOptions>(arguments);
+  const auto panel = open_panel_file(arguments.panel, options.read);
+  const AppendResult result = append_snapshot(arguments.folder(), arguments.id, *panel, arguments.new_id, options);
   if (arguments.format == "json") {
     fmt::print(
         "{{\"id\":\"{}\",\"parent\":\"{}\",\"content_hash\":\"{}\",\"bytes_written\":{},\"bytes_shared\":{},\"changes\":{}}}\n",
@@ -132,19 +128,21 @@ void add_snapshot(CLI::App& app) {
 
   auto made = std::make_shared<Arguments>();
   CLI::App* create = add_command(*group, "create", "Make a snapshot from a panel file", made, true);
-  create->add_option("--panel", made->panel, "Panel: .parquet, .csv or .arrow; columns as docs/methodology.md section 1")
+  create
+      ->add_option("--panel", made->panel,
+                   "Panel: Parquet, CSV or Arrow file, or a folder; columns as docs/methodology.md section 1")
       ->required();
   create->add_option("--dtype", made->dtype, "float32, float64 or both")
       ->check(CLI::IsMember({"float32", "float64", "both"}))
       ->capture_default_str();
-  create->add_option("--map", made->map, "Other column names: ret=RetColumn ...");
+  made->reading.add_to(*create, true);
   add_periods(*create, made);
   create->add_flag("--drop-stray-days", made->drop_stray_days, "Leave out the days that the data report calls stray");
   create->callback([made] {
     auto options = build_options<BuildOptions>(*made);
     options.dtype = made->dtype == "float64" ? StoreAs::float64 : made->dtype == "both" ? StoreAs::both : StoreAs::float32;
-    const auto panel = open_panel_file(made->panel);
     options.drop_stray_days = made->drop_stray_days;
+    const auto panel = open_panel_file(made->panel, options.read);
     const SnapshotInfo info = create_snapshot(made->folder(), made->id, *panel, options);
     print_info(info);
     print_report(read_data_report(made->folder(), info.id));
@@ -156,7 +154,7 @@ void add_snapshot(CLI::App& app) {
   append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")
       ->required();
   append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
-  append->add_option("--map", appended->map, "Other column names: ret=RetColumn ...");
+  appended->reading.add_to(*append, true);
   add_periods(*append, appended);
   add_format(*append, appended);
   append->callback([appended] { append_panel(*appended); });

@@ -64,7 +64,7 @@ struct Signal {
   std::vector<std::shared_ptr<void>> owners;
 };
 
-/// Reads the columns that a signal has from an Arrow stream; others are ignored.
+/// Reads the columns of a signal from an Arrow stream, and ignores others.
 ///
 /// No copy where a stream of one batch has a column in a type of SignalKeys (int64; date32; timestamp of
 /// any unit without zone; float64) whose nulls hold the missing value, as those of pandas do; else it is
@@ -72,7 +72,7 @@ struct Signal {
 /// with a zone become the local date and time there. Ids: any integer type (an unsigned id beyond
 /// int64 is refused), whole floats below 2^53, or texts. Dates: date32, date64, timestamp, or ISO text ("2020-01-02",
 /// "2020-01-02T08:30:00"). Values: any integer or floating type, bool refused.
-/// Takes the stream over. Throws UNKNOWN_COLUMN (naming what is there), COLUMN_TYPE (naming column,
+/// Takes over the stream. Throws UNKNOWN_COLUMN (naming the columns), COLUMN_TYPE (naming column,
 /// type and remedy), EMPTY_SIGNAL, UNREADABLE_SIGNAL.
 Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars);
 

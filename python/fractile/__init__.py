@@ -3,7 +3,9 @@
 
 from fractile import stats
 from fractile._core import VERSION as __version__
+from fractile.audit import SignalAudit
 from fractile.client import BacktestClient, quick_backtest
+from fractile.columns import from_wide
 from fractile.config import ServiceConfig
 from fractile.errors import (
     ConfigError,
@@ -27,7 +29,10 @@ from fractile.snapshots import (
     verify_snapshot,
 )
 from fractile.stats import multiple_testing
-from fractile.sweep import SweepResult, sweep
+from fractile.sweep import SweepResult, sweep, sweep_status
+from fractile.tear_sheet import report
+from fractile.tracking import log_run
+from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
     "BacktestClient",
@@ -35,8 +40,10 @@ __all__ = [
     "BacktestService",
     "ConfigError",
     "FractileError",
+    "FunctionAudit",
     "ServerError",
     "ServiceConfig",
+    "SignalAudit",
     "SignalError",
     "SnapshotError",
     "SnapshotNotFoundError",
@@ -44,18 +51,23 @@ __all__ = [
     "SweepResult",
     "__version__",
     "append_snapshot",
+    "audit_function",
     "create_snapshot",
     "diff_snapshots",
+    "from_wide",
     "get_service",
     "list_snapshots",
+    "log_run",
     "multiple_testing",
     "open_snapshot",
     "quick_backtest",
     "remove_snapshot",
+    "report",
     "snapshot_report",
     "stats",
     "studies",
     "study",
     "sweep",
+    "sweep_status",
     "verify_snapshot",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from fractile.audit import SignalAudit
 from fractile.config import ServiceConfig, read_configuration
 from fractile.errors import ConfigError
 from fractile.remote import RemoteService
@@ -111,6 +112,10 @@ class BacktestClient:
         columns = ["signal", "sharpe", "annual_return", "max_drawdown", "turnover"]
         rows = [(name, r.sharpe, r.annual_return, r.max_drawdown, r.turnover_mean) for name, r in results.items()]
         return pd.DataFrame(rows, columns=columns)
+
+    def audit(self, signal: Any, previous: Any = None, **config: Any) -> SignalAudit:
+        """Examines a signal for look-ahead; see `BacktestService.audit`."""
+        return self._backend.audit(signal, previous, **self._complete(config))
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use."""

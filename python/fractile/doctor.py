@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Looks at an installation: versions, processor, snapshots, ledger, configuration, server; `fractile doctor` prints it."""
+"""Examines an installation: versions, processor, snapshots, ledger, configuration, server. `fractile doctor` prints the findings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fractile import _core
 from fractile.config import read_configuration
 from fractile.errors import FractileError
 
-EXTRAS = ("pyarrow", "matplotlib", "polars", "duckdb", "joblib", "tqdm", "distributed", "ray", "mcp", "mlflow-skinny")
+EXTRAS = ("pyarrow", "matplotlib", "polars", "duckdb", "joblib", "tqdm", "distributed", "mcp", "mlflow-skinny")
 _TIMEOUT_SECONDS = 2.0
 
 
@@ -145,8 +145,8 @@ def main() -> int:
     if arguments.format == "json":
         print(findings.to_json(orient="records"))
     else:
-        for row in findings.itertuples(index=False):
-            print(f"{row.level:5}  {row.check:17}  {row.found}" + (f"\n{'':26}{row.remedy}" if row.remedy else ""))
+        for row in findings.to_dict("records"):
+            print(f"{row['level']:5}  {row['check']:17}  {row['found']}" + (f"\n{'':26}{row['remedy']}" if row["remedy"] else ""))
     return int((findings["level"] == "error").any())
 
 

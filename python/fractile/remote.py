@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fractile import _core, errors
+from fractile.audit import SignalAudit
 from fractile.errors import FractileError, ServerError, SignalError
-from fractile.frames import is_bytes, read_signal, view_bytes
+from fractile.frames import is_bytes, read_signal, split_options, view_bytes
 from fractile.ledger import Moments, resolve_study
 from fractile.result import BacktestResult
 from fractile.run_options import to_json
@@ -45,8 +46,9 @@ class RemoteService:
 
     def run(self, signal: Any, sigvar: str = "signal", study: str | None = None, **config: Any) -> BacktestResult:
         """Runs one backtest; omitted options have the server's defaults. The server's ledger counts it for `study`."""
-        query, counted = self._with_study({"config": {**config, "sigvar": sigvar}}, study)
-        return BacktestResult(WireResult(self._answer("/run", *_encode(signal, [sigvar]), query)), self, counted)
+        body, kind, left = _encode(signal, [sigvar], config)
+        query, counted = self._with_study({"config": {**left, "sigvar": sigvar}}, study)
+        return BacktestResult(WireResult(self._answer("/run", body, kind, query)), self, counted)
 
     def _with_study(self, query: dict[str, Any], study: str | None) -> tuple[dict[str, Any], str]:
         """Returns the query and its study; "" if it names none."""
@@ -65,10 +67,11 @@ class RemoteService:
         **config: Any,
     ) -> dict[str, BacktestResult]:
         """Runs every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
-        whole = {"config": {**config, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
+        body, kind, left = _encode(signal, [sigvar], config)
+        whole = {"config": {**left, "sigvar": sigvar}, "lags": list(lags), "resid_modes": list(resid_modes)}
         query, counted = self._with_study(whole, study)
-        answer = self._answer("/suite", *_encode(signal, [sigvar]), query)
-        return {name: BacktestResult(WireResult(body), self, counted) for name, body in answer.items()}
+        answer = self._answer("/suite", body, kind, query)
+        return {name: BacktestResult(WireResult(cell), self, counted) for name, cell in answer.items()}
 
     def run_batch(
         self,
@@ -111,6 +114,16 @@ class RemoteService:
         query = urllib.parse.urlencode({"run_id": run_id, "periods_per_year": periods_per_year, **moments})
         found = self._ask("GET", f"/studies/{urllib.parse.quote(study)}/deflation?{query}")
         return {name: math.nan if value is None else value for name, value in found.items()}
+
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+        """Examines a signal for look-ahead; see `BacktestService.audit`."""
+        if previous is None:
+            body, kind, left = _encode(signal, [sigvar], config)
+            return SignalAudit(self._answer("/audit", body, kind, {"config": {**left, "sigvar": sigvar}}))
+        reading, left = split_options(config)
+        body = _to_stream(signal, [sigvar], reading)
+        query = {"config": {**left, "sigvar": sigvar}, "previous": len(body)}
+        return SignalAudit(self._answer("/audit", body + _to_stream(previous, [sigvar], reading), _STREAM, query))
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""
@@ -191,26 +204,30 @@ class RemoteService:
         )
 
 
-def _encode(signal: Any, sigvars: Sequence[str]) -> tuple[bytes, str]:
-    """A signal as the body of a request, and its content type. Files and bytes that a server reads are sent as they are."""
+def _encode(signal: Any, sigvars: Sequence[str], config: Mapping[str, Any]) -> tuple[bytes, str, Mapping[str, Any]]:
+    """A signal as the body of a request, its content type, and the options that the server applies.
+
+    Files and bytes that a server reads are sent as they are. Another signal is read as in process, so that the same object is
+    the same signal there and here.
+    """
+    reading, others = split_options(config)
     if is_bytes(signal):
         data = bytes(view_bytes(signal))
-        return data, _FILE if data.startswith(b"ARROW1") else _STREAM
+        return data, _FILE if data.startswith(b"ARROW1") else _STREAM, config
     if isinstance(signal, (str, os.PathLike)):
         path = os.fspath(signal)
         kind = _FILE_TYPES.get(os.path.splitext(path)[1].lower())
-        if kind is not None:
+        if kind is not None and not os.path.isdir(path):
             try:
                 with open(path, "rb") as file:
-                    return file.read(), kind
+                    return file.read(), kind, config
             except OSError as error:
                 raise SignalError(
                     f'UNREADABLE_SIGNAL: expected a file at "{path}", found: {error.strerror}. Check the path.',
                     "UNREADABLE_SIGNAL",
                 ) from None
-    return _to_stream(signal, sigvars), _STREAM
+    return _to_stream(signal, sigvars, reading), _STREAM, others
 
 
-def _to_stream(signal: Any, sigvars: Sequence[str]) -> bytes:
-    """Encodes the signal as in-process runs read it, so that an object is the same signal here and on the server."""
-    return _core.signal_to_bytes(read_signal(signal, sigvars))
+def _to_stream(signal: Any, sigvars: Sequence[str], reading: Mapping[str, Any] | None = None) -> bytes:
+    return _core.signal_to_bytes(read_signal(signal, sigvars, reading))

@@ -15,6 +15,11 @@ from fractile.errors import FractileError
 from fractile.ledger import Ledger, LocalLedger, ledger_file
 from fractile.wire import WireResult
 
+if TYPE_CHECKING:
+    import os
+
+    from fractile.tear_sheet import Source
+
 _DAYS_OF_NS = 106_751  # either way from 1970
 _TUPLE = ("summary", "daily", "turnover", "tc")
 TABLES: dict[str, dict[str, Any]] = {table["name"]: table for table in _core.result_tables()}
@@ -43,10 +48,13 @@ class BacktestResult:
     Each table of docs/tables.md is a property: a DataFrame, or None if the run was not asked for it.
     """
 
-    def __init__(self, raw: _core.RawResult | WireResult, ledger: Ledger | None = None, study: str = "") -> None:
+    def __init__(
+        self, raw: _core.RawResult | WireResult, ledger: Ledger | None = None, study: str = "", source: Source | None = None
+    ) -> None:
         self._raw = raw
         self._ledger = ledger
         self._study = study
+        self._source = source
         self._frames: dict[str, pd.DataFrame] = {}
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -256,6 +264,18 @@ class BacktestResult:
         from fractile.plot import plot_result
 
         return plot_result(self, path)
+
+    def report(self, path: str | os.PathLike[str], title: str | None = None, compute: bool = True) -> None:
+        """Writes the tear sheet: one HTML file that opens offline.
+
+        Args:
+            path: The file.
+            title: Heading of the sheet.
+            compute: Run again for tables that the sheet draws and this result lacks, if the signal is still alive and unchanged.
+        """
+        from fractile.tear_sheet import report
+
+        report(self, path, title, compute)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         text = self._raw.to_json("split")

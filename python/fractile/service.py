@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import resource
 import threading
@@ -16,12 +17,14 @@ import numpy as np
 import pandas as pd
 
 from fractile import _core
+from fractile.audit import SignalAudit
 from fractile.errors import ConfigError, FractileError, SnapshotError
-from fractile.frames import read_signal
+from fractile.frames import read_signal, split_options
 from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
 from fractile.result import BacktestResult
 from fractile.run_options import parse_config, to_json, with_run_options
+from fractile.tear_sheet import Source, make_source
 
 _Key = tuple[str, str, str | None, str | None, bool, int, bool, bool]
 
@@ -58,6 +61,8 @@ class BacktestService:
         began = time.perf_counter()
         self._folder = os.path.abspath(root)
         self._snapshot_id = snapshot
+        place = {"root": root, "start_date": start_date, "end_date": end_date, "compact": compact}
+        self._place = {name: value for name, value in place.items() if value is not None}
         opened = _core.open_snapshot(root, snapshot, use_mmap, preload, compact)
         self._engine: _core.Backtester | None = _core.Backtester(opened, start_date, end_date, compact, cache_size)
         self._load_seconds = time.perf_counter() - began
@@ -143,6 +148,9 @@ class BacktestService:
             )
         return self._engine
 
+    def _source(self, signal: Any, sigvar: str, reading: Mapping[str, Any], config: _core.RunConfig) -> Source | None:
+        return make_source(self._require_engine(), signal, sigvar, reading, config, self._place)
+
     def _ledger(self) -> LocalLedger:
         return LocalLedger(_core.ledger.file(self._folder))
 
@@ -150,20 +158,21 @@ class BacktestService:
         """Returns the study of a run, after a check that its ledger can be written; "" is none."""
         return self._ledger().open(resolve_study(study))
 
-    def _accept(self, raw: _core.RawResult, study: str) -> BacktestResult:
+    def _accept(self, raw: _core.RawResult, study: str, source: Source | None) -> BacktestResult:
         """Counts a run and shows its warnings as Python warnings."""
         ledger = self._ledger()
         if study:
             ledger.record(study, raw)
-        result = BacktestResult(raw, ledger, study)
+        result = BacktestResult(raw, ledger, study, source)
         with self._count_lock:
             self._run_count += 1
         for text in result.diagnostics["warnings"]:
             warnings.warn(text, stacklevel=4)
         return result
 
-    def _run(self, signal: _core.Signal, config: _core.RunConfig, study: str) -> BacktestResult:
-        return self._accept(self._require_engine().run(signal, 0, config), study)
+    def _run(self, signal: Any, sigvar: str, reading: Mapping[str, Any], config: _core.RunConfig, study: str) -> BacktestResult:
+        raw = self._require_engine().run(read_signal(signal, [sigvar], reading), 0, config)
+        return self._accept(raw, study, self._source(signal, sigvar, reading, config))
 
     def _run_many(
         self,
@@ -173,6 +182,7 @@ class BacktestService:
         progress: bool,
         on_error: str,
         study: str,
+        source: tuple[Any, Sequence[str], Mapping[str, Any]] | None = None,
     ) -> dict[Any, Any]:
         """Runs cells (value column, configuration) on the same keys; returns results or errors by the cells' names."""
         columns, configs = [column for column, _ in cells.values()], [config for _, config in cells.values()]
@@ -183,8 +193,10 @@ class BacktestService:
                 if isinstance(outcome, FractileError):
                     raise outcome
         return {
-            name: outcome if isinstance(outcome, FractileError) else self._accept(outcome, study)
-            for name, outcome in zip(cells, outcomes)
+            name: outcome
+            if isinstance(outcome, FractileError)
+            else self._accept(outcome, study, self._source(source[0], source[1][column], source[2], config) if source else None)
+            for (name, (column, config)), outcome in zip(cells.items(), outcomes)
         }
 
     @with_run_options
@@ -227,8 +239,9 @@ class BacktestService:
             "mincos": mincos,
             "calc_turnover": calc_turnover,
         }
-        config, counted = parse_config(options), self._open_study(study)
-        return self._run(read_signal(signal, [sigvar]), config, counted)
+        reading, config = split_options(options)
+        checked, counted = parse_config(config), self._open_study(study)
+        return self._run(signal, sigvar, reading, checked, counted)
 
     def run_suite(
         self,
@@ -248,11 +261,12 @@ class BacktestService:
                     f"Pass {plural}=[{config[name]!r}].",
                     "REFUSED_COMBINATION",
                 )
+        reading, config = split_options(config)
         counted = self._open_study(study)
-        rows = read_signal(signal, [sigvar])
+        rows = read_signal(signal, [sigvar], reading)
         cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
         named = {name: (0, options) for name, options in cells}
-        return self._run_many(rows, named, "suite", progress, "raise", counted)
+        return self._run_many(rows, named, "suite", progress, "raise", counted, (signal, [sigvar], reading))
 
     def run_batch(
         self,
@@ -278,20 +292,40 @@ class BacktestService:
         """
         if on_error not in ("return", "raise"):
             raise parse_error("on_error", '"return" or "raise"', on_error)
+        reading, config = split_options(config)
         checked, counted = parse_config(config), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
-            return self._run_many(read_signal(signals, sigvars), columns, "batch", progress, on_error, counted)
+            rows = read_signal(signals, sigvars, reading)
+            return self._run_many(rows, columns, "batch", progress, on_error, counted, (signals, sigvars, reading))
         items = dict(signals) if isinstance(signals, Mapping) else dict(enumerate(signals))
         done: dict[Any, Any] = {}
         for name, item in track(items.items(), len(items), "batch", progress):
             try:
-                done[name] = self._run(read_signal(item, [sigvar]), checked, counted)
+                done[name] = self._run(item, sigvar, reading, checked, counted)
             except FractileError as error:
                 if on_error == "raise":
                     raise
                 done[name] = error
         return done if isinstance(signals, Mapping) else list(done.values())
+
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+        """Examines a signal for look-ahead: a verdict, its checks, and a profile of rank correlations.
+
+        Args:
+            signal: As in `run`.
+            previous: An older vintage of the same signal, for the check `restated`.
+            sigvar: Name of the value column, of both vintages.
+            **config: Options of `run`, which the Sharpe ratios of the checks use.
+
+        Raises:
+            ConfigError: An unknown option or value.
+            SignalError: The signal cannot be read, or no row of it can be used. Impossible dates are a finding.
+        """
+        reading, options = split_options(config)
+        older = None if previous is None else read_signal(previous, [sigvar], reading)
+        rows = read_signal(signal, [sigvar], reading)
+        return SignalAudit(json.loads(self._require_engine().audit(rows, parse_config(options), older)))
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

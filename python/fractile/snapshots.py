@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 
 from fractile import _core
+from fractile.columns import is_wide, list_columns, list_items, to_columns
 from fractile.errors import ConfigError, SnapshotError
+from fractile.frames import reading_text
 
 
 def _folder(root: str | os.PathLike[str] | None) -> str:
@@ -29,6 +31,7 @@ def create_snapshot(
     *,
     periods_per_year: int | None = None,
     drop_stray_days: bool = False,
+    **reading: Any,
 ) -> dict[str, Any]:
     """Makes an immutable snapshot of a panel.
 
@@ -41,6 +44,7 @@ def create_snapshot(
         dtype: "float32", "float64" or "both".
         periods_per_year: Periods by which returns are annualised; default: as the calendar says.
         drop_stray_days: Leave out the days that the data report calls stray.
+        **reading: Options of reading, as docs/reading.md has them: null, text, columns, drop, date_format, ...
 
     Returns:
         The contents of the manifest, including `report`. The warnings of the data report become Python warnings.
@@ -48,14 +52,14 @@ def create_snapshot(
     Raises:
         SnapshotError: The id exists or the panel is refused; the message says why and where.
     """
-    folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
+    folder, show, periods = _folder(root), _progress(), _periods(periods_per_year)
+    options = _reading(map, reading)
     if isinstance(frame_or_path, (str, os.PathLike)):
         path = os.fspath(frame_or_path)
-        info = _core.create_snapshot_from_file(folder, id, path, names, dtype, periods, drop_stray_days, show)
+        info = _core.create_snapshot_from_file(folder, id, path, options, dtype, periods, drop_stray_days, show)
     else:
-        source = _arrow_source(frame_or_path)
-        name = type(source).__name__
-        info = _core.create_snapshot_from_arrow(folder, id, source, names, dtype, periods, drop_stray_days, show, name)
+        source, name = _arrow_source(frame_or_path), type(frame_or_path).__name__
+        info = _core.create_snapshot_from_arrow(folder, id, source, options, dtype, periods, drop_stray_days, show, name)
     return _with_report(info, folder)
 
 
@@ -67,6 +71,7 @@ def append_snapshot(
     map: Mapping[str, str] | None = None,
     *,
     periods_per_year: int | None = None,
+    **reading: Any,
 ) -> dict[str, Any]:
     """Makes a new snapshot from an old one and a panel of new or restated rows; the old snapshot does not change.
 
@@ -81,6 +86,7 @@ def append_snapshot(
         root: Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots.
         map: Panel column by our name.
         periods_per_year: As for `create_snapshot`; default: as it was given for the old snapshot, else as the calendar says.
+        **reading: Options of reading, as for `create_snapshot`.
 
     Returns:
         The contents of the manifest, `bytes_written`, `bytes_shared`, and `changes` as from `diff_snapshots`.
@@ -88,12 +94,13 @@ def append_snapshot(
     Raises:
         SnapshotError: An id is unknown or exists already, the panel is refused, or the panel changes nothing.
     """
-    folder, names, show, periods = _folder(root), dict(map or {}), _progress(), _periods(periods_per_year)
+    folder, show, periods = _folder(root), _progress(), _periods(periods_per_year)
+    options = _reading(map, reading)
     if isinstance(frame_or_path, (str, os.PathLike)):
-        info = _core.append_snapshot_from_file(folder, id, os.fspath(frame_or_path), new_id, names, periods, show)
+        info = _core.append_snapshot_from_file(folder, id, os.fspath(frame_or_path), new_id, options, periods, show)
     else:
-        source = _arrow_source(frame_or_path)
-        info = _core.append_snapshot_from_arrow(folder, id, source, new_id, names, periods, show, type(source).__name__)
+        source, name = _arrow_source(frame_or_path), type(frame_or_path).__name__
+        info = _core.append_snapshot_from_arrow(folder, id, source, new_id, options, periods, show, name)
     return {**_with_report(info, folder), "changes": _read_changes(info["changes"])}
 
 
@@ -149,13 +156,24 @@ def snapshot_report(id: str, root: str | os.PathLike[str] | None = None) -> pd.D
     return pd.DataFrame(lines, columns=["check", "level", "count", "first", "text"])
 
 
+def _reading(map: Mapping[str, str] | None, options: Mapping[str, Any]) -> str:
+    """Options of reading as the engine takes them."""
+    return reading_text({"map": dict(map) if isinstance(map, Mapping) else map, **options})
+
+
 def _arrow_source(source: Any) -> Any:
-    """Returns an object with __arrow_c_stream__ for a source; named index levels become columns."""
+    """Returns an object with __arrow_c_stream__ for a source; named index levels become columns, an unnamed index is ignored."""
     if isinstance(source, Mapping):
-        source = pd.DataFrame(source)
+        return to_columns(list_items(source, _refuse), _refuse)
     if isinstance(source, pd.DataFrame):
-        # Named index levels are columns of the panel; an unnamed index is ignored.
-        source = source.reset_index(drop=all(name is None for name in source.index.names))
+        if source.columns.nlevels > 1 or is_wide(source):
+            raise SnapshotError(
+                "PANEL_MISSING_COLUMN: expected the columns security_id, date and ret, found a wide frame of "
+                f"{source.shape[0]} dates and {source.shape[1]} columns. Pass fractile.from_wide(frame) where it has two column "
+                'levels, fractile.from_wide({"ret": frame}) where it has one.',
+                "PANEL_MISSING_COLUMN",
+            )
+        return to_columns(list_columns(source, "date"), _refuse)
     if not hasattr(source, "__arrow_c_stream__"):
         raise SnapshotError(
             f"PANEL_COLUMN_TYPE: expected a DataFrame, Arrow data or a path, found {type(source).__qualname__}. "
@@ -163,6 +181,10 @@ def _arrow_source(source: Any) -> Any:
             "PANEL_COLUMN_TYPE",
         )
     return source
+
+
+def _refuse(name: str, what: str) -> SnapshotError:
+    return SnapshotError(f'PANEL_COLUMN_TYPE: {what} in column "{name}".', "PANEL_COLUMN_TYPE")
 
 
 def _progress() -> Callable[[str, float], None] | None:

@@ -5,10 +5,13 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
+#include "fractile/audit.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
 #include "gate.hpp"
+#include "output/audit.hpp"
 #include "service/run_options.hpp"
+#include "service/sheet_run.hpp"
 
 namespace nb = nanobind;
 
@@ -69,6 +72,18 @@ void bind_backtest(nb::module_& module) {
           },
           nb::arg("signal"), nb::arg("column"), nb::arg("config"), "One backtest. Raises FractileError.")
       .def(
+          "with_sheet_tables",
+          [](const Backtester& self, const Signal& signal, int column, const RunConfig& config, const RawResult& raw) {
+            auto result = std::make_shared<Result>();
+            const double* const values = column_of(signal, column);
+            run_released([&](const Interrupt& interrupt) {
+              *result = with_sheet_tables(self, signal.keys, values, config, *raw.result, interrupt);
+            });
+            return RawResult{std::move(result)};
+          },
+          nb::arg("signal"), nb::arg("column"), nb::arg("config"), nb::arg("result"),
+          "The result with the tables that a tear sheet draws; as it is if the signal has changed.")
+      .def(
           "run_many",
           [](const Backtester& self, const Signal& signal, const std::vector<int>& columns, const std::vector<RunConfig>& configs,
              bool stop_on_error, const nb::callable& on_done) {
@@ -92,7 +107,22 @@ void bind_backtest(nb::module_& module) {
             return out;
           },
           nb::arg("signal"), nb::arg("columns"), nb::arg("configs"), nb::arg("stop_on_error"), nb::arg("on_done"),
-          "Runs on the same keys: by cell a result, the exception that ended it, or None if it was not begun.");
+          "Runs on the same keys: by cell a result, the exception that ended it, or None if it was not begun.")
+      .def(
+          "audit",
+          [](const Backtester& self, const Signal& signal, const RunConfig& config, const Signal* previous) {
+            const double* const values = column_of(signal, 0);
+            std::optional<SignalVintage> older;
+            if (previous) older.emplace(SignalVintage{previous->keys, column_of(*previous, 0)});
+            std::string json;
+            run_released([&](const Interrupt& interrupt) {
+              json = audit_to_json(audit_signal(self, signal.keys, values, config, older ? &*older : nullptr, interrupt),
+                                   Orient::split);
+            });
+            return json;
+          },
+          nb::arg("signal"), nb::arg("config"), nb::arg("previous").none(),
+          "Examines the first value column for look-ahead: the answer of POST /audit?orient=split.");
 }
 
 }  // namespace fractile::python

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
@@ -10,6 +11,7 @@
 #include "fractile/result.hpp"
 #include "output/output.hpp"
 #include "report/result_tables.hpp"
+#include "tearsheet/tear_sheet.hpp"
 
 namespace nb = nanobind;
 
@@ -90,10 +92,36 @@ nb::dict diagnostics_to_dict(const Result& result) {
   return out;
 }
 
+using Entry = std::tuple<std::string, RawResult, nb::dict, std::string>;
+
+/// "signal", "sigvar", "root", "start_date", "end_date", "compact"; those that are missing keep their initial values.
+RunPlace read_place(const nb::dict& place) {
+  RunPlace out;
+  const auto read = [&](const char* name, std::string& field) {
+    if (place.contains(name)) field = nb::cast<std::string>(place[name]);
+  };
+  read("signal", out.signal);
+  read("sigvar", out.sigvar);
+  read("root", out.root);
+  read("start_date", out.start_date);
+  read("end_date", out.end_date);
+  if (place.contains("compact")) out.compact = nb::cast<bool>(place["compact"]);
+  return out;
+}
+
+std::string draw_sheet(const std::vector<Entry>& results, const std::string& title) {
+  std::vector<SheetEntry> entries;
+  for (const auto& [name, raw, place, study] : results)
+    entries.push_back({name, raw.result.get(), repeat_arguments(*raw.result, read_place(place)), study});
+  return tear_sheet(entries, title);
+}
+
 }  // namespace
 
 void bind_result(nb::module_& module) {
   module.def("result_tables", &table_schemas, "Every table that a result can have, in order: name, columns, units.");
+  module.def("tear_sheet", &draw_sheet, nb::arg("results"), nb::arg("title"),
+             "The HTML of results, each (name, result, its place, study).");
   nb::class_<RawResult>(module, "RawResult", "Tables and counts of one run, as the engine made them.")
       .def(
           "table",
@@ -120,6 +148,9 @@ void bind_result(nb::module_& module) {
             return out;
           },
           "Seconds by stage.")
+      .def_static(
+          "from_json", [](const std::string& text) { return RawResult{std::make_shared<Result>(result_from_json(text))}; },
+          nb::arg("text"), "A result out of the body that POST /run?orient=split answers.")
       .def(
           "to_json",
           [](const RawResult& raw, const std::string& orient) {

@@ -19,99 +19,25 @@
 #include "bind.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
-#include "fractile/signal.hpp"
+#include "fractile/read_signal.hpp"
 #include "gate.hpp"
 #include "ingest/ids.hpp"
-#include "types/date_text.hpp"
+#include "ingest/read_options.hpp"
 
 namespace nb = nanobind;
 
 namespace fractile::python {
 namespace {
 
-using Int64s = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Int32s = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-/// Gives an array's memory to a Signal. The array may be released by any thread.
+/// Shares an array's memory with a Signal. Any thread may release the array.
 template <class Array>
 std::shared_ptr<void> keep(const Array& array) {
   return std::shared_ptr<void>(new Array(array), [](void* kept) {
     const nb::gil_scoped_acquire lock;
     delete static_cast<Array*>(kept);
   });
-}
-
-DateUnit unit_of(const std::string& unit) {
-  if (unit == "s") return DateUnit::second;
-  if (unit == "ms") return DateUnit::millisecond;
-  if (unit == "us") return DateUnit::microsecond;
-  return DateUnit::nanosecond;
-}
-
-/// Texts of a signal, and views of them.
-struct HeldTexts {
-  std::vector<std::string> texts;
-  std::vector<std::string_view> views;
-};
-
-IdColumn read_ids(const Int64s& numbers, const std::optional<Bytes>& valid, Signal& signal) {
-  IdColumn ids(numbers.data());
-  signal.owners.push_back(keep(numbers));
-  if (!valid) return ids;
-  if (valid->shape(0) < (numbers.shape(0) + 7) / 8)
-    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected a bit per row in the bitmap of ids, found fewer. Give one for each.");
-  ids.valid = valid->data();
-  signal.owners.push_back(keep(*valid));
-  return ids;
-}
-
-IdColumn read_ids(const Int32s& codes, std::vector<std::string> texts, Signal& signal) {
-  const std::int32_t* const begin = codes.data();
-  const auto n_texts = static_cast<std::int32_t>(texts.size());
-  if (std::any_of(begin, begin + codes.shape(0), [n_texts](std::int32_t code) { return code >= n_texts; }))
-    throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected codes of ids below " + std::to_string(n_texts) +
-                                                  ", found a larger one. "
-                                                  "Give codes into the texts.");
-  auto held = std::make_shared<HeldTexts>();
-  held->texts = std::move(texts);
-  for (const std::string& text : held->texts) held->views.push_back(check_id(text));
-  IdColumn ids;
-  ids.codes = begin;
-  ids.texts = held->views;
-  signal.owners.push_back(keep(codes));
-  signal.owners.push_back(held);
-  return ids;
-}
-
-using NumpyDates = std::map<std::string, std::pair<Int64s, std::string>>;
-using NumpyValues = std::vector<std::pair<std::string, Doubles>>;
-
-/// Columns of numpy arrays, all of one length: ids, dates as (int64 ticks, unit), values float64.
-Signal make_signal(Signal signal, std::size_t n_rows, const NumpyDates& dates, const NumpyValues& values) {
-  const auto check = [n_rows](const std::string& name, std::size_t found) {
-    if (found != n_rows)
-      throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected " + std::to_string(n_rows) + " values in column \"" + name +
-                                                    "\", found " + std::to_string(found) + ". Give columns of one length.");
-  };
-  signal.keys.n_rows = static_cast<std::int64_t>(n_rows);
-  for (const auto& [name, column] : dates) {
-    check(name, column.first.shape(0));
-    const DateColumn view{column.first.data(), unit_of(column.second)};
-    if (name == "date_sig") signal.keys.date_sig = view;
-    if (name == "date_avail") signal.keys.date_avail = view;
-    if (name == "date_ret") signal.keys.date_ret = view;
-    if (name == "date_openret") signal.keys.date_openret = view;
-    signal.owners.push_back(keep(column.first));
-  }
-  for (const auto& [name, column] : values) {
-    check(name, column.shape(0));
-    signal.names.push_back(name);
-    signal.values.push_back(column.data());
-    signal.owners.push_back(keep(column));
-  }
-  return signal;
 }
 
 /// Arrow's bitmap of the values that are there; null where all are.
@@ -128,7 +54,7 @@ const void* bits_present(const void* data, std::int64_t n_rows, std::vector<std:
   return bits.data();
 }
 
-/// Ticks as days where all of them are whole days, which take half the bytes; else nothing.
+/// Ticks as days, which take half the bytes, if all of them are whole days; else nullopt.
 template <std::int64_t kTicksPerDay>
 std::optional<std::vector<Day>> whole_days(const std::int64_t* ticks, std::int64_t n_rows) {
   constexpr std::int64_t kLimit = std::numeric_limits<Day>::max();
@@ -155,7 +81,7 @@ std::optional<std::vector<Day>> whole_days(const DateColumn& dates, std::int64_t
   return std::nullopt;
 }
 
-/// Texts as a dictionary, of which a row without an id has none.
+/// Describes ids as a dictionary of texts; a row without an id has none.
 ExportColumn describe_ids(const IdColumn& ids, std::int64_t n_rows, std::vector<std::vector<std::uint8_t>>& kept) {
   if (!ids.is_text()) return {"security_id", "l", {ids.valid, ids.numbers}};
   std::vector<std::uint8_t>& bits = kept.emplace_back(static_cast<std::size_t>(n_rows / 8 + 1));
@@ -164,7 +90,7 @@ ExportColumn describe_ids(const IdColumn& ids, std::int64_t n_rows, std::vector<
   return {"security_id", "i", {bits.data(), ids.codes}, std::make_shared<ExportTexts>(ids.texts)};
 }
 
-/// Writes the signal's columns as an Arrow IPC stream into the memory that `allocate` gives.
+/// Writes the signal's columns as an Arrow IPC stream into memory from `allocate`.
 void write_signal(const Signal& signal, const std::function<char*(std::size_t)>& allocate) {
   const SignalKeys& keys = signal.keys;
   std::vector<std::vector<std::uint8_t>> kept_bits;
@@ -189,17 +115,6 @@ void write_signal(const Signal& signal, const std::function<char*(std::size_t)>&
   formats::write_ipc_stream(&stream, allocate);
 }
 
-/// Microseconds since 1970-01-01 of ISO texts, an empty one missing; and the place of the first that is no date, else -1.
-std::pair<std::vector<std::int64_t>, std::int64_t> read_date_texts(const std::vector<std::string>& texts) {
-  std::vector<std::int64_t> micros;
-  for (const std::string& text : texts) {
-    Instant instant;
-    if (!text.empty() && !parse_instant(text, instant)) return {{}, static_cast<std::int64_t>(micros.size())};
-    micros.push_back(text.empty() ? kMissingTime : to_micros(instant));
-  }
-  return {micros, -1};
-}
-
 }  // namespace
 
 ArrowArrayStream take_stream(nb::handle object) {
@@ -217,53 +132,51 @@ void bind_signal(nb::module_& module) {
           "n_rows", [](const Signal& signal) { return signal.keys.n_rows; }, "Rows given.")
       .def_prop_ro("names", [](const Signal& signal) { return signal.names; }, "Names of the value columns.");
   module.def(
-      "signal_from_numbers",
-      [](const Int64s& numbers, const std::optional<Bytes>& valid, const NumpyDates& dates, const NumpyValues& values) {
-        Signal signal;
-        signal.keys.security_id = read_ids(numbers, valid, signal);
-        return make_signal(std::move(signal), numbers.shape(0), dates, values);
+      "read_options",
+      [] {
+        nb::list out;
+        for (const ReadOptionInfo& info : read_option_table()) {
+          nb::dict entry;
+          entry["name"] = std::string(info.name);
+          entry["doc"] = std::string(info.doc);
+          entry["is_for_panels"] = info.is_for_panels;
+          out.append(entry);
+        }
+        return out;
       },
-      nb::arg("security_id"), nb::arg("valid").none(), nb::arg("dates"), nb::arg("values"),
-      "A signal over numpy memory, without a copy. `valid`: a bit per row, 0 for a missing id; None: every row has one.");
-  module.def(
-      "signal_from_texts",
-      [](const Int32s& codes, std::vector<std::string> texts, const NumpyDates& dates, const NumpyValues& values) {
-        Signal signal;
-        signal.keys.security_id = read_ids(codes, std::move(texts), signal);
-        return make_signal(std::move(signal), codes.shape(0), dates, values);
-      },
-      nb::arg("codes"), nb::arg("texts"), nb::arg("dates"), nb::arg("values"),
-      "The same with ids that are texts: codes into `texts`, negative where the id is missing.");
-  module.def(
-      "read_date_texts", &read_date_texts, nb::arg("texts"),
-      "Microseconds since 1970 of ISO texts (missing: the smallest int64), and the place of the first that is none or -1.");
+      "Every option of reading, in order.");
   module.def(
       "signal_from_arrow",
-      [](nb::handle object, const std::vector<std::string>& sigvars) {
+      [](nb::handle object, const std::vector<std::string>& sigvars, const std::string& reading) {
+        const ReadOptions options = parse_read_options(reading);
         ArrowArrayStream stream = take_stream(object);
         Signal signal;
-        run_released([&](const Interrupt&) { signal = read_signal(&stream, sigvars); });
+        run_released([&](const Interrupt&) { signal = read_signal(&stream, sigvars, options); });
         return signal;
       },
-      nb::arg("source"), nb::arg("sigvars"), "A signal from anything with __arrow_c_stream__.");
+      nb::arg("source"), nb::arg("sigvars"), nb::arg("reading") = "{}", "A signal from anything with __arrow_c_stream__.");
   module.def(
       "signal_from_file",
-      [](const std::string& path, const std::vector<std::string>& sigvars) {
+      [](const std::string& path, const std::vector<std::string>& sigvars, const std::string& reading) {
+        const ReadOptions options = parse_read_options(reading);
         Signal signal;
-        run_released([&](const Interrupt&) { signal = read_signal_file(path, sigvars); });
+        run_released([&](const Interrupt&) { signal = read_signal_file(path, sigvars, options); });
         return signal;
       },
-      nb::arg("path"), nb::arg("sigvars"), "A signal from a .parquet, .csv, .arrow or .feather file.");
+      nb::arg("path"), nb::arg("sigvars"), nb::arg("reading") = "{}", "A signal from a Parquet, CSV or Arrow file.");
   module.def(
       "signal_from_bytes",
-      [](const Bytes& data, const std::string& format, const std::vector<std::string>& sigvars) {
+      [](const Bytes& data, const std::string& format, const std::vector<std::string>& sigvars, const std::string& reading) {
+        const ReadOptions options = parse_read_options(reading);
         Signal signal;
-        run_released([&](const Interrupt&) { signal = read_signal_bytes(data.data(), data.shape(0), format, sigvars); });
+        run_released([&](const Interrupt&) {
+          signal = read_signal_bytes(data.data(), data.shape(0), format, sigvars, SIZE_MAX, options);
+        });
         // Numbers may be views into the bytes.
         signal.owners.push_back(keep(data));
         return signal;
       },
-      nb::arg("data"), nb::arg("format"), nb::arg("sigvars"),
+      nb::arg("data"), nb::arg("format"), nb::arg("sigvars"), nb::arg("reading") = "{}",
       "A signal from Arrow IPC bytes in any buffer, which it may keep and view.");
   module.def(
       "signal_to_bytes",

@@ -1,5 +1,4 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -11,6 +10,7 @@
 #include "fractile/panel.hpp"
 #include "fractile/snapshot.hpp"
 #include "gate.hpp"
+#include "ingest/read_options.hpp"
 #include "output/output.hpp"
 
 namespace nb = nanobind;
@@ -77,12 +77,12 @@ std::function<void(std::string_view, double)> call_back(nb::object progress) {
   };
 }
 
-BuildOptions build_options(const std::map<std::string, std::string>& map, const std::string& dtype, int periods_per_year,
-                           bool drop_stray_days, nb::object progress) {
+BuildOptions build_options(const std::string& reading, const std::string& dtype, int periods_per_year, bool drop_stray_days,
+                           nb::object progress) {
   BuildOptions options;
+  options.read = parse_read_options(reading);
   options.periods_per_year = periods_per_year;
   options.drop_stray_days = drop_stray_days;
-  options.map = map;
   if (dtype != "float32" && dtype != "float64" && dtype != "both")
     throw Error(ErrorCode::INVALID_VALUE,
                 "expected dtype=\"float32\", \"float64\" or \"both\", found \"" + dtype + "\". The default is \"float32\".");
@@ -91,10 +91,10 @@ BuildOptions build_options(const std::map<std::string, std::string>& map, const 
   return options;
 }
 
-AppendOptions append_options(const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress) {
+AppendOptions append_options(const std::string& reading, int periods_per_year, nb::object progress) {
   AppendOptions options;
+  options.read = parse_read_options(reading);
   options.periods_per_year = periods_per_year;
-  options.map = map;
   options.progress = call_back(std::move(progress));
   return options;
 }
@@ -169,23 +169,23 @@ void bind_snapshot(nb::module_& module) {
       nb::arg("id"), "Deletes a snapshot.");
   module.def(
       "create_snapshot_from_file",
-      [](const std::string& root, const std::string& id, const std::string& path, const std::map<std::string, std::string>& map,
+      [](const std::string& root, const std::string& id, const std::string& path, const std::string& reading,
          const std::string& dtype, int periods_per_year, bool drop_stray_days, nb::object progress) {
-        const BuildOptions options = build_options(map, dtype, periods_per_year, drop_stray_days, std::move(progress));
+        const BuildOptions options = build_options(reading, dtype, periods_per_year, drop_stray_days, std::move(progress));
         SnapshotInfo info;
         run_released([&](const Interrupt&) {
-          const auto panel = open_panel_file(path);
+          const auto panel = open_panel_file(path, options.read);
           info = create_snapshot(root, id, *panel, options);
         });
         return describe(info);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("map"), nb::arg("dtype"), nb::arg("periods_per_year"),
-      nb::arg("drop_stray_days"), nb::arg("progress").none(), "Makes a snapshot from a Parquet, CSV or Arrow file.");
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("reading"), nb::arg("dtype"), nb::arg("periods_per_year"),
+      nb::arg("drop_stray_days"), nb::arg("progress").none(), "Makes a snapshot from a Parquet, CSV or Arrow file, or a folder.");
   module.def(
       "create_snapshot_from_arrow",
-      [](const std::string& root, const std::string& id, nb::handle source, const std::map<std::string, std::string>& map,
-         const std::string& dtype, int periods_per_year, bool drop_stray_days, nb::object progress, const std::string& name) {
-        const BuildOptions options = build_options(map, dtype, periods_per_year, drop_stray_days, std::move(progress));
+      [](const std::string& root, const std::string& id, nb::handle source, const std::string& reading, const std::string& dtype,
+         int periods_per_year, bool drop_stray_days, nb::object progress, const std::string& name) {
+        const BuildOptions options = build_options(reading, dtype, periods_per_year, drop_stray_days, std::move(progress));
         ArrowArrayStream stream = take_stream(source);
         SnapshotInfo info;
         run_released([&](const Interrupt&) {
@@ -194,28 +194,28 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(info);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("map"), nb::arg("dtype"), nb::arg("periods_per_year"),
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("reading"), nb::arg("dtype"), nb::arg("periods_per_year"),
       nb::arg("drop_stray_days"), nb::arg("progress").none(), nb::arg("name"),
       "Makes a snapshot from anything with __arrow_c_stream__.");
   module.def(
       "append_snapshot_from_file",
       [](const std::string& root, const std::string& id, const std::string& path, const std::string& new_id,
-         const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress) {
-        const AppendOptions options = append_options(map, periods_per_year, std::move(progress));
+         const std::string& reading, int periods_per_year, nb::object progress) {
+        const AppendOptions options = append_options(reading, periods_per_year, std::move(progress));
         AppendResult result;
         run_released([&](const Interrupt&) {
-          const auto panel = open_panel_file(path);
+          const auto panel = open_panel_file(path, options.read);
           result = append_snapshot(root, id, *panel, new_id, options);
         });
         return describe(result);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("new_id"), nb::arg("map"), nb::arg("periods_per_year"),
-      nb::arg("progress").none(), "Makes a snapshot from another one and a Parquet, CSV or Arrow file.");
+      nb::arg("root"), nb::arg("id"), nb::arg("path"), nb::arg("new_id"), nb::arg("reading"), nb::arg("periods_per_year"),
+      nb::arg("progress").none(), "Makes a snapshot from another one and a Parquet, CSV or Arrow file, or a folder.");
   module.def(
       "append_snapshot_from_arrow",
-      [](const std::string& root, const std::string& id, nb::handle source, const std::string& new_id,
-         const std::map<std::string, std::string>& map, int periods_per_year, nb::object progress, const std::string& name) {
-        const AppendOptions options = append_options(map, periods_per_year, std::move(progress));
+      [](const std::string& root, const std::string& id, nb::handle source, const std::string& new_id, const std::string& reading,
+         int periods_per_year, nb::object progress, const std::string& name) {
+        const AppendOptions options = append_options(reading, periods_per_year, std::move(progress));
         ArrowArrayStream stream = take_stream(source);
         AppendResult result;
         run_released([&](const Interrupt&) {
@@ -224,7 +224,7 @@ void bind_snapshot(nb::module_& module) {
         });
         return describe(result);
       },
-      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("new_id"), nb::arg("map"), nb::arg("periods_per_year"),
+      nb::arg("root"), nb::arg("id"), nb::arg("source"), nb::arg("new_id"), nb::arg("reading"), nb::arg("periods_per_year"),
       nb::arg("progress").none(), nb::arg("name"), "Makes a snapshot from another one and anything with __arrow_c_stream__.");
   module.def(
       "diff_snapshots",

@@ -21,6 +21,7 @@ NB_MODULE(_core, module) {
   module.def("default_threads", &fractile::default_threads, "The number of threads of a run without the option threads.");
   fractile::python::register_errors(module);
   fractile::python::bind_config(module);
+  fractile::python::bind_columns(module);
   fractile::python::bind_signal(module);
   fractile::python::bind_result(module);
   fractile::python::bind_snapshot(module);

@@ -1,4 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -74,7 +75,13 @@ ArrowType describe_format(const std::string& format) {
                 (type.timezone.empty() ? "" : ", " + type.timezone) + "]";
     return type;
   }
-  if (format.starts_with("d:")) return plain(ArrowKind::other, 0, ("decimal(" + format.substr(2) + ")").c_str());
+  if (format.starts_with("d:")) {
+    ArrowType type = plain(ArrowKind::decimal, 128, ("decimal(" + format.substr(2) + ")").c_str());
+    int precision = 0;
+    if (std::sscanf(format.c_str(), "d:%d,%d,%d", &precision, &type.scale, &type.bits) < 2) type.kind = ArrowKind::other;
+    if (type.bits != 32 && type.bits != 64 && type.bits != 128 && type.bits != 256) type.kind = ArrowKind::other;
+    return type;
+  }
   constexpr std::pair<std::string_view, const char*> kRefused[] = {
       {"+s", "struct"}, {"+m", "map"},      {"+r", "run-end encoded"}, {"+w", "fixed-size list"}, {"+u", "union"},
       {"+", "list"},    {"z", "binary"},    {"Z", "large binary"},     {"vz", "binary view"},     {"w", "fixed-size binary"},

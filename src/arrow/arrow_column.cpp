@@ -2,6 +2,7 @@
 #include "arrow/arrow_column.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -13,11 +14,52 @@ namespace fractile {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+__extension__ using Int128 = __int128;
+__extension__ using UInt128 = unsigned __int128;
 
 ArrowType index_type(const ArrowSchema& schema) {
   ArrowSchema plain = schema;
   plain.dictionary = nullptr;
   return describe_type(plain);
+}
+
+/// A whole number of 128 bits as decimal digits.
+std::string digits_of(UInt128 magnitude) {
+  std::string digits;
+  do digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(magnitude % 10)));
+  while ((magnitude /= 10) != 0);
+  return digits;
+}
+
+/// Through digits, so that a decimal is the number that its text is.
+double decimal_to_double(Int128 value, int scale) {
+  if (value == static_cast<std::int64_t>(value) && scale == 0) return static_cast<double>(static_cast<std::int64_t>(value));
+  const auto magnitude = value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value);
+  const std::string text = (value < 0 ? "-" : "") + digits_of(magnitude) + "e" + std::to_string(-scale);
+  double number = 0.0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+void read_decimals(const ArrowType& type, const arrow::Chunk& chunk, double* out) {
+  const auto width = static_cast<std::size_t>(type.bits / 8);
+  const char* values = arrow::buffer<char>(*chunk.array, 1);
+  for (std::int64_t i = 0; i < chunk.length; ++i) {
+    const std::int64_t at = chunk.offset + i;
+    if (!values || arrow::is_null(*chunk.array, at)) {
+      out[i] = kNaN;
+      continue;
+    }
+    const char* const from = values + static_cast<std::size_t>(at) * width;
+    std::int64_t words[4] = {};
+    std::memcpy(words, from, width);
+    if (type.bits == 32) words[0] = static_cast<std::int32_t>(words[0]);
+    if (type.bits < 128) words[1] = words[0] < 0 ? -1 : 0;
+    if (type.bits == 256 && (words[2] != words[1] >> 63 || words[3] != words[2]))
+      throw Error(ErrorCode::COLUMN_TYPE, "expected decimals of up to 38 digits, found more. Convert the column to float64.");
+    const auto low = static_cast<UInt128>(static_cast<std::uint64_t>(words[0]));
+    out[i] = decimal_to_double(static_cast<Int128>(static_cast<UInt128>(words[1]) << 64 | low), type.scale);
+  }
 }
 
 }  // namespace
@@ -113,6 +155,7 @@ void read_doubles(const ArrowSchema& schema, const arrow::Chunk& chunk, double* 
     std::fill(out, out + chunk.length, kNaN);
     return;
   }
+  if (type.kind == ArrowKind::decimal) return read_decimals(type, chunk, out);
   const bool is_read = arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length,
                                                     [&](std::int64_t i, bool null, double v) { out[i] = null ? kNaN : v; });
   if (!is_read) arrow::refuse_type(schema, "numbers");

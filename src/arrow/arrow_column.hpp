@@ -15,11 +15,12 @@
 namespace fractile {
 
 /// The kinds of values in an Arrow column that panels and signals distinguish.
-enum class ArrowKind : std::uint8_t { integer, real, boolean, text, date, timestamp, other };
+enum class ArrowKind : std::uint8_t { integer, real, decimal, boolean, text, date, timestamp, other };
 
 struct ArrowType {
   ArrowKind kind = ArrowKind::other;
-  int bits = 0;              ///< width of an integer or a real
+  int bits = 0;              ///< width of an integer, a real or a decimal
+  int scale = 0;             ///< decimals: digits behind the point
   bool is_unsigned = false;  ///< integers
   bool is_dictionary = false;
   DateUnit unit = DateUnit::day;  ///< timestamps; date32 is day, date64 millisecond
@@ -79,13 +80,9 @@ class ArrowBatches {
 };
 
 /// Each writes chunk.length values to out; nulls become NaN, `missing`, kMissingDay, kMissingTime.
-/// Integers and booleans are accepted as doubles; floats are not accepted as integers.
+/// Integers, decimals and booleans are accepted as doubles; floats are not accepted as integers.
 void read_doubles(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, double* out);
 void read_integers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t missing, std::int64_t* out);
-/// Dates (date32, date64, timestamp, ISO text) as days, local to the column's zone.
-void read_days(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, Day* out);
-/// The same with the time of day, in nanoseconds since 1970-01-01, local to the column's zone.
-void read_times(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t* out);
 /// Calls sink(i, text, is_null) for i = 0 ... length-1. Texts and dictionaries of texts.
 void read_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk,
                 const std::function<void(std::int64_t, std::string_view, bool)>& sink);

@@ -182,6 +182,12 @@ class TableProducer : public Producer {
     std::vector<ArrowSchema*> children;
     for (const ExportColumn& column : columns_) {
       ArrowSchema plain{};
+      if (column.schema) {
+        plain = *column.schema;
+        plain.name = column.name.c_str();
+        children.push_back(copy_schema(plain, exported));
+        continue;
+      }
       plain.format = column.format.c_str();
       plain.name = column.name.c_str();
       plain.flags = ARROW_FLAG_NULLABLE;
@@ -203,9 +209,13 @@ class TableProducer : public Producer {
     for (const ExportColumn& column : columns_) exported->dictionaries.push_back(column.dictionary);
     std::vector<ArrowArray*> children;
     for (ExportColumn& column : columns_) {
+      if (column.array) {
+        children.push_back(share_array(*column.array, 0, -1, exported));
+        continue;
+      }
       ArrowArray plain{};
       plain.length = n_rows_;
-      plain.null_count = column.buffers[0] ? -1 : 0;
+      plain.null_count = !column.buffers.empty() && column.buffers[0] ? -1 : 0;
       plain.n_buffers = static_cast<std::int64_t>(column.buffers.size());
       plain.buffers = column.buffers.data();
       ArrowArray texts{};

@@ -30,6 +30,9 @@ struct ExportColumn {
   std::vector<const void*> buffers;
   /// The texts, if the column has their indices ("i").
   std::shared_ptr<const ExportTexts> dictionary = nullptr;
+  /// A column that another library made, instead of all of the above but the name.
+  const ArrowSchema* schema = nullptr;
+  const ArrowArray* array = nullptr;
 };
 
 /// Key-value metadata of a schema.

@@ -29,7 +29,8 @@ constexpr int kDeepest = 16;  // levels of a value
 const std::map<std::string, std::vector<std::string_view>>& sections() {
   static const std::map<std::string, std::vector<std::string_view>> kSections{
       {"server",
-       {"host", "port", "workers", "token_file", "max_body_mb", "max_queue", "request_timeout_s", "signal_dir", "cors_origins"}},
+       {"host", "port", "workers", "token_file", "max_body_mb", "max_queue", "request_timeout_s", "signal_dir", "cors_origins",
+        "result_store_mb"}},
       {"memory", {"use_mmap", "cache_size", "preload", "compact"}},
       {"date_range", {"start", "end"}},
       {"defaults", {}}};

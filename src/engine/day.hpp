@@ -35,11 +35,11 @@ class DayRunner {
   /// Throws MISSING_PANEL_COLUMN if a run of this configuration needs a column that the snapshot lacks.
   static void require_columns(const PanelView& panel, const RunConfig& config);
 
-  /// Forgets all books, then makes those of day n without counting or reporting them (n may be
-  /// first() - 1, where there are none): the day before the first that run_day() is asked for.
+  /// Forgets all books, then makes those of day n without counting or reporting them. n is the day before the
+  /// first call of run_day(); it may be first() - 1, which has no books.
   /// `scratch`: memory for the days from n on.
   void prepare(DateIndex n, CrossSections::Scratch& scratch);
-  /// Days must follow one another.
+  /// Requires that n follows the day of the previous call.
   void run_day(DateIndex n, std::vector<PortfolioDay>& out);
   /// The trade that closes a portfolio's book of day n, at the rates of that day. Requires that prepare(n) was the last call.
   Trades close(int portfolio, DateIndex n);

@@ -6,6 +6,7 @@
 #include "engine/align/eligibility_mask.hpp"
 #include "engine/kernels/kernels.hpp"
 #include "engine/panel/as_of.hpp"
+#include "fractile/error.hpp"
 
 namespace fractile {
 namespace {
@@ -33,7 +34,11 @@ DayNames::DayNames(const PanelView& panel, const RunConfig& config, const Exposu
 }
 
 void DayNames::require_columns(const PanelView& panel, const RunConfig& config) {
-  if (config.sort_method == SortMethod::double_) panel.require(config.double_var, "double_var");
+  if (config.sort_method == SortMethod::double_ && panel.require(config.double_var, "double_var").kind == ColumnKind::text)
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected a column of numbers for double_var, found \"" + config.double_var +
+                    "\", which holds texts: their order means nothing. Name another column, or make the "
+                    "snapshot anew with --null, --thousands or --decimal so that its texts are numbers.");
   if (!config.rank_within.empty()) {
     panel.require(config.rank_within, "rank_within");
     panel.category(config.rank_within);

@@ -11,7 +11,7 @@
 
 namespace fractile {
 
-/// One day of the overall portfolio. Valid during DayObserver::observe() only.
+/// One day of the overall portfolio. Valid only during DayObserver::observe().
 struct ObservedDay {
   DateIndex n = 0;                             ///< return day
   std::size_t at = 0;                          ///< number of the day among the loaded days

@@ -20,13 +20,13 @@ namespace fs = std::filesystem;
 constexpr const char* kModuleName = "libfractile_formats.so";
 constexpr std::size_t kErrorSize = 4096;
 
-/// The file that this code was linked into.
+/// The folder of the file that contains this code.
 fs::path own_folder() {
   Dl_info info{};
   if (::dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || !info.dli_fname) return {};
   std::error_code ignored;
   fs::path own = fs::canonical(info.dli_fname, ignored);
-  // A program started through PATH gives its name only.
+  // For a program that was started through PATH the path is only its name.
   if (ignored) own = fs::read_symlink("/proc/self/exe", ignored);
   return own.parent_path();
 }
@@ -46,7 +46,7 @@ const FractileFormats* load() {
     }
     if (void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       const auto entry = reinterpret_cast<FractileFormatsEntry>(::dlsym(module, "fractile_formats"));
-      if (entry && entry()->abi_version == 2) return entry();
+      if (entry && entry()->abi_version == 3) return entry();
       tried += (tried.empty() ? "" : ", ") + place.string() + " (of another version)";
       continue;
     }
@@ -84,23 +84,98 @@ std::vector<const char*> pointers(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string format_of_path(const std::string& path, ErrorCode failure) {
-  std::string extension = fs::path(path).extension().string();
+namespace {
+
+std::string extension_of(const fs::path& path) {
+  std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (extension == ".parquet" || extension == ".pq") return "parquet";
-  if (extension == ".csv") return "csv";
-  if (extension == ".arrow" || extension == ".feather" || extension == ".ipc" || extension == ".arrows") return "arrow";
-  throw Error(failure, fmt::format("expected a file named .parquet, .pq, .csv, .arrow, .arrows, .feather or .ipc, found \"{}\". "
-                                   "Convert or rename it.",
-                                   path));
+  return extension;
 }
 
-std::vector<std::string> column_names(const std::string& path, ErrorCode failure) {
+/// "" for an extension that names no format.
+std::string format_of_name(const fs::path& path) {
+  const std::string extension = extension_of(path);
+  if (extension == ".parquet" || extension == ".pq") return "parquet";
+  if (extension == ".csv" || extension == ".tsv" || extension == ".txt") return "csv";
+  if (extension == ".arrow" || extension == ".feather" || extension == ".ipc" || extension == ".arrows") return "arrow";
+  if (extension == ".gz" || extension == ".zst") return format_of_name(path.stem()) == "csv" ? "csv" : "";
+  return "";
+}
+
+/// How pandas reads a file that is not read here; "" where nothing does.
+std::string line_of_pandas(const fs::path& path) {
+  const std::string extension = extension_of(path);
+  for (const auto& [known, function] : {std::pair{".zip", "csv"},
+                                        {".bz2", "csv"},
+                                        {".xz", "csv"},
+                                        {".xlsx", "excel"},
+                                        {".xls", "excel"},
+                                        {".dta", "stata"},
+                                        {".sas7bdat", "sas"},
+                                        {".xpt", "sas"},
+                                        {".pkl", "pickle"},
+                                        {".pickle", "pickle"},
+                                        {".h5", "hdf"},
+                                        {".hdf5", "hdf"},
+                                        {".json", "json"},
+                                        {".orc", "orc"},
+                                        {".sav", "spss"}})
+    if (extension == known)
+      return fmt::format("pd.read_{}(\"{}\").to_parquet(\"{}.parquet\")", function, path.filename().string(),
+                         path.stem().string());
+  return "";
+}
+
+/// The one format of a folder's files.
+std::string format_of_folder(const std::string& folder, ErrorCode failure) {
+  std::string format;
+  for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator(); ++entry) {
+    const std::string name = entry->path().filename().string();
+    const bool is_hidden = name.starts_with('_') || name.starts_with('.');
+    if (is_hidden && entry->is_directory()) entry.disable_recursion_pending();
+    if (is_hidden || !entry->is_regular_file()) continue;
+    const std::string found = format_of_name(entry->path());
+    if (found.empty() || found == "arrow" || (!format.empty() && found != format))
+      throw Error(
+          failure,
+          fmt::format("expected a folder of Parquet files or of CSV files, found \"{}\" in \"{}\". Move it elsewhere, or name "
+                      "the files of one kind alone.",
+                      name, folder));
+    format = found;
+  }
+  if (format.empty())
+    throw Error(failure,
+                fmt::format("expected a folder with Parquet or CSV files, found none in \"{}\". Check the path.", folder));
+  return format;
+}
+
+FractileCsv to_csv(const ReadOptions& options) {
+  return {options.delimiter.empty() ? '\0' : options.delimiter[0], options.encoding.c_str()};
+}
+
+}  // namespace
+
+std::string format_of_path(const std::string& path, ErrorCode failure) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return format_of_folder(path, failure);
+  const std::string format = format_of_name(path);
+  if (!format.empty()) return format;
+  const std::string line = line_of_pandas(path);
+  throw Error(
+      failure,
+      fmt::format("expected a file named .parquet, .pq, .csv, .tsv, .txt (also .gz or .zst), .arrow, .arrows, .feather or "
+                  ".ipc, or a folder of them, found \"{}\". {}",
+                  path, line.empty() ? "Convert or rename it." : "Convert it with pandas: " + line));
+}
+
+std::vector<std::string> column_names(const std::string& path, const ReadOptions& options, ErrorCode failure) {
   Failure error;
   char* text = nullptr;
-  error.throw_if(module().column_names(path.c_str(), format_of_path(path, failure).c_str(), &text, error.text(), Failure::size()),
-                 failure);
+  const FractileCsv csv = to_csv(options);
+  error.throw_if(
+      module().column_names(path.c_str(), format_of_path(path, failure).c_str(), &csv, &text, error.text(), Failure::size()),
+      failure);
   const std::string all = text;
   module().free_text(text);
   std::vector<std::string> names;
@@ -112,19 +187,23 @@ std::vector<std::string> column_names(const std::string& path, ErrorCode failure
   return names;
 }
 
-void open_file(const std::string& path, const std::vector<std::string>& columns, ErrorCode failure, ArrowArrayStream* out) {
+void open_file(const std::string& path, const std::vector<std::string>& columns, const ReadOptions& options, ErrorCode failure,
+               ArrowArrayStream* out) {
   Failure error;
   const std::vector<const char*> names = pointers(columns);
-  error.throw_if(module().open_file(path.c_str(), format_of_path(path, failure).c_str(), columns.empty() ? nullptr : names.data(),
-                                    static_cast<std::int64_t>(names.size()), out, error.text(), Failure::size()),
-                 failure);
+  const FractileCsv csv = to_csv(options);
+  error.throw_if(
+      module().open_file(path.c_str(), format_of_path(path, failure).c_str(), &csv, columns.empty() ? nullptr : names.data(),
+                         static_cast<std::int64_t>(names.size()), out, error.text(), Failure::size()),
+      failure);
 }
 
-void open_bytes(const void* data, std::size_t size, const std::string& format, std::size_t max_decoded_bytes, ErrorCode failure,
-                ArrowArrayStream* out) {
+void open_bytes(const void* data, std::size_t size, const std::string& format, const ReadOptions& options,
+                std::size_t max_decoded_bytes, ErrorCode failure, ArrowArrayStream* out) {
   Failure error;
-  error.throw_if(module().open_bytes(static_cast<const std::uint8_t*>(data), size, format.c_str(), max_decoded_bytes, nullptr, 0,
-                                     out, error.text(), Failure::size()),
+  const FractileCsv csv = to_csv(options);
+  error.throw_if(module().open_bytes(static_cast<const std::uint8_t*>(data), size, format.c_str(), &csv, max_decoded_bytes,
+                                     nullptr, 0, out, error.text(), Failure::size()),
                  failure);
 }
 
@@ -140,7 +219,7 @@ void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_
     const std::function<char*(std::size_t)>& allocate;
     std::exception_ptr failure;
   } context{allocate, nullptr};
-  const auto call = [](void* pointer, std::size_t size) noexcept -> char* {  // nothing is thrown across a C call
+  const auto call = [](void* pointer, std::size_t size) noexcept -> char* {  // no exception may cross a C call
     auto* kept = static_cast<Context*>(pointer);
     try {
       return kept->allocate(size);

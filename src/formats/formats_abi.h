@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The one C function that the formats module exports. No Arrow C++ type crosses it.
+// The C function that the formats module exports. No Arrow C++ type crosses this interface.
 #ifndef FRACTILE_FORMATS_FORMATS_ABI_H_
 #define FRACTILE_FORMATS_FORMATS_ABI_H_
 
@@ -14,20 +14,28 @@ extern "C" {
 #endif
 
 // Every call answers 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
-// "csv" or "arrow" (IPC stream or file, told apart by its first bytes). `columns` may be null: all columns.
+// "csv" or "arrow" (IPC stream or file, told apart by its first bytes). `columns` may be null: all columns. A path may be a
+// folder of Parquet or CSV files. Every column of a CSV is a column of texts, none of them null.
+struct FractileCsv {
+  char delimiter;        // 0: recognised
+  const char* encoding;  // "": UTF-8
+};
+
 struct FractileFormats {
-  int abi_version;  // 2
-  int (*column_names)(const char* path, const char* format, char** names_newline_separated, char* error,
+  int abi_version;  // 3
+  // `csv` may be null: nothing is known of it.
+  int (*column_names)(const char* path, const char* format, const struct FractileCsv* csv, char** names_newline_separated,
+                      char* error,
                       size_t error_size);  // free with free_text
-  int (*open_file)(const char* path, const char* format, const char* const* columns, int64_t n_columns,
-                   struct ArrowArrayStream* out, char* error, size_t error_size);
+  int (*open_file)(const char* path, const char* format, const struct FractileCsv* csv, const char* const* columns,
+                   int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Decoded data beyond max_decoded_bytes is refused. The bytes must live until the stream is released.
-  int (*open_bytes)(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
-                    int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
+  int (*open_bytes)(const uint8_t* data, size_t size, const char* format, const struct FractileCsv* csv, size_t max_decoded_bytes,
+                    const char* const* columns, int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Takes the stream over. CSV writes a header line; parquet zstd; arrow an uncompressed IPC file.
   int (*write_file)(const char* path, const char* format, struct ArrowArrayStream* in, char* error, size_t error_size);
-  // Takes the stream over. Writes an IPC stream into the memory that `allocate` is asked for, once, by its exact size; it
-  // answers null where there is none, and is called with `context`.
+  // Takes over the stream. Writes an IPC stream into memory from `allocate`, which is called once with `context` and the exact
+  // size; it returns null if memory is exhausted.
   int (*write_ipc_stream)(struct ArrowArrayStream* in, char* (*allocate)(void* context, size_t size), void* context, char* error,
                           size_t error_size);
   void (*free_text)(char*);

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
-// The formats module: the one file that knows libarrow. It is loaded when first needed, so programs
+// The formats module: with module_csv and module_folder all that knows libarrow. It is loaded when first needed, so programs
 // that read no files never pay for it.
 #include <arrow/api.h>
 #include <arrow/c/bridge.h>
@@ -14,18 +14,30 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "formats/formats_abi.h"
+#include "formats/module_csv.hpp"
+#include "formats/module_folder.hpp"
 
 namespace {
 
-using Reader = std::shared_ptr<arrow::RecordBatchReader>;
-using Names = std::vector<std::string>;
+using formats_module::CsvOptions;
+using formats_module::Names;
+using formats_module::Reader;
 
-/// Runs work that returns a Status; whatever goes wrong becomes text.
+CsvOptions to_options(const FractileCsv* csv) {
+  CsvOptions options;
+  if (!csv) return options;
+  options.delimiter = csv->delimiter;
+  if (csv->encoding) options.encoding = csv->encoding;
+  return options;
+}
+
+/// Runs work that returns a Status; a failed status or an exception becomes text.
 template <class Work>
 int guarded(char* error, std::size_t error_size, Work&& work) {
   std::string text;
@@ -45,13 +57,17 @@ int guarded(char* error, std::size_t error_size, Work&& work) {
 }
 
 arrow::Status explain(const arrow::Status& status, const std::string& format, const std::string& where) {
-  return arrow::Status::Invalid("expected readable ", format, " data, found: ", status.message(), " at ", where,
-                                ". Check the file and its format.");
+  // A message of our own says what to do behind its first sentence.
+  const std::string& said = status.message();
+  const auto end = said.find(". ");
+  const std::string remedy = end == std::string::npos ? "Check the file and its format" : said.substr(end + 2);
+  return arrow::Status::Invalid("expected readable ", format, " data, found: ", said.substr(0, end), " at ", where, ". ", remedy,
+                                ".");
 }
 
 Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
 
-/// Refuses what does not hold together before anything looks at it. No exception of a decoder gets past it, into the C stream.
+/// A reader that validates batches before other code reads them. It stops exceptions of decoders before they reach the C stream.
 class ValidatingReader : public arrow::RecordBatchReader {
  public:
   explicit ValidatingReader(Reader inner) : inner_(std::move(inner)) {}
@@ -69,8 +85,8 @@ class ValidatingReader : public arrow::RecordBatchReader {
   Reader inner_;
 };
 
-/// The default pool up to a limit. Batches outlive the reader that made them, so the pool lives until
-/// its owner and every buffer have let go of it.
+/// The default pool with a limit. Batches outlive the reader that made them, so the pool lives until
+/// its owner and all buffers are gone.
 class LimitedPool final : public arrow::MemoryPool {
  public:
   explicit LimitedPool(int64_t limit) : limit_(limit) {}
@@ -116,7 +132,7 @@ class LimitedPool final : public arrow::MemoryPool {
   std::atomic<int64_t> users_{1};
 };
 
-/// Only some columns of a reader, in the order asked for.
+/// A reader of some columns of another reader, in the requested order.
 class ProjectingReader : public arrow::RecordBatchReader {
  public:
   ProjectingReader(Reader inner, std::vector<int> columns, std::shared_ptr<arrow::Schema> schema)
@@ -165,7 +181,7 @@ arrow::Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(
   return builder.memory_pool(pool)->properties(properties)->Build();
 }
 
-/// A reader that keeps alive what it reads from.
+/// A reader that owns its source.
 class OwningReader : public arrow::RecordBatchReader {
  public:
   OwningReader(std::shared_ptr<void> owner, Reader inner) : owner_(std::move(owner)), inner_(std::move(inner)) {}
@@ -210,26 +226,6 @@ arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccess
   return project(std::make_shared<OwningReader>(reader, std::move(batches)), names);
 }
 
-/// `by_block`: types are those of the first block, and text that does not have them fails.
-arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::InputStream>& input, const Names& names, arrow::MemoryPool* pool,
-                               bool use_threads, bool by_block) {
-  auto read = arrow::csv::ReadOptions::Defaults();
-  read.use_threads = use_threads;
-  auto convert = arrow::csv::ConvertOptions::Defaults();
-  convert.strings_can_be_null = true;
-  convert.include_columns = names;
-  // As the texts are: libarrow would read 000001 as 1.
-  convert.column_types["security_id"] = arrow::dictionary(arrow::int32(), arrow::utf8());
-  const arrow::io::IOContext context(pool);
-  if (by_block) return arrow::csv::StreamingReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert);
-  // Read whole: types are then decided on all values, not on the first block.
-  ARROW_ASSIGN_OR_RAISE(auto reader,
-                        arrow::csv::TableReader::Make(context, input, read, arrow::csv::ParseOptions::Defaults(), convert));
-  ARROW_ASSIGN_OR_RAISE(auto table, reader->Read());
-  auto batches = std::make_shared<arrow::TableBatchReader>(table);
-  return batches;
-}
-
 bool is_ipc_file(const std::shared_ptr<arrow::Buffer>& head) {
   return head->size() >= 6 && std::memcmp(head->data(), "ARROW1", 6) == 0;
 }
@@ -257,38 +253,54 @@ arrow::Result<Reader> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile
   return project(std::move(reader), names);
 }
 
-arrow::Result<Reader> read_unchecked(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
-                                     const Names& names, arrow::MemoryPool* pool, bool use_threads) {
-  if (format == "parquet") return read_parquet(file, names, pool, use_threads);
-  if (format == "csv" || format == "csv_blocks") return read_csv(file, names, pool, use_threads, format == "csv_blocks");
-  if (format == "arrow") return read_ipc(file, names, pool, use_threads);
-  return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", format, ".");
-}
+/// How a source is read, whatever it is.
+struct Request {
+  std::string format;
+  Names names;
+  CsvOptions csv;
+  arrow::MemoryPool* pool = arrow::default_memory_pool();
+  bool use_threads = true;
+  bool is_file = true;  ///< not bytes, whose decoded size is limited
+};
 
-arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const std::string& format,
-                           const Names& names, arrow::MemoryPool* pool, bool use_threads) {
-  ARROW_ASSIGN_OR_RAISE(auto reader, read_unchecked(file, format, names, pool, use_threads));
+arrow::Result<Reader> read(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Request& request) {
+  const auto open = [&]() -> arrow::Result<Reader> {
+    if (request.format == "parquet") return read_parquet(file, request.names, request.pool, request.use_threads);
+    if (request.format == "csv")
+      return formats_module::read_csv(file, request.names, request.csv, request.pool, request.use_threads, request.is_file);
+    if (request.format == "arrow") return read_ipc(file, request.names, request.pool, request.use_threads);
+    return arrow::Status::Invalid("expected the format parquet, csv or arrow, found ", request.format, ".");
+  };
+  ARROW_ASSIGN_OR_RAISE(auto reader, open());
   return std::make_shared<ValidatingReader>(std::move(reader));
 }
 
-int column_names(const char* path, const char* format, char** names, char* error, size_t error_size) {
+arrow::Result<Reader> read_path(const std::string& path, const Request& request) {
+  const auto open = [request](const std::string& one, const Names& names) -> arrow::Result<Reader> {
+    Request of_one = request;
+    of_one.names = names;
+    ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::MemoryMappedFile::Open(one, arrow::io::FileMode::READ));
+    return read(file, of_one);
+  };
+  if (!std::filesystem::is_directory(path)) return open(path, request.names);
+  return formats_module::read_folder(path, request.names, open, request.pool);
+}
+
+int column_names(const char* path, const char* format, const FractileCsv* csv, char** names, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
+    Request request;
+    request.format = format;
+    request.csv = to_options(csv);
+    request.use_threads = false;
     const auto list = [&]() -> arrow::Result<std::shared_ptr<arrow::Schema>> {
-      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(path));
-      if (std::string(format) == "parquet") {
+      if (request.format == "parquet" && !std::filesystem::is_directory(path)) {
+        ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(path));
         ARROW_ASSIGN_OR_RAISE(auto reader, open_parquet_file(file, arrow::default_memory_pool(), false));
         std::shared_ptr<arrow::Schema> schema;
         ARROW_RETURN_NOT_OK(reader->GetSchema(&schema));
         return schema;
       }
-      if (std::string(format) == "csv") {
-        const arrow::io::IOContext context;
-        ARROW_ASSIGN_OR_RAISE(auto reader, arrow::csv::StreamingReader::Make(context, file, arrow::csv::ReadOptions::Defaults(),
-                                                                             arrow::csv::ParseOptions::Defaults(),
-                                                                             arrow::csv::ConvertOptions::Defaults()));
-        return reader->schema();
-      }
-      ARROW_ASSIGN_OR_RAISE(auto reader, read(file, format, {}, arrow::default_memory_pool(), false));
+      ARROW_ASSIGN_OR_RAISE(auto reader, read_path(path, request));
       return reader->schema();
     };
     const auto schema = list();
@@ -300,14 +312,14 @@ int column_names(const char* path, const char* format, char** names, char* error
   });
 }
 
-int open_file(const char* path, const char* format, const char* const* columns, int64_t n_columns, ArrowArrayStream* out,
-              char* error, size_t error_size) {
+int open_file(const char* path, const char* format, const FractileCsv* csv, const char* const* columns, int64_t n_columns,
+              ArrowArrayStream* out, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
-    const auto open = [&]() -> arrow::Result<Reader> {
-      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::MemoryMappedFile::Open(path, arrow::io::FileMode::READ));
-      return read(file, format, to_names(columns, n_columns), arrow::default_memory_pool(), true);
-    };
-    auto reader = open();
+    Request request;
+    request.format = format;
+    request.csv = to_options(csv);
+    request.names = to_names(columns, n_columns);
+    auto reader = read_path(path, request);
     if (!reader.ok()) return explain(reader.status(), format, "\"" + std::string(path) + "\"");
     return arrow::ExportRecordBatchReader(*reader, out);
   });
@@ -315,24 +327,35 @@ int open_file(const char* path, const char* format, const char* const* columns, 
 
 arrow::Status refuse_larger(int64_t limit) { return arrow::Status::OutOfMemory("more than ", limit, " bytes of decoded data"); }
 
-/// The CSV parser aborts the process where a pool refuses it memory, so text is judged before: a cell becomes at most 8 bytes,
-/// texts no more than they were.
-arrow::Status check_csv_size(const uint8_t* data, size_t size, int64_t limit) {
-  const int64_t cells = std::count(data, data + size, ',') + std::count(data, data + size, '\n');
-  return cells <= limit / 8 ? arrow::Status::OK() : refuse_larger(limit);
+/// The CSV parser aborts the process where a pool refuses it memory, so text is judged before: a cell becomes at most 4 bytes and
+/// its text.
+arrow::Status check_csv_size(const uint8_t* data, size_t size, char delimiter, int64_t limit) {
+  const int64_t cells = std::count(data, data + size, delimiter) + std::count(data, data + size, '\n');
+  return cells <= limit / 8 && static_cast<int64_t>(size) <= limit ? arrow::Status::OK() : refuse_larger(limit);
 }
 
-int open_bytes(const uint8_t* data, size_t size, const char* format, size_t max_decoded_bytes, const char* const* columns,
-               int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
+int open_bytes(const uint8_t* data, size_t size, const char* format, const FractileCsv* csv, size_t max_decoded_bytes,
+               const char* const* columns, int64_t n_columns, ArrowArrayStream* out, char* error, size_t error_size) {
   return guarded(error, error_size, [&]() -> arrow::Status {
     const int64_t limit =
         max_decoded_bytes > static_cast<size_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(max_decoded_bytes);
     const std::shared_ptr<LimitedPool> pool(new LimitedPool(limit), [](LimitedPool* kept) { kept->let_go(); });
     auto file = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(data, static_cast<int64_t>(size)));
+    Request request;
+    request.format = format;
+    request.csv = to_options(csv);
+    request.names = to_names(columns, n_columns);
+    request.use_threads = false;
+    request.is_file = false;
     const auto open = [&]() -> arrow::Result<Reader> {
-      const bool is_csv = std::string(format).starts_with("csv");
-      if (is_csv) ARROW_RETURN_NOT_OK(check_csv_size(data, size, limit));
-      return read(file, format, to_names(columns, n_columns), is_csv ? arrow::default_memory_pool() : pool.get(), false);
+      if (request.format == "csv") {
+        const std::string_view head(reinterpret_cast<const char*>(data), std::min(size, size_t{1} << 16));
+        const char delimiter = request.csv.delimiter ? request.csv.delimiter : formats_module::find_delimiter(head);
+        ARROW_RETURN_NOT_OK(check_csv_size(data, size, delimiter, limit));
+      } else {
+        request.pool = pool.get();
+      }
+      return read(file, request);
     };
     auto reader = open();
     if (!reader.ok()) return explain(reader.status(), format, "the bytes given");
@@ -379,7 +402,7 @@ int write_ipc_stream(ArrowArrayStream* in, char* (*allocate)(void*, size_t), voi
   return guarded(error, error_size, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
     ARROW_ASSIGN_OR_RAISE(auto batches, reader->ToRecordBatches());
-    // Once for the size, so that no byte is copied twice.
+    // The first pass only measures the size, so that no byte is copied twice.
     arrow::io::MockOutputStream measure;
     ARROW_RETURN_NOT_OK(write_batches(reader->schema(), batches, &measure));
     const int64_t size = measure.GetExtentBytesWritten();
@@ -393,7 +416,7 @@ int write_ipc_stream(ArrowArrayStream* in, char* (*allocate)(void*, size_t), voi
 
 void free_text(char* text) { std::free(text); }
 
-constexpr FractileFormats kFormats{2, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
+constexpr FractileFormats kFormats{3, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 namespace fractile {
 namespace {
 
-/// Whole floats below are told apart from their neighbours.
+/// Whole floats below this bound differ from their neighbours.
 constexpr double kMaxWholeReal = 9007199254740992.0;
 constexpr std::int32_t kNotSeen = -2;
 
@@ -39,13 +39,20 @@ void visit_ids(const ArrowSchema& schema, const arrow::Chunk& chunk, const std::
   } else if (type.kind == ArrowKind::integer) {
     arrow::visit_numbers<std::int64_t>(type, *chunk.array, chunk.offset, chunk.length, visit);
   } else {
-    arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, double v) {
+    const auto put = [&](std::int64_t i, bool null, double v) {
       const bool is_missing = null || v != v;
       if (!is_missing && (v != std::floor(v) || std::fabs(v) >= kMaxWholeReal))
         refuse(column, "whole numbers below 2^53, or texts,", fmt::format("{}", v), chunk.first_row + i,
                "Give the ids as integers or as texts.");
       visit(i, is_missing, is_missing ? 0 : static_cast<std::int64_t>(v));
-    });
+    };
+    if (type.kind == ArrowKind::real) {
+      arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length, put);
+      return;
+    }
+    std::vector<double> numbers(static_cast<std::size_t>(chunk.length));
+    read_doubles(schema, chunk, numbers.data());
+    for (std::int64_t i = 0; i < chunk.length; ++i) put(i, false, numbers[static_cast<std::size_t>(i)]);
   }
 }
 
@@ -76,7 +83,8 @@ IdReader::IdReader(const ArrowSchema& schema) : column_(arrow::column_name(schem
   const ArrowType type = describe_type(schema);
   is_text_ = type.kind == ArrowKind::text;
   is_plain_ = type.kind == ArrowKind::integer && type.bits == 64 && !type.is_unsigned && !type.is_dictionary;
-  if (!is_text_ && type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
+  if (!is_text_ && type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.kind != ArrowKind::decimal &&
+      type.name != "null")
     throw Error(ErrorCode::COLUMN_TYPE, fmt::format("expected whole numbers or texts in column \"{}\", found {}. Convert the "
                                                     "column to one of them.",
                                                     column_, type.name));
@@ -151,7 +159,7 @@ void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, 
     }
     return;
   }
-  // Each text of the dictionary that a row has is looked at once, in the order of the rows.
+  // Each used text of the dictionary is looked up once, in the order of the rows.
   const arrow::Chunk values = arrow::dictionary_chunk(chunk);
   std::vector<std::int32_t> codes(static_cast<std::size_t>(values.length), kNotSeen);
   const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);

@@ -10,10 +10,10 @@
 
 #include "arrow/arrow_column.hpp"
 
-/// The one reader of security ids, for panels and signals, from any Arrow type.
+/// The reader of security ids of panels and signals, from any Arrow type.
 namespace fractile {
 
-/// Numbers different texts in the order in which they come.
+/// A numbering of different texts in order of appearance.
 class TextNumbering {
  public:
   std::int32_t number(std::string_view text);
@@ -21,19 +21,19 @@ class TextNumbering {
   const std::vector<std::string_view>& texts() const noexcept { return texts_; }
 
  private:
-  std::deque<std::string> owned_;  // never moved: views of them are given out
+  std::deque<std::string> owned_;  // a deque, because its elements never move and views point to them
   std::vector<std::string_view> texts_;
   std::unordered_map<std::string_view, std::int32_t> numbers_;
   std::string_view last_;
   std::int32_t last_number_ = -1;
 };
 
-/// The id that a text of column security_id holds: without spaces at both ends, "" if it is missing. Throws COLUMN_TYPE if it is
+/// Returns the id in a text of column security_id: without spaces at both ends, "" if it is missing. Throws COLUMN_TYPE if it is
 /// too long or not UTF-8; `row` is for the message.
 std::string_view check_id(std::string_view text, const std::string& column = "security_id", std::int64_t row = -1);
 
-/// Turns the chunks of an id column into whole numbers with a bitmap, or into codes of texts. A column without a type that says
-/// otherwise ("null") has numbers, all missing.
+/// A reader that converts the chunks of an id column to whole numbers with a bitmap, or to codes of texts. A column of Arrow's
+/// type "null" has numbers, all missing.
 class IdReader {
  public:
   /// Throws COLUMN_TYPE if ids cannot have the column's type.
@@ -42,16 +42,16 @@ class IdReader {
   bool is_text() const noexcept { return is_text_; }
   /// Bytes of an entry of read().
   std::size_t width() const noexcept { return is_text_ ? sizeof(std::int32_t) : sizeof(std::int64_t); }
-  /// True if chunks hold int64 values that can be used where they are.
+  /// True if chunks have int64 values that can be used in place.
   bool is_plain() const noexcept { return is_plain_; }
   /// Writes the next chunk's entries: int64 numbers, or int32 codes into texts() (-1: missing).
   void read(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, void* out);
-  /// Takes note of the next chunk's missing ids; its numbers are used where they are.
+  /// Records the next chunk's missing ids; its numbers are used in place.
   void view(const ArrowBatches::Chunk& chunk);
 
-  /// A bit per row of numbers read; null if every row has an id.
+  /// The bitmap of rows with an id, a bit per row; null if every row has one.
   const std::uint8_t* valid() const noexcept { return has_missing_ ? valid_.data() : nullptr; }
-  /// Different texts, trimmed, none empty, each met in a row.
+  /// The different texts, trimmed and not empty; each occurs in a row.
   const std::vector<std::string_view>& texts() const noexcept { return numbering_.texts(); }
 
  private:
@@ -65,7 +65,7 @@ class IdReader {
   bool is_text_ = false;
   bool is_plain_ = false;
   std::vector<std::uint8_t> valid_;
-  std::int64_t n_rows_ = 0;  // behind the current chunk
+  std::int64_t n_rows_ = 0;  // rows up to the end of the current chunk
   bool has_missing_ = false;
   TextNumbering numbering_;
 };

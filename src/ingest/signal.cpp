@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "fractile/signal.hpp"
+#include "fractile/read_signal.hpp"
 
 #include <fmt/format.h>
 
@@ -16,49 +16,82 @@
 #include "arrow/arrow_column.hpp"
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
+#include "ingest/date_column.hpp"
 #include "ingest/ids.hpp"
+#include "ingest/number_text.hpp"
 #include "ingest/signal_reader.hpp"
+#include "ingest/text_codes.hpp"
+#include "ingest/usual_names.hpp"
 #include "types/ieee_arithmetic.hpp"
+#include "types/nearest.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 namespace {
 
 using Chunk = ArrowBatches::Chunk;
 
-/// One column of a signal on its way into contiguous memory.
+/// The conversion of one column of a signal to contiguous memory.
 struct Column {
-  int index = -1;  ///< in the stream
-  /// The chunk's own memory where it can be used as it is, else null.
+  int index = -1;  ///< place in the stream
+  /// Returns the chunk's own memory if it can be used in place, else null.
   std::function<const void*(const Chunk&)> view;
   std::function<void(const ArrowSchema&, const Chunk&, void*)> convert;
+  std::function<void()> finish;                ///< after the last chunk; may be empty
   std::size_t width = 8;                       ///< bytes a converted entry
   DateUnit view_unit = DateUnit::microsecond;  ///< dates
-  std::shared_ptr<ByteBuffer> converted;       ///< null: as it came
+  std::shared_ptr<ByteBuffer> converted;       ///< null: the column is used in place
   const void* data = nullptr;
   DateUnit unit = DateUnit::microsecond;
 };
 
-/// Integers from 2^53 on are no longer told apart once they are doubles.
-void require_told_apart(const ArrowSchema& schema, const Chunk& chunk, const double* values) {
-  constexpr double kLimit = 9007199254740992.0;
-  for (std::int64_t i = 0; i < chunk.length; ++i)
-    if (std::fabs(values[i]) >= kLimit)
+/// The first whole number that float64 cannot hold is refused: two of them would be one value.
+void require_exact(const ArrowSchema& schema, const Chunk& chunk, const ColumnRules& rules, const double* values) {
+  if (std::none_of(values, values + chunk.length, [](double value) { return std::fabs(value) >= kFirstInexact; })) return;
+  std::vector<std::int64_t> whole(static_cast<std::size_t>(chunk.length));
+  read_integers(schema, chunk, 0, whole.data());
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
       throw Error(
           ErrorCode::COLUMN_TYPE,
-          fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Rank or scale them, "
-                      "or pass float64.",
-                      arrow::column_name(schema), values[i], chunk.first_row + i));
+          fmt::format(
+              "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
+              "them, or pass float64.",
+              rules.column, whole[i], chunk.first_row + static_cast<std::int64_t>(i)));
 }
 
-/// Reads the columns of a signal: as they came where one batch holds all, else batch by batch.
+/// Numbers of any type, and texts that are numbers.
+void read_numbers(const ArrowSchema& schema, const Chunk& chunk, const ColumnRules& rules, double* out) {
+  if (const ArrowType type = describe_type(schema); type.kind != ArrowKind::text) {
+    read_doubles(schema, chunk, out);
+    if (type.kind == ArrowKind::integer) require_exact(schema, chunk, rules, out);
+    for (std::int64_t i = 0; i < chunk.length && !rules.null_numbers.empty(); ++i)
+      if (rules.is_null_number(out[i])) out[i] = std::numeric_limits<double>::quiet_NaN();
+  } else {
+    visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
+      const NumberText kind = null ? NumberText::missing : read_number(text, rules, out[i]);
+      if (kind == NumberText::missing) out[i] = std::numeric_limits<double>::quiet_NaN();
+      if (kind == NumberText::text || kind == NumberText::inexact)
+        throw Error(ErrorCode::COLUMN_TYPE,
+                    "expected " +
+                        std::string(kind == NumberText::text ? "numbers" : "whole numbers that float64 holds (all below 2^53)") +
+                        " in column \"" + rules.column + "\", found " + show_text(text) + " at row " +
+                        std::to_string(chunk.first_row + i) + ". " + number_remedy(text, rules) + ".");
+      return true;
+    });
+  }
+  for (std::int64_t i = 0; i < chunk.length && rules.scale != 1.0; ++i) out[i] *= rules.scale;
+}
+
+/// A reader of the columns of a signal: in place if one batch has all rows, else batch by batch.
 class SignalReader {
  public:
-  SignalReader(ArrowArrayStream* stream, const std::shared_ptr<ByteBuffer>& bytes)
-      : batches_(std::make_shared<ArrowBatches>(stream, ArrowBatches::Read::by_batch)), bytes_(bytes) {}
+  SignalReader(ArrowArrayStream* stream, const ReadOptions& options, const std::shared_ptr<ByteBuffer>& bytes)
+      : batches_(std::make_shared<ArrowBatches>(stream, ArrowBatches::Read::by_batch)), options_(options), bytes_(bytes) {}
 
   const ArrowBatches& batches() const noexcept { return *batches_; }
 
-  /// Reads as far as the second batch with rows.
+  /// Reads up to the second batch with rows.
   void begin() {
     int n_full = 0;
     while (n_full < 2 && !is_at_end_) {
@@ -86,7 +119,7 @@ class SignalReader {
     return column;
   }
 
-  /// After read().
+  /// Call it after read().
   IdColumn make_ids(const Column& column, Signal& signal) const {
     signal.owners.push_back(id_reader_);
     IdColumn ids;
@@ -100,36 +133,39 @@ class SignalReader {
     return ids;
   }
 
-  Column& add_values(int index) {
+  Column& add_values(const std::string& ours, int index) {
     const ArrowType type = describe_type(batches_->schema(index));
-    if (type.kind != ArrowKind::integer && type.kind != ArrowKind::real && type.name != "null")
+    const bool is_number = type.kind == ArrowKind::integer || type.kind == ArrowKind::real || type.kind == ArrowKind::decimal;
+    if (!is_number && type.kind != ArrowKind::text && type.name != "null")
       refuse(index, type, "numbers", "Convert it to float64 first.");
+    const ColumnRules rules = rules_of(options_, ours, name(index));
     Column& column = add(index);
-    if (type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
+    const bool is_plain = rules.scale == 1.0 && rules.null_numbers.empty();
+    if (is_plain && type.kind == ArrowKind::real && type.bits == 64 && !type.is_dictionary)
       column.view = make_view<double>(std::numeric_limits<double>::quiet_NaN());
-    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      auto* const values = static_cast<double*>(out);
-      read_doubles(schema, chunk, values);
-      if (describe_type(schema).kind == ArrowKind::integer) require_told_apart(schema, chunk, values);
+    column.convert = [rules](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      read_numbers(schema, chunk, rules, static_cast<double*>(out));
     };
     return column;
   }
 
   /// Null for a column without any value.
-  Column* add_dates(int index) {
+  Column* add_dates(const std::string& ours, int index) {
     const ArrowType type = describe_type(batches_->schema(index));
-    const bool is_date = type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp || type.kind == ArrowKind::text;
     if (type.name == "null") return nullptr;
-    if (!is_date) refuse(index, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(index) + "\"]).");
+    if (type.kind == ArrowKind::other || type.kind == ArrowKind::boolean)
+      refuse(index, type, "dates", "Convert it, for example pd.to_datetime(df[\"" + name(index) + "\"]).");
     Column& column = add(index);
-    if (!type.is_dictionary && type.timezone.empty() && type.kind != ArrowKind::text) {
+    if (!type.is_dictionary && type.timezone.empty() && (type.kind == ArrowKind::date || type.kind == ArrowKind::timestamp)) {
       const bool is_days = type.kind == ArrowKind::date && type.bits == 32;
       column.view = is_days ? make_view<Day>(kMissingDay) : make_view<std::int64_t>(kMissingTime);
       column.view_unit = is_days ? DateUnit::day : type.unit;
     }
-    column.convert = [](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      read_times(schema, chunk, static_cast<std::int64_t*>(out));
+    const auto reader = std::make_shared<DateColumnReader>(rules_of(options_, ours, name(index)));
+    column.convert = [reader](const ArrowSchema& schema, const Chunk& chunk, void* out) {
+      reader->read_times(schema, chunk, static_cast<std::int64_t*>(out));
     };
+    column.finish = [reader] { reader->finish(); };
     return &column;
   }
 
@@ -151,6 +187,7 @@ class SignalReader {
     }
     for (Column& column : columns_) {
       if (!column.converted) continue;
+      if (column.finish) column.finish();
       column.data = column.converted->data();
       signal.owners.push_back(column.converted);
     }
@@ -179,14 +216,14 @@ class SignalReader {
     return value == missing;
   }
 
-  /// Whether every null of the chunk holds the missing value; makes it so where it may write.
+  /// True if every null of the chunk has the missing value in its place; if the memory may be written, it writes these values.
   template <class T>
   bool marks_nulls(const Chunk& chunk, const T* values, T missing) const {
     const ArrowArray& array = *chunk.array;
     const auto* valid = array.null_count == 0 ? nullptr : arrow::buffer<std::uint8_t>(array, 0);
     if (!valid) return true;
     const std::int64_t end = chunk.offset + chunk.length;
-    // Whole bytes of the bitmap at a time: most have no null.
+    // Reads whole bytes of the bitmap, because nearly all have no null.
     for (std::int64_t byte = chunk.offset / 8; byte * 8 < end; ++byte)
       for (unsigned nulls = 0xffU & ~unsigned{valid[byte]}; nulls != 0; nulls &= nulls - 1) {
         const std::int64_t at = byte * 8 + std::countr_zero(nulls);
@@ -197,7 +234,7 @@ class SignalReader {
     return true;
   }
 
-  /// Null if there is none, or the values are not aligned as T is.
+  /// Returns null if the chunk has no buffer, or if its values are not aligned for T.
   template <class T>
   static const T* aligned_buffer(const Chunk& chunk) {
     const auto* values = arrow::buffer<T>(*chunk.array, 1);
@@ -225,7 +262,7 @@ class SignalReader {
     }
   }
 
-  /// What the batches held hold, and what lies before it in the bytes, is not needed any more.
+  /// Releases the held batches and the bytes before them, which the reader does not need any more.
   void give_back() {
     const void* last = nullptr;
     bool has_dictionary = false;
@@ -239,7 +276,7 @@ class SignalReader {
     if (last && !has_dictionary) bytes_->forget_before(last);
   }
 
-  /// A file may list its batches in any order: one whose memory has been given back must not be read.
+  /// A file may list its batches in any order. A batch whose memory is already released must not be read.
   void check_order(const Chunk& chunk) const {
     for (std::int64_t b = 0; bytes_ && b < chunk.array->n_buffers; ++b)
       if (bytes_->is_forgotten(chunk.array->buffers[b]))
@@ -249,6 +286,7 @@ class SignalReader {
   }
 
   const std::shared_ptr<ArrowBatches> batches_;
+  const ReadOptions& options_;
   const std::shared_ptr<ByteBuffer> bytes_;
   std::deque<Column> columns_;
   std::shared_ptr<IdReader> id_reader_;
@@ -256,48 +294,118 @@ class SignalReader {
   bool is_single_ = false;
 };
 
-[[noreturn]] void refuse_missing(const ArrowBatches& batches, const std::string& wanted, bool is_value) {
-  std::string found;
-  for (const std::string& name : batches.names()) found += (found.empty() ? "" : ", ") + name;
-  std::string remedy = "Rename the column.";
-  if (is_value) {
-    for (const std::string& name : batches.names())
-      if (name != "security_id" && !name.starts_with("date_")) {
-        remedy = "Pass sigvar=\"" + name + "\".";
+constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
+
+[[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing, bool is_value) {
+  std::string remedy = propose_map(missing, names);
+  if (has_header_rows(names))
+    remedy =
+        "The source has several header rows: read it with pd.read_csv(path, header=[0, 1], index_col=0) and give "
+        "fractile.from_wide(frame[\"Close\"])";
+  else if (!remedy.empty())
+    remedy = "Name the column that holds it: " + remedy;
+  if (is_value && remedy.empty())
+    for (const std::string& name : names)
+      if (name != "security_id" && !name.starts_with("date_") && !is_index_column(name)) {
+        remedy = "Pass sigvar=\"" + name + "\"";
         break;
       }
-  }
-  throw Error(ErrorCode::UNKNOWN_COLUMN,
-              "expected a column \"" + wanted + "\", found " + (found.empty() ? "no columns" : found) + ". " + remedy);
+  if (remedy.empty()) remedy = "Rename the column, or name the one that holds it: --map " + missing.front() + "=Name";
+  throw Error(ErrorCode::UNKNOWN_COLUMN, "expected a column \"" + missing.front() + "\", found " +
+                                             (names.empty() ? "no columns" : join(names)) + ". " + remedy + ".");
 }
 
 }  // namespace
 
-Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars,
+void check_signal_options(const ReadOptions& options, const std::vector<std::string>& sigvars) {
+  if (!options.columns.empty() || options.abs_price || options.drop_duplicates)
+    throw Error(ErrorCode::UNKNOWN_OPTION, std::string("expected options of reading a signal, found \"") +
+                                               (options.abs_price         ? "abs_price"
+                                                : options.drop_duplicates ? "drop_duplicates"
+                                                                          : "columns") +
+                                               "\", which is for panels. Leave it out.");
+  std::vector<std::string> names{"security_id"};
+  names.insert(names.end(), std::begin(kDates), std::end(kDates));
+  names.insert(names.end(), sigvars.begin(), sigvars.end());
+  for (const auto& [ours, theirs] : options.map)
+    if (std::find(names.begin(), names.end(), ours) == names.end()) {
+      const std::vector<std::string_view> all(names.begin(), names.end());
+      throw Error(ErrorCode::UNKNOWN_OPTION, "expected the name of a column of a signal for map, found \"" + ours.substr(0, 80) +
+                                                 "\". Did you mean \"" + std::string(nearest_name(ours.substr(0, 80), all)) +
+                                                 "\"?");
+    }
+  for (const auto& [ours, theirs] : options.map) names.push_back(theirs);
+  require_known_columns(options, names);
+}
+
+std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::vector<std::string>& given,
+                                                                    const std::vector<std::string>& sigvars,
+                                                                    const ReadOptions& options) {
+  check_signal_options(options, sigvars);
+  std::vector<std::string> names;
+  for (const std::string& name : given) names.emplace_back(trim(name));
+  for (const std::string& name : options.drop)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorCode::UNKNOWN_COLUMN,
+                  "expected a column \"" + name + "\" to drop, found " + join(names) + ". Correct --drop.");
+  const auto is_dropped = [&](const std::string& name) {
+    return std::find(options.drop.begin(), options.drop.end(), name) != options.drop.end();
+  };
+  const auto find = [&](const std::string& name) {
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  };
+  std::vector<std::pair<std::string, std::size_t>> out;
+  std::vector<std::string> missing;
+  const auto add = [&](const std::string& ours, bool is_needed) {
+    const auto mapped = options.map.find(ours);
+    const std::string& source = mapped == options.map.end() ? ours : mapped->second;
+    const std::size_t place = find(source);
+    if (place < names.size() && (mapped != options.map.end() || !is_dropped(source))) {
+      const bool is_twice = std::count(names.begin(), names.end(), source) > 1;
+      if (is_twice || (source != ours && find(ours) < names.size() && !is_dropped(ours)))
+        throw Error(ErrorCode::UNKNOWN_COLUMN,
+                    "expected one column \"" + ours + "\", found " +
+                        (is_twice ? "\"" + source + "\" twice. Drop or rename one in the source."
+                                  : "it and \"" + source + "\", which map names so. Leave it out: --drop " +
+                                        quote_for_shell(ours) + "."));
+      out.emplace_back(ours, place);
+    } else if (mapped != options.map.end()) {
+      throw Error(ErrorCode::UNKNOWN_COLUMN,
+                  "expected a column \"" + source + "\" for " + ours + " (map), found " + join(names) + ". Correct the map.");
+    } else if (is_needed) {
+      missing.push_back(ours);
+    }
+  };
+  add("security_id", true);
+  for (const char* date : kDates) add(date, date == kDates[0]);
+  if (!missing.empty()) refuse_missing(names, missing, false);
+  for (const std::string& sigvar : sigvars) add(sigvar, true);
+  if (!missing.empty()) refuse_missing(names, missing, true);
+  return out;
+}
+
+Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, const ReadOptions& options,
                           const std::shared_ptr<ByteBuffer>& bytes) {
   const IeeeArithmetic arithmetic;
-  SignalReader reader(stream, bytes);
+  SignalReader reader(stream, options, bytes);
   const ArrowBatches& batches = reader.batches();
-  const auto require = [&](const std::string& name, bool is_value) {
-    const int column = batches.find(name);
-    if (column < 0) refuse_missing(batches, name, is_value);
-    return column;
+  const auto columns = match_signal_names(batches.names(), sigvars, options);
+  const auto find = [&](const std::string& ours) {
+    const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == ours; });
+    return found == columns.end() ? -1 : static_cast<int>(found->second);
   };
-  const int id = require("security_id", false), date_sig = require("date_sig", false);
-  for (const std::string& sigvar : sigvars) require(sigvar, true);
   reader.begin();
   if (batches.n_rows() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Pass a signal with rows.");
-  const Column& ids = reader.add_ids(id);
-  constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
+  const Column& ids = reader.add_ids(find("security_id"));
   std::array<const Column*, std::size(kDates)> dates{};
-  dates[0] = reader.add_dates(date_sig);
+  dates[0] = reader.add_dates("date_sig", find("date_sig"));
   if (!dates[0])
     throw Error(ErrorCode::NO_USABLE_ROWS, "expected dates in column \"date_sig\", found only missing values. Fill it.");
   for (std::size_t k = 1; k < dates.size(); ++k)
-    if (const int column = batches.find(kDates[k]); column >= 0) dates[k] = reader.add_dates(column);
+    if (const int column = find(kDates[k]); column >= 0) dates[k] = reader.add_dates(kDates[k], column);
   std::vector<const Column*> values;
-  for (const std::string& sigvar : sigvars) values.push_back(&reader.add_values(batches.find(sigvar)));
+  for (const std::string& sigvar : sigvars) values.push_back(&reader.add_values(sigvar, find(sigvar)));
 
   Signal signal;
   reader.read(signal);
@@ -315,8 +423,10 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
   return signal;
 }
 
-Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars) {
-  return read_signal_stream(stream, sigvars, nullptr);
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars) { return read_signal(stream, sigvars, {}); }
+
+Signal read_signal(ArrowArrayStream* stream, const std::vector<std::string>& sigvars, const ReadOptions& options) {
+  return read_signal_stream(stream, sigvars, options, nullptr);
 }
 
 }  // namespace fractile

@@ -21,6 +21,8 @@ std::string table_to_json(const Table& table, Orient orient = Orient::records);
 std::string result_to_json(const Result& result, Orient orient = Orient::records);
 /// Everything but the tables: sharpe, annual_return, ..., diagnostics, config, run_id, timings.
 std::string facts_to_json(const Result& result);
+/// Reads what result_to_json() writes with Orient::split: reals, dates and texts; whole numbers become reals. Throws BAD_REQUEST.
+Result result_from_json(const std::string& text);
 /// Exports one batch; dates are date32, NaN stays NaN. The table must live until the stream is released.
 /// `metadata`: texts of the schema.
 void table_to_arrow(const Table& table, ArrowArrayStream* out,

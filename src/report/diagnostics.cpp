@@ -49,7 +49,7 @@ void refuse_unusable(const Diagnostics& diagnostics) {
   std::string counts;
   for (const Diagnostics::Count& count : diagnostics.counts)
     if (count.count > 0 && count.name != "rows_given") counts += ", " + count.name + " " + std::to_string(count.count);
-  throw Error(ErrorCode::NO_USABLE_ROWS, "expected at least one usable row, found none of " +
+  throw Error(ErrorCode::NO_USABLE_ROWS, "expected one usable row or more, found none of " +
                                              std::to_string(diagnostics["rows_given"]) + counts +
                                              ". Check that security_id and date_sig match the snapshot and its loaded dates.");
 }

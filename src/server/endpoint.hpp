@@ -10,6 +10,7 @@
 #include "server/http_message.hpp"
 #include "server/loaded_snapshot.hpp"
 #include "server/metrics.hpp"
+#include "server/result_store.hpp"
 #include "server/server.hpp"
 
 namespace fractile::server {
@@ -20,6 +21,7 @@ struct ServerState {
   Metrics& metrics;
   const SnapshotHolder& snapshots;
   const std::atomic<bool>& is_draining;
+  ResultStore& results;
 };
 
 /// One address of the server. src/server/endpoints/ has a file per endpoint, which endpoints.def lists.

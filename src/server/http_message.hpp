@@ -19,7 +19,7 @@ struct Request {
   std::string path;                          ///< decoded, without the query
   std::map<std::string, std::string> query;  ///< decoded
   std::string content_type;                  ///< lower case, without parameters
-  std::string accept;
+  std::string accept, accept_encoding, if_none_match;
   std::string authorization;
   std::string origin;
   ByteBuffer body;  ///< decoded

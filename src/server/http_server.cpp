@@ -181,6 +181,8 @@ class Session : public std::enable_shared_from_this<Session> {
     if (request_.id.empty() || !std::all_of(request_.id.begin(), request_.id.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
       request_.id = hub_.next_id();
     request_.accept = text(http::field::accept);
+    request_.accept_encoding = text(http::field::accept_encoding);
+    request_.if_none_match = text(http::field::if_none_match);
     request_.authorization = text(http::field::authorization);
     request_.origin = text(http::field::origin);
     std::string type = text(http::field::content_type);
@@ -680,7 +682,7 @@ class Life {
 
 }  // namespace
 
-void serve(const ServerOptions& options) {
+void serve(const ServerOptions& options, const OnListening& on_listening) {
   std::signal(SIGPIPE, SIG_IGN);
   ByteBuffer::keep_memory(kKeptMemory);
   net::io_context context(kNetworkThreads);
@@ -693,6 +695,7 @@ void serve(const ServerOptions& options) {
     log_event("info", "listening", {{"host", options.host}, {"port", listener.port()}});
     listener.accept();
     life.start();
+    if (on_listening) on_listening(listener.port());
     std::vector<std::thread> threads;
     for (int i = 1; i < kNetworkThreads; ++i) threads.emplace_back([&context] { context.run(); });
     context.run();

@@ -11,9 +11,15 @@
 #include <vector>
 
 #include "arrow/arrow_export.hpp"
+#include "config/options.hpp"
 #include "fractile/error.hpp"
+#include "ingest/date_column.hpp"
 #include "ingest/ids.hpp"
+#include "ingest/number_text.hpp"
+#include "ingest/read_options.hpp"
+#include "ingest/signal_reader.hpp"
 #include "types/nearest.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile::server {
 namespace {
@@ -28,7 +34,7 @@ constexpr std::size_t kNDates = std::size(kDates);
               "expected a JSON object {\"signal\": ..., \"config\": {...}}, found " + found + ". Correct the body.");
 }
 
-/// Runs `read`, turning what the parser throws into our error.
+/// Runs `read` and turns the parser's exceptions into our errors.
 template <class Read>
 auto reading(Read&& read) {
   try {
@@ -38,15 +44,18 @@ auto reading(Read&& read) {
   }
 }
 
-/// A column of dates: texts as they come, made times step by step by the reader of every other surface, so that
-/// they mean the same.
+/// A builder of a column of dates. It collects texts and converts them in steps by the reader of all other surfaces, so
+/// that a text has the same meaning on each.
 class DateColumnBuilder {
  public:
   bool is_present = false;
 
   bool has_value() const noexcept { return has_value_; }
   std::size_t size() const noexcept { return n_done_ + offsets_.size() - 1; }
-  void set_name(const std::string_view& name) { name_ = name; }
+  void set_rules(ColumnRules rules) {
+    name_ = rules.column;
+    reader_.emplace(std::move(rules));
+  }
 
   void add(std::optional<std::string_view> text) {
     const std::size_t i = offsets_.size() - 1;
@@ -63,6 +72,7 @@ class DateColumnBuilder {
   /// int64 microseconds since 1970-01-01, size() of them; missing: kMissingTime.
   const void* finish() {
     convert();
+    reader_->finish();
     return times_.data();
   }
 
@@ -81,7 +91,8 @@ class DateColumnBuilder {
     array.n_buffers = 3;
     array.buffers = buffers;
     const std::size_t size = static_cast<std::size_t>(n) * sizeof(std::int64_t);
-    read_times(schema, {&array, 0, n, static_cast<std::int64_t>(n_done_)}, reinterpret_cast<std::int64_t*>(times_.prepare(size)));
+    reader_->read_times(schema, {&array, 0, n, static_cast<std::int64_t>(n_done_)},
+                        reinterpret_cast<std::int64_t*>(times_.prepare(size)));
     times_.commit(size);
     n_done_ += static_cast<std::size_t>(n);
     characters_.clear();
@@ -90,6 +101,7 @@ class DateColumnBuilder {
   }
 
   std::string name_;
+  std::optional<DateColumnReader> reader_;
   std::string characters_;
   std::vector<std::int64_t> offsets_{0};
   std::vector<std::uint8_t> valid_;
@@ -139,7 +151,7 @@ class IdColumnBuilder {
   }
 
  private:
-  /// 10001 and 10001.0 alike, as floats may be all that a client has.
+  /// Reads 10001 and 10001.0 alike, because a client may have only floats.
   static bool read_whole(od::value value, std::int64_t& id) {
     if (value.is_integer()) return value.get_int64().get(id) == simdjson::SUCCESS;
     constexpr double kLimit = 9007199254740992.0;
@@ -168,20 +180,54 @@ class IdColumnBuilder {
   bool is_text_ = false, has_number_ = false, has_missing_ = false;
 };
 
-/// The columns of a signal while they are read; kept alive by the Signal made of them.
+/// The columns of a signal during reading; the Signal that is made of them owns them.
 struct Columns {
+  /// No key of a body is this: it is not UTF-8.
+  static constexpr const char* kNoKey = "\xff";
   IdColumnBuilder ids;
   ByteBuffer values;  ///< double
   std::array<DateColumnBuilder, kNDates> dates;
   bool has_ids = false, has_values = false;
+  ColumnRules value_rules;
+  /// Keys of the body by our name: id, dates, value.
+  std::array<std::string, kNDates + 2> keys;
 
-  Columns() {
-    for (std::size_t k = 0; k < kNDates; ++k) dates[k].set_name(kDates[k]);
+  /// Names of ours that the map gives to other keys: a body must not have both.
+  std::vector<std::string> shadowed;
+
+  Columns(const std::string& sigvar, const ReadOptions& options) {
+    check_signal_options(options, {sigvar});
+    const auto is_dropped = [&](const std::string& name) {
+      return std::find(options.drop.begin(), options.drop.end(), name) != options.drop.end();
+    };
+    for (const auto& [ours, theirs] : options.map)
+      if (ours != theirs && !is_dropped(ours)) shadowed.push_back(ours);
+    const auto source_of = [&](const std::string& ours) {
+      const auto mapped = options.map.find(ours);
+      return mapped == options.map.end() ? ours : mapped->second;
+    };
+    keys.front() = source_of("security_id");
+    keys.back() = source_of(sigvar);
+    value_rules = rules_of(options, sigvar, keys.back());
+    for (std::size_t k = 0; k < kNDates; ++k) {
+      const std::string ours(kDates[k]);
+      keys[k + 1] = source_of(ours);
+      if (keys[k + 1] == ours && is_dropped(ours)) keys[k + 1] = kNoKey;
+      dates[k].set_rules(rules_of(options, ours, keys[k + 1]));
+    }
+  }
+  /// The place of a key among `keys`, or its end.
+  std::size_t find(std::string_view key) const {
+    if (std::find(shadowed.begin(), shadowed.end(), key) != shadowed.end())
+      throw Error(ErrorCode::UNKNOWN_COLUMN, "expected one column \"" + std::string(key) +
+                                                 "\", found it and the one that map names so. Leave it out: --drop " +
+                                                 quote_for_shell(key) + ".");
+    return static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
   }
   std::size_t n_values() const noexcept { return values.size() / sizeof(double); }
 };
 
-/// Gives the memory of text that has been read back, every so many rows.
+/// Releases the memory of text that has been read, after a number of rows.
 class Behind {
  public:
   Behind(ByteBuffer& body, od::document& document) : body_(body), document_(document) {}
@@ -198,31 +244,63 @@ class Behind {
   std::size_t n_rows_ = 0;
 };
 
-double read_number(od::value value, std::string_view column, std::size_t row) {
-  if (value.type() == od::json_type::null) return std::numeric_limits<double>::quiet_NaN();
-  if (value.type() != od::json_type::number) refuse_type(column, "numbers or null", row);
-  constexpr double kMaxWhole = 9007199254740992.0;  // integers from here on are no longer told apart
+/// Python's json.dumps writes NaN for a missing number, which JSON does not have.
+void refuse_literals(od::value& value, std::string_view column, std::size_t row) {
   const std::string_view token = value.raw_json_token();
-  double number = 0.0;
-  if (value.get_double().get(number) != simdjson::SUCCESS)
-    refuse_json("a number that JSON or float64 does not have, in column \"" + std::string(column) + "\" at row " +
-                std::to_string(row));
-  if (std::fabs(number) >= kMaxWhole && token.find_first_of(".eE") == std::string_view::npos)
-    refuse_type(column, "whole numbers below 2^53, or numbers with a point,", row);
-  return number;
+  for (const std::string_view literal : {"NaN", "nan", "Infinity", "-Infinity", "inf", "-inf"})
+    if (token.starts_with(literal))
+      refuse_json(std::string(literal) + ", which JSON does not have, in column \"" + std::string(column) + "\" at row " +
+                  std::to_string(row) +
+                  ". Send null for a missing value: json.loads(frame.to_json(orient=\"records\", "
+                  "date_format=\"iso\")) has it");
 }
 
+double read_value(od::value value, const ColumnRules& rules, std::size_t row) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  refuse_literals(value, rules.column, row);
+  const od::json_type type = value.type();
+  if (type == od::json_type::null) return kNaN;
+  double number = 0.0;
+  if (type == od::json_type::string) {
+    const std::string_view text = value.get_string();
+    const NumberText kind = read_number(text, rules, number);
+    if (kind == NumberText::missing) return kNaN;
+    if (kind == NumberText::text || kind == NumberText::inexact)
+      throw Error(ErrorCode::COLUMN_TYPE, "expected numbers or null in column \"" + rules.column + "\", found " +
+                                              show_text(text) + " at row " + std::to_string(row) + ". " +
+                                              number_remedy(text, rules) + ".");
+    return number * rules.scale;
+  }
+  if (type != od::json_type::number) refuse_type(rules.column, "numbers or null", row);
+  const std::string_view token = trim(value.raw_json_token());
+  if (value.get_double().get(number) != simdjson::SUCCESS)
+    refuse_json("a number that JSON or float64 does not have, in column \"" + rules.column + "\" at row " + std::to_string(row));
+  double exact = 0.0;
+  if (std::fabs(number) >= kFirstInexact && read_number(token, rules, exact) == NumberText::inexact)
+    throw Error(ErrorCode::COLUMN_TYPE, "expected whole numbers that float64 holds (all below 2^53) in column \"" + rules.column +
+                                            "\", found " + std::string(token) + " at row " + std::to_string(row) +
+                                            ". Rank or scale them, or send them with a point.");
+  return rules.is_null_number(number) ? kNaN : number * rules.scale;
+}
+
+/// Texts, and numbers such as 20200102 as their texts.
 void read_date(od::value value, std::string_view column, std::size_t row, DateColumnBuilder& out) {
+  refuse_literals(value, column, row);
   const od::json_type type = value.type();
   if (type == od::json_type::null) return out.add(std::nullopt);
+  if (type == od::json_type::number) {
+    const std::string_view token = trim(value.raw_json_token());
+    (void)value.get_double().value();  // refuses a malformed one
+    return out.add(token);
+  }
   if (type != od::json_type::string) refuse_type(column, "dates as text, such as \"2020-01-02\", or null,", row);
   out.add(std::string_view(value.get_string()));
 }
 
-/// One record a row. A column that a record lacks is missing there.
+/// The reader of records, one per row. A column that a record lacks is missing in its row.
 class RecordReader {
  public:
-  RecordReader(const std::string& sigvar, Behind behind, Columns& out) : sigvar_(sigvar), behind_(behind), out_(out) {}
+  RecordReader(Behind behind, Columns& out) : behind_(behind), out_(out) {}
 
   void read(od::array records) {
     for (od::object record : records) {
@@ -234,20 +312,12 @@ class RecordReader {
   }
 
  private:
-  enum Place : unsigned { kId = 0, kFirstDate = 1, kValue = kFirstDate + kNDates, kNone };
-
-  Place find_place(std::string_view key) const {
-    if (key == sigvar_) return kValue;
-    if (key == "security_id") return kId;
-    for (std::size_t k = 0; k < kNDates; ++k)
-      if (key == kDates[k]) return static_cast<Place>(kFirstDate + k);
-    return kNone;
-  }
+  static constexpr std::size_t kId = 0, kFirstDate = 1, kValue = kFirstDate + kNDates;
 
   void read_field(od::field field) {
     const std::string_view key = field.unescaped_key();
-    const Place place = find_place(key);
-    if (place == kNone) return;
+    const std::size_t place = out_.find(key);
+    if (place > kValue) return;
     if ((seen_ >> place & 1) != 0) refuse_json("the key \"" + std::string(key) + "\" twice in record " + std::to_string(row_));
     seen_ |= 1U << place;
     od::value value = field.value();
@@ -255,7 +325,7 @@ class RecordReader {
       out_.ids.add(value, row_);
       out_.has_ids = true;
     } else if (place == kValue) {
-      out_.values.append_value(read_number(value, sigvar_, row_));
+      out_.values.append_value(read_value(value, out_.value_rules, row_));
       out_.has_values = true;
     } else {
       DateColumnBuilder& column = out_.dates[place - kFirstDate];
@@ -273,14 +343,13 @@ class RecordReader {
     seen_ = 0;
   }
 
-  const std::string& sigvar_;
   Behind behind_;
   Columns& out_;
   std::size_t row_ = 0;
   unsigned seen_ = 0;
 };
 
-void read_columns(od::object columns, const std::string& sigvar, Behind behind, Columns& out) {
+void read_columns(od::object columns, Behind behind, Columns& out) {
   std::optional<std::size_t> n_rows;
   const auto check_length = [&](std::string_view name, std::size_t length) {
     if (n_rows.value_or(length) != length)
@@ -288,11 +357,17 @@ void read_columns(od::object columns, const std::string& sigvar, Behind behind, 
                   std::string(name) + "\")");
     n_rows = length;
   };
+  std::vector<std::string> others;
   for (auto field : columns) {
     const std::string key(std::string_view(field.unescaped_key()));
-    const auto* const date = std::find(std::begin(kDates), std::end(kDates), key);
-    if (key != sigvar && key != "security_id" && date == std::end(kDates)) continue;
+    const std::size_t place = out.find(key);
+    if (place == out.keys.size()) {
+      others.push_back(key.substr(0, 40));
+      continue;
+    }
     od::value value = field.value();
+    if (value.type() == od::json_type::object)
+      refuse_json("an object in column \"" + key + "\", as to_json() writes by default. Send lists: frame.to_dict(\"list\")");
     if (value.type() != od::json_type::array) refuse_json("no array in column \"" + key + "\"");
     const auto read_all = [&](bool& is_present, auto&& read) {
       if (is_present) refuse_json("the column \"" + key + "\" twice");
@@ -304,16 +379,21 @@ void read_columns(od::object columns, const std::string& sigvar, Behind behind, 
       }
       check_length(key, row);
     };
-    if (key == sigvar)
+    if (place == out.keys.size() - 1)
       read_all(out.has_values,
-               [&](od::value entry, std::size_t row) { out.values.append_value(read_number(entry, sigvar, row)); });
-    else if (key == "security_id")
+               [&](od::value entry, std::size_t row) { out.values.append_value(read_value(entry, out.value_rules, row)); });
+    else if (place == 0)
       read_all(out.has_ids, [&](od::value entry, std::size_t row) { out.ids.add(entry, row); });
     else {
-      DateColumnBuilder& column = out.dates[static_cast<std::size_t>(date - kDates)];
+      DateColumnBuilder& column = out.dates[place - 1];
       read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
     }
   }
+  if (!n_rows && std::find(others.begin(), others.end(), "columns") != others.end() &&
+      std::find(others.begin(), others.end(), "data") != others.end())
+    refuse_json(
+        "the keys \"columns\" and \"data\" of orient=\"split\" instead of columns such as security_id. Send "
+        "frame.to_json(orient=\"records\", date_format=\"iso\")");
 }
 
 Signal make_signal(std::shared_ptr<Columns> columns, const std::string& sigvar) {
@@ -358,6 +438,11 @@ JsonBody::JsonBody(ByteBuffer body, std::span<const std::string_view> more)
     std::vector<std::string> seen;
     for (auto field : parser_->document.get_object()) {
       const std::string key(std::string_view(field.unescaped_key()));
+      const bool is_option = find_option(key) || find_read_option(key);
+      if (is_option && std::find(known.begin(), known.end(), key) == known.end())
+        throw Error(ErrorCode::UNKNOWN_OPTION, "expected options in \"config\", found \"" + key +
+                                                   "\" beside \"signal\". Put it in config: {\"config\": {\"" + key +
+                                                   "\": ...}}.");
       if (std::find(known.begin(), known.end(), key) == known.end())
         throw Error(ErrorCode::UNKNOWN_OPTION, "expected keys among " + list_names(known) + ", found \"" + key.substr(0, 40) +
                                                    "\". Did you mean \"" + std::string(nearest_name(key.substr(0, 40), known)) +
@@ -386,21 +471,21 @@ JsonBody::JsonBody(ByteBuffer body, std::span<const std::string_view> more)
 
 JsonBody::~JsonBody() = default;
 
-Signal JsonBody::read_signal(const std::string& sigvar) {
-  const auto columns = std::make_shared<Columns>();
+Signal JsonBody::read_signal(const std::string& sigvar, const ReadOptions& options) {
+  const auto columns = std::make_shared<Columns>(sigvar, options);
   reading([&] {
     parser_->document.rewind();
     od::value signal = parser_->document.get_object().find_field_unordered("signal");
     if (signal.type() == od::json_type::array)
-      RecordReader(sigvar, {body_, parser_->document}, *columns).read(signal.get_array());
+      RecordReader({body_, parser_->document}, *columns).read(signal.get_array());
     else if (signal.type() == od::json_type::object)
-      read_columns(signal.get_object(), sigvar, {body_, parser_->document}, *columns);
+      read_columns(signal.get_object(), {body_, parser_->document}, *columns);
     else
       refuse_json("a signal that is neither records nor columns");
     return 0;
   });
   if (columns->ids.size() == 0 && columns->n_values() == 0)
-    throw Error(ErrorCode::EMPTY_SIGNAL, "expected at least one row in the signal, found 0. Send a signal with rows.");
+    throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Send a signal with rows.");
   return make_signal(columns, sigvar);
 }
 

@@ -6,6 +6,7 @@
 #include "config/options.hpp"
 #include "fractile/error.hpp"
 #include "fractile/version.hpp"
+#include "ingest/read_options.hpp"
 #include "report/result_tables.hpp"
 #include "server/endpoint.hpp"
 #include "server/run_request.hpp"
@@ -90,6 +91,8 @@ Json config_schema() {
               {"additionalProperties", false},
               {"properties", Json::object()}};
   for (const OptionInfo& option : run_options()) schema["properties"][std::string(option.name)] = option_schema(option);
+  for (const ReadOptionInfo& option : read_option_table())
+    if (!option.is_for_panels) schema["properties"][std::string(option.name)] = {{"description", std::string(option.doc)}};
   return schema;
 }
 
@@ -98,12 +101,15 @@ Json signal_schema() {
   Json columns = record;
   for (const char* name : {"security_id", "date_sig", "signal", "date_avail", "date_ret", "date_openret"}) {
     const std::string text(name);
-    Json one = nullable(text == "signal" ? "number" : "string");
+    Json one;
+    one["type"] = {"number", "string", "null"};
     if (text == "security_id") one["type"] = {"integer", "string", "null"};
     record["properties"][text] = one;
     columns["properties"][text] = {{"type", "array"}, {"items", one}};
   }
-  return {{"description", "Rows as records or as columns. The value column is the one that sigvar names. Dates are ISO text."},
+  return {{"description",
+           "Rows as records or as columns. The value column is the one that sigvar names. Dates are ISO texts, eight "
+           "digits, or what date_format says; docs/reading.md has the rules."},
           {"anyOf", {{{"type", "array"}, {"items", record}, {"minItems", 1}}, columns}}};
 }
 
@@ -238,7 +244,7 @@ Json describe_signal_post(const char* id, const char* summary, const Json& schem
                   in_query("config", reference("Config"))};
   for (const auto& [name, value] : more.items()) parameters.push_back(in_query(name, value));
   Json bodies{{"application/json", {{"schema", body_schema(more)}}}};
-  for (const std::string_view type : {kArrowStream, kArrowFile, std::string_view("text/csv")})
+  for (const std::string_view type : {kArrowStream, kArrowFile, std::string_view("text/csv"), kParquet})
     bodies[std::string(type)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
   std::set<int> statuses{400, 404, 405, 408, 413, 415, 422, 431, 500, 503};
   statuses.merge(token_statuses(asks_token));

@@ -30,7 +30,8 @@ std::string list_paths() {
 Router::Router(const ServerOptions& options)
     : options_(options),
       snapshots_(options),
-      state_{options, metrics_, snapshots_, is_draining_},
+      results_(options.result_store_bytes),
+      state_{options, metrics_, snapshots_, is_draining_, results_},
       queue_(options.workers, options.max_queue, options.request_timeout_s, metrics_) {}
 
 std::optional<Answer> Router::refuse(const Request& request) const {

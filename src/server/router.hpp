@@ -10,6 +10,7 @@
 #include "server/http_message.hpp"
 #include "server/loaded_snapshot.hpp"
 #include "server/metrics.hpp"
+#include "server/result_store.hpp"
 #include "server/run_queue.hpp"
 
 namespace fractile::server {
@@ -43,6 +44,7 @@ class Router {
   SnapshotHolder snapshots_;
   std::atomic<bool> is_draining_{false};
   std::atomic<std::uint64_t> n_fresh_{0};  ///< requests that share no computation
+  mutable ResultStore results_;
   ServerState state_;
   RunQueue queue_;  // last: its threads use the others
 };

@@ -7,6 +7,7 @@
 
 #include "config/options.hpp"
 #include "formats/formats.hpp"
+#include "ingest/read_options.hpp"
 #include "ingest/signal_reader.hpp"
 #include "server/json_body.hpp"
 #include "server/run_extras.hpp"
@@ -22,10 +23,12 @@ const std::string* find_query(const Request& request, std::string_view name) {
   return found == request.query.end() ? nullptr : &found->second;
 }
 
-/// Completes the options of a request. Returns the name of the value column.
-std::string read_options(const std::string& given, const ServerState& state, const LoadedSnapshot& loaded, RunRequest& run) {
-  run.options = complete_options(parse_parameter(given, "config").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                                 state.options.defaults, *loaded.backtester.view().snapshot);
+/// Completes the options of a request; those of reading go to `reading`. Returns the name of the value column.
+std::string read_options(const std::string& config, const ServerState& state, const LoadedSnapshot& loaded, RunRequest& run,
+                         ReadOptions& reading) {
+  std::string given = parse_parameter(config, "config").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  reading = take_read_options(given);
+  run.options = complete_options(given, state.options.defaults, *loaded.backtester.view().snapshot);
   std::string sigvar = "signal";
   parse_config(run.options, &sigvar);
   return sigvar;
@@ -86,17 +89,16 @@ void check_run_head(const Request& request, std::span<const std::string_view> mo
   read_orient(request);
   const std::string& type = request.content_type;
   const bool is_json = type == "application/json";
-  if (!is_json && type != kArrowStream && type != kArrowFile && type != "text/csv")
-    throw Error(
-        ErrorCode::UNSUPPORTED_MEDIA_TYPE,
-        "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file or "
-        "text/csv, found \"" +
-            type.substr(0, 60) + "\". Set it to what the body is.");
+  if (!is_json && type != kArrowStream && type != kArrowFile && type != kParquet && type != "text/csv")
+    throw Error(ErrorCode::UNSUPPORTED_MEDIA_TYPE,
+                "expected Content-Type application/json, application/vnd.apache.arrow.stream, application/vnd.apache.arrow.file, "
+                "application/vnd.apache.parquet or text/csv, found \"" +
+                    type.substr(0, 60) + "\". Set it to what the body is.");
   for (const std::string_view name : known)
     if (is_json && name != "orient" && find_query(request, name))
       throw Error(ErrorCode::BAD_REQUEST,
                   "expected " + std::string(name) +
-                      " in the JSON body, found it in the query. Move it, or send the rows as Arrow or CSV.");
+                      " in the JSON body, found it in the query. Move it, or send the rows as Arrow, Parquet or CSV.");
 }
 
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
@@ -104,20 +106,21 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
   RunRequest run;
   if (request.content_type == "application/json") {
     JsonBody body(std::move(request.body), more);
-    const std::string sigvar = read_options(body.config(), state, loaded, run);
+    run.sigvar = read_options(body.config(), state, loaded, run, run.reading);
     run.more = body.more();
     check(run);
-    run.signal = body.signal_path() ? read_signal_path(*body.signal_path(), sigvar, state.options) : body.read_signal(sigvar);
+    run.signal = body.signal_path() ? read_signal_path(*body.signal_path(), run.sigvar, run.reading, state.options)
+                                    : body.read_signal(run.sigvar, run.reading);
     return run;
   }
   const std::string* const config = find_query(request, "config");
-  const std::string sigvar = read_options(config ? *config : "{}", state, loaded, run);
+  run.sigvar = read_options(config ? *config : "{}", state, loaded, run, run.reading);
   for (const std::string_view name : more)
     if (const std::string* const text = find_query(request, name)) run.more[std::string(name)] = *text;
   check(run);
-  const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
+  const char* const format = request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
   const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
-  run.signal = read_own_bytes(body, format, {sigvar}, state.options.max_body_bytes);
+  run.signal = read_own_bytes(body, format, {run.sigvar}, state.options.max_body_bytes, run.reading);
   return run;
 }
 

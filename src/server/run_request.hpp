@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fractile/backtest.hpp"
+#include "fractile/read_signal.hpp"
 #include "output/output.hpp"
 #include "server/endpoint.hpp"
 
@@ -15,10 +16,13 @@ namespace fractile::server {
 
 inline constexpr std::string_view kArrowStream = "application/vnd.apache.arrow.stream";
 inline constexpr std::string_view kArrowFile = "application/vnd.apache.arrow.file";
+inline constexpr std::string_view kParquet = "application/vnd.apache.parquet";
 
 /// A signal and its options, read from the body and the query.
 struct RunRequest {
   Signal signal;
+  std::string sigvar;
+  ReadOptions reading;                      ///< as the configuration says; other signals of the request are read alike
   std::string options;                      ///< JSON object, the server's defaults included
   std::map<std::string, std::string> more;  ///< keys beside signal and config, as JSON text
 };

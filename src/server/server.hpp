@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,11 +31,15 @@ struct ServerOptions {
   std::string token;                 ///< "": no token is required
   std::string signal_dir;            ///< "": signal_path is refused
   std::vector<std::string> cors_origins;
-  std::map<std::string, std::string> defaults;  ///< run options as JSON, by name
+  std::size_t result_store_bytes = std::size_t{256} << 20;  ///< of results that pages may ask for again
+  std::map<std::string, std::string> defaults;              ///< run options as JSON, by name
 };
+
+/// Called once with the port when connections are accepted.
+using OnListening = std::function<void(int port)>;
 
 /// Serves until SIGTERM or SIGINT, then answers the pending requests and returns. SIGHUP opens the snapshot again.
 /// Throws CANNOT_LISTEN, and the errors of opening the snapshot.
-void serve(const ServerOptions& options);
+void serve(const ServerOptions& options, const OnListening& on_listening = {});
 
 }  // namespace fractile::server

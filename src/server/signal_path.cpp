@@ -36,7 +36,8 @@ class Descriptor {
 
 }  // namespace
 
-Signal read_signal_path(const std::string& path, const std::string& sigvar, const ServerOptions& options) {
+Signal read_signal_path(const std::string& path, const std::string& sigvar, const ReadOptions& reading,
+                        const ServerOptions& options) {
   if (options.signal_dir.empty())
     throw Error(ErrorCode::INVALID_SIGNAL_PATH,
                 "expected the rows of the signal, found a signal_path, which this server does not read. Send the rows, or start "
@@ -53,7 +54,7 @@ Signal read_signal_path(const std::string& path, const std::string& sigvar, cons
   struct stat status{};
   if (fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) refuse_path(path, "no regular file");
   if (static_cast<std::size_t>(status.st_size) > options.max_body_bytes)
-    throw Error(ErrorCode::BODY_TOO_LARGE, "expected a signal file of at most " + std::to_string(options.max_body_bytes) +
+    throw Error(ErrorCode::BODY_TOO_LARGE, "expected a signal file of up to " + std::to_string(options.max_body_bytes) +
                                                " bytes, found " + std::to_string(status.st_size) + ". Split it.");
   const std::string format = formats::format_of_path(path, ErrorCode::INVALID_SIGNAL_PATH);
   ByteBuffer bytes;
@@ -64,7 +65,7 @@ Signal read_signal_path(const std::string& path, const std::string& sigvar, cons
     if (count == 0) break;
     bytes.commit(static_cast<std::size_t>(count));
   }
-  return read_own_bytes(std::make_shared<ByteBuffer>(std::move(bytes)), format, {sigvar}, options.max_body_bytes);
+  return read_own_bytes(std::make_shared<ByteBuffer>(std::move(bytes)), format, {sigvar}, options.max_body_bytes, reading);
 }
 
 }  // namespace fractile::server

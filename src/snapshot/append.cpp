@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A snapshot is newer than its parent, whatever the clock says and however fast it was made.
+/// A time later than the parent's, even if the clock is wrong or both were made in the same second.
 std::string created_after(const std::string& parent, const std::string& now) {
   if (now > parent) return now;
   tm parts{};
@@ -29,7 +29,7 @@ std::string created_after(const std::string& parent, const std::string& now) {
   return format_utc(::timegm(&parts) + 1);
 }
 
-/// A day of data without returns is more likely a slip than a wish.
+/// New rows without returns are probably a mistake, so they are refused.
 void refuse_new_rows_without_ret(const Snapshot& parent, const AppendRows& rows, const PanelNames& names) {
   if (rows.n_added == 0 || std::any_of(names.begin(), names.end(), [](const auto& name) { return name.first == "ret"; })) return;
   std::string all;
@@ -49,7 +49,7 @@ std::vector<std::string> columns_of(const Snapshot& parent, const PanelNames& na
   return out;
 }
 
-/// P as it was given for the parent; 0 if its calendar decided.
+/// P if it was given for the parent; 0 if the parent's calendar decided it.
 int given_periods_per_year(const Snapshot& parent) {
   const Manifest& manifest = Snapshot::Impl::of(parent).manifest;
   const Periodicity& periodicity = manifest.report.periodicity;
@@ -62,8 +62,10 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
     if (options.progress) options.progress(stage, fraction);
   };
   progress("reading keys", 0.0);
-  const PanelNames names = match_names(panel.column_names(), options.map, false);
-  PanelIndex panel_index = read_index(panel, names, parent.id_type());
+  Manifest manifest;
+  std::vector<ReportLine>& report = manifest.report.lines;
+  const PanelNames names = match_names(panel.column_names(), options.read, false, report);
+  PanelIndex panel_index = read_index(panel, names, options.read, report, parent.id_type());
   for (auto* done : {&panel_index.previous_row, &panel_index.row_of}) *done = {};
   const Snapshot::Impl& old = Snapshot::Impl::of(parent);
   ParentFiles files(old);
@@ -72,14 +74,12 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   refuse_new_rows_without_ret(parent, rows, names);
 
   BuildFolder folder(root, new_id);
-  Manifest manifest;
   describe_build(new_id, panel, rows.index, manifest);
   manifest.info.parent = parent.id();
   const int periods_per_year = options.periods_per_year != 0 ? options.periods_per_year : given_periods_per_year(parent);
   const Periodicity periodicity = choose_periodicity(rows.index.dates, periods_per_year);
   manifest.has_report = true;
   manifest.report.periodicity = periodicity;
-  std::vector<ReportLine>& report = manifest.report.lines;
   report_calendar(rows.index, periodicity, report);
   report_lives(rows.index, report);
   manifest.info.created = created_after(old.manifest.info.created, manifest.info.created);
@@ -101,7 +101,9 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
     progress(columns[c], static_cast<double>(c) / static_cast<double>(columns.size()));
     const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
     std::optional<PanelColumn> values;
-    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index);
+    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index, options.read, report);
+    // A new column that no run can use does not come into being.
+    if (!values && !parent.find_column(columns[c])) continue;
     if (values) report_column(columns[c], *values, panel_index, periodicity.frequency, report);
     appender.append(columns[c], std::move(values));
   }

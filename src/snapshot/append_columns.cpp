@@ -107,7 +107,7 @@ void ColumnAppender::append_texts(ColumnInfo column, const MergedTexts& texts) {
   manifest_.info.columns.push_back(std::move(column));
 }
 
-/// All exposures of a segment lie in one file: it is shared where none of them has changed in it.
+/// All exposures of a segment are in one file, which is shared if none of them has changed.
 bool ColumnAppender::shares_exposures(const SegmentRows& segment) const {
   return std::any_of(std::begin(kBlockFiles), std::end(kBlockFiles),
                      [&](const char* file) { return context_.files.has(0, file); }) &&
@@ -118,7 +118,7 @@ bool ColumnAppender::shares_exposures(const SegmentRows& segment) const {
 void ColumnAppender::share_exposures(std::size_t s) {
   const SegmentRows& segment = context_.rows.segments[s];
   const Snapshot::Impl& parent = Snapshot::Impl::of(context_.parent);
-  // An exposure's hash is over its own values, so they are read although they are shared.
+  // An exposure's hash is over its own values, so shared values must be read too.
   const auto hash_block = [&]<class T>(const T* block, StreamHash Exposure::* hash) {
     constexpr std::size_t kChunk = 4096;
     std::vector<T> values;

@@ -10,17 +10,17 @@
 
 namespace fractile {
 
-/// How a snapshot stores its reals.
+/// The type in which a snapshot stores its reals.
 StoreAs stored_as(const SnapshotInfo& info) noexcept;
 
-/// Writes the columns of a snapshot that is made of a parent and a new panel, each as if the snapshot were made in one go from
-/// both. Files of segments without a change are shared.
+/// The writer of the columns of a snapshot that is made from a parent and a new panel. Each column is as if the snapshot were
+/// made at once from both. Files of unchanged segments are shared.
 class ColumnAppender {
  public:
   ColumnAppender(const AppendContext& context, SegmentWriter& writer, Manifest& manifest);
   ~ColumnAppender();
-  /// `panel`: none where the panel lacks it. Exposures are gathered and written by finish(). Throws PANEL_COLUMN_TYPE where one
-  /// is text and the other numbers, PANEL_INFINITE_VALUE, CORRUPT_SNAPSHOT.
+  /// `panel`: nullopt if the panel lacks the column. finish() writes all exposures together. Throws PANEL_COLUMN_TYPE if one of
+  /// the two has text and the other numbers, PANEL_INFINITE_VALUE, CORRUPT_SNAPSHOT.
   void append(const std::string& name, std::optional<PanelColumn> panel);
   void finish();
 

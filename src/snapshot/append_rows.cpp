@@ -18,7 +18,7 @@ void each_row(const Rows& begin, const Rows& end, Visit&& visit) {
     for (RowIndex row = begin[n]; row < end[n]; ++row) visit(row, n);
 }
 
-/// The ids of both as integers in one order: as they are, or the places of texts among those of both.
+/// The ids of both panels as integers in one order: the ids themselves, or the places of texts among the texts of both.
 class CommonIds {
  public:
   CommonIds(const Snapshot& parent, const PanelIndex& panel) : security_(parent.security_of_row()) {
@@ -39,7 +39,7 @@ class CommonIds {
     std::transform(old.begin(), old.end(), std::back_inserter(parent_), place);
     std::transform(fresh.begin(), fresh.end(), std::back_inserter(panel_), place);
   }
-  /// The id of a parent's row. A file that is cut while it is read gives zeros, which are places too.
+  /// The id of a parent's row. A file that is cut while it is read yields zeros, which are valid places too.
   std::int64_t of_parent(RowIndex row) const noexcept {
     const auto security = static_cast<std::size_t>(security_[static_cast<std::size_t>(row)]);
     return parent_[std::min(security, parent_.size() - 1)];
@@ -54,7 +54,7 @@ class CommonIds {
   std::vector<std::string> texts_;
 };
 
-/// By row of the panel: the parent's row of the same day and security, or kNoRow. Securities ascend in both.
+/// For each row of the panel, the parent's row of the same day and security, or kNoRow. Securities ascend in both.
 std::vector<RowIndex> find_in_parent(const Snapshot& parent, const PanelIndex& panel, const CommonIds& ids) {
   const auto dates = parent.dates();
   std::vector<RowIndex> out(panel.security_of_row.size(), kNoRow);
@@ -86,7 +86,7 @@ std::vector<SegmentRows> lay_out(const std::vector<SegmentInfo>& segments) {
   return out;
 }
 
-/// The segment of a row; rows are asked for in nearly ascending order.
+/// Finds the segment of a row, efficiently for rows in nearly ascending order.
 class SegmentFinder {
  public:
   explicit SegmentFinder(const std::vector<SegmentRows>& segments) : segments_(segments) {}
@@ -101,7 +101,7 @@ class SegmentFinder {
   std::size_t at_ = 0;
 };
 
-/// Brings the rows of both together, step by step.
+/// Merges the rows of both panels, step by step.
 class RowMerger {
  public:
   RowMerger(const Snapshot& parent, const PanelIndex& panel)
@@ -122,7 +122,7 @@ class RowMerger {
   }
 
  private:
-  /// The parent's rows in order, then those that are the panel's alone.
+  /// The parent's rows in order, then the rows that only the panel has.
   PanelKeys collect_keys() {
     PanelKeys keys;
     const auto most = static_cast<std::size_t>(parent_.n_rows()) + in_parent_.size();
@@ -143,7 +143,7 @@ class RowMerger {
     return keys;
   }
 
-  /// A segment is kept where all its rows, and no others, are those of the parent's segment of the same number.
+  /// Marks the unchanged segments: those with exactly the rows of the parent's segment of the same number.
   void find_kept() {
     std::vector<std::int64_t> stayed(out_.segments.size(), 0);
     SegmentFinder find_new(out_.segments), find_old(old_segments_);

@@ -7,19 +7,19 @@
 #include "snapshot/build_index.hpp"
 #include "snapshot/snapshot_impl.hpp"
 
-/// Which row of a snapshot and which row of a new panel each row of the two together comes from.
+/// The merge of the rows of a snapshot and a new panel: for each row of the result, its row in the one and in the other.
 namespace fractile {
 
 /// The rows of one segment of the result, padding included.
 struct SegmentRows {
-  RowIndex begin = 0, end = 0;  ///< in the result
-  /// Holds the parent's segment of this number row by row: no row is new, and the rows lie where they lay.
+  RowIndex begin = 0, end = 0;  ///< rows in the result
+  /// True if the segment equals the parent's segment of this number row by row: no row is new, and no row has moved.
   bool is_kept = false;
-  /// The parent's first row of it, where it is kept.
+  /// The parent's first row of the segment, if is_kept.
   RowIndex parent_begin = 0;
-  // By place in the segment, kNoRow where there is none.
-  std::vector<RowIndex> parent_row;  ///< empty where the segment is kept
-  std::vector<RowIndex> panel_row;   ///< empty where it is kept and has no row of the panel
+  // By place in the segment; kNoRow if there is none.
+  std::vector<RowIndex> parent_row;  ///< empty if is_kept
+  std::vector<RowIndex> panel_row;   ///< empty if is_kept and the panel has no row in the segment
 
   bool has_panel_rows() const noexcept { return !panel_row.empty(); }
   std::size_t size() const noexcept { return static_cast<std::size_t>(end - begin); }
@@ -30,12 +30,12 @@ struct SegmentRows {
 };
 
 struct AppendRows {
-  PanelIndex index;  ///< of the result; its source rows are the parent's, in order, then the panel's new ones
+  PanelIndex index;  ///< index of the result; its source rows are the parent's in order, then the panel's new rows
   std::vector<SegmentRows> segments;
-  std::int64_t n_added = 0;  ///< rows of the panel that the parent does not have
+  std::int64_t n_added = 0;  ///< rows of the panel that the parent lacks
 };
 
-/// `panel`: the new panel's own index. O(rows of both). The parent's index must have been checked against its hash.
+/// `panel`: the new panel's own index. O(rows of both). Requires that the parent's index was checked against its hash.
 /// Throws PANEL_TOO_LARGE.
 AppendRows merge_rows(const Snapshot& parent, const PanelIndex& panel);
 

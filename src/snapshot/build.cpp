@@ -16,6 +16,7 @@
 #include "snapshot/durable_files.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/panel_reader.hpp"
+#include "snapshot/panel_returns.hpp"
 #include "snapshot/report/calendar_report.hpp"
 #include "snapshot/report/column_report.hpp"
 #include "snapshot/text_ids.hpp"
@@ -76,7 +77,7 @@ void as_io_failures(const fs::path& root, const std::function<void()>& work) {
 
 namespace {
 
-/// Says which days it left out.
+/// Leaves out the stray days and adds a line about them to the report.
 PanelIndex drop_stray_days(PanelIndex index, Frequency frequency, std::vector<ReportLine>& report) {
   const std::vector<DateIndex> days = find_stray_days(index, frequency).all();
   if (days.empty()) return index;
@@ -96,11 +97,11 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
     if (options.progress) options.progress(stage, fraction);
   };
   progress("reading keys", 0.0);
-  const PanelNames names = match_names(panel.column_names(), options.map, true);
-  PanelIndex index = read_index(panel, names);
-  Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
   Manifest manifest;
   std::vector<ReportLine>& report = manifest.report.lines;
+  const PanelNames names = match_names(panel.column_names(), options.read, true, report);
+  PanelIndex index = read_index(panel, names, options.read, report);
+  Periodicity periodicity = choose_periodicity(index.dates, options.periods_per_year);
   if (options.drop_stray_days) {
     index = drop_stray_days(std::move(index), periodicity.frequency, report);
     periodicity = choose_periodicity(index.dates, options.periods_per_year);
@@ -111,7 +112,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   describe_build(id, panel, index, manifest);
   write_index(index, folder.path() / kIndexFile, manifest);
   if (manifest.info.id_type == IdType::text) manifest.ids = write_text_ids(index.security_texts, folder.path() / kIdsFile);
-  // Only where the rows go is needed from here on.
+  // From here on only the places of the rows are needed.
   for (auto* done : {&index.previous_row, &index.row_of}) *done = {};
   report_calendar(index, periodicity, report);
   report_lives(index, report);
@@ -121,7 +122,10 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
   for (const auto& [name, source] : names) {
     if (name == "security_id" || name == "date") continue;
     progress(name, static_cast<double>(n_done++) / static_cast<double>(names.size() - 2));
-    PanelColumn column = read_column(panel, name, source, index);
+    std::optional<PanelColumn> values = read_column(panel, name, source, index, options.read, report);
+    if (!values) continue;
+    PanelColumn& column = *values;
+    if (name == "ret") require_any_return(column);
     report_column(name, column, index, periodicity.frequency, report);
     ColumnInfo described;
     described.name = name;

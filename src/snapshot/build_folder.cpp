@@ -28,7 +28,7 @@ BuildFolder::BuildFolder(const fs::path& root, const std::string& id) {
   std::error_code failed;
   if (!fs::create_directories(path_ / "segments", failed) || failed) {
     std::error_code ignored;
-    fs::remove_all(path_, ignored);  // the first of the two may be there
+    fs::remove_all(path_, ignored);  // path_ may exist although its folder segments could not be made
     errno = failed.value();
     throw_io_failure("create the folder", path_);
   }

@@ -9,16 +9,16 @@ namespace fractile {
 /// Throws SNAPSHOT_EXISTS.
 [[noreturn]] void refuse_existing(const std::filesystem::path& root, const std::string& id);
 
-/// A folder beside the snapshots in which one is made; removed again unless it became one.
+/// A temporary folder beside the snapshots, in which a snapshot is made. The destructor removes it unless it was published.
 class BuildFolder {
  public:
-  /// Makes `root` too where it is missing, and removes what dead builders have left. Throws IO_FAILURE.
+  /// Makes `root` too if it is missing, and removes the folders of dead builders. Throws IO_FAILURE.
   BuildFolder(const std::filesystem::path& root, const std::string& id);
   ~BuildFolder();
   BuildFolder(const BuildFolder&) = delete;
   BuildFolder& operator=(const BuildFolder&) = delete;
   const std::filesystem::path& path() const noexcept { return path_; }
-  /// Waits until everything is on disk and gives the folder its name, in one step. Throws SNAPSHOT_EXISTS, IO_FAILURE.
+  /// Waits until all files are on disk, then renames the folder atomically. Throws SNAPSHOT_EXISTS, IO_FAILURE.
   void publish(const std::filesystem::path& root, const std::string& id);
 
  private:

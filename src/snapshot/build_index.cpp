@@ -30,7 +30,7 @@ void refuse_null_keys(const PanelKeys& keys) {
                             nulls, first));
 }
 
-/// Different dates, ascending, and each row's number among them.
+/// Returns the different dates, ascending, and replaces each row's date with its number among them.
 std::vector<Day> number_dates(std::vector<Day>& date) {
   const auto [low, high] = std::minmax_element(date.begin(), date.end());
   const Day first = *low;
@@ -53,14 +53,14 @@ std::vector<Day> number_dates(std::vector<Day>& date) {
   return dates;
 }
 
-/// A table by id is made where ids span less.
+/// If ids span less than this, a table by id is made.
 constexpr std::uint64_t kDenseSpan = std::uint64_t{1} << 26;
 
 std::uint64_t span_of(std::int64_t lowest, std::int64_t highest) noexcept {
   return static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest);
 }
 
-/// Different ids, ascending.
+/// Returns the different ids, ascending.
 std::vector<std::int64_t> unique_ids(const std::vector<std::int64_t>& ids) {
   std::vector<std::int64_t> out;
   const auto [lowest, highest] = std::minmax_element(ids.begin(), ids.end());
@@ -108,7 +108,7 @@ std::vector<SecurityIndex> number_securities(const std::vector<std::int64_t>& id
   return out;
 }
 
-/// Places of a counting sort: where each key's first element goes.
+/// The begin of each key in a counting sort.
 template <class Key>
 std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_t n_keys) {
   std::vector<std::uint32_t> place(n_keys + 1, 0);
@@ -117,14 +117,14 @@ std::vector<std::uint32_t> count_places(const std::vector<Key>& keys, std::size_
   return place;
 }
 
-/// True where rows ascend by day, then by security, without equals: as a snapshot's own rows do, and a day appended to them.
+/// True if rows ascend strictly by day, then by security. A snapshot's own rows do, also with a day appended.
 bool is_in_order(const std::vector<DateIndex>& day, const std::vector<SecurityIndex>& security) noexcept {
   for (std::size_t i = 1; i < day.size(); ++i)
     if (day[i] < day[i - 1] || (day[i] == day[i - 1] && security[i] <= security[i - 1])) return false;
   return true;
 }
 
-/// Numbers of the rows, by security and then as they come.
+/// The numbers of the rows, sorted by security, else in input order.
 std::vector<std::uint32_t> sort_by_security(const std::vector<SecurityIndex>& security, std::size_t n_securities) {
   std::vector<std::uint32_t> place = count_places(security, n_securities);
   std::vector<std::uint32_t> out(security.size());
@@ -154,14 +154,85 @@ void lay_out_segments(const std::vector<std::uint32_t>& day_place, PanelIndex& i
   index.security_of_row.assign(static_cast<std::size_t>(row), -1);
 }
 
-[[noreturn]] void refuse_duplicates(const PanelIndex& index, std::int64_t count, SecurityIndex security, DateIndex n) {
-  throw Error(ErrorCode::PANEL_DUPLICATE_ROW,
-              fmt::format("expected one row a (security_id, date), found {} more; the first is security_id {} on {}. "
-                          "Keep one row of each.",
-                          count, format_id(index.security_id(security)), format_day(index.dates[static_cast<std::size_t>(n)])));
+[[noreturn]] void refuse_duplicates(std::size_t count, std::size_t n_equal, const std::string& first) {
+  const std::string which = n_equal == 0       ? "none of them equals"
+                            : n_equal == count ? "all of them equal"
+                                               : fmt::format("{} of them equal", n_equal);
+  const std::string remedy = n_equal == count ? "Leave them out: --drop-duplicates" : "Write one row of each";
+  throw Error(
+      ErrorCode::PANEL_DUPLICATE_ROW,
+      fmt::format("expected one row per (security_id, date), found {} more, and {} the first in every column; the first is "
+                  "{}. {}.",
+                  count, which, first, remedy));
 }
 
-/// Lives of securities, the row before each row, and the row of each (security, day).
+/// Lays out the rows of `day` and `security`, both by source row: securities ascend within days. Returns the places of rows whose
+/// key the place before them has.
+std::vector<RowIndex> lay_out_rows(const std::vector<DateIndex>& day, const std::vector<SecurityIndex>& security,
+                                   PanelIndex& index) {
+  // Source rows by security, then each to the next free place of its day.
+  const bool in_order = is_in_order(day, security);
+  const std::vector<std::uint32_t> by_security =
+      in_order ? std::vector<std::uint32_t>() : sort_by_security(security, index.security_ids.size());
+  lay_out_segments(count_places(day, index.dates.size()), index);
+  std::vector<RowIndex> next = index.row_begin;
+  index.row_of_source.resize(day.size());
+  std::vector<RowIndex> duplicates;
+  for (std::size_t k = 0; k < day.size(); ++k) {
+    const std::size_t i = in_order ? k : by_security[k];
+    const auto n = static_cast<std::size_t>(day[i]);
+    const RowIndex row = next[n]++;
+    if (row > index.row_begin[n] && index.security_of_row[static_cast<std::size_t>(row) - 1] == security[i])
+      duplicates.push_back(row);
+    index.security_of_row[static_cast<std::size_t>(row)] = security[i];
+    index.row_of_source[i] = row;
+  }
+  return duplicates;
+}
+
+/// Source rows of the places of duplicates, ascending.
+std::vector<DuplicateRow> find_sources(std::vector<RowIndex> places, const std::vector<DateIndex>& day, const PanelIndex& index) {
+  std::vector<std::uint32_t> source_of(index.security_of_row.size());
+  for (std::size_t i = 0; i < index.row_of_source.size(); ++i)
+    source_of[static_cast<std::size_t>(index.row_of_source[i])] = static_cast<std::uint32_t>(i);
+  std::vector<DuplicateRow> out;
+  for (const RowIndex place : places) {
+    const std::size_t row = source_of[static_cast<std::size_t>(place)];
+    RowIndex first = place;
+    const RowIndex begin = index.row_begin[static_cast<std::size_t>(day[row])];
+    while (first > begin &&
+           index.security_of_row[static_cast<std::size_t>(first) - 1] == index.security_of_row[static_cast<std::size_t>(place)])
+      --first;
+    out.push_back({row, source_of[static_cast<std::size_t>(first)]});
+  }
+  std::sort(out.begin(), out.end(), [](const DuplicateRow& a, const DuplicateRow& b) { return a.row < b.row; });
+  return out;
+}
+
+/// Lays the rows out anew without some of them.
+void leave_out(const std::vector<DuplicateRow>& duplicates, std::vector<DateIndex> day, std::vector<SecurityIndex> security,
+               PanelIndex& index) {
+  const std::size_t n_rows = day.size();
+  std::vector<bool> is_out(n_rows, false);
+  for (const DuplicateRow& duplicate : duplicates) is_out[duplicate.row] = true;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < n_rows; ++i) {
+    if (is_out[i]) continue;
+    day[n] = day[i];
+    security[n++] = security[i];
+  }
+  day.resize(n);
+  security.resize(n);
+  for (auto* places : {&index.row_begin, &index.row_end}) places->clear();
+  index.segments.clear();
+  lay_out_rows(day, security, index);
+  std::vector<RowIndex> row_of_source(n_rows, kNoRow);
+  for (std::size_t i = 0, next = 0; i < n_rows; ++i)
+    if (!is_out[i]) row_of_source[i] = index.row_of_source[next++];
+  index.row_of_source = std::move(row_of_source);
+}
+
+/// Fills in first and last day of each security, the previous row of each row, and the row of each (security, day).
 void link_rows(PanelIndex& index) {
   const std::size_t n_securities = index.security_ids.size();
   index.first_day.assign(n_securities, -1);
@@ -207,14 +278,15 @@ void require_panel_rows(std::int64_t n_rows) {
 
 void require_places(std::int64_t n_places) {
   if (n_places > kMaxPlaces)
-    throw Error(ErrorCode::PANEL_TOO_LARGE, fmt::format("expected at most {} days poll the first and the last of each security, "
-                                                        "found {} or more. Split the panel by date.",
-                                                        kMaxPlaces, n_places));
+    throw Error(ErrorCode::PANEL_TOO_LARGE,
+                fmt::format("expected at most {} days between the first and the last of each security, "
+                            "found {} or more. Split the panel by date.",
+                            kMaxPlaces, n_places));
 }
 
-PanelIndex build_index(PanelKeys keys) {
+PanelIndex build_index(PanelKeys keys, const CompareRows& compare, bool drop_equal) {
   const std::size_t n_rows = keys.date.size();
-  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected at least one row in the panel, found 0. Check the source.");
+  if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected one row or more in the panel, found 0. Check the source.");
   require_panel_rows(static_cast<std::int64_t>(n_rows));
   refuse_null_keys(keys);
   PanelIndex index;
@@ -225,30 +297,21 @@ PanelIndex build_index(PanelKeys keys) {
   keys.security_id = {};
   const std::vector<DateIndex>& day = keys.date;
 
-  // Source rows by security, then each to the next free place of its day: securities ascend within days.
-  const bool in_order = is_in_order(day, security);
-  const std::vector<std::uint32_t> by_security =
-      in_order ? std::vector<std::uint32_t>() : sort_by_security(security, index.security_ids.size());
-  lay_out_segments(count_places(day, index.dates.size()), index);
-  std::vector<RowIndex> next = index.row_begin;
-  index.row_of_source.resize(n_rows);
-  std::int64_t duplicates = 0;
-  SecurityIndex first_security = -1;
-  DateIndex first_day = -1;
-  for (std::size_t k = 0; k < n_rows; ++k) {
-    const std::size_t i = in_order ? k : by_security[k];
-    const auto n = static_cast<std::size_t>(day[i]);
-    const RowIndex row = next[n]++;
-    if (row > index.row_begin[n] && index.security_of_row[static_cast<std::size_t>(row) - 1] == security[i]) {
-      if (duplicates++ == 0) {
-        first_security = security[i];
-        first_day = day[i];
-      }
+  const std::vector<RowIndex> places = lay_out_rows(day, security, index);
+  if (!places.empty()) {
+    const std::vector<DuplicateRow> duplicates = find_sources(places, day, index);
+    const std::vector<bool> is_equal = compare ? compare(duplicates) : std::vector<bool>(duplicates.size(), false);
+    const auto n_equal = static_cast<std::size_t>(std::count(is_equal.begin(), is_equal.end(), true));
+    if (!drop_equal || n_equal < duplicates.size()) {
+      // The first that cannot be left out, if there is one.
+      const auto shown = std::find(is_equal.begin(), is_equal.end(), n_equal == duplicates.size());
+      const std::size_t i = duplicates[static_cast<std::size_t>(shown - is_equal.begin())].row;
+      refuse_duplicates(duplicates.size(), n_equal,
+                        fmt::format("security_id {} on {} at row {}", format_id(index.security_id(security[i])),
+                                    format_day(index.dates[static_cast<std::size_t>(day[i])]), i));
     }
-    index.security_of_row[static_cast<std::size_t>(row)] = security[i];
-    index.row_of_source[i] = row;
+    leave_out(duplicates, day, security, index);
   }
-  if (duplicates > 0) refuse_duplicates(index, duplicates, first_security, first_day);
   link_rows(index);
   return index;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,12 @@ struct PanelKeys {
   std::vector<std::int64_t> security_id;
   std::vector<std::uint8_t> valid;  ///< a bit per row, 0 if it has no id; empty: every row has one
   std::vector<Day> date;
-  std::vector<std::string> texts;  ///< ascending by their bytes, each met in a row; empty: ids are integers
+  std::vector<std::string> texts;  ///< ascending by their bytes, each used by a row; empty: ids are integers
 
   bool has_id(std::size_t row) const noexcept { return valid.empty() || (valid[row / 8] >> (row % 8) & 1) != 0; }
 };
 
-/// Where every row of a panel goes, and the look-up tables of index.bin.
+/// The index of a panel: the place of every row, and the look-up tables of index.bin.
 struct PanelIndex {
   std::vector<Day> dates;
   std::vector<std::int64_t> security_ids;
@@ -40,16 +41,24 @@ struct PanelIndex {
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };
 
-inline constexpr std::int64_t kMaxPanelRows = layout::kMaxRows - layout::kRowQuantum * 4096;  // padding has to find room
+inline constexpr std::int64_t kMaxPanelRows = layout::kMaxRows - layout::kRowQuantum * 4096;  // leaves room for padding
 inline constexpr std::int64_t kMaxPlaces = layout::kMaxRows;
 /// Throws PANEL_TOO_LARGE beyond kMaxPanelRows.
 void require_panel_rows(std::int64_t n_rows);
-/// Throws PANEL_TOO_LARGE where the days between first and last day of all securities are more than kMaxPlaces.
+/// Throws PANEL_TOO_LARGE if the days from first to last day of all securities are more than kMaxPlaces.
 void require_places(std::int64_t n_places);
 
-/// Sorts by (date, security) in two counting passes: O(rows). Takes the keys' memory. Throws
-/// PANEL_NULL_KEY, PANEL_DUPLICATE_ROW, PANEL_EMPTY, PANEL_TOO_LARGE.
-PanelIndex build_index(PanelKeys keys);
+/// Two rows of the source with one key.
+struct DuplicateRow {
+  std::size_t row = 0, first = 0;
+};
+/// Which of the duplicates equal their first row in every column.
+using CompareRows = std::function<std::vector<bool>(const std::vector<DuplicateRow>&)>;
+
+/// Sorts by (date, security) in two counting passes: O(rows). Takes the keys' memory. `compare` is called if there are
+/// duplicates, and those that are equal are left out if `drop_equal`. Throws PANEL_NULL_KEY, PANEL_DUPLICATE_ROW, PANEL_EMPTY,
+/// PANEL_TOO_LARGE.
+PanelIndex build_index(PanelKeys keys, const CompareRows& compare = {}, bool drop_equal = false);
 /// Writes index.bin; fills index_bytes and index_hash.
 void write_index(const PanelIndex& index, const std::filesystem::path& path, Manifest& manifest);
 

@@ -49,7 +49,7 @@ std::vector<std::string> snapshot_names(const fs::path& root) {
   return names;
 }
 
-/// The process of ".<id>.<pid>.<8 hexadecimal digits or removed>.tmp"; 0 for every other name, which is none of ours.
+/// The process id in ".<id>.<pid>.<8 hexadecimal digits or removed>.tmp"; 0 for any other name, which is not a build's.
 long builder_of(const std::string& name) {
   static const std::regex kPattern(R"(\.[A-Za-z0-9][A-Za-z0-9._-]*\.([0-9]{1,9})\.([0-9a-f]{8}|removed)\.tmp)");
   std::smatch parts;
@@ -110,7 +110,7 @@ std::string newest_snapshot(const fs::path& root) {
 
 void remove_snapshot(const fs::path& root, const std::string& id) {
   const fs::path path = find_snapshot(root, id);
-  // Out of the catalog in one step, then file by file; other snapshots hold their own links.
+  // A rename removes the snapshot from the catalog at once; then its files are deleted. Other snapshots have their own links.
   const fs::path aside = root / fmt::format(".{}.{}.removed.tmp", id, ::getpid());
   if (!rename_if_absent(path, aside)) throw_io_failure("move aside", path);
   sync_directory(root);
@@ -142,7 +142,7 @@ void verify_snapshot(const fs::path& root, const std::string& id) {
   const fs::path path = find_snapshot(root, id);
   const Manifest manifest = read_manifest(path);
   const auto check = [&](const fs::path& file, std::uint64_t bytes, const std::string& hash) {
-    // Looked at first, so that no manifest decides how much memory is asked for.
+    // The size is checked first, so that no manifest decides how much memory is allocated.
     std::error_code ignored;
     const bool has_length = fs::file_size(file, ignored) == bytes;
     std::ifstream in(file, std::ios::binary);

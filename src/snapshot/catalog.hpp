@@ -6,12 +6,12 @@
 
 namespace fractile {
 
-/// The folder of a snapshot. Throws NO_SNAPSHOTS, SNAPSHOT_NOT_FOUND (naming what is there).
+/// The folder of a snapshot. Throws NO_SNAPSHOTS, SNAPSHOT_NOT_FOUND (naming the existing ones).
 std::filesystem::path find_snapshot(const std::filesystem::path& root, const std::string& id);
-/// Marks a build's folder as in use until the descriptor is closed; -1 where the file system has no locks.
+/// Marks a build's folder as in use until the descriptor is closed; -1 if the file system has no locks.
 int lock_build(const std::filesystem::path& folder) noexcept;
-/// Folders that a build ended halfway has left behind are removed. Running builds are left alone, those of
-/// other containers on the same file system too, whose process ids mean nothing here.
+/// Removes the folders of builds that ended halfway. It leaves running builds alone, also those of other
+/// containers on the same file system, whose process ids are unknown here.
 void remove_stale_builds(const std::filesystem::path& root);
 
 }  // namespace fractile

@@ -55,7 +55,7 @@ void choose_storage(const NumberTraits& traits, bool always_real, StoreAs dtype,
     return;
   }
   column.kind = ColumnKind::real;
-  // Whole numbers beyond int32 (and beyond what float32 tells apart) keep all their digits.
+  // Whole numbers beyond int32 are stored as float64, because float32 would lose digits of large ones.
   const bool needs_wide = !always_real && traits.is_whole;
   column.float64 = dtype != StoreAs::float32 || needs_wide;
   column.float32 = dtype != StoreAs::float64 && !needs_wide;

@@ -16,45 +16,45 @@ namespace fractile {
 
 class ParentFiles;
 
-/// What a column's numbers are like: how they are stored depends on it.
+/// The properties of a column's numbers that decide how they are stored.
 struct NumberTraits {
   bool is_whole = true;
-  bool fits_integer = true;  ///< int32, of which the lowest is kMissingCode
+  bool fits_integer = true;  ///< all fit int32 without its lowest value, which is kMissingCode
   std::int64_t missing = 0;  ///< rows with a security and no number
   void see(double x) noexcept;
-  /// NaN is missing; rows of padding (security -1) count for nothing.
+  /// Adds numbers. NaN is missing; rows of padding (security -1) are ignored.
   void see(std::span<const double> numbers, std::span<const SecurityIndex> security_of_row) noexcept;
 };
 
-/// Sets kind, float32, float64, whole and missing: integer where all are whole and within int32, unless `always_real`.
+/// Sets kind, float32, float64, whole and missing: integer if all are whole and within int32, unless `always_real`.
 void choose_storage(const NumberTraits& traits, bool always_real, StoreAs dtype, ColumnInfo& column) noexcept;
 
-/// Throws PANEL_INFINITE_VALUE where float32 cannot hold one.
+/// Converts to float32. Throws PANEL_INFINITE_VALUE if a number is out of its range.
 std::vector<float> narrow(const std::string& name, std::span<const double> numbers);
 
-/// A column's hash, from those of its files in the order of segments.
+/// A column's hash, computed from the hashes of its files in the order of segments.
 class ColumnHash {
  public:
   void add(const std::string& file_name, const std::string& hash);
   std::string digest() const;
 
  private:
-  std::string narrow_, wide_;  // of .f32 and .i32 files, of .f64 files
+  std::string narrow_, wide_;  // hashes of .f32 and .i32 files, and of .f64 files
 };
 
-/// Writes files of segments into the folder of a snapshot that is being made, and names them in its manifest. A file that would
-/// hold what the same file of `parent` (null: none) holds is shared with it instead.
+/// The writer of segment files in the folder of a new snapshot; it lists them in the manifest. If a file would equal the same
+/// file of `parent` (null: none), it is shared instead.
 class SegmentWriter {
  public:
   SegmentWriter(std::filesystem::path folder, Manifest& manifest, ParentFiles* parent);
-  /// Values of segment s in its rows, padding included: one or two files, as `column` says. Throws PANEL_INFINITE_VALUE,
-  /// IO_FAILURE.
+  /// Writes the values of the rows of segment s, padding included, to one or two files, as `column` says. Throws
+  /// PANEL_INFINITE_VALUE, IO_FAILURE.
   void write_numbers(std::size_t s, const ColumnInfo& column, std::span<const double> numbers, ColumnHash& hash);
   void write_codes(std::size_t s, const std::string& name, std::span<const std::int32_t> codes, ColumnHash& hash);
   /// Values by row * kExposureStride + k.
   void write_exposures(std::size_t s, std::span<const float> block);
   void write_exposures(std::size_t s, std::span<const double> block);
-  /// Takes the parent's file as it is.
+  /// Shares the parent's file.
   void share(std::size_t s, const std::string& file_name, ColumnHash& hash);
   std::int64_t bytes_written() const noexcept { return bytes_written_; }
 
@@ -71,11 +71,11 @@ class SegmentWriter {
 /// File names of a column or of the exposures' block, by how it is stored.
 std::vector<std::string> files_of(const ColumnInfo& column);
 
-/// Writes whole columns of a snapshot that is made in one go. Columns come in snapshot rows, padding included.
+/// The writer of whole columns of a snapshot that is made at once. Columns are by snapshot row, padding included.
 class ColumnWriter {
  public:
   ColumnWriter(const std::filesystem::path& folder, StoreAs dtype, Manifest& manifest);
-  /// Exposures are gathered and written by finish(). Throws PANEL_INFINITE_VALUE.
+  /// finish() writes all exposures together. Throws PANEL_INFINITE_VALUE.
   void write_numbers(ColumnInfo column, const std::vector<double>& numbers, const std::vector<SecurityIndex>& security_of_row);
   void write_texts(ColumnInfo column, const std::vector<std::int32_t>& codes, std::vector<std::string> texts,
                    const std::vector<SecurityIndex>& security_of_row);
@@ -88,7 +88,7 @@ class ColumnWriter {
   StoreAs dtype_;
   Manifest& manifest_;
   SegmentWriter writer_;
-  /// By row * kExposureStride + k. One block is held, the widest that is asked for: it is the largest array of a build.
+  /// By row * kExposureStride + k. Only the block of the widest requested type is stored: it is a build's largest array.
   std::vector<float> exposures32_;
   std::vector<double> exposures64_;
 };

@@ -16,7 +16,7 @@ std::string describe_storage(const ColumnInfo& column) {
   return column.float32 && column.float64 ? "float32+float64" : column.float32 ? "float32" : "float64";
 }
 
-/// A column of either snapshot by row, whatever it is stored as.
+/// A view of a column of a snapshot by row, in any storage type.
 class Values {
  public:
   Values(const Snapshot& snapshot, const ColumnInfo& column)
@@ -32,7 +32,7 @@ class Values {
     const std::int32_t found = code(row);
     return found == kMissingCode ? __builtin_nan("") : found;
   }
-  /// A code that no text goes with is missing.
+  /// A code without a text is missing.
   std::int32_t code(RowIndex row) const noexcept {
     if (!codes_) return kMissingCode;
     const std::int32_t found = codes_[row];
@@ -54,10 +54,10 @@ class Values {
   const std::vector<std::string>* texts_;
 };
 
-/// A trading day's place in a snapshot.
+/// The place of a trading day in a snapshot.
 struct DayPlace {
   std::size_t segment;
-  RowIndex offset;  ///< of its first row in the segment
+  RowIndex offset;  ///< offset of its first row in the segment
 };
 
 std::vector<DayPlace> find_places(const Snapshot& snapshot) {
@@ -85,13 +85,13 @@ class CommonColumn {
       const bool is_there = at != b_.texts().end() && *at == text;
       code_after_.push_back(is_there ? static_cast<std::int32_t>(at - b_.texts().begin()) : kMissingCode);
     }
-    // Codes of different dictionaries may be equal where their texts are not.
+    // Equal codes of different dictionaries may stand for different texts.
     if (change.stored_before != change.stored_after || a_.texts() != b_.texts()) return;
     const std::string file = files_of(a).back();
     for (const auto& segment : Snapshot::Impl::of(before).manifest.segments) hashes_a_.push_back(segment.files.at(file).hash);
     for (const auto& segment : Snapshot::Impl::of(after).manifest.segments) hashes_b_.push_back(segment.files.at(file).hash);
   }
-  /// True where the file says so: a day lies at one place in both, with the same rows.
+  /// True if both segments have the same file, so that a day with the same rows at the same place has the same values.
   bool is_same_file(std::size_t segment_a, std::size_t segment_b) const {
     return !hashes_a_.empty() && hashes_a_[segment_a] == hashes_b_[segment_b];
   }
@@ -128,10 +128,10 @@ class CommonColumn {
   Values a_, b_;
   bool has_all_digits_;
   std::vector<std::int32_t> code_after_;          // by code before
-  std::vector<std::string> hashes_a_, hashes_b_;  // by segment; empty where the column is stored in another way
+  std::vector<std::string> hashes_a_, hashes_b_;  // by segment; empty if the storage differs
 };
 
-/// What the one has and the other has not, of two ascending lists.
+/// The values of one ascending list that another lacks.
 template <class T>
 std::vector<T> subtract(std::span<const T> from, std::span<const T> what) {
   std::vector<T> out;
@@ -139,7 +139,7 @@ std::vector<T> subtract(std::span<const T> from, std::span<const T> what) {
   return out;
 }
 
-/// A column that one snapshot has alone.
+/// Describes a column that only one snapshot has.
 ColumnChange describe_alone(const Snapshot& snapshot, const ColumnInfo& column, ColumnChange::What what) {
   ColumnChange change;
   change.name = column.name;
@@ -161,7 +161,7 @@ class Comparison {
     for (const ColumnInfo& column : before.columns())
       if (const ColumnInfo* other = after.find_column(column.name))
         common_.push_back(std::make_unique<CommonColumn>(before, column, after, *other));
-    // The rank of each security of the first in the second; unknown ones get one that none has.
+    // The rank of each security of the first snapshot in the second; unknown securities get an unused rank.
     if (before.id_type() != after.id_type())
       rank_after_.assign(before.security_ids().size(), kNone);
     else if (before.id_type() == IdType::text)
@@ -205,7 +205,7 @@ class Comparison {
  private:
   static constexpr SecurityIndex kNone = -1;
 
-  /// By place in the first of two ascending lists: the place in the second, or kNone.
+  /// Maps each place in the first of two ascending lists to the place in the second, or kNone.
   template <class T>
   static std::vector<SecurityIndex> find_ranks(std::span<const T> ids, std::span<const T> among) {
     std::vector<SecurityIndex> out;
@@ -220,7 +220,7 @@ class Comparison {
     const auto security = static_cast<std::size_t>(before_.security_of_row()[static_cast<std::size_t>(row)]);
     return security < rank_after_.size() ? rank_after_[security] : kNone;
   }
-  /// Rows of one day that both have; securities ascend. True where neither has another.
+  /// Pairs the common rows of one day; securities ascend. Returns true if neither snapshot has another row.
   bool match_rows(DateIndex n, DateIndex m) {
     pairs_.clear();
     RowIndex b = after_.row_begin(m);
@@ -259,7 +259,7 @@ class Comparison {
   SnapshotChanges out_;
   std::vector<std::unique_ptr<CommonColumn>> common_;
   std::vector<SecurityIndex> rank_after_;             // by security of the first
-  std::vector<std::pair<RowIndex, RowIndex>> pairs_;  // rows of one day that both have
+  std::vector<std::pair<RowIndex, RowIndex>> pairs_;  // common rows of one day
   std::vector<bool> differs_;                         // by pair
 };
 

@@ -84,8 +84,8 @@ void create_directories_durably(const std::filesystem::path& path) {
 
 bool rename_if_absent(const std::filesystem::path& from, const std::filesystem::path& to) {
   int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
-  // Some network file systems know no flags. A plain rename puts a directory in place of an empty one only, which no
-  // snapshot is.
+  // Some network file systems do not support flags. A plain rename replaces only an empty directory, and a snapshot is never
+  // empty.
   if (result != 0 && (errno == EINVAL || errno == ENOSYS)) result = ::rename(from.c_str(), to.c_str());
   if (result == 0) return true;
   if (errno == EEXIST || errno == ENOTEMPTY) return false;

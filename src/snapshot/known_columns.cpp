@@ -25,6 +25,10 @@ bool must_be_number(std::string_view name) noexcept {
   return is_always_real(name) || name == "cap" || name == "industry_id" || name == "sector_id";
 }
 
+bool is_price(std::string_view name) noexcept {
+  return name == "close_adj" || name == "close" || name == "prc" || name == "mcap";
+}
+
 std::string unit_of(std::string_view name) {
   static const std::map<std::string_view, std::string> kUnits{{"ret", "simple total return, close of n-1 to close of n"},
                                                               {"resret", "residual of ret"},

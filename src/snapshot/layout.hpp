@@ -7,10 +7,10 @@
 #include <cstring>
 #include <string_view>
 
-/// The bytes of a snapshot's files, as docs/snapshot_format.md describes them.
+/// The byte layout of a snapshot's files; docs/snapshot_format.md describes it.
 namespace fractile::layout {
 
-/// Versions of the manifest: a snapshot of text ids has the second, which an older build refuses.
+/// Versions of the manifest. A snapshot of text ids has the second version, which older builds refuse.
 inline constexpr std::uint32_t kFormatVersion = 1, kTextIdsVersion = 2;
 inline constexpr std::array<char, 8> kMagic{'F', 'R', 'A', 'C', 'T', 'I', 'L', 'E'};
 /// Data begins on a page of its own, so that segments can be mapped one behind the other.
@@ -18,14 +18,14 @@ inline constexpr std::size_t kPageBytes = 4096;
 /// A segment's rows are padded to whole pages of the narrowest type (4 bytes).
 inline constexpr std::int64_t kRowQuantum = 1024;
 inline constexpr std::int64_t kSegmentDays = 256;
-/// Calendar days from the first trading day to the last: tables by calendar day stay small.
+/// Maximum number of calendar days from the first trading day to the last, so that tables by calendar day stay small.
 inline constexpr std::int64_t kMaxCalendarDays = 366 * 400;
 /// Row numbers are 32 bits wide.
 inline constexpr std::int64_t kMaxRows = std::int64_t{2000} << 20;
 
 enum class FileKind : std::uint32_t { index = 1, column = 2, ids = 3 };
 enum class ValueType : std::uint32_t { none = 0, float32 = 1, float64 = 2, int32 = 3 };
-/// Told by a column file's name: "ret.f32".
+/// The type in a column file's name, such as "ret.f32".
 inline ValueType value_type_of_file(std::string_view name) noexcept {
   if (name.ends_with(".f32")) return ValueType::float32;
   if (name.ends_with(".f64")) return ValueType::float64;
@@ -42,14 +42,14 @@ struct Section {
 enum IndexSection : std::size_t {
   kDates,          ///< int32, days since 1970-01-01, ascending
   kSecurityIds,    ///< int64, ascending; 0, 1, 2, ... if ids are texts
-  kRowBegin,       ///< int32 a day
-  kRowEnd,         ///< int32 a day
-  kFirstDay,       ///< int32 a security
-  kLastDay,        ///< int32 a security
-  kRowOfBegin,     ///< int32 a security
-  kSecurityOfRow,  ///< int32 a row, -1 in padding
-  kPreviousRow,    ///< int32 a row, -1 where there is none
-  kRowOf,          ///< int32 a (security, day from its first to its last), -1 where there is none
+  kRowBegin,       ///< int32 per day
+  kRowEnd,         ///< int32 per day
+  kFirstDay,       ///< int32 per security
+  kLastDay,        ///< int32 per security
+  kRowOfBegin,     ///< int32 per security
+  kSecurityOfRow,  ///< int32 per row, -1 in padding
+  kPreviousRow,    ///< int32 per row, -1 if there is none
+  kRowOf,          ///< int32 per (security, day from its first to its last), -1 if there is none
   kNIndexSections
 };
 inline constexpr std::array<std::uint64_t, kNIndexSections> kSectionBytes{4, 8, 4, 4, 4, 4, 4, 4, 4, 4};
@@ -59,10 +59,10 @@ struct FileHeader {
   std::uint32_t version;
   FileKind kind;
   ValueType value_type;
-  std::uint32_t stride;  ///< values a row
-  std::uint64_t rows;    ///< of the segment, without padding
+  std::uint32_t stride;  ///< values per row
+  std::uint64_t rows;    ///< rows of the segment, without padding
   std::uint64_t rows_padded;
-  std::uint64_t data_bytes;                       ///< behind the header
+  std::uint64_t data_bytes;                       ///< bytes behind the header
   std::array<Section, kNIndexSections> sections;  ///< of an index, else zero
   std::uint64_t header_hash;                      ///< XXH3, 64 bits, of the header with this field zero
   std::array<std::uint8_t, kPageBytes - 56 - 16 * kNIndexSections> padding;

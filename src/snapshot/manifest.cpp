@@ -42,7 +42,7 @@ Json column_to_json(const ColumnInfo& column) {
           {"whole", column.whole}, {"missing", column.missing},      {"hash", column.hash}};
 }
 
-/// A float is refused, as its conversion need not have an answer.
+/// Reads a whole number. A float is refused, because its conversion can be undefined.
 std::int64_t whole(const Json& json) {
   if (!json.is_number_integer()) throw std::runtime_error("a number that is not whole");
   return json.get<std::int64_t>();
@@ -197,7 +197,7 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   text << file.rdbuf();
   Json json;
   try {
-    // What writes it again goes down its levels one call each.
+    // The function that writes the JSON again recurses once per level.
     constexpr int kDeepest = 16;
     json = Json::parse(text.str(), [](int depth, Json::parse_event_t, const Json&) {
       if (depth > kDeepest) throw std::runtime_error("too many levels");
@@ -211,9 +211,9 @@ Manifest read_manifest(const std::filesystem::path& directory) {
     json.erase(std::string(kHashKey));
     if (hash_text(json.dump()) != hash) throw refuse("content that does not fit its manifest_hash");
     Manifest manifest = manifest_from_json(json);
-    // Text between tokens is covered too: a changed byte anywhere is a changed manifest.
+    // The text between tokens is compared too, so that a change of any byte is found.
     if (manifest_to_json(manifest) != text.str()) throw refuse("text that differs from what was written");
-    // A copy or a renamed folder would answer to one name and list itself under another.
+    // A copied or renamed folder would have one name on disk and another in lists.
     if (const std::string folder = directory.filename().string(); manifest.info.id != folder)
       throw Error(ErrorCode::CORRUPT_SNAPSHOT,
                   fmt::format("expected the id of its folder, \"{}\", found \"{}\" at \"{}\". Give the folder its id as name.",
@@ -247,7 +247,7 @@ void check_snapshot_id(const std::string& id) {
   if (!is_fine)
     throw Error(ErrorCode::INVALID_SNAPSHOT_ID,
                 "expected a snapshot id of letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, "
-                "at most 100 long, found \"" +
+                "up to 100 long, found \"" +
                     id.substr(0, 200) + "\". Choose another, for example 2026-02-10-v1.");
 }
 

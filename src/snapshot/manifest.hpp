@@ -14,7 +14,7 @@ namespace fractile {
 /// A file that the manifest lists.
 struct SegmentFile {
   std::uint64_t bytes = 0;  ///< of the whole file
-  std::string hash;         ///< of what stands behind the header
+  std::string hash;         ///< of the bytes behind the header
 };
 
 struct SegmentInfo {
@@ -25,14 +25,14 @@ struct SegmentInfo {
   std::map<std::string, SegmentFile> files;  ///< by file name, such as "ret.f32"
 };
 
-/// manifest.json in memory.
+/// The contents of manifest.json.
 struct Manifest {
   SnapshotInfo info;
-  bool has_report = false;  ///< none in a manifest that is older than reports
+  bool has_report = false;  ///< false in a manifest that is older than reports
   DataReport report;
   std::uint64_t index_bytes = 0;
   std::string index_hash;
-  SegmentFile ids;  ///< texts of the ids; of no bytes if ids are integers
+  SegmentFile ids;  ///< the texts of the ids; 0 bytes if ids are integers
   std::vector<SegmentInfo> segments;
   std::map<std::string, std::vector<std::string>> dictionaries;  ///< by text column
 };
@@ -43,11 +43,11 @@ inline constexpr const char* kIndexFile = "index.bin";
 inline constexpr const char* kIdsFile = "ids.bin";
 inline constexpr const char* kExposuresFile = "exposures";
 
-/// The manifest ends with a hash of itself.
+/// Writes the manifest, which ends with a hash of itself.
 std::string manifest_to_json(const Manifest& manifest);
-/// Throws SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT (also where the file's own hash does not fit).
+/// Throws SNAPSHOT_NOT_FOUND, CORRUPT_SNAPSHOT (also if the file's own hash does not match).
 Manifest read_manifest(const std::filesystem::path& directory);
-/// Hash over calendar, securities and columns: what a run can see.
+/// Hash over calendar, securities and columns, which is all that a run can see.
 std::string compute_content_hash(const Manifest& manifest);
 
 /// Throws INVALID_SNAPSHOT_ID.

@@ -73,7 +73,7 @@ void Mapping::preload(std::size_t at, std::size_t bytes) const noexcept {
 #ifdef MADV_POPULATE_READ
   if (::madvise(data_ + at, bytes, MADV_POPULATE_READ) == 0) return;
 #endif
-  ::madvise(data_ + at, bytes, MADV_WILLNEED);  // before Linux 5.14: begins to read, and does not wait
+  ::madvise(data_ + at, bytes, MADV_WILLNEED);  // before Linux 5.14: starts the read and does not wait
 }
 
 void Mapping::read_file(int fd, std::size_t file_offset, std::size_t bytes, std::size_t at, const std::filesystem::path& path) {
@@ -95,7 +95,7 @@ void Mapping::read_file(int fd, std::size_t file_offset, std::size_t bytes, std:
 }
 
 bool MappedFile::is_intact() const noexcept {
-  // Read anew each time: no other thread of ours writes it, but a cut does.
+  // Volatile, so that it is read again each time: no thread writes it, but a cut changes it.
   if (last && *static_cast<const volatile std::byte*>(last) != last_value) return false;
   struct stat now{};
   if (::stat(path.c_str(), &now) != 0) return true;
@@ -126,7 +126,7 @@ SnapshotFile::SnapshotFile(const std::filesystem::path& path, layout::FileKind k
   if (header_.data_bytes + sizeof header_ != bytes) refuse("as many bytes as the header says", fmt::format("{}", bytes));
   if (header_.header_hash != hash_header(header_)) refuse("a header that fits its hash", "another");
   mapped_ = {path, info.st_dev, info.st_ino, bytes, info.st_mtim};
-  // Read, not mapped: opening touches no page of the data.
+  // Read instead of mapped, so that opening touches no page of the data.
   std::array<std::byte, layout::kPageBytes> page;
   const std::uint64_t begin = (bytes - 1) / page.size() * page.size();
   const auto count = static_cast<std::size_t>(bytes - begin);

@@ -14,7 +14,8 @@
 
 namespace fractile {
 
-/// Written under a mutex, read by the handler, which may run at any moment in any thread: no lock there, no memory freed.
+/// A registered range. It is written under a mutex. The handler reads it at any moment in any thread, without a lock, so no
+/// entry is ever freed.
 struct GuardEntry {
   std::atomic<std::uintptr_t> begin{0};  ///< 0: free
   std::atomic<std::uintptr_t> end{0};
@@ -25,7 +26,7 @@ namespace {
 
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
-/// Entries in blocks; blocks are added where they are full, and stay.
+/// A block of entries. When all blocks are full, another is added; blocks are never removed.
 struct Block {
   std::array<GuardEntry, 512> entries;
   std::atomic<Block*> next{nullptr};
@@ -42,20 +43,20 @@ GuardEntry* take_entry() {
   }
 }
 
-/// Null where the address is in no range.
+/// The entry of the range with the address; null if there is none.
 GuardEntry* find_entry(std::uintptr_t address) noexcept {
   for (Block* block = &first_block; block; block = block->next)
     for (GuardEntry& entry : block->entries) {
       const std::uintptr_t begin = entry.begin, end = entry.end;
-      // Read twice: the entry may have been given to another range between the two.
+      // Read again, because the entry may have been reused for another range meanwhile.
       if (begin != 0 && begin <= address && address < end && entry.begin == begin) return &entry;
     }
   return nullptr;
 }
 
-/// The whole range at once: page by page a large column would need as many mappings as a process may have. The mark comes
-/// before the zeros, so that nobody has read one without it. The system call itself is safe in a handler; ThreadSanitizer would
-/// take mmap() for a write to all of the range.
+/// Replaces the whole range at once. Page by page, a large column would need more mappings than a process may have. The range is
+/// marked before it reads as zeros, so that no reader sees a zero without the mark. The system call is safe in a handler;
+/// ThreadSanitizer would take the function mmap() for a write to the whole range.
 bool replace_range_of(std::uintptr_t address) noexcept {
   GuardEntry* const entry = find_entry(address);
   if (!entry) return false;
@@ -69,8 +70,8 @@ bool replace_range_of(std::uintptr_t address) noexcept {
 struct sigaction handler_before{};
 constinit std::mutex install_mutex;
 
-/// Where the fault is none of ours the handler before takes it: by the same instruction, which faults again, or by the same
-/// signal where it was sent. Once only, for that handler may hand it back (Python's does); then the default ends the process.
+/// Passes a fault outside our ranges to the previous handler: the same instruction faults again, or a sent signal is sent again.
+/// This happens once only, because that handler may pass it back (Python's does); then the default action ends the process.
 void step_aside(int number, bool is_sent) noexcept {
   ::sigaction(number, &handler_before, nullptr);
   handler_before = {};

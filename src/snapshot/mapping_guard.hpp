@@ -3,27 +3,27 @@
 
 #include <cstddef>
 
-/// What reading a mapped file does where the file was cut after it was mapped.
+/// The handler of reads from a mapped file that was cut after it was mapped.
 ///
-/// The system raises SIGBUS in the thread that reads, which by default ends the process, a server with all its other requests
-/// or a notebook with it. The handler of this file puts zeros in place of the whole mapping and marks it; the read goes on, and
-/// whoever read asks afterwards whether the mapping is damaged. A mark stays: the mapping is not to be used again.
+/// The system raises SIGBUS in the reading thread. By default this ends the process: a server with all its requests, or a
+/// notebook. The handler of this file maps zeros over the whole range and marks it. The read goes on, and the reader asks
+/// afterwards if the mapping is damaged. A mark stays: the mapping must not be used again.
 ///
-/// A SIGBUS elsewhere goes to the handler that was there before. Nothing is undone in the thread that was hit, so no lock stays
-/// locked and no destructor is left out; the price is that readers see zeros, which the engine takes as it takes any number.
+/// A SIGBUS elsewhere goes to the previous handler. The handler unwinds nothing in the thread, so no lock stays locked and no
+/// destructor is skipped. In return readers may see zeros, which the engine must accept like any other number.
 namespace fractile {
 
-/// Puts the handler in place, and on top again where another one (Python's faulthandler) has come after it.
+/// Installs the handler, or installs it again if another handler (Python's faulthandler) was installed after it.
 /// Costs a system call. Called when files are mapped and before every run. Thread-safe.
 void install_mapping_guard();
 
 struct GuardEntry;
 
-/// A range of addresses that the handler knows. Not copied, not moved: it is registered under its own address.
+/// A range of addresses that is registered with the handler. It cannot be copied or moved, because the handler has its address.
 class GuardedRange {
  public:
   GuardedRange(const void* begin, std::size_t bytes);
-  /// Before the addresses are given back.
+  /// Requires that the addresses are still mapped.
   ~GuardedRange();
   GuardedRange(const GuardedRange&) = delete;
   GuardedRange& operator=(const GuardedRange&) = delete;

@@ -10,7 +10,7 @@ namespace fractile {
 
 void MergedColumn::check_parent(bool in_all) const {
   if (!before_) return;
-  // Where both widths are stored the wide one is read.
+  // If both widths are stored, the wide one is read.
   const std::string file = files_of(*before_).back();
   const std::size_t n_parent_segments = Snapshot::Impl::of(context_.parent).manifest.segments.size();
   for (std::size_t s = 0; s < n_parent_segments; ++s)
@@ -38,13 +38,13 @@ std::vector<double> MergedNumbers::read(const SegmentRows& segment) const {
   for (std::size_t i = 0; i < out.size(); ++i) {
     const RowIndex row = panel_ ? segment.panel_row_at(i) : kNoRow;
     const double x = row == kNoRow ? in_parent(segment.parent_row_at(i)) : panel_->numbers[static_cast<std::size_t>(row)];
-    // One NaN for all, as when a snapshot is made.
+    // All missing values have the same NaN, as in a new snapshot.
     out[i] = x == x ? x : std::numeric_limits<double>::quiet_NaN();
   }
   return out;
 }
 
-/// Until the answer is no.
+/// Adds the numbers of an untouched segment to the traits, and stops at the first number that is not whole.
 void MergedNumbers::see_untouched(const SegmentRows& segment, NumberTraits& traits) const {
   for (std::size_t i = 0; i < segment.size() && traits.is_whole; ++i) {
     const double x = in_parent(segment.parent_row_at(i));
@@ -54,7 +54,7 @@ void MergedNumbers::see_untouched(const SegmentRows& segment, NumberTraits& trai
 
 NumberTraits MergedNumbers::inspect(bool always_real) const {
   NumberTraits traits;
-  // Of the parent's numbers: those that are missing in touched segments, and those that stay in them.
+  // Counts over the parent's numbers in touched segments: all rows, missing ones, and those that stay.
   std::int64_t touched_rows = 0, touched_missing = 0, stay = 0;
   for (const SegmentRows& segment : segments()) {
     if (is_untouched(segment)) {
@@ -67,7 +67,7 @@ NumberTraits MergedNumbers::inspect(bool always_real) const {
     traits.see(values, {begin + segment.begin, begin + segment.end});
     for (std::size_t i = 0; before_ && i < segment.size(); ++i) {
       const RowIndex row = segment.parent_row_at(i);
-      // Places of padding have no row in the parent, or a row of padding.
+      // A place of padding has no row in the parent, or a padding row.
       if (row == kNoRow || !has_security(segment.begin + static_cast<RowIndex>(i))) continue;
       const double x = in_parent(row);
       ++touched_rows;

@@ -11,11 +11,11 @@
 #include "snapshot/panel_reader.hpp"
 #include "snapshot/parent_files.hpp"
 
-/// A column of the snapshot that an append makes, out of the parent's column and the new panel's. The panel's values stand in the
-/// panel's rows, its missing ones too; elsewhere, and everywhere where the panel lacks the column, the parent's.
+/// A column of an append's result, merged from the parent's column and the new panel's. In the panel's rows it has the panel's
+/// values, also missing ones. In all other rows, and if the panel lacks the column, it has the parent's values.
 namespace fractile {
 
-/// What all columns of an append share.
+/// The data that all columns of an append share.
 struct AppendContext {
   const Snapshot& parent;
   const AppendRows& rows;
@@ -24,13 +24,13 @@ struct AppendContext {
 
 class MergedColumn {
  public:
-  /// True where the segment holds what the parent's segment of the same number holds.
+  /// True if the segment has the values of the parent's segment of the same number.
   bool is_untouched(const SegmentRows& segment) const noexcept {
     return segment.is_kept && !(panel_ && segment.has_panel_rows());
   }
-  /// Null where the parent lacks the column.
+  /// Null if the parent lacks the column.
   const ColumnInfo* before() const noexcept { return before_; }
-  /// Checks what is read of the parent's file in segments that are touched, or in all. Throws CORRUPT_SNAPSHOT.
+  /// Checks the parent's files against their hashes, in touched segments or in all. Throws CORRUPT_SNAPSHOT.
   void check_parent(bool in_all) const;
 
  protected:
@@ -51,8 +51,8 @@ class MergedNumbers : public MergedColumn {
   MergedNumbers(const AppendContext& context, const ColumnInfo* before, std::optional<PanelColumn> panel);
   /// By place in the segment.
   std::vector<double> read(const SegmentRows& segment) const;
-  /// What the whole column is like. A parent that stores float32 alone may have rounded fractions away: while one of its numbers
-  /// remains, a column that was not whole is not.
+  /// The traits of the whole column. A parent that stores only float32 may have rounded fractions away. Therefore a column that
+  /// was not whole does not become whole while one of the parent's numbers remains.
   NumberTraits inspect(bool always_real) const;
 
  private:
@@ -66,17 +66,17 @@ class MergedNumbers : public MergedColumn {
 
 class MergedTexts : public MergedColumn {
  public:
-  /// Finds out which texts are in use, by reading all rows. A column of numbers counts as texts that are all missing.
+  /// Reads all rows to find the texts in use. A column of numbers counts as texts that are all missing.
   MergedTexts(const AppendContext& context, const ColumnInfo* before, std::optional<PanelColumn> panel);
   const std::vector<std::string>& texts() const noexcept { return texts_; }  ///< ascending, each in use
   std::int64_t missing() const noexcept { return missing_; }
-  /// True where the parent's codes mean the same texts.
+  /// True if the parent's codes stand for the same texts.
   bool keeps_codes() const noexcept { return keeps_codes_; }
   /// Codes into texts(), by place in the segment.
   std::vector<std::int32_t> read(const SegmentRows& segment) const;
 
  private:
-  /// Calls visit(row, is_panel, old_code) by place: the code is one of the panel's or of the parent's dictionary, or
+  /// Calls visit(row, is_panel, old_code) for each place. The code belongs to the panel's or to the parent's dictionary, or is
   /// kMissingCode.
   template <class Visit>
   void each_code(const SegmentRows& segment, Visit&& visit) const;

@@ -70,7 +70,7 @@ void Snapshot::Impl::open_texts() {
   Mapping content(manifest.ids.bytes);
   content.read_file(file.fd(), 0, manifest.ids.bytes, 0, path / kIdsFile);
   const std::span data(content.data() + layout::kPageBytes, manifest.ids.bytes - layout::kPageBytes);
-  // There are few, and one that a bad disk changed would be another security.
+  // The texts are few, and a text that a bad disk changed would be another security, so their hash is checked.
   if (to_hex(hash_bytes(data.data(), data.size())) != manifest.ids.hash) refuse("texts of ids that fit their hash", "others");
   const std::string wrong = texts.read(data, file.header().rows);
   if (!wrong.empty()) refuse("texts of ids in order", wrong);
@@ -101,7 +101,7 @@ void Snapshot::Impl::open_segments() {
       if (found == segment.files.end()) refuse("file \"" + name + "\" in every segment", fmt::format("none in {}", s));
       const SnapshotFile file(path / segment_directory(s) / name, layout::FileKind::column, found->second.bytes);
       const FileHeader& column = file.header();
-      // Readers go by the name alone: whatever it stands for must be in the file.
+      // Readers trust the type in the name, so the file must have it.
       const layout::ValueType type = layout::value_type_of_file(name);
       const bool is_block = std::string_view(name).substr(0, name.rfind('.')) == kExposuresFile;
       const std::uint32_t stride = is_block ? kExposureStride : 1;
@@ -121,8 +121,8 @@ void Snapshot::Impl::open_segments() {
   }
 }
 
-/// Everything that costs no more than days and securities: no reader can then be led outside the file
-/// by them. What stands in rows is covered by Verify::content.
+/// Checks all data per day and per security, so that it leads no reader outside the file. Verify::content checks the data
+/// per row.
 void Snapshot::Impl::check_index() const {
   const auto& ids = security_ids;
   const auto& begin = row_begin;
@@ -130,7 +130,7 @@ void Snapshot::Impl::check_index() const {
   const auto& first = first_day;
   const auto& last = last_day;
   const auto n_days = static_cast<std::int64_t>(dates.size());
-  if (dates.empty() || ids.empty()) refuse("at least one day and one security", "none");
+  if (dates.empty() || ids.empty()) refuse("one day and one security or more", "none");
   if (begin.size() != dates.size() || end.size() != dates.size() || first.size() != ids.size() || last.size() != ids.size() ||
       row_of_begin.size() != ids.size())
     refuse("index sections of one length", "others");
@@ -161,7 +161,7 @@ void Snapshot::Impl::check_index() const {
     refuse("an index entry a security and day", "another number");
 }
 
-/// Every column that the manifest lists has the files that its kind is read from.
+/// Checks that every column in the manifest has the files of its kind.
 void Snapshot::Impl::check_columns() const {
   const auto require = [&](const ColumnInfo& column, const std::string& file) {
     if (!files.contains(file)) refuse(fmt::format("file \"{}\" of column \"{}\"", file, column.name), "none");

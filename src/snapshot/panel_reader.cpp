@@ -7,68 +7,152 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string_view>
 
 #include "arrow/arrow_column.hpp"
 #include "fractile/error.hpp"
+#include "ingest/date_column.hpp"
 #include "ingest/ids.hpp"
+#include "ingest/number_text.hpp"
+#include "ingest/usual_names.hpp"
 #include "snapshot/known_columns.hpp"
 #include "snapshot/manifest.hpp"
+#include "snapshot/panel_returns.hpp"
+#include "snapshot/panel_texts.hpp"
 #include "types/id_text.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 
-PanelNames match_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map, bool needs_ret) {
-  std::string all;
-  for (const std::string& name : source) all += (all.empty() ? "" : ", ") + name;
-  const auto has = [&](const std::string& name) { return std::find(source.begin(), source.end(), name) != source.end(); };
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Pairs of our name and the source's, before any is left out. One source column may serve under several of our names.
+PanelNames map_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map) {
   for (const auto& [ours, theirs] : map)
-    if (!has(theirs))
+    if (!contains(source, theirs))
       throw Error(ErrorCode::PANEL_MISSING_COLUMN, fmt::format("expected a column \"{}\" for {} (map), found {}. "
                                                                "Correct the map.",
-                                                               theirs, ours, all));
+                                                               theirs, ours, join(source)));
   PanelNames names;
   for (const std::string& name : source) {
     bool is_mapped = false;
-    // One source column may serve under several of our names.
     for (const auto& [ours, theirs] : map)
       if (theirs == name) {
         names.emplace_back(ours, name);
         is_mapped = true;
       }
-    if (!is_mapped && !map.contains(name)) names.emplace_back(name, name);
+    if (!is_mapped) names.emplace_back(name, name);
   }
+  return names;
+}
+
+/// Leaves out what the options drop or do not list. An option names a column as the source does, else as the map does.
+void select_names(PanelNames& names, const ReadOptions& options) {
+  const auto drop = [&](const std::string& unwanted) {
+    // The source's name first: of a column and one that is mapped to its name, --drop means the former.
+    if (std::erase_if(names, [&](const auto& name) { return name.second == unwanted; }) == 0 &&
+        std::erase_if(names, [&](const auto& name) { return name.first == unwanted; }) == 0)
+      throw Error(ErrorCode::PANEL_MISSING_COLUMN,
+                  fmt::format("expected a column \"{}\" to drop, found none. Correct --drop.", unwanted));
+  };
+  std::for_each(options.drop.begin(), options.drop.end(), drop);
+  if (options.columns.empty()) return;
+  for (const std::string& wanted : options.columns)
+    if (std::none_of(names.begin(), names.end(), [&](const auto& name) { return name.first == wanted || name.second == wanted; }))
+      throw Error(ErrorCode::PANEL_MISSING_COLUMN,
+                  fmt::format("expected a column \"{}\", found none. Correct --columns.", wanted));
+  std::erase_if(names, [&](const auto& name) {
+    const bool is_required = name.first == "security_id" || name.first == "date" || name.first == "ret";
+    return !is_required && !contains(options.columns, name.first) && !contains(options.columns, name.second);
+  });
+}
+
+void require_names(const PanelNames& names, const std::vector<std::string>& source, bool needs_ret) {
+  std::vector<std::string> missing, unused;
   for (const char* needed : {"security_id", "date", "ret"})
     if ((needs_ret || std::string_view(needed) != "ret") &&
         std::none_of(names.begin(), names.end(), [&](const auto& entry) { return entry.first == needed; }))
-      throw Error(ErrorCode::PANEL_MISSING_COLUMN,
-                  fmt::format("expected the columns {2}, found no \"{0}\" among {1}. Add it, or name the column that holds it: "
-                              "--map {0}=Name.",
-                              needed, all, needs_ret ? "security_id, date and ret" : "security_id and date"));
+      missing.emplace_back(needed);
+  if (missing.empty()) return;
+  for (const auto& [ours, theirs] : names)
+    if (ours == theirs && ours != "security_id" && ours != "date" && ours != "ret") unused.push_back(theirs);
+  const std::string proposed = propose_map(missing, unused);
+  std::string remedy = proposed.empty() ? fmt::format("Add it, or name the column that holds it: --map {}=Name.", missing.front())
+                                        : fmt::format("Name the columns: {}.", proposed);
+  if (has_header_rows(source))
+    remedy =
+        "The source has several header rows: read it with pd.read_csv(path, header=[0, 1], index_col=0) and give "
+        "fractile.from_wide(frame).";
+  else if (std::all_of(source.begin() + (source.empty() ? 0 : 1), source.end(),
+                       [](const std::string& name) {
+                         return !name.empty() &&
+                                std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+                       }) &&
+           source.size() > 2)
+    remedy = "Columns that are securities are a wide frame: give fractile.from_wide({\"ret\": frame}).";
+  throw Error(ErrorCode::PANEL_MISSING_COLUMN, fmt::format("expected the columns {}, found no \"{}\" among {}. {}",
+                                                           needs_ret ? "security_id, date and ret" : "security_id and date",
+                                                           missing.front(), join(source), remedy));
+}
+
+}  // namespace
+
+PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
+                       std::vector<ReportLine>& report) {
+  PanelNames names = map_names(source, options.map);
+  for (auto& [ours, theirs] : names)
+    if (ours == theirs) ours = trim(theirs);
+  std::vector<std::string> known;
+  for (const auto& [ours, theirs] : names) known.insert(known.end(), {ours, theirs});
+  require_known_columns(options, known);
+  select_names(names, options);
+  std::erase_if(names, [&](const auto& name) {
+    if (!is_index_column(name.first)) return false;
+    report.push_back({"skipped", false, 1, name.second,
+                      fmt::format("Column \"{}\" is the index of a DataFrame, which means nothing here: skipped.", name.second)});
+    return true;
+  });
+  require_names(names, source, needs_ret);
   std::vector<std::string> ours;
-  for (const auto& [name, unused] : names) {
+  for (const auto& [name, theirs] : names) {
     if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > 200)
-      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                  fmt::format("expected column names of 1 to 200 characters without \"/\", found \"{}\". Rename it.",
-                              name.substr(0, 200)));
-    // Its file would have the name of the exposures' block.
-    if (name == kExposuresFile)
-      throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                  fmt::format("expected column names other than \"{0}\", which snapshots reserve, found \"{0}\" among {1}. "
-                              "Rename or drop it.",
-                              kExposuresFile, all));
+      throw Error(
+          ErrorCode::PANEL_COLUMN_TYPE,
+          fmt::format(
+              "expected column names of 1 to 200 characters without \"/\", found {}. Name it otherwise (--map name={}), or "
+              "leave it out: --drop {}.",
+              show_text(name), quote_for_shell(theirs), quote_for_shell(theirs)));
+    // Its file would have the name of the exposures' block; a calendar group would hide behind it.
+    for (const std::string_view reserved : {std::string_view(kExposuresFile), std::string_view("overall"),
+                                            std::string_view("year"), std::string_view("quarter"), std::string_view("month")})
+      if (name == reserved)
+        throw Error(
+            ErrorCode::PANEL_COLUMN_TYPE,
+            fmt::format("expected column names other than \"{0}\", which is reserved, found \"{0}\" among {1}. Name it otherwise "
+                        "(--map {0}_code={0}), or leave it out: --drop {0}.",
+                        name, join(source)));
+    if (name != theirs && options.map.contains(name))
+      report.push_back({"mapped", false, 1, theirs, fmt::format("\"{}\" is {}.", theirs, name)});
     ours.push_back(name);
   }
   std::sort(ours.begin(), ours.end());
   if (const auto twice = std::adjacent_find(ours.begin(), ours.end()); twice != ours.end())
-    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                fmt::format("expected different column names, found \"{}\" twice. Rename or drop one.", *twice));
+    throw Error(
+        ErrorCode::PANEL_COLUMN_TYPE,
+        fmt::format("expected different column names, found \"{0}\" twice{1}. Leave the other one out: --drop {2}.", *twice,
+                    options.map.contains(*twice) ? fmt::format(" (once as \"{}\")", options.map.at(*twice)) : std::string(),
+                    quote_for_shell(*twice)));
   return names;
 }
 
 namespace {
 
-/// Ingest speaks of signals; here the same failure is the panel's.
+/// Runs `work` and turns the errors of ingest, which name signals, into those of a panel.
 template <class Work>
 auto as_panel_errors(Work&& work) {
   try {
@@ -94,7 +178,7 @@ std::string source_name(const PanelNames& names, std::string_view ours) {
   return "";
 }
 
-/// Ids are integers if every one of them is a whole number in its usual writing. Else they are texts, numbered in security order.
+/// Ids are integers if every one is a whole number in its usual notation. Otherwise they are texts, numbered in security order.
 void number_texts(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& codes,
                   std::optional<IdType> wanted, PanelKeys& keys) {
   std::vector<std::int64_t> id_of(texts.size());
@@ -156,16 +240,19 @@ void read_ids(const ArrowBatches& batches, std::optional<IdType> wanted, PanelKe
                               keys.security_id[row], row));
 }
 
-PanelKeys read_keys(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted) {
-  const auto batches = read_columns(panel, {source_name(names, "security_id"), source_name(names, "date")});
+PanelKeys read_keys(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::optional<IdType> wanted) {
+  const std::string id = source_name(names, "security_id"), date = source_name(names, "date");
+  const auto batches = read_columns(panel, {id, date});
   PanelKeys keys;
   read_ids(*batches, wanted, keys);
   keys.date.resize(keys.security_id.size());
   std::size_t at = 0;
+  DateColumnReader dates(rules_of(options, "date", date));
   for (const auto& chunk : batches->chunks(1)) {
-    read_days(batches->schema(1), chunk, keys.date.data() + at);
+    dates.read_days(batches->schema(1), chunk, keys.date.data() + at);
     at += static_cast<std::size_t>(chunk.length);
   }
+  dates.finish();
   return keys;
 }
 
@@ -177,82 +264,172 @@ void check_length(const ArrowBatches& batches, const PanelIndex& index, const st
                             index.row_of_source.size(), name, batches.n_rows()));
 }
 
-void read_texts_of(const ArrowBatches& batches, const PanelIndex& index, PanelColumn& out) {
-  out.is_text = true;
-  std::map<std::string, std::int32_t, std::less<>> numbers;
-  std::vector<std::int32_t> by_source(index.row_of_source.size(), kMissingCode);
-  std::size_t at = 0;
-  for (const auto& chunk : batches.chunks(0)) {
-    read_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
-      if (null) return;
-      auto found = numbers.find(text);
-      if (found == numbers.end()) found = numbers.emplace(text, static_cast<std::int32_t>(numbers.size())).first;
-      by_source[at + static_cast<std::size_t>(i)] = found->second;
-    });
-    at += static_cast<std::size_t>(chunk.length);
-  }
-  // Codes ascend with their texts, so that the order of rows in the source changes nothing.
-  std::vector<std::int32_t> code(numbers.size());
-  for (const auto& [text, number] : numbers) {
-    code[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(out.texts.size());
-    out.texts.push_back(text);
-  }
-  out.codes.assign(static_cast<std::size_t>(index.row_capacity()), kMissingCode);
-  for (std::size_t i = 0; i < by_source.size(); ++i)
-    if (by_source[i] != kMissingCode && index.row_of_source[i] != kNoRow)
-      out.codes[static_cast<std::size_t>(index.row_of_source[i])] = code[static_cast<std::size_t>(by_source[i])];
+bool is_number(const ArrowType& type) {
+  return type.kind == ArrowKind::integer || type.kind == ArrowKind::real || type.kind == ArrowKind::decimal ||
+         type.name == "null";
 }
 
-PanelColumn read_checked(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index) {
-  const auto batches = read_columns(panel, {source});
-  check_length(*batches, index, name);
-  const ArrowType type = describe_type(batches->schema(0));
-  PanelColumn out;
-  if (type.kind == ArrowKind::text && !must_be_number(name)) {
-    read_texts_of(*batches, index, out);
-    return out;
-  }
-  const bool is_number =
-      type.kind == ArrowKind::integer || type.kind == ArrowKind::real || type.kind == ArrowKind::boolean || type.name == "null";
-  if (!is_number)
-    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                fmt::format("expected numbers{} in column \"{}\", found {}. Convert or drop the column.",
-                            must_be_number(name) ? "" : " or text", name, type.name));
-  out.numbers.assign(static_cast<std::size_t>(index.row_capacity()), std::numeric_limits<double>::quiet_NaN());
-  // Integers from here on are no longer told apart once they are doubles.
-  const double limit = type.kind == ArrowKind::integer ? 9007199254740992.0 : std::numeric_limits<double>::infinity();
+std::vector<double> read_number_column(const ArrowBatches& batches, const ColumnRules& rules, const PanelIndex& index) {
+  const ArrowType type = describe_type(batches.schema(0));
+  std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), std::numeric_limits<double>::quiet_NaN());
   std::vector<double> values;
+  std::vector<std::int64_t> whole;
   std::size_t at = 0;
-  for (const auto& chunk : batches->chunks(0)) {
+  for (const auto& chunk : batches.chunks(0)) {
     values.resize(static_cast<std::size_t>(chunk.length));
-    read_doubles(batches->schema(0), chunk, values.data());
-    for (const double value : values) {
+    read_doubles(batches.schema(0), chunk, values.data());
+    for (std::size_t i = 0; i < values.size(); ++i) {
       const RowIndex row = index.row_of_source[at++];
-      if (std::isinf(value))
-        throw Error(ErrorCode::PANEL_INFINITE_VALUE,
-                    fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing, or "
-                                "correct it.",
-                                name, value, at - 1));
-      if (std::fabs(value) >= limit)
-        throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                    fmt::format("expected whole numbers below 2^53 in column \"{}\", found about {:.0f} at row {}. Store "
-                                "them as text, number them anew, or drop the column.",
-                                name, value, at - 1));
-      // One NaN for all, so that equal data has equal bytes.
-      if (value == value && row != kNoRow) out.numbers[static_cast<std::size_t>(row)] = value + 0.0;
+      const double value = values[i];
+      if (type.kind == ArrowKind::integer && std::fabs(value) >= kFirstInexact) {
+        whole.resize(values.size());
+        read_integers(batches.schema(0), chunk, 0, whole.data());
+        if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
+          throw Error(
+              ErrorCode::PANEL_COLUMN_TYPE,
+              fmt::format(
+                  "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
+                  "the column to texts, or leave it out: --drop {}.",
+                  rules.column, whole[i], at - 1, quote_for_shell(rules.column)));
+      }
+      if (row != kNoRow && value == value && !rules.is_null_number(value)) out[static_cast<std::size_t>(row)] = value;
     }
   }
   return out;
 }
 
-}  // namespace
-
-PanelIndex read_index(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted) {
-  return as_panel_errors([&] { return build_index(read_keys(panel, names, wanted)); });
+/// The first row of the source that holds this place.
+std::size_t source_row_of(const PanelIndex& index, std::size_t place) {
+  const auto found = std::find(index.row_of_source.begin(), index.row_of_source.end(), static_cast<RowIndex>(place));
+  return static_cast<std::size_t>(found - index.row_of_source.begin());
 }
 
-PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index) {
-  return as_panel_errors([&] { return read_checked(panel, name, source, index); });
+/// What a number column must be once its values are known.
+void finish_numbers(std::vector<double>& values, const ColumnRules& rules, const PanelIndex& index, const ReadOptions& options,
+                    std::vector<ReportLine>& report) {
+  const bool takes_magnitude = options.abs_price && is_price(rules.column);
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    if (std::isinf(values[row]))
+      throw Error(ErrorCode::PANEL_INFINITE_VALUE,
+                  fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing ({}), or correct it.",
+                              rules.column, values[row], source_row_of(index, row),
+                              null_remedy(rules.column, fmt::format("{}", values[row]))));
+    values[row] *= rules.scale;
+    if (takes_magnitude) values[row] = std::fabs(values[row]);
+    // One NaN and one zero for all, so that equal data has equal bytes.
+    values[row] = values[row] == values[row] ? values[row] + 0.0 : std::numeric_limits<double>::quiet_NaN();
+  }
+  if (rules.scale != 1.0)
+    report.push_back(
+        {"scaled", false, 1, rules.column, fmt::format("Column \"{}\" is multiplied by {}.", rules.column, rules.scale)});
+  if (rules.thousands != '\0')
+    report.push_back(
+        {"thousands", false, 1, rules.column,
+         fmt::format("Numbers of column \"{}\" are read with \"{}\" between thousands.", rules.column, rules.thousands)});
+}
+
+/// --text names columns of texts: the zeros in front of a number are lost, and returns are numbers.
+void require_text(const ColumnRules& rules, const ArrowType& type) {
+  if (!rules.is_text) return;
+  if (rules.is_known_number && rules.column != "industry_id" && rules.column != "sector_id" && rules.column != "cap")
+    throw Error(ErrorCode::INVALID_VALUE,
+                fmt::format("expected other columns for text, found \"{}\", which holds numbers. Leave it out.", rules.column));
+  if (is_number(type))
+    throw Error(
+        ErrorCode::PANEL_COLUMN_TYPE,
+        fmt::format("expected texts in column \"{}\", which text names, found {}. Convert it to texts, as zeros in front of "
+                    "a number are lost, or leave it out of text.",
+                    rules.column, type.name));
+}
+
+std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& name, const std::string& source,
+                                        const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report) {
+  const auto batches = read_columns(panel, {source});
+  check_length(*batches, index, name);
+  ColumnRules rules = rules_of(options, name, source);
+  rules.is_known_number = must_be_number(name);
+  const ArrowType type = describe_type(batches->schema(0));
+  require_text(rules, type);
+  PanelColumn out;
+  if (type.kind == ArrowKind::text) {
+    auto texts = read_text_column(*batches, rules, index, report);
+    if (texts && texts->is_text && rules.scale != 1.0)
+      throw Error(
+          ErrorCode::PANEL_COLUMN_TYPE,
+          fmt::format("expected numbers in column \"{}\", which scale multiplies, found texts. Leave it out of scale.", name));
+    if (!texts || texts->is_text) return texts;
+    out = *std::move(texts);
+  } else if (type.kind == ArrowKind::boolean && !must_be_number(name)) {
+    return read_boolean_column(*batches, index);
+  } else if (is_number(type)) {
+    out.numbers = read_number_column(*batches, rules, index);
+  } else if (must_be_number(name)) {
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected numbers in column \"{0}\", found {1}. Convert it, or leave it out: --drop {2}.", name,
+                            type.name, quote_for_shell(name)));
+  } else {
+    report.push_back({"skipped", false, 1, name,
+                      fmt::format("Column \"{}\" is of type {}, which no option of a run uses: skipped.", name, type.name)});
+    return std::nullopt;
+  }
+  finish_numbers(out.numbers, rules, index, options, report);
+  check_returns(out.numbers, rules, index);
+  return out;
+}
+
+/// Which duplicates equal their first row in every column that is read.
+std::vector<bool> compare_rows(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::size_t n_rows,
+                               const std::vector<DuplicateRow>& duplicates) {
+  // Every row of the source has the place of its number.
+  PanelIndex as_it_came;
+  as_it_came.row_of_source.resize(n_rows);
+  std::iota(as_it_came.row_of_source.begin(), as_it_came.row_of_source.end(), RowIndex{0});
+  as_it_came.security_of_row.resize(n_rows);
+  std::vector<bool> is_equal(duplicates.size(), true);
+  std::vector<ReportLine> unused;
+  for (const auto& [name, source] : names) {
+    if (name == "security_id" || name == "date") continue;
+    const auto column = read_checked(panel, name, source, as_it_came, options, unused);
+    for (std::size_t k = 0; column && k < duplicates.size(); ++k) {
+      const auto [row, first] = duplicates[k];
+      const bool is_same = column->is_text ? column->codes[row] == column->codes[first]
+                                           : column->numbers[row] == column->numbers[first] ||
+                                                 (std::isnan(column->numbers[row]) && std::isnan(column->numbers[first]));
+      if (!is_same) is_equal[k] = false;
+    }
+  }
+  return is_equal;
+}
+
+}  // namespace
+
+PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,
+                      std::optional<IdType> wanted) {
+  return as_panel_errors([&] {
+    std::vector<std::string> sources;
+    for (const auto& [ours, theirs] : names)
+      if (!contains(sources, theirs)) sources.push_back(theirs);
+    panel.read_only(sources);
+    // --text security_id says at create what a snapshot says at append.
+    const bool is_text = rules_of(options, "security_id", source_name(names, "security_id")).is_text;
+    PanelKeys keys = read_keys(panel, names, options, !wanted && is_text ? std::optional(IdType::text) : wanted);
+    const std::size_t n_rows = keys.date.size();
+    std::size_t n_duplicates = 0;
+    const auto compare = [&](const std::vector<DuplicateRow>& duplicates) {
+      n_duplicates = duplicates.size();
+      return compare_rows(panel, names, options, n_rows, duplicates);
+    };
+    PanelIndex index = build_index(std::move(keys), compare, options.drop_duplicates);
+    if (n_duplicates > 0)
+      report.push_back({"dropped_duplicates", false, static_cast<std::int64_t>(n_duplicates), "",
+                        fmt::format("{} rows that equal another one in every column were left out.", n_duplicates)});
+    return index;
+  });
+}
+
+std::optional<PanelColumn> read_column(PanelSource& panel, const std::string& name, const std::string& source,
+                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report) {
+  return as_panel_errors([&] { return read_checked(panel, name, source, index, options, report); });
 }
 
 }  // namespace fractile

@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "fractile/data_report.hpp"
 #include "fractile/panel.hpp"
 #include "snapshot/build_index.hpp"
 
-/// From a panel's source to numbers and codes by row.
+/// The reader of a panel's source: columns as numbers or codes by row.
 namespace fractile {
 
 /// Our column names and the source's.
@@ -25,12 +26,17 @@ struct PanelColumn {
   std::vector<std::string> texts;
 };
 
-/// Our names for the source's columns. Throws PANEL_MISSING_COLUMN (ret only where `needs_ret`), PANEL_COLUMN_TYPE.
-PanelNames match_names(const std::vector<std::string>& source, const std::map<std::string, std::string>& map, bool needs_ret);
+/// Our names for the source's columns, those of the options. Throws PANEL_MISSING_COLUMN (ret only if `needs_ret`),
+/// PANEL_COLUMN_TYPE.
+PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
+                       std::vector<ReportLine>& report);
 /// Reads security_id and date. `wanted`: the kind of the ids that the panel joins; none: integers if all of them are, else texts.
 /// Throws what build_index() throws, UNREADABLE_PANEL, PANEL_COLUMN_TYPE.
-PanelIndex read_index(PanelSource& panel, const PanelNames& names, std::optional<IdType> wanted = std::nullopt);
-/// Reads one column into the rows of `index`, padding included. Throws PANEL_COLUMN_TYPE, PANEL_INFINITE_VALUE, UNREADABLE_PANEL.
-PanelColumn read_column(PanelSource& panel, const std::string& name, const std::string& source, const PanelIndex& index);
+PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,
+                      std::optional<IdType> wanted = std::nullopt);
+/// Reads one column into the rows of `index`, padding included. Nothing if no option of a run can use it, which is reported.
+/// Throws PANEL_COLUMN_TYPE, PANEL_INFINITE_VALUE, UNREADABLE_PANEL.
+std::optional<PanelColumn> read_column(PanelSource& panel, const std::string& name, const std::string& source,
+                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report);
 
 }  // namespace fractile

@@ -27,7 +27,7 @@ bool ParentFiles::holds(std::size_t s, const std::string& name, const SegmentInf
   if (!has(s, name)) return false;
   const SegmentInfo& segment = parent_.manifest.segments[s];
   const SegmentFile& file = segment.files.at(name);
-  // The rows stand in the header, which the hash does not cover.
+  // The hash does not cover the header, which contains the rows, so they are compared too.
   return segment.rows == rows.rows && segment.rows_padded == rows.rows_padded && file.bytes == content.bytes &&
          file.hash == content.hash;
 }
@@ -59,7 +59,7 @@ void ParentFiles::check_index() const {
     refuse(parent_.path / kIndexFile);
 }
 
-/// False where it was not linked, or something else was: the folder may have been replaced since it was opened.
+/// Returns false if the link failed, or if another file was linked because the folder was replaced since it was opened.
 bool ParentFiles::link(const fs::path& from, const fs::path& to) {
   if (::link(from.c_str(), to.c_str()) != 0) return false;
   const MappedFile& file = *mapped_.at(from);

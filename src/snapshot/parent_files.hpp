@@ -12,18 +12,18 @@
 
 namespace fractile {
 
-/// The files of an open snapshot as those that a later one may share.
+/// The files of an open snapshot that a later snapshot may share.
 class ParentFiles {
  public:
   explicit ParentFiles(const Snapshot::Impl& parent);
-  /// True where the parent's file of this name in segment s has these rows and this content.
+  /// True if the parent's file of this name in segment s has these rows and this content.
   bool holds(std::size_t s, const std::string& name, const SegmentInfo& rows, const SegmentFile& content) const;
   bool has(std::size_t s, const std::string& name) const;
-  /// Puts the parent's file in place: a hard link, or a copy of what is mapped where the file system cannot link or the
-  /// parent's folder is no longer what was opened. Throws IO_FAILURE, CORRUPT_SNAPSHOT (a copy of damaged bytes).
+  /// Makes a hard link to the parent's file, or a copy of the mapped bytes if the file system cannot link or if the parent's
+  /// folder was replaced. Throws IO_FAILURE, CORRUPT_SNAPSHOT (a copy of damaged bytes).
   const SegmentFile& share(std::size_t s, const std::string& name, const std::filesystem::path& to);
   void share_index(const std::filesystem::path& to);
-  /// Throws CORRUPT_SNAPSHOT where a mapped file differs from its hash: what is read from it would get a new, fitting hash.
+  /// Throws CORRUPT_SNAPSHOT if a mapped file differs from its hash: data read from it would get a new, matching hash.
   void check(std::size_t s, const std::string& name) const;
   void check_index() const;
   std::int64_t bytes_linked() const noexcept { return bytes_linked_; }

@@ -13,7 +13,7 @@
 #include "snapshot/mapping.hpp"
 #include "snapshot/text_ids.hpp"
 
-/// An open snapshot as those see it who read one snapshot to make or describe another.
+/// The internals of an open snapshot, for code that reads a snapshot to make or describe another.
 namespace fractile {
 
 struct Snapshot::Impl {
@@ -21,8 +21,8 @@ struct Snapshot::Impl {
   Manifest manifest;
   Mapping index;
   layout::FileHeader header;
-  // What is kept by day and by security is small, and all the rest is found through it: it is copied before it is checked,
-  // so that a file that changes later leads no reader outside.
+  // Data per day and per security is small, and leads to all other data. It is copied before it is checked, so that a file that
+  // changes later leads no reader outside.
   std::vector<Day> dates;
   std::vector<std::int64_t> security_ids;
   TextIds texts;
@@ -34,7 +34,7 @@ struct Snapshot::Impl {
   RowIndex row_capacity = 0;
   Residence residence = Residence::mapped;
   std::optional<Storage> storage;
-  std::atomic<bool> is_changed{false};  ///< a mapped file was seen cut or written to: for good
+  std::atomic<bool> is_changed{false};  ///< a mapped file was found cut or written to; never reset
 
   static const Impl& of(const Snapshot& snapshot) noexcept { return *snapshot.impl_; }
 
@@ -45,10 +45,10 @@ struct Snapshot::Impl {
   }
 
   void open(Verify verify);
-  /// Brings `bytes` of a file into a mapping, as residence says.
+  /// Maps or reads `bytes` of a file into a mapping, by residence.
   void bring(const SnapshotFile& file, std::uint64_t offset, std::uint64_t bytes, Mapping& mapping, std::size_t at,
              Residence how);
-  /// How the column file `name` is brought into memory.
+  /// The residence of the column file `name`.
   Residence residence_of(const std::string& name) const;
   void open_index();
   void open_texts();

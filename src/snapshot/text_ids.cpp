@@ -16,7 +16,7 @@ namespace fractile {
 
 std::string TextIds::read(std::span<const std::byte> data, std::uint64_t n_texts) {
   constexpr std::uint64_t kOffsetBytes = sizeof(std::uint64_t);
-  // Compared so that no number of texts overflows.
+  // A division instead of a product, so that no number of texts overflows.
   if (data.size() < kOffsetBytes || n_texts > data.size() / kOffsetBytes - 1) return fmt::format("{} of them beyond it", n_texts);
   const auto offset = [&](std::uint64_t i) {
     std::uint64_t out = 0;

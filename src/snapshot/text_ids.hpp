@@ -11,16 +11,16 @@
 
 #include "snapshot/manifest.hpp"
 
-/// ids.bin: the texts of a snapshot whose ids are texts. docs/snapshot_format.md has its bytes.
+/// The file ids.bin: the texts of a snapshot with text ids. docs/snapshot_format.md describes its bytes.
 namespace fractile {
 
-/// Texts by SecurityIndex, in memory of their own.
+/// The texts by SecurityIndex, in memory that this object owns.
 class TextIds {
  public:
   TextIds() = default;
-  TextIds(TextIds&&) = delete;  // the views point into it
-  /// Copies what follows the header of a file of `n_texts`. Returns what is wrong with it, "" for nothing: every text is an id
-  /// as IdReader makes it, and they ascend.
+  TextIds(TextIds&&) = delete;  // views point into this object
+  /// Copies the bytes behind the header of a file of `n_texts`. Returns the fault, or "" if every text is a valid id of IdReader
+  /// and the texts ascend.
   std::string read(std::span<const std::byte> data, std::uint64_t n_texts);
   std::span<const std::string_view> all() const noexcept { return texts_; }
 

@@ -13,6 +13,7 @@
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
+#include "ingest/date_column.hpp"
 
 namespace fractile {
 namespace {

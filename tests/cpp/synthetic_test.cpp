@@ -16,6 +16,7 @@
 
 #include "arrow/arrow_column.hpp"
 #include "fractile/error.hpp"
+#include "ingest/date_column.hpp"
 #include "synthetic/exchange_calendar.hpp"
 #include "synthetic/portable_math.hpp"
 

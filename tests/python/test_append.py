@@ -237,7 +237,6 @@ def test_refused_commands(executable, folder, arguments, status, word):
         (lambda p: p.drop(columns="date"), "PANEL_MISSING_COLUMN", '"date"'),
         (lambda p: p.drop(columns="ret"), "PANEL_MISSING_COLUMN", "expected the column ret"),
         (lambda p: p.assign(date=pd.NaT), "PANEL_", "date"),
-        (lambda p: p.assign(when=p["date"]), "PANEL_COLUMN_TYPE", '"when"'),
     ],
 )
 def test_refused_panels(tmp_path, change, code, words):

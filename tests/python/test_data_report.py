@@ -57,7 +57,8 @@ def break_panel(fault: str) -> tuple[pd.DataFrame, int, str]:
     if fault == "irregular_frequency":
         return make(pd.date_range("2000-01-01", periods=60, freq="14D")), 60, "2000-01-01"
     if fault == "looks_like_percent":
-        return panel.assign(ret=panel["ret"] * 50), int((panel["ret"].mul(50).abs() > 0.2).sum()), "ret"
+        percent = panel["ret"] * 50
+        return panel.assign(resret=percent), int((percent.abs() > 0.2).sum()), "resret"
     if fault == "large_return":
         panel.loc[rows, "ret"] = [2.5, 3.0, 2.25]
         return panel, 3, first(panel, 200) + ": 3"

@@ -127,19 +127,27 @@ def test_a_client_sends_what_is_read_here(service, rows, tmp_path, form, monkeyp
     want = service.run(rows, mincos=2).run_id
     if not form.startswith(("table", "record_batch", "reader", "pandas_arrow")):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-    body, kind = _encode(source, ["signal"])
+    body, kind, _ = _encode(source, ["signal"], {})
     form_of_kind = {"text/csv": "csv"}.get(kind, "arrow")
     sent = _core.signal_from_bytes(np.frombuffer(body, np.uint8), form_of_kind, ["signal"])
     config = _core.parse_config('{"mincos": 2}')
     assert _core.Backtester(_core.open_snapshot(service._root, "v1"), None, None, True).run(sent, 0, config).run_id == want
 
 
-def test_series_of_several_orders_are_refused_here_and_by_a_client(service, rows):
-    source = {name: rows[name] for name in rows} | {"signal": rows["signal"].sort_values()}
-    for read in (service.run, lambda signal: _encode(signal, ["signal"])):
-        with pytest.raises(fractile.SignalError, match=r"of one index.*signal") as error:
-            read(source)
-        assert error.value.code == "COLUMN_TYPE"
+def test_series_of_the_same_labels_are_aligned_and_others_refused_here_and_by_a_client(service, rows):
+    columns = {name: rows[name] for name in rows}
+    ordered = columns | {"signal": rows["signal"].sort_values()}
+    assert service.run(ordered, mincos=2).run_id == service.run(rows, mincos=2).run_id
+    assert _encode(ordered, ["signal"], {})[0] == _encode(rows, ["signal"], {})[0]
+    others = {
+        "labels": columns | {"signal": rows["signal"].set_axis(rows.index + 1)},
+        "an array beside it": ordered | {"security_id": rows["security_id"].to_numpy()},
+    }
+    for source in others.values():
+        for read in (service.run, lambda signal: _encode(signal, ["signal"], {})):
+            with pytest.raises(fractile.SignalError, match=r"of one index.*signal") as error:
+                read(source)
+            assert error.value.code == "COLUMN_TYPE"
 
 
 def test_masked_entries_are_missing(service, rows):
@@ -166,9 +174,9 @@ WHOLE = {
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_whole_signals_that_are_not_told_apart_are_refused(service, rows, kind):
-    """float64 represents every integer below 2^53; larger ones would tie silently."""
+    """float64 represents every integer below 2^53; of larger ones only those that it represents are read, as others would tie."""
     frame = rows[["security_id", "date_sig"]]
-    for largest, is_refused in ((2**53 - 1, False), (2**53, True), (2**60 + 1, True), (-(2**53), kind != "uint64")):
+    for largest, is_refused in ((2**53 - 1, False), (2**53, False), (2**53 + 1, True), (2**60 + 1, True)):
         values = np.arange(len(rows))
         values[2] = largest if kind != "uint64" else abs(largest)
         if kind.startswith("arrow"):
@@ -178,8 +186,7 @@ def test_whole_signals_that_are_not_told_apart_are_refused(service, rows, kind):
         else:
             source = {name: frame[name].to_numpy() for name in frame} | {"signal": WHOLE[kind](values)}
         if not is_refused:
-            if abs(largest) < 2**53:
-                service.run(source, mincos=2)
+            service.run(source, mincos=2)
             continue
         with pytest.raises(fractile.SignalError, match=r"2\^53.*signal.*row 2") as error:
             service.run(source, mincos=2)
@@ -275,11 +282,10 @@ def test_a_missing_date_is_a_null_key(service, rows, kind, missing):
         (lambda f: f.assign(security_id="AAPL"), "COLUMN_TYPE", "security_id"),
         (lambda f: f.assign(signal="high"), "COLUMN_TYPE", "signal"),
         (lambda f: f.assign(signal=True), "COLUMN_TYPE", "bool"),
-        (lambda f: f.assign(date_sig=20200102), "COLUMN_TYPE", "to_datetime"),
+        (lambda f: f.assign(date_sig=2020010), "COLUMN_TYPE", "2020010"),
         (lambda f: f.assign(date_sig="01/02/2020x"), "COLUMN_TYPE", "ISO"),
         (lambda f: f.head(0), "EMPTY_SIGNAL", "found 0"),
         (lambda f: pl.from_pandas(f).lazy(), "COLUMN_TYPE", "collect()"),
-        (lambda f: pl.from_pandas(f).with_columns(pl.col("signal").cast(pl.Decimal(10, 2))), "COLUMN_TYPE", "signal"),
         (lambda f: pl.from_pandas(f).with_columns(pl.lit(dt.time(9)).alias("date_sig")), "COLUMN_TYPE", "date_sig"),
         (lambda f: 7, "COLUMN_TYPE", "int"),
         (lambda f: b"no arrow at all", "UNREADABLE_SIGNAL", "arrow"),

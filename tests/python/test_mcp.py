@@ -39,8 +39,7 @@ def root(tmp_path_factory):
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    frame = rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d"))
-    return json.loads(frame.to_json(orient="records"))
+    return rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d")).to_dict("records")
 
 
 def command(root, *more: str) -> StdioServerParameters:
@@ -204,7 +203,7 @@ def test_bad_requests_leave_the_http_server_well(root, http):
         ("run", {"signal": {"path": "a\0b"}}, "path"),
         ("run", {"signal": {"arrow": "%%%"}}, "base64"),
         ("run", {"signal": {"arrow": "AAAA" * 400_000}}, "SIGNAL_TOO_LARGE"),
-        ("run", {"signal": {"rows": []}}, "signal"),
+        ("run", {"signal": {"rows": []}}, "should be non-empty"),
         ("run", {"signal": {"path": "good.parquet"}, "config": {"mincos": 0}}, "mincos"),
         ("run", {"signal": {"path": "good.parquet"}, "snapshot": "other"}, "SNAPSHOT_NOT_FOUND"),
         ("explain_error", {"code": "UNKNOWN_COLUM"}, "UNKNOWN_COLUMN"),
@@ -233,8 +232,8 @@ def test_limits_of_the_operator(root):
     few = command(root, "--study", "few", "--max-runs", "2", "--max-rows", str(len(rows)))
     first, second, third = call(few, ("run", good), ("run", good | {"config": {"mincos": 3}}), ("run", good))
     assert first["trials"]["trials"] == 1 and second["trials"]["trials"] == 2
-    assert "at most 2 trials" in third
-    assert "at most 2 trials" in call(few, ("suite", good | {"lags": [0]}))[0]
+    assert "up to 2 trials" in third
+    assert "up to 2 trials" in call(few, ("suite", good | {"lags": [0]}))[0]
     tight = command(root, "--study", "tight", "--max-rows", str(len(rows) - 1))
     for sent in ({"path": "good.parquet"}, {"rows": records(rows)}, {"arrow": arrow}):
         assert "rows of a signal" in call(tight, ("run", {"signal": sent, "config": CONFIG}))[0]

@@ -12,7 +12,6 @@ import fractile
 import numpy as np
 import pandas as pd
 import pytest
-from fractile import _core
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 from oracle import run
 from oracle.markets import add_avail, make_panel, make_signal
@@ -369,10 +368,3 @@ def test_version_1_is_what_integers_are_written_as(root):
     manifest = json.loads((root / "tickers" / "manifest.json").read_text())
     assert (manifest["format_version"], manifest["id_type"]) == (2, "text")
     assert not (root / "numbers" / "ids.bin").exists()
-
-
-def test_ids_of_the_core_signal():
-    signal = _core.signal_from_texts(np.array([0, -1], dtype=np.int32), ["A"], {"date_sig": (np.zeros(2, np.int64), "s")}, [])
-    assert signal.n_rows == 2
-    with pytest.raises(fractile.SignalError, match="codes of ids below 1"):
-        _core.signal_from_texts(np.array([1], dtype=np.int32), ["A"], {"date_sig": (np.zeros(1, np.int64), "s")}, [])

@@ -7,6 +7,7 @@ import argparse
 import datetime as dt
 import pathlib
 import sys
+import warnings
 
 from fractile import _core
 from fractile.errors import FractileError
@@ -66,6 +67,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         print(f"{MISSING} ({error})", file=sys.stderr)
         return 2
+    warnings.simplefilter("ignore", UserWarning)  # each answer has the warnings of its run
     try:
         limits = read_limits(arguments)
         server = make_server(Toolbox(_core.snapshot_root(arguments.root), limits))

@@ -18,7 +18,7 @@ def refuse(limit: str, expected: str, found: str, remedy: str) -> ConfigError:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a client may use. None is no limit.
+    """The limits of a client. None means unlimited.
 
     Attributes:
         study: Study that counts every run; a client cannot choose another.
@@ -53,7 +53,7 @@ class Limits:
         return f"{self.study}.holdout"
 
     def check_snapshot(self, id: str) -> str:
-        """The id, if a client may use it.
+        """Returns the id if a client may use it.
 
         Raises:
             ConfigError: The operator did not allow it.
@@ -68,10 +68,10 @@ class Limits:
             raise refuse("rows of a signal", f"at most {self.rows}", str(count), "Send fewer rows.")
 
     def resolve(self, path: str) -> pathlib.Path:
-        """The file behind a path that a client sent; links are followed before the check.
+        """Returns the file behind a path that a client sent; follows links before the check.
 
         Raises:
-            ConfigError: It is outside the folder of signals, or there is no such folder.
+            ConfigError: The file is outside the folder of signals, or the folder is missing.
         """
         if self.folder is None:
             raise refuse(
@@ -101,7 +101,7 @@ class Clock:
         """Refuses a call once the seconds are used up."""
         with self._lock:
             if self._limit is not None and self._used >= self._limit:
-                raise refuse("seconds", f"at most {self._limit:g} of computation", f"{self._used:.1f} used", "Ask the operator.")
+                raise refuse("seconds", f"up to {self._limit:g} of computation", f"{self._used:.1f} used", "Ask the operator.")
 
     def add(self, seconds: float) -> None:
         """Counts the seconds of a call."""

@@ -9,7 +9,7 @@ from typing import Any
 from fractile import _core
 
 _UNBOUNDED = 1e9
-NUMBER = {"type": ["number", "null"]}
+NUMBER: dict[str, Any] = {"type": ["number", "null"]}
 
 
 def _describe_values(option: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,11 @@ def options() -> dict[str, Any]:
 def row_of(table: str) -> dict[str, Any]:
     """An object with the declared columns of a result table; exposures may follow them."""
     declared = next(entry for entry in _core.result_tables() if entry["name"] == table)
-    kinds = {"text": {"type": "string"}, "whole": {"type": ["integer", "null"]}}
+    kinds: dict[str, dict[str, Any]] = {
+        "text": {"type": "string"},
+        "date": {"type": "string", "format": "date"},
+        "whole": {"type": ["integer", "null"]},
+    }
     properties = {c["name"]: kinds.get(c["type"], NUMBER) | {"description": c["doc"]} for c in declared["columns"]}
     return {"type": "object", "properties": properties, "description": declared["doc"]}
 

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Signals as a client sends them: a path, rows, or an Arrow stream in base64."""
+"""The signals of a client: a path, rows, or an Arrow stream in base64."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ SCHEMA: dict[str, Any] = {
         },
         {
             "type": "object",
-            "properties": {"rows": {"type": "array", "items": {"type": "object"}, "description": "One object per row."}},
+            "properties": {
+                "rows": {"type": "array", "items": {"type": "object"}, "minItems": 1, "description": "One object per row."}
+            },
             "required": ["rows"],
             "additionalProperties": False,
         },
@@ -40,7 +42,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def read(signal: Mapping[str, Any], sigvar: str, limits: Limits) -> Any:
-    """The signal in a form that `BacktestService.run` takes.
+    """Returns the signal in a form that `BacktestService.run` takes.
 
     Args:
         signal: As `SCHEMA` says.
@@ -65,7 +67,7 @@ def _find(signal: Mapping[str, Any], limits: Limits) -> Any:
     text = signal["arrow"]
     if len(text) * 3 // 4 > limits.bytes:
         raise SignalError(
-            f"SIGNAL_TOO_LARGE: expected at most {limits.bytes} bytes of Arrow, found about {len(text) * 3 // 4}. "
+            f"SIGNAL_TOO_LARGE: expected up to {limits.bytes} bytes of Arrow, found about {len(text) * 3 // 4}. "
             "Write a file into the folder of signals and send its path.",
             "SIGNAL_TOO_LARGE",
         )

@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""The tools of the server: what each takes, what it answers, and the call that computes it."""
+"""The tools of the server: their inputs, their answers, and the calls that compute them."""
 
 from __future__ import annotations
 
@@ -91,18 +91,19 @@ class Toolbox:
         rows = [self._describe(row) for row in frame.to_dict("records") if allowed is None or row["id"] in allowed]
         return {"snapshots": rows}
 
-    def _describe(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe(self, row: Any) -> dict[str, Any]:
         last = pd.Timestamp(row["last_date"])
         end = self._limits.end_date
         if end is not None:
             last = min(last, pd.Timestamp(end))
+        calendar = _core.snapshot_report(self._root, str(row["id"]))
         return {
             "id": str(row["id"]),
-            "securities": int(row["n_securities"]),
+            "securities": int(row["securities"]),
             "first_date": pd.Timestamp(row["first_date"]).date().isoformat(),
             "last_date": last.date().isoformat(),
-            "frequency": str(row["frequency"]),
-            "periods_per_year": int(row["periods_per_year"]),
+            "frequency": str(calendar["frequency"]),
+            "periods_per_year": int(calendar["periods_per_year"]),
         }
 
     def describe_snapshot(self, snapshot: str | None = None) -> dict[str, Any]:
@@ -237,7 +238,7 @@ class Toolbox:
     def _nearest_code(code: str) -> str:
         return str(_core.nearest_name(code, [entry[0] for entry in _core.ERROR_TABLE]))
 
-    # What they share
+    # Common parts of the tools
 
     def _choose(self, snapshot: str | None) -> str:
         if snapshot is not None:
@@ -276,7 +277,7 @@ class Toolbox:
         count = self._count_trials()
         if count + more > self._limits.runs:
             raise refuse(
-                "runs", f"at most {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
+                "runs", f"up to {self._limits.runs} trials of this study", f"{count} and {more} more", "Ask the operator."
             )
 
     def _summary(self, result: fractile.BacktestResult, overall: bool = False) -> list[dict[str, Any]]:
@@ -377,7 +378,7 @@ class Toolbox:
         grid = {"grid": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}}
         yield Tool(
             "sweep",
-            f"Backtests named signals with every combination of a grid of options, at most {MAX_CELLS} runs. Each counts as a trial.",
+            f"Backtests named signals with every combination of a grid of options, up to {MAX_CELLS} runs. Each counts as a trial.",
             schemas.object_of(named, grid | config | snapshot),
             schemas.object_of({"rows": schemas.array_of(row), "trials": _COUNT}),
             self.sweep,
@@ -432,8 +433,8 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a frame as JSON has it."""
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of a frame as JSON values."""
     out: dict[str, Any] = {}
     for name, value in row.items():
         plain = value.item() if hasattr(value, "item") else value

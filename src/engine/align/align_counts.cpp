@@ -19,7 +19,7 @@ namespace {
                         " that break it; the first is " + format_row(describe_row(keys, type, bad.rows[0])) + ". " + what_to_do);
 }
 
-/// As the snapshot reads it; none if the row has none.
+/// The id of a row in the snapshot's kind; nullopt if the row has none.
 std::optional<SecurityId> describe_id(const IdColumn& ids, IdType type, std::int64_t row) {
   if (!ids.is_text()) return ids.has_number(row) ? std::optional<SecurityId>(ids.numbers[row]) : std::nullopt;
   const std::int32_t code = ids.codes[row];

@@ -9,10 +9,10 @@
 #include "fractile/result.hpp"
 #include "fractile/signal.hpp"
 
-/// What alignment says of the rows of a signal: methodology section 2, rules 6 and 7.
+/// The counts of alignment over the rows of a signal: methodology section 2, rules 6 and 7.
 namespace fractile {
 
-/// Why a row is not used: rule 7, in its order.
+/// The cause for which a row is dropped: rule 7, in its order.
 enum class Cause : std::uint8_t {
   null_key,
   null_signal,
@@ -49,7 +49,7 @@ struct AlignCounts {
   void merge(const AlignCounts& other) noexcept;
 };
 
-/// Throws INFINITE_SIGNAL, IMPOSSIBLE_DATES, TRADE_BEFORE_AVAIL or INVALID_POSITION where the counts say so.
+/// Throws INFINITE_SIGNAL, IMPOSSIBLE_DATES, TRADE_BEFORE_AVAIL or INVALID_POSITION if the counts require it.
 void refuse_bad_rows(const AlignCounts& counts, const SignalKeys& keys, IdType type, const RunConfig& config);
 
 /// One signal row as an example for diagnostics and errors. `type`: the kind of the snapshot's ids.

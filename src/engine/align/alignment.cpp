@@ -18,16 +18,16 @@ constexpr double kEmptySlot = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-/// What is needed while an alignment is made.
+/// The temporary data of the making of an alignment.
 struct Alignment::Build {
   const PanelView& panel;
   const KeyResolver& resolver;
   const EligibilityMask& closed;
   int threads;
-  int n_ranges;                     // of signal rows, each a task
+  int n_ranges;                     // number of ranges of signal rows; each range is a task
   RowIndex* panel_row;              // by signal row
   std::uint16_t* block;             // by signal row: its block of days
-  std::vector<std::size_t> next{};  // by range, then block: how many rows, then where the next one goes
+  std::vector<std::size_t> next{};  // by range, then block: number of rows, later the place of the next row
 
   std::int64_t range_begin(int range) const noexcept {
     const std::int64_t n_rows = resolver.keys().n_rows;
@@ -77,7 +77,7 @@ std::size_t Alignment::bytes() const noexcept {
          bad_prints_.capacity() * sizeof bad_prints_[0];
 }
 
-/// Finds each row's panel row or cause, and counts those of each block of days.
+/// Finds each row's panel row or cause, and counts the rows of each block of days.
 void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
   constexpr std::int64_t kAhead = 64;
   hashes_.resize(static_cast<std::size_t>(count_blocks(n_rows_)));
@@ -109,7 +109,7 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
       }
       const RowIndex row = panel.row_at(place[i]);
       panel_row[i] = row;
-      // No row, or one outside its days where the index is damaged.
+      // The row has no panel row, or one outside the loaded days because the index is damaged.
       const int days = (r[i] - first_day) / kBlockDays;
       if (row < first_row[days] || row >= first_row[days + 1]) {
         drop(Cause::no_return, i);
@@ -145,7 +145,7 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
   for (const AlignCounts& part : counts) key_counts_.merge(part);
 }
 
-/// Signal rows by block of days, in input order within it.
+/// Sorts signal rows by block of days; input order is preserved within a block.
 void Alignment::sort_by_block(Build& build, const std::function<void()>& poll) {
   const auto n_blocks_of_days = static_cast<std::size_t>(n_blocks());
   std::size_t total = 0;
@@ -160,7 +160,7 @@ void Alignment::sort_by_block(Build& build, const std::function<void()>& poll) {
   parallel_for(
       build.threads, build.n_ranges,
       [&](int range, int) {
-        // Held in registers: the compiler cannot know that no store changes them.
+        // Local copies stay in registers; the compiler cannot know that no store changes the members.
         std::size_t* const next = build.next.data() + static_cast<std::size_t>(range) * n_blocks_of_days;
         const std::uint8_t* const cause = cause_.data();
         const std::uint16_t* const block_of_row = build.block;
@@ -182,14 +182,14 @@ void Alignment::find_bad_prints(const Build& build) {
   std::sort(bad_prints_.begin(), bad_prints_.end());
 }
 
-/// True where a row that has a slot fills it.
+/// True if a row that has a slot fills it.
 bool Alignment::takes(std::uint32_t row, const double* values, const ExposurePlan* exposures) const noexcept {
   return values[row] == values[row] && !(exposures && exposures->is_missing(row));
 }
 
 std::int64_t Alignment::read(int block, std::int32_t from, const double* values, const ExposurePlan* exposures, double* slots,
                              RowIndex* exposure_rows) const noexcept {
-  constexpr std::size_t kAhead = 160;  // twenty lines where eight values share one
+  constexpr std::size_t kAhead = 160;  // twenty cache lines of eight values
   std::fill_n(slots, n_slots(block), kEmptySlot);
   const AlignedRow* row = rows_.data() + block_begin_[static_cast<std::size_t>(block)];
   const AlignedRow* const end = rows_.data() + block_begin_[static_cast<std::size_t>(block) + 1];
@@ -297,13 +297,13 @@ AlignedSignal Alignment::inspect(const double* values, const RunConfig& config, 
   return {counts, combine_hashes(shape_, hashes)};
 }
 
-/// Whether a row has a panel row, open or not.
+/// True if a row has a panel row, eligible or not.
 bool Alignment::has_panel_row(std::int64_t row) const noexcept {
   const std::uint8_t cause = cause_[static_cast<std::size_t>(row)];
   return cause == kHasPlace || cause == code_of(Cause::outside_universe) || cause == code_of(Cause::bad_open_print);
 }
 
-/// Of several rows for one bad print the last is a bad print, those before it are duplicates.
+/// Counts bad prints. If several rows belong to one bad print, the last counts as the bad print, earlier ones as duplicates.
 void Alignment::count_bad_prints(const double* values, const ExposurePlan* exposures, AlignCounts& counts) const {
   CauseCount bad;
   RowIndex seen = kNoRow;
@@ -319,7 +319,7 @@ void Alignment::count_bad_prints(const double* values, const ExposurePlan* expos
   counts.causes[static_cast<std::size_t>(Cause::bad_open_print)] = bad;
 }
 
-/// What becomes of a row whose value is a number.
+/// The cause of a row whose value is a number.
 std::uint8_t Alignment::final_cause(std::size_t row, const ExposurePlan* exposures) const noexcept {
   const std::uint8_t cause = cause_[row];
   const bool has_place = cause == kHasPlace || cause == code_of(Cause::bad_open_print);
@@ -333,7 +333,7 @@ void Alignment::count_nan(std::int64_t row, const ExposurePlan* exposures, NanCo
   out.rows.add(row);
 }
 
-/// Every NaN goes from its cause to null_signal; only where it was an example are all rows gone through again.
+/// Moves every NaN from its cause to null_signal. Only if a NaN was an example does this read all rows again.
 AlignCounts Alignment::count_with_nan(const double* values, const NanCounts& missing, const ExposurePlan* exposures,
                                       int threads) const {
   AlignCounts counts = count_without_nan(exposures, threads);
@@ -356,7 +356,7 @@ AlignCounts Alignment::count_without_nan(const ExposurePlan* exposures, int thre
   return resid_counts_[exposures->residuals] = count_rows(nullptr, exposures, threads);
 }
 
-/// `values` null: none is NaN.
+/// Counts all rows. If `values` is null, no value is NaN.
 AlignCounts Alignment::count_rows(const double* values, const ExposurePlan* exposures, int threads) const {
   std::vector<AlignCounts> counts(static_cast<std::size_t>(threads));
   parallel_for(threads, count_blocks(n_rows_), [&](int task, int slot) {

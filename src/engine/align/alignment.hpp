@@ -19,21 +19,21 @@
 #include "fractile/signal.hpp"
 #include "parallel/huge_array.hpp"
 
-/// Stage 1, methodology section 2: where each signal row goes.
+/// Alignment: the mapping from signal rows to panel rows, methodology section 2.
 namespace fractile {
 
 struct ExposurePlan;
 
-/// A signal row's number fits AlignedRow.
+/// Maximum number of signal rows, so that the number of a row fits AlignedRow.
 inline constexpr std::int64_t kMaxSignalRows = std::numeric_limits<std::uint32_t>::max();
 
 /// A signal row that has a panel row.
 struct AlignedRow {
   std::int32_t slot;         ///< its panel row, counted from the first of its block of days
-  std::uint32_t signal_row;  ///< whence its value is read
+  std::uint32_t signal_row;  ///< the row with its value
 };
 
-/// Memory that one run after the other uses.
+/// Memory that runs reuse one after the other.
 struct AlignmentBuffers {
   HugeArray<AlignedRow> rows;
   HugeArray<std::uint8_t> causes;
@@ -41,49 +41,49 @@ struct AlignmentBuffers {
   HugeArray<std::uint16_t> blocks;
 };
 
-/// What alignment says of one signal.
+/// The counts and the hash of one aligned signal.
 struct AlignedSignal {
   AlignCounts counts;
-  /// Hash of the rows as the run reads them: ids, dates and times, values, in input order.
+  /// Hash of the rows in input order: ids, dates and times, values.
   Hash128 rows_hash{};
 };
 
-/// What a signal's keys settle, for every column of values, whichever are missing. Immutable once made; thread-safe.
+/// The mapping from signal rows to panel rows. It depends only on the keys, so all value columns share it. Thread-safe.
 ///
-/// Rows are sorted by blocks of days, in input order within a block. A run reads a block's values where they lie and writes
-/// them into one slot a panel row, which stay in the second-level cache: memory is read once, and in order within a
-/// security or a day, whatever the order of the signal; and of several rows for one slot the last one wins.
+/// Rows are sorted by blocks of days, in input order within a block. A run reads the values of a block in place and writes them
+/// into an array with one slot per panel row, which stays in the second-level cache. Memory is therefore read once, and in order
+/// within a security or a day for any order of the signal. If several rows share a slot, the last one wins.
 class Alignment {
  public:
   enum class Lifetime : std::uint8_t { one_run, cached };
-  /// Cost: O(rows), at most kMaxSignalRows. `buffers`: memory to take; a cached alignment takes none that is much larger than
-  /// it needs. Throws as EligibilityMask.
+  /// Cost: O(rows). Requires keys.n_rows <= kMaxSignalRows. `buffers`: memory to take over; a cached alignment takes only memory
+  /// that is hardly larger than needed. Throws the errors of EligibilityMask.
   Alignment(const PanelView& panel, const SignalKeys& keys, const RunConfig& config, int threads, Lifetime lifetime,
             AlignmentBuffers& buffers, const std::function<void()>& poll);
-  /// Gives the memory back; the alignment is no more.
+  /// Moves the memory into `buffers`. Invalidates the alignment.
   void release_buffers(AlignmentBuffers& buffers) noexcept;
-  /// Bytes of memory that it holds.
+  /// Bytes of memory that the alignment takes.
   std::size_t bytes() const noexcept;
 
-  /// Counts and hashes one column of values, except for duplicates. `exposures`: null where the run has no residuals.
+  /// Counts and hashes one column of values, except for duplicates. `exposures`: null if the run has no residuals.
   AlignedSignal inspect(const double* values, const RunConfig& config, const ExposurePlan* exposures, int threads,
                         const std::function<void()>& poll) const;
-  /// Where read() met several rows for one slot: moves those that are not the last from rows_used to their cause.
+  /// Call it if read() found several rows for one slot. It moves all but the last of them from rows_used to their cause.
   void count_duplicates(const double* values, const ExposurePlan* exposures, AlignCounts& counts) const;
 
-  /// Days are read in blocks.
+  /// Number of days in a block, the unit of read().
   static constexpr int kBlockDays = 8;
   int n_blocks() const noexcept { return static_cast<int>(first_row_.size()) - 1; }
   int block_of(DateIndex n) const noexcept { return (n - first_day_) / kBlockDays; }
   RowIndex first_row(int block) const noexcept { return first_row_[static_cast<std::size_t>(block)]; }
   std::size_t n_slots(int block) const noexcept { return static_cast<std::size_t>(first_row(block + 1) - first_row(block)); }
-  /// Fills a block's slots from the slot `from` on: values, NaN where there is none; and in residualized runs the rows of
-  /// their regressors. Returns how many rows came upon a slot that was filled.
+  /// Fills a block's slots from the slot `from` on with values (NaN if there is none), and in residualized runs with the rows of
+  /// their regressors. Returns the number of rows whose slot was filled already.
   std::int64_t read(int block, std::int32_t from, const double* values, const ExposurePlan* exposures, double* slots,
                     RowIndex* exposure_rows) const noexcept;
 
  private:
-  /// Rows without a value, by the cause that their keys have (the last entry: none, they would be used).
+  /// Rows without a value, by the cause of their keys (the last entry: rows without a cause, which would be used).
   struct NanCounts {
     std::array<std::int64_t, kNCauses + 1> by_cause{};
     CauseCount rows;
@@ -109,9 +109,9 @@ class Alignment {
   std::vector<RowIndex> first_row_;       // by block, and one past the last
   /// Panel and signal rows of bad open prints, ascending.
   std::vector<std::pair<RowIndex, std::uint32_t>> bad_prints_;
-  AlignCounts key_counts_;  // of values without NaN
+  AlignCounts key_counts_;  // counts for values without NaN
   KeyShape shape_{};
-  std::vector<KeyHashes> hashes_;  // by kBlockRows signal rows
+  std::vector<KeyHashes> hashes_;  // one per kBlockRows signal rows
   mutable std::mutex mutex_;
   mutable std::map<std::string, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
 };

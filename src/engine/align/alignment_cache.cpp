@@ -12,7 +12,7 @@
 namespace fractile {
 namespace {
 
-/// The key columns as bytes: what they hold and how wide it is.
+/// A key column as bytes, with the width of its values.
 struct RawColumn {
   const char* data;
   std::int64_t width;
@@ -27,7 +27,7 @@ std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
   return out;
 }
 
-/// The texts of ids, or which rows have one.
+/// Describes the texts of ids, or the bitmap of rows that have an id.
 std::string describe_ids(const IdColumn& ids, std::int64_t n_rows) {
   if (!ids.is_text()) return ids.valid ? " " + to_hex(hash_bytes(ids.valid, static_cast<std::size_t>((n_rows + 7) / 8))) : "";
   std::string texts;
@@ -35,7 +35,7 @@ std::string describe_ids(const IdColumn& ids, std::int64_t n_rows) {
   return " texts " + to_hex(hash_bytes(texts.data(), texts.size()));
 }
 
-/// Which columns there are, of which type, and how many rows.
+/// Describes the present columns, their types, and the number of rows.
 std::string describe_columns(const SignalKeys& keys) {
   std::string out = fmt::format("{}", keys.n_rows) + describe_ids(keys.security_id, keys.n_rows);
   for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
@@ -43,7 +43,7 @@ std::string describe_columns(const SignalKeys& keys) {
   return out;
 }
 
-/// A few hundred rows, evenly spread: tells at little cost that keys have not been seen.
+/// A hash of a few hundred evenly spread rows. It shows at little cost that keys are new.
 Hash128 hash_sample(const SignalKeys& keys) {
   constexpr std::int64_t kSamples = 512;
   std::string bytes = describe_columns(keys);
@@ -71,7 +71,7 @@ std::string hash_columns(const SignalKeys& keys, int threads, const std::functio
   return to_hex(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);
 }
 
-/// The options that decide where a key goes.
+/// The options on which an alignment depends.
 std::string describe_alignment(const RunConfig& config) {
   RunConfig alone;
   alone.lag = config.lag;
@@ -97,7 +97,7 @@ void AlignmentCache::shrink() {
   std::size_t bytes = 0;
   int count = 0;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
-    const bool is_of_newest = count == 0;  // an alignment is used before what belongs to it, and so stands behind it
+    const bool is_of_newest = count == 0;  // an alignment is used before its exposures and regressors, so it is behind them here
     bytes += entry->bytes;
     count += entry->is_alignment;
     const bool is_kept = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
@@ -148,7 +148,7 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
                                              const RunConfig& config, const ExposureRows& exposures, int threads,
                                              RunBuffers& buffers, const std::function<void()>& poll) {
   const std::string aligned = identity + describe_alignment(config);
-  // The keys are the user's memory, and are read again after `identity` was made of them.
+  // The keys are in the user's memory and may have changed since `identity` was made of them.
   const auto are_keys_unchanged = [&] { return hash_columns(keys, threads, poll) == identity; };
   CachedAlignment out;
   out.alignment = find_or_make_one<Alignment>(
@@ -171,12 +171,12 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
   out.regressors = find_or_make_one<RegressorCache>(
       fmt::format("{}{} hold {}", aligned, mode, config.hold_days),
       [&] {
-        // Copies until the next day with rows fill the panel at the maximum.
+        // With hold_days="next" the copies can fill the whole panel.
         const std::size_t n_held = config.hold_days == kHoldUntilNext ? static_cast<std::size_t>(panel.snapshot().n_rows())
                                                                       : n_rows * static_cast<std::size_t>(config.hold_days);
         return std::make_shared<RegressorCache>(panel, exposures, n_held);
       },
-      [] { return true; });  // it verifies the rows by itself
+      [] { return true; });  // the cache of regressors verifies the rows itself
   return out;
 }
 

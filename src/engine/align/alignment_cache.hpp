@@ -16,23 +16,23 @@
 
 namespace fractile {
 
-/// What is kept of a signal's keys.
+/// The cached data of a signal's keys.
 struct CachedAlignment {
   std::shared_ptr<const Alignment> alignment;
-  // Null where the run has no residuals.
+  // Both are null if the run has no residuals.
   std::shared_ptr<const ExposurePlan> exposures;
   std::shared_ptr<const RegressorCache> regressors;
 };
 
-/// Keeps the alignments of the keys that signals share: the most recently used, up to a number and to
-/// kMaxBytes. Keys are known by a 128-bit hash of their columns' bytes. Thread-safe.
+/// A cache of the alignments of keys that signals share. It evicts the least recently used beyond a number and
+/// beyond kMaxBytes. A 128-bit hash of the columns' bytes identifies keys. Thread-safe.
 class AlignmentCache {
  public:
   explicit AlignmentCache(int capacity) : capacity_(capacity) {}
-  /// What keys are known by, where they have been seen before or `come_again` says that they will be; else empty. Keys
-  /// seen for the first time cost a hash of a few hundred rows.
+  /// Returns the identity of keys that were seen before, or that will come again as `come_again` says; else "". Keys
+  /// that are seen for the first time cost a hash of a few hundred rows.
   std::string identify(const SignalKeys& keys, bool come_again, int threads, const std::function<void()>& poll);
-  /// The alignment of the keys known by `identity`. A thread waits where another is making it.
+  /// Returns the alignment of the keys with `identity`. Blocks while another thread makes it.
   CachedAlignment find_or_make(const std::string& identity, const PanelView& panel, const SignalKeys& keys,
                                const RunConfig& config, const ExposureRows& exposures, int threads, RunBuffers& buffers,
                                const std::function<void()>& poll);
@@ -44,7 +44,7 @@ class AlignmentCache {
     bool is_alignment;  // counts towards the capacity
     std::shared_ptr<const void> kept;
   };
-  /// What is made of keys that changed meanwhile is returned, and not cached.
+  /// If the keys changed meanwhile, the new object is returned but not cached.
   template <class Kept, class Make>
   std::shared_ptr<const Kept> find_or_make_one(const std::string& key, Make&& make,
                                                const std::function<bool()>& are_keys_unchanged);
@@ -56,7 +56,7 @@ class AlignmentCache {
   const int capacity_;
   std::mutex mutex_;
   std::list<Entry> entries_;      // most recently used first; guarded by mutex_
-  std::list<Hash128> seen_;       // the same
+  std::list<Hash128> seen_;       // samples of keys, most recent first; guarded by mutex_
   std::set<std::string> making_;  // keys of entries that a thread is making; guarded by mutex_
   std::condition_variable made_;
 };

@@ -8,7 +8,7 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch, bool& has_duplic
   const auto n_rows = static_cast<std::size_t>(panel_.row_end(n) - first);
   if (slots_) {
     const auto at = static_cast<std::size_t>(first);
-    // No arithmetic on a null pointer: without residuals there are none.
+    // Arithmetic on a null pointer is undefined; without residuals the pointer is null.
     const RowIndex* const exposure_rows = slots_->exposure_row.data();
     return {first, {slots_->value.data() + at, n_rows}, exposure_rows ? exposure_rows + at : nullptr};
   }
@@ -16,7 +16,7 @@ CrossSection CrossSections::read(DateIndex n, Scratch& scratch, bool& has_duplic
   if (scratch.block != block) {
     scratch.values.resize(alignment_->n_slots(block));
     if (exposures_) scratch.exposure_rows.resize(scratch.values.size());
-    const RowIndex from = first - alignment_->first_row(block);  // no earlier day is asked for
+    const RowIndex from = first - alignment_->first_row(block);  // days ascend, so earlier slots are not needed
     has_duplicates |= alignment_->read(block, from, values_, exposures_, scratch.values.data(), scratch.exposure_rows.data()) > 0;
     scratch.block = block;
   }

@@ -18,7 +18,7 @@ struct Filter {
   bool is_list = false;
   std::vector<double> members;  // ascending
   bool keeps(double value) const noexcept {
-    // A missing value is outside; a search would take NaN for any member.
+    // A missing value is outside the universe; the search would take NaN for any member.
     if (is_list) return value == value && std::binary_search(members.begin(), members.end(), value);
     return value >= min && value <= max;
   }

@@ -9,7 +9,7 @@
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 
-/// Methodology section 2, rule 8 and `bad_open_print`: the panel rows that take no signal.
+/// The mask of panel rows that accept a signal: methodology section 2, rule 8 and `bad_open_print`.
 namespace fractile {
 
 /// An openret this low is a bad print (methodology section 2, rule 7).
@@ -20,7 +20,7 @@ enum class RowState : std::uint8_t { open, outside_universe, bad_open_print };
 /// The states of the loaded days' rows.
 class EligibilityMask {
  public:
-  /// Throws MISSING_PANEL_COLUMN, INVALID_VALUE where the universe asks for what the snapshot has not.
+  /// Throws MISSING_PANEL_COLUMN, INVALID_VALUE if the universe does not fit the snapshot's columns.
   EligibilityMask(const PanelView& panel, const RunConfig& config, int threads, const std::function<void()>& poll);
   RowState state(RowIndex row) const noexcept {
     return states_.empty() ? RowState::open : states_[static_cast<std::size_t>(row - first_)];
@@ -28,7 +28,7 @@ class EligibilityMask {
 
  private:
   RowIndex first_;
-  std::vector<RowState> states_;  // empty where no row can be closed
+  std::vector<RowState> states_;  // empty if all rows are eligible
 };
 
 /// The panel rows of the loaded days whose characteristics meet `breakpoints`, a bit each; made on first use of a view and cached

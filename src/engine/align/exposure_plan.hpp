@@ -10,7 +10,7 @@
 
 namespace fractile {
 
-/// Which panel rows give the regressors of each signal row. Depends on keys and resid, not on lag.
+/// The panel row with the regressors of each signal row. It depends on keys and resid, not on lag.
 struct ExposurePlan {
   std::string residuals;    ///< the options that it depends on, as text
   HugeArray<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
@@ -18,7 +18,7 @@ struct ExposurePlan {
   bool is_missing(std::size_t signal_row) const noexcept { return row[signal_row] == kNoRow; }
 };
 
-/// `memory`: for the rows, at least as many as the signal's.
+/// `memory`: room for as many rows as the signal has, or more.
 ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, const RunConfig& config,
                                 const ExposureRows& exposures, int threads, HugeArray<RowIndex> memory,
                                 const std::function<void()>& poll);

@@ -23,18 +23,18 @@ std::vector<std::int64_t> find_last_days(const PanelView& panel, int hold_days, 
   return out;
 }
 
-/// Each security by itself, its days ascending; returns the number of copies.
+/// Copies forward the rows of one security, days ascending; returns the number of copies.
 std::int64_t copy_forward(const PanelView& panel, const SecurityRange& range, const EligibilityMask& closed,
                           const std::vector<std::int64_t>& last_days, double* value, RowIndex* exposure_row) {
   const DateIndex from = std::max(range.first, panel.first());
   const DateIndex to = std::min(range.first + range.length - 1, panel.last());
   const RowIndex first_row = panel.row_begin(panel.first()), end_row = panel.row_end(panel.last());
   std::int64_t copies = 0;
-  RowIndex newest = kNoRow;  // used row
-  std::int64_t until = -1;   // last day that it stands for
+  RowIndex newest = kNoRow;  // the newest used row
+  std::int64_t until = -1;   // the last day for which it holds
   for (DateIndex n = from; n <= to; ++n) {
     const RowIndex row = panel.row_at(range.begin + (n - range.first));
-    if (row < first_row || row >= end_row) continue;  // none, or one of other days where the index is damaged
+    if (row < first_row || row >= end_row) continue;  // no row, or one of other days because the index is damaged
     if (value[row] == value[row]) {
       newest = row;
       until = last_days[static_cast<std::size_t>(n - panel.first())];

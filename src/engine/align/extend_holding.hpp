@@ -6,10 +6,10 @@
 
 #include "engine/align/alignment.hpp"
 
-/// Methodology section 2, rule 9: `hold_days`.
+/// Holding periods: methodology section 2, rule 9, `hold_days`.
 namespace fractile {
 
-/// hold_days="next": a used row holds until the day before the next one that has any used row.
+/// hold_days="next": a used row holds until the day before the next day that has any used row.
 inline constexpr int kHoldUntilNext = 0;
 
 /// The signal of all loaded days at once, by panel row.
@@ -18,13 +18,13 @@ struct Slots {
   HugeArray<RowIndex> exposure_row;  ///< residualized runs only: the row of a used row's regressors
 };
 
-/// What extend_holding() did.
+/// The outcome of extend_holding().
 struct ExtendedHolding {
   std::int64_t copies = 0;
-  bool has_duplicates = false;  ///< of the signal's rows
+  bool has_duplicates = false;  ///< the signal has several rows for one slot
 };
 
-/// Fills `slots` from a signal, then copies each used row onto the following days. `exposures`: null where the run has no
+/// Fills `slots` from a signal, then copies each used row to the following days. `exposures`: null if the run has no
 /// residuals. Cost: O(rows + panel rows of the view).
 ExtendedHolding extend_holding(const PanelView& panel, const Alignment& alignment, const double* values,
                                const ExposurePlan* exposures, const RunConfig& config, int threads, Slots& slots,

@@ -59,7 +59,7 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) block.r[i] = days_.from_date_sig(block.sig[i]);
 
   if (const std::int64_t* ids = securities_.plain_numbers()) {
-    // Rows of one security often follow each other.
+    // Rows of one security are often adjacent, so the range is looked up once per group of equal ids.
     ids += begin;
     std::int64_t last = ~ids[0];
     find_places(panel_.ranges(), count, block, [&](std::int64_t i, SecurityIndex& security) {
@@ -75,7 +75,7 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
   }
 }
 
-/// `next` sets the security of row i, and returns whether it differs from that of the row before.
+/// `next` sets the security of row i, and returns true if it differs from that of the row before.
 template <class Next>
 void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int64_t count, KeyBlock& block, Next&& next) {
   constexpr SecurityRange kNowhere{0, 0, 0, 0};
@@ -87,7 +87,7 @@ void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int
   for (std::int64_t i = 0; i < count; ++i) {
     if (next(i, security)) range = security >= 0 ? ranges[static_cast<std::size_t>(security)] : kNowhere;
     const auto offset = static_cast<std::uint32_t>(r[i] - range.first);
-    // One test for the rows that have a place; the causes are told apart behind it.
+    // One test suffices for rows that have a place; the causes of other rows are found behind it.
     if (r[i] >= 0 && offset < static_cast<std::uint32_t>(range.length) && sig[i] != kMissingDay) {
       at[i] = range.begin + static_cast<std::int32_t>(offset);
       continue;

@@ -13,17 +13,17 @@
 #include "fractile/signal.hpp"
 #include "types/hash.hpp"
 
-/// The part of alignment that looks at keys: where each row's place in row_of is, or why it has none.
+/// The part of alignment that reads keys: it finds each row's place in row_of, or the cause for which it has none.
 namespace fractile {
 
-/// Rows a task: its inputs stay in the second-level cache from the hash to the scatter.
+/// Rows per task. The inputs of a task stay in the second-level cache from the hash to the scatter.
 inline constexpr std::int64_t kBlockRows = 16384;
 inline int count_blocks(std::int64_t n_rows) noexcept { return static_cast<int>((n_rows + kBlockRows - 1) / kBlockRows); }
 
-/// Hashes of one block's ids, date_sig, date_avail and given return days (zeros where a column is absent).
+/// Hashes of one block's ids, date_sig, date_avail and given return days (zeros if a column is absent).
 using KeyHashes = std::array<Hash128, 4>;
 
-/// Number of rows, and which optional columns count: part of the hash of all rows.
+/// Number of rows, and flags of the optional columns that have values: part of the hash of all rows.
 using KeyShape = std::array<std::uint64_t, 3>;
 
 /// One thread's buffers.
@@ -40,9 +40,9 @@ class KeyResolver {
   const SignalKeys& keys() const noexcept { return keys_; }
   /// Reads the dates of rows begin ... begin+count-1.
   void read(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
-  /// Equal keys hash equal whatever types they came in: days, microseconds.
+  /// Equal keys have equal hashes for all types of input, because days and microseconds are hashed.
   KeyHashes hash(std::int64_t begin, std::int64_t count, KeyBlock& block) const;
-  /// Fills block.at, and counts what the rules say of dates.
+  /// Fills block.at, and counts the rows that break the rules of dates.
   void resolve(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
   KeyShape shape() const noexcept { return {static_cast<std::uint64_t>(keys_.n_rows), has_avail_, has_given_}; }
 
@@ -60,11 +60,11 @@ class KeyResolver {
   bool has_given_;
 };
 
-/// Hash of a block's values, every NaN alike: `has_nan` says whether there may be some. `scratch` is used for them.
+/// Hash of a block's values; every NaN hashes the same. `has_nan`: there may be NaN, which `scratch` helps to replace.
 Hash128 hash_values(const double* values, std::size_t n, bool has_nan, std::vector<double>& scratch);
 /// Hash of one block of rows.
 Hash128 hash_rows(const KeyHashes& keys, const Hash128& values);
-/// One hash for all rows, from those of their blocks.
+/// One hash for all rows, from the hashes of their blocks.
 Hash128 combine_hashes(const KeyShape& shape, const std::vector<Hash128>& blocks);
 
 }  // namespace fractile

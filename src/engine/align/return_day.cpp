@@ -10,14 +10,14 @@ constexpr std::int64_t kMicrosPerHour = kMicrosPerDay / 24;
 constexpr std::int64_t kOpenTime = 9 * kMicrosPerHour;
 constexpr std::int64_t kCloseTime = 16 * kMicrosPerHour;
 
-/// Rule 1: the trade day of a row without date_avail. n_dates() if it lies beyond the calendar. At the close of a period that is
-/// longer than a day its own date is the trade day: the literature forms portfolios so.
+/// Rule 1: the trade day of a row without date_avail; n_dates() if it is beyond the calendar. At the close of a period longer
+/// than a day, the date of the period itself is the trade day, because the literature forms portfolios in this way.
 DateIndex default_trade_day(const PanelView& panel, bool from_open, Day sig) noexcept {
   const Frequency frequency = data_report(panel.snapshot()).periodicity.frequency;
   if (frequency == Frequency::daily || from_open) return panel.after(sig);
   const DateIndex n = panel.on_or_after(sig);
   if (n == 0 || frequency == Frequency::weekly || frequency == Frequency::irregular) return n;
-  // A date behind the last trading day of its month, quarter or year belongs to that period, not to the next.
+  // A date after the last trading day of its month, quarter or year belongs to that period, not to the next.
   const Day period = period_of(sig, frequency);
   const bool is_of_next = n >= panel.n_dates() || period_of(panel.date(n), frequency) != period;
   return is_of_next && period_of(panel.date(n - 1), frequency) == period ? n - 1 : n;

@@ -7,17 +7,17 @@
 #include "engine/align/signal_dates.hpp"
 #include "engine/panel/panel_view.hpp"
 
-/// Methodology section 2, rules 1 to 6: from the dates of a row to its return day.
+/// Return days: from the dates of a row to its return day, methodology section 2, rules 1 to 6.
 namespace fractile {
 
-/// What rule 4 and rule 6 have to say of a row.
+/// The findings of rule 4 and rule 6 about a row.
 struct Judgement {
   bool rolled = false;
   bool impossible = false;
   bool before_avail = false;
 };
 
-/// The dates of one row; kMissingDay and kMissingTime where it has none.
+/// The dates of one row; kMissingDay and kMissingTime if it has none.
 struct RowDates {
   Day sig = kMissingDay;
   std::int64_t avail_micros = kMissingTime;
@@ -29,16 +29,16 @@ class ReturnDays {
  public:
   ReturnDays(const PanelView& panel, bool from_open, int lag);
 
-  /// R of a row with date_sig only; -1 where it lies outside the loaded dates.
+  /// R of a row with only date_sig; -1 if R is outside the loaded dates.
   DateIndex from_date_sig(Day sig) const noexcept {
     const auto at = static_cast<std::uint32_t>(sig) - static_cast<std::uint32_t>(first_date_);
     return at < from_sig_.size() ? from_sig_[at] : -1;
   }
-  /// R of any row; -1 where it lies outside the loaded dates.
+  /// R of any row; -1 if R is outside the loaded dates.
   DateIndex resolve(const RowDates& dates, Judgement& judgement) const noexcept;
 
  private:
-  /// Rule 2. n_dates() where it lies beyond the calendar.
+  /// T by rule 2; n_dates() if T is beyond the calendar.
   DateIndex trade_day(Day avail, std::int64_t time_of_day) const noexcept;
   bool is_trading_day(Day day) const noexcept;
 

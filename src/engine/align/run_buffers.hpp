@@ -6,7 +6,7 @@
 
 namespace fractile {
 
-/// Memory of one run, given to the next.
+/// The memory of one run, which the next run reuses.
 struct RunBuffers {
   AlignmentBuffers alignment;
   HugeArray<RowIndex> exposure_rows;  ///< of an ExposurePlan

@@ -80,7 +80,7 @@ std::int64_t SecurityKeys::token_of(std::int64_t row) const noexcept {
   return ids_.is_text() ? token_[static_cast<std::size_t>(ids_.codes[row])] : ids_.numbers[row];
 }
 
-/// A missing id counts as kMissingId. If that is also the id of a row, the missing rows are listed to tell the two apart.
+/// A missing id is hashed as kMissingId. If that is also the id of a row, the hash includes a list of the missing rows.
 Hash128 SecurityKeys::hash_with_missing(std::int64_t begin, std::int64_t count, std::vector<std::int64_t>& scratch) const {
   std::vector<std::int64_t> missing;
   scratch.clear();

@@ -8,7 +8,7 @@
 #include "fractile/signal.hpp"
 #include "types/hash.hpp"
 
-/// From the ids of a signal to the securities of a panel: once per text, once per run of equal numbers.
+/// The mapping from the ids of a signal to securities of a panel. It looks up each text and each group of equal numbers once.
 namespace fractile {
 
 class SecurityKeys {

@@ -8,7 +8,7 @@ namespace {
 
 template <std::int64_t kTicks>
 void days_of_ticks(const std::int64_t* in, std::int64_t count, Day* out) noexcept {
-  // Rows of one day or one security often repeat or step: the division is by a constant, and cheap.
+  // The division is cheap because its divisor is a constant.
   for (std::int64_t i = 0; i < count; ++i) out[i] = in[i] == kMissingTime ? kMissingDay : clamp_day(floor_divide(in[i], kTicks));
 }
 
@@ -31,7 +31,7 @@ void read_signal_days(const DateColumn& column, std::int64_t begin, std::int64_t
 }
 
 void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count, std::int64_t* out) noexcept {
-  // 10 million days either way keep every product within 64 bits and every real date as it is.
+  // With 10 million days in each direction every product fits 64 bits, and no real date changes.
   constexpr std::int64_t kMaxDays = 10000000;
   constexpr std::int64_t kLimit = kMaxDays * kMicrosPerDay;
   if (column.unit == DateUnit::day) {

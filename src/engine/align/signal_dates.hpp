@@ -33,17 +33,17 @@ constexpr std::int64_t ticks_per_day(DateUnit unit) noexcept {
   return 1;
 }
 
-/// Days far outside any calendar are held to this, so that they fit a Day.
+/// Clamps days far outside any calendar, so that they fit a Day.
 constexpr Day clamp_day(std::int64_t day) noexcept {
   constexpr std::int64_t kLimit = 1000000000;
   return static_cast<Day>(day < -kLimit ? -kLimit : day > kLimit ? kLimit : day);
 }
 
-/// Days of rows begin ... begin+count-1; times of day are dropped.
+/// Reads the days of rows begin ... begin+count-1; times of day are dropped.
 void read_signal_days(const DateColumn& column, std::int64_t begin, std::int64_t count, Day* out) noexcept;
-/// Microseconds since 1970-01-01 (a finer time is cut); kMissingTime where missing.
+/// Reads microseconds since 1970-01-01 (a finer time is cut); kMissingTime if missing.
 void read_signal_micros(const DateColumn& column, std::int64_t begin, std::int64_t count, std::int64_t* out) noexcept;
-/// True where no row has a value: the column is then as good as absent.
+/// True if no row has a value; the column then counts as absent.
 bool is_all_missing(const DateColumn& column, std::int64_t n_rows) noexcept;
 
 }  // namespace fractile

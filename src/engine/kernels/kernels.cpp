@@ -22,7 +22,7 @@ using Rows = hn::Rebind<std::uint32_t, Doubles>;
 #define FRACTILE_HAS_COMPRESS 0
 #endif
 
-// The last few slots of a day go through the same code, from a copy padded with NaN.
+// The last few slots of a day take the same code, from a copy padded with NaN.
 template <class Visit>
 HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
   const Doubles d;
@@ -38,8 +38,8 @@ HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit)
 
 #if FRACTILE_HAS_COMPRESS
 
-// Lanes whose mask is set go to the front, in registers: Highway's CompressStore goes through memory, which some AVX-512
-// machines do slowly.
+// Moves the lanes whose mask is set to the front, in registers. Highway's CompressStore goes through memory, which is slow on
+// some AVX-512 machines.
 template <class Mask>
 HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
   const Doubles d;
@@ -88,7 +88,7 @@ TailCount PackTails(const double* slots, std::size_t n, double low, double high,
 
 #else
 
-// Without an instruction that compresses, the lanes of 64 slots become the bits of a word, which are walked.
+// Without a compress instruction, the lanes of 64 slots become the bits of a word, and a loop visits the set bits.
 template <class IsSet, class Take>
 HWY_INLINE void visit_words(const double* slots, std::size_t n, IsSet&& is_set, Take&& take) {
   const Doubles d;
@@ -200,7 +200,7 @@ HWY_INLINE hn::Vec<FactorTag> load_factors(const float* x) {
   return hn::PromoteTo(FactorTag(), hn::LoadU(hn::Rebind<float, FactorTag>(), x));
 }
 
-// Where a name's exposures are. Rows lie some cache lines apart, too irregularly for the hardware to foresee.
+// The address of a name's exposures. Rows are some cache lines apart, too irregularly for the hardware prefetcher.
 template <class T>
 HWY_INLINE const T* factors_of(const FactorRows& x, std::size_t i) {
   constexpr std::size_t kAhead = 24;
@@ -232,7 +232,7 @@ void SumExposures(const FactorRows& x, const double* weights, double* sums) {
     sum_exposures_of<float>(x, weights, sums);
 }
 
-// Eight interleaved lanes whatever the vector width, added in a fixed order: the same bits on every CPU.
+// Eight interleaved lanes for any vector width, added in a fixed order, so that the bits are the same on every CPU.
 constexpr std::size_t kLanes = 8;
 
 template <class Term, class ScalarTerm>
@@ -280,7 +280,7 @@ double SumShortProducts(const double* weights, const double* b, std::size_t n) {
       [=](std::size_t i) { return weights[i] > 0.0 ? 0.0 : weights[i] * b[i]; });
 }
 
-/// Columns kFrom to kFrom + lanes - 1 of the sums, and of the products those that lie left of the diagonal.
+/// Columns kFrom to kFrom + lanes - 1 of the sums, and of the products left of the diagonal.
 template <class T, std::size_t kFrom>
 HWY_INLINE void add_some_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) {
   const FactorTag d;
@@ -305,7 +305,7 @@ void AddFactors(const FactorRows& x, const std::uint16_t* group, double* sums, d
     add_some_factors<float, 0>(x, group, sums, gram);
 }
 
-/// products[k] += the sum over names of factor k and what `next` gives for the name.
+/// products[k] += the sum over names of factor k times the value that `next` returns for the name.
 template <class T, class Next>
 HWY_INLINE void sum_factor_products(const FactorRows& x, double* products, Next&& next) {
   const FactorTag d;

@@ -10,29 +10,29 @@
 #include "engine/panel/exposure_block.hpp"
 #include "fractile/types.hpp"
 
-/// The loops that see every slot, compiled for several vector widths and chosen at run time.
-/// Each gives the same answer at every width. Arrays that are written take kKernelPadding elements
-/// more than their answer needs.
+/// The loops that visit every slot, compiled for several vector widths and chosen at run time.
+/// Each loop has the same result at every width. Output arrays need kKernelPadding elements more
+/// than the result has.
 namespace fractile {
 
 inline constexpr std::size_t kKernelPadding = 16;
 
-/// The numbers among slots[0 ... n-1], in order; returns how many.
+/// Writes the numbers among slots[0 ... n-1], in order; returns their count.
 std::size_t pack_numbers(const double* slots, std::size_t n, double* out) noexcept;
-/// The same, with their places from `first` on.
+/// The same, with their rows, which count from `first`.
 std::size_t pack_numbers_and_rows(const double* slots, std::size_t n, RowIndex first, double* out, RowIndex* rows) noexcept;
 
 struct TailCount {
-  std::size_t numbers;  ///< all numbers
-  std::size_t tails;    ///< those written
+  std::size_t numbers;  ///< count of all numbers
+  std::size_t tails;    ///< count of written numbers
 };
-/// The numbers <= low or >= high among slots[0 ... n-1], in order, with their places from 0.
+/// Writes the numbers <= low or >= high among slots[0 ... n-1], in order, with their places from 0.
 TailCount pack_tails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) noexcept;
 
-/// The places of NaN and infinities among values[0 ... n-1], in order; returns how many.
+/// Writes the places of NaN and infinities among values[0 ... n-1], in order; returns their count.
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
-/// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing one adds nothing.
+/// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing exposure adds 0.
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;
 
 /// Sums in eight interleaved lanes, added in a fixed order: the fixed scheme of methodology section 9.
@@ -43,7 +43,7 @@ double sum_long_products(const double* weights, const double* b, std::size_t n) 
 double sum_short_products(const double* weights, const double* b, std::size_t n) noexcept;
 
 /// Adds exposure k of name i to sums[group[i] * 8 + k], and its product with exposure l to gram[k * 8 + l] for l <= k; names in
-/// order. None is missing.
+/// order. Requires that no exposure is missing.
 void add_factors(const FactorRows& x, const std::uint16_t* group, double* sums, double* gram) noexcept;
 /// products[k] = sum over names of exposure k and y, names in order.
 void multiply_factors(const FactorRows& x, const double* y, double* products) noexcept;
@@ -53,9 +53,9 @@ void subtract_fit(const FactorRows& x, const std::uint16_t* group, const double*
 
 /// The instruction set chosen on this machine, e.g. "AVX3".
 const char* kernel_target() noexcept;
-/// Those that this build has kernels for and this machine can run, best first.
+/// The instruction sets that this build has kernels for and that this machine can run, best first.
 std::vector<std::string> kernel_targets();
-/// Chooses one of them (empty: the best) from now on, for comparisons; not while anything runs. False where it is not there.
+/// Chooses an instruction set (empty: the best) for comparisons. Requires that no run is active. Returns false if it is missing.
 bool use_kernels(std::string_view target);
 
 }  // namespace fractile

@@ -8,7 +8,7 @@ namespace fractile {
 
 /// The as-of rule of methodology section 1: which panel row gives the characteristics of a return day.
 ///
-/// Everything that decides a weight, a cost or a group asks this class, so no number is read that the trade could not know.
+/// All code that decides a weight, a cost or a group uses this class, so that it reads no number that the trade could not know.
 class AsOf {
  public:
   AsOf(const PanelView& panel, CharacteristicsAsof rule) noexcept
@@ -25,7 +25,7 @@ class AsOf {
   RowIndex find_row(RowIndex row, RowIndex previous, DateIndex n) const noexcept {
     return on_return_day_ ? row : panel_.find_recent_row(previous, n);
   }
-  /// The newest row that the trade knows, however old (costs read on from it); kNoRow if there is none.
+  /// The newest row that the trade knows, of any age (costs search back from it); kNoRow if there is none.
   RowIndex newest_row(RowIndex row, RowIndex previous) const noexcept { return on_return_day_ ? row : previous; }
   /// The same for a name without a known row on n, last held on row `last` of an earlier day.
   RowIndex newest_row_of_leaver(RowIndex last, DateIndex n) const noexcept {

@@ -8,8 +8,8 @@
 
 namespace fractile {
 
-/// All factor exposures of a row side by side, kExposureStride apart; NaN where one is missing. Empty where the snapshot has
-/// none.
+/// A view of all factor exposures: those of a row are adjacent, rows are kExposureStride apart; NaN if one is missing. Empty if
+/// the snapshot has none.
 struct ExposureBlock {
   const void* data = nullptr;
   bool wide = false;  ///< doubles, else floats

@@ -19,7 +19,7 @@ const GroupedDays::Day& GroupedDays::find_or_make(DateIndex n) const {
   if (const Day* const found = kept.load(std::memory_order_acquire)) return *found;
   auto made = std::make_unique<const Day>(make(n));
   const Day* other = nullptr;
-  // Of several threads that make the same day the first one's is kept.
+  // If several threads make the same day, the first one's result is stored.
   return kept.compare_exchange_strong(other, made.get(), std::memory_order_acq_rel) ? *made.release() : *other;
 }
 
@@ -34,7 +34,7 @@ GroupedDays::Day GroupedDays::make(DateIndex n) const {
   }
   std::vector<std::int32_t> group(n_rows);
   category_.read_groups(asof, group.data());
-  // A counting sort; those without a group go last.
+  // A counting sort, with rows without a group last.
   const auto n_groups = static_cast<std::size_t>(category_.n_groups());
   const auto bin_of = [&](std::size_t i) { return group[i] < 0 ? n_groups : static_cast<std::size_t>(group[i]); };
   std::vector<std::int32_t> next(n_groups + 1);

@@ -11,17 +11,17 @@
 
 namespace fractile {
 
-/// The rows of each day by the group that they are in on that day as a return day (methodology section 1): the same for every
-/// signal. A day is made when it is first asked for and kept, 4 bytes a row. Thread-safe.
+/// A cache of the rows of each return day, sorted by their group on that day (methodology section 1). All signals share it. A day
+/// is made on first use and cached, in 4 bytes per row. Thread-safe.
 class GroupedDays {
  public:
-  /// Rows of one group: those before `end`, from the end of the run before it.
+  /// The rows of one group: from the end of the previous run to `end`, exclusive.
   struct Run {
-    std::int32_t group;  ///< -1: their group is missing; the last run of a day
+    std::int32_t group;  ///< -1: the group is missing (the last run of a day)
     std::int32_t end;
   };
   struct Day {
-    std::vector<std::int32_t> slot;  ///< rows, counted from the first of the day; ascending within a run
+    std::vector<std::int32_t> slot;  ///< rows, counted from the first row of the day; ascending within a run
     std::vector<Run> runs;           ///< groups ascending
   };
 

@@ -57,7 +57,7 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
       low = std::min(low, code);
       high = std::max(high, code);
     });
-    if (high < low) return;  // no value at all
+    if (high < low) return;  // the column has no value
     lowest_ = low;
     if (high - low < (std::int64_t{1} << 22)) {
       table_.assign(static_cast<std::size_t>(high - low + 1), -1);
@@ -104,7 +104,7 @@ void Category::read_groups(std::span<const RowIndex> rows, std::int32_t* out) co
   const std::size_t size = table_.size();
   const std::int64_t lowest = lowest_;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    // A missing code is below every other one; one that is outside has changed on disk since the table was made.
+    // A missing code is below all others. A code outside the table has changed on disk since the table was made.
     const std::int32_t code = rows[i] == kNoRow ? kMissingCode : codes[rows[i]];
     const auto at = static_cast<std::size_t>(code - lowest);
     out[i] = at < size ? table[at] : -1;
@@ -133,7 +133,7 @@ PanelView::PanelView(View view) : view_(std::move(view)) {
   const auto ids = snap.security_ids();
   lowest_id_ = ids.front();
   const std::uint64_t span = static_cast<std::uint64_t>(ids.back()) - static_cast<std::uint64_t>(ids.front());
-  // A table by id while ids are dense enough for it to stay in cache; otherwise a binary search.
+  // A table by id if ids are dense enough for the table to stay in cache; otherwise a binary search.
   if (span < std::max<std::uint64_t>(std::uint64_t{1} << 16, 256 * ids.size()) && span < (std::uint64_t{1} << 24)) {
     dense_ids_.assign(static_cast<std::size_t>(span) + 1, -1);
     for (std::size_t i = 0; i < ids.size(); ++i)
@@ -193,7 +193,7 @@ Reals PanelView::reals(std::string_view name) const {
 ExposureBlock PanelView::exposure_block() const {
   for (std::size_t k = 0; k < std::size(kExposures); ++k)
     if (const Reals one = reals(kExposures[k])) {
-      // The snapshot keeps each at its place in the block, whichever it has.
+      // Each exposure has a fixed place in the block, even if the snapshot lacks others.
       if (one.wide) return {static_cast<const double*>(one.data) - k, true};
       return {static_cast<const float*>(one.data) - k, false};
     }
@@ -219,7 +219,7 @@ std::shared_ptr<const Made> PanelView::find_or_make(std::map<Key, std::shared_pt
                                                     const Make& make) const {
   const std::lock_guard lock(mutex_);
   const auto found = made.find(key);
-  // An entry is made after its value: a value that is refused leaves nothing behind.
+  // The entry is made after its value, so that a refused value leaves no entry.
   return found != made.end() ? found->second : made.emplace(key, make()).first->second;
 }
 

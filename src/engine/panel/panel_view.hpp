@@ -16,13 +16,13 @@
 
 namespace fractile {
 
-/// A column of reals of either storage, read as double.
+/// A view of a column of reals in either storage type, read as double.
 struct Reals {
   const void* data = nullptr;
   std::size_t stride = 1;
   bool wide = false;  ///< doubles, else floats
   explicit operator bool() const noexcept { return data != nullptr; }
-  /// A bound as this storage would hold it: what equals it in the source equals it here.
+  /// Rounds a bound to the storage type, so that a value that equals the bound in the source equals it here.
   double round_bound(double bound) const noexcept { return wide ? bound : static_cast<double>(static_cast<float>(bound)); }
   double operator[](RowIndex row) const noexcept {
     const std::size_t at = static_cast<std::size_t>(row) * stride;
@@ -30,7 +30,7 @@ struct Reals {
   }
 };
 
-/// Any numeric column, or a text column's codes, read as double; missing is NaN.
+/// A view of any numeric column, or of a text column's codes, read as double; missing is NaN.
 struct Characteristic {
   Reals reals;
   const std::int32_t* codes = nullptr;
@@ -42,26 +42,26 @@ struct Characteristic {
   explicit operator bool() const noexcept { return reals || codes; }
 };
 
-/// The values of a category, ascending, and the place of each row's value among them.
+/// A category: its values, ascending, and the mapping from rows to values.
 class Category {
  public:
-  /// Scans the column once. Throws INVALID_BYVAR where a value is not whole or there are too many.
+  /// Scans the column once. Throws INVALID_BYVAR if a value is not whole or if there are too many values.
   Category(const Snapshot& snapshot, const ColumnInfo& column, const Reals& reals);
   int n_groups() const noexcept { return static_cast<int>(labels_.size()); }
   const std::string& label(int group) const { return labels_[static_cast<std::size_t>(group)]; }
-  /// -1 where the value is missing.
+  /// The group of a row; -1 if its value is missing.
   int group_of(RowIndex row) const noexcept {
     if (codes_) {
       const std::int32_t code = codes_[row];
       if (table_.empty()) return code == kMissingCode ? -1 : find(code);
-      // A missing code is below every other one; one that is outside has changed on disk since the table was made.
+      // A missing code is below all others. A code outside the table has changed on disk since the table was made.
       const auto at = static_cast<std::uint64_t>(std::int64_t{code} - lowest_);
       return at < table_.size() ? table_[at] : -1;
     }
     const double value = reals_[row];
     return value == value ? find(value) : -1;
   }
-  /// The groups of several rows; that of kNoRow is missing.
+  /// Writes the groups of several rows; the group of kNoRow is missing.
   void read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept;
 
  private:
@@ -69,13 +69,13 @@ class Category {
   const std::int32_t* codes_ = nullptr;
   Reals reals_;
   std::int64_t lowest_ = 0;
-  std::vector<std::int32_t> table_;  // by code - lowest_; empty where codes are far apart
-  std::vector<double> values_;       // ascending, where there is no table
+  std::vector<std::int32_t> table_;  // by code - lowest_; empty if codes are far apart
+  std::vector<double> values_;       // ascending; used without a table
   std::vector<std::string> labels_;
 };
 
-/// The size class that naive costs are read from: 0 big (cap 1), 1 median (2), 2 small (any other, or never
-/// known), of the newest known cap at or before each row.
+/// The size class of each row, which gives its naive cost: 0 big (cap 1), 1 median (2), 2 small (any other, or
+/// never known). It is that of the newest known cap at or before the row.
 class CapClasses {
  public:
   CapClasses(const Snapshot& snapshot, const Characteristic& cap);
@@ -92,7 +92,7 @@ struct MissingRows {
   std::vector<std::size_t> begin;  ///< by day from the first loaded, and one past the last
 };
 
-/// Where a security's rows stand in row_of: one cache line fetch gives all that alignment needs.
+/// The range of a security's rows in row_of, packed so that alignment needs one cache line.
 struct SecurityRange {
   std::int32_t begin;   ///< in row_of
   DateIndex first;      ///< first trading day with a row
@@ -102,8 +102,8 @@ struct SecurityRange {
 
 class GroupedDays;
 
-/// What every run on one view needs: the snapshot's columns under their names, and look-up tables
-/// that are made once. Thread-safe.
+/// The panel of one view for all its runs: the snapshot's columns by name, and look-up tables that are
+/// made once. Thread-safe.
 class PanelView {
  public:
   explicit PanelView(View view);
@@ -118,24 +118,24 @@ class PanelView {
   RowIndex row_begin(DateIndex n) const noexcept { return row_begin_[static_cast<std::size_t>(n)]; }
   RowIndex row_end(DateIndex n) const noexcept { return row_end_[static_cast<std::size_t>(n)]; }
 
-  /// First trading day on or after `day`; n_dates() where there is none.
+  /// First trading day on or after `day`; n_dates() if there is none.
   DateIndex on_or_after(Day day) const noexcept;
-  /// First trading day behind `day`, whatever day that is; n_dates() where there is none.
+  /// First trading day after `day`, which may be any day; n_dates() if there is none.
   DateIndex after(Day day) const noexcept { return day >= dates_.back() ? n_dates() : on_or_after(day + 1); }
   DateIndex n_dates() const noexcept { return static_cast<DateIndex>(dates_.size()); }
   /// Trading day of a row. O(log days).
   DateIndex day_of_row(RowIndex row) const noexcept;
 
-  /// -1 where unknown.
+  /// The security with an integer id; -1 if the id is unknown.
   SecurityIndex find_security(std::int64_t id) const noexcept {
     const std::uint64_t at = static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(lowest_id_);
     if (!dense_ids_.empty()) return at < dense_ids_.size() ? dense_ids_[at] : -1;
     return find_sparse(id);
   }
   const std::vector<SecurityRange>& ranges() const noexcept { return ranges_; }
-  // What stands in rows of the index is not checked when a snapshot is opened, and reads as zero where its file was cut since:
-  // whatever it says, these three lead to a row and a security that exist, and from row to row to an end.
-  /// What row_of says of a place, or kNoRow.
+  // Opening a snapshot does not check the row data of the index, and it reads as zero if its file was cut since. For any content
+  // the three functions below return a row or a security that exists, and walks from row to previous row end.
+  /// The row of a place in row_of, or kNoRow.
   RowIndex row_at(std::int32_t place) const noexcept {
     const RowIndex row = row_of_[place];
     return static_cast<std::uint32_t>(row) < static_cast<std::uint32_t>(n_rows_) ? row : kNoRow;
@@ -149,7 +149,7 @@ class PanelView {
     const SecurityIndex security = security_of_row_[row];
     return static_cast<std::uint32_t>(security) < ranges_.size() ? security : 0;
   }
-  /// Asks for what row_at() will read; negative places are allowed.
+  /// Prefetches the data that row_at() will read; negative places are allowed.
   void prefetch_row(std::int32_t place) const noexcept { __builtin_prefetch(row_of_ + std::max(place, 0)); }
   /// The security's row on a day, or kNoRow.
   RowIndex find_row(SecurityIndex security, DateIndex n) const noexcept {
@@ -157,23 +157,23 @@ class PanelView {
     const auto offset = static_cast<std::uint32_t>(n - range.first);
     return offset < static_cast<std::uint32_t>(range.length) ? row_at(range.begin + static_cast<std::int32_t>(offset)) : kNoRow;
   }
-  /// `before` if it is at most kMaxAgeDays older than day n-1, else kNoRow. See AsOf.
+  /// Returns `before` if it is up to kMaxAgeDays older than day n-1, else kNoRow. See AsOf.
   RowIndex find_recent_row(RowIndex before, DateIndex n) const noexcept {
     if (n > 0 && before >= row_begin(n - 1)) return before;
     return before < 0 ? kNoRow : find_recent_row_slow(before, n);
   }
 
-  /// Empty where the snapshot lacks it.
+  /// Empty if the snapshot lacks the column.
   Reals reals(std::string_view name) const;
   Characteristic characteristic(std::string_view name) const;
   /// A column of numbers of either kind; empty if the snapshot lacks it. Throws INVALID_VALUE if it is text: `option` reads it.
   Characteristic number(std::string_view name, std::string_view option) const;
   ExposureBlock exposure_block() const;
-  /// Made on first use and kept.
+  /// Made on first use, then cached.
   std::shared_ptr<const Category> category(const std::string& name) const;
   std::shared_ptr<const GroupedDays> grouped_days(const std::string& category_name, CharacteristicsAsof asof) const;
   std::shared_ptr<const CapClasses> cap_classes() const;
-  /// Bits by row: what `find` makes on first use for a mode of residuals.
+  /// A bit per row, which `find` computes on first use for a mode of residuals.
   std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
                                                                   const std::function<std::vector<std::uint64_t>()>& find) const;
   /// The same for rows that an option marks; `key` names option and rule. The newest few are cached.
@@ -181,7 +181,7 @@ class PanelView {
                                                                 const std::function<std::vector<std::uint64_t>()>& find) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
-  /// Throws MISSING_PANEL_COLUMN: `why` names the option that needs it.
+  /// Throws MISSING_PANEL_COLUMN if the snapshot lacks the column; `why` names the option that needs it.
   const ColumnInfo& require(std::string_view name, std::string_view why) const;
 
  private:
@@ -203,7 +203,7 @@ class PanelView {
   const RowIndex* previous_row_ = nullptr;
   const SecurityIndex* security_of_row_ = nullptr;
   mutable std::mutex mutex_;
-  // Made on first use and kept; guarded by mutex_.
+  // Caches, filled on first use; guarded by mutex_.
   mutable std::map<std::string, std::shared_ptr<const Category>> categories_;
   mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
   mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
@@ -212,7 +212,7 @@ class PanelView {
   mutable std::shared_ptr<const CapClasses> cap_classes_;
 };
 
-/// A characteristic older than this before the trade is missing (methodology section 1).
+/// Maximum age of a characteristic before the trade; an older one is missing (methodology section 1).
 inline constexpr Day kMaxAgeDays = 5;
 inline constexpr std::int64_t kMaxGroups = 20000;
 

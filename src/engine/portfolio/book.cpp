@@ -67,7 +67,7 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
   return without_size;
 }
 
-/// Weights are the sides themselves for now.
+/// Takes the sides as weights; set_equal_weights() scales them later.
 void Weigher::take_equal(const SidedNames& names, Book& book) const {
   const int shortest = config_.method == Method::long_only ? kLong : kShort;
   book.row.resize(names.rows.size());
@@ -117,7 +117,7 @@ void Weigher::set_equal_weights(Book& book) noexcept {
   for (double& w : book.weight) w = w > 0.0 ? of_long : of_short;
 }
 
-/// Each side's weights sum to 1 or -1.
+/// Scales the weights, so that those of each side sum to 1 or -1.
 void Weigher::set_weights(Book& book) {
   if (size_ || config_.weight == Weight::signal) {
     clip_side(true, book);
@@ -130,11 +130,11 @@ void Weigher::set_weights(Book& book) {
   };
   add_up();
   if (std::isinf(sum_long) || std::isinf(sum_short)) {
-    // Weights near the largest double: as shares of a power of two that no number of names brings back there.
+    // Weights near the largest double overflow their sum. Divided by 2^64, no number of names can make the sum overflow.
     for (double& w : book.weight) w = std::ldexp(w, -64);
     add_up();
   }
-  // The sign bit tells the side also of what has become 0.
+  // The sign bit gives the side even if a weight has become 0.
   for (double& w : book.weight) w /= std::signbit(w) ? sum_short : sum_long;
 }
 

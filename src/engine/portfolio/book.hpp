@@ -9,14 +9,14 @@
 #include "engine/portfolio/rank.hpp"
 #include "fractile/config.hpp"
 
-/// Stage 5, methodology section 6: from sides to weights.
+/// Books: from sides to weights, methodology section 6.
 namespace fractile {
 
-/// What one portfolio holds on one day, securities ascending. Empty where it is flat.
+/// The weights that one portfolio holds on one day, securities ascending. Empty if it is flat.
 struct Book {
   std::vector<SecurityIndex> security;
-  std::vector<RowIndex> row;       ///< of the return day
-  std::vector<RowIndex> previous;  ///< the security's row before that, however old; kNoRow where there is none
+  std::vector<RowIndex> row;       ///< panel row of the return day
+  std::vector<RowIndex> previous;  ///< the security's previous row, of any age; kNoRow if there is none
   std::vector<double> weight;      ///< > 0 long, < 0 short
   int n_long = 0;
   int n_short = 0;
@@ -33,9 +33,9 @@ struct SidedNames {
 
 class Weigher {
  public:
-  /// Throws MISSING_PANEL_COLUMN where weight needs a column that the snapshot lacks.
+  /// Throws MISSING_PANEL_COLUMN if weight needs a column that the snapshot lacks.
   Weigher(const PanelView& panel, const RunConfig& config);
-  /// Builds the book of return day n. Returns how many names on a side had no usable mcap or adv.
+  /// Builds the book of return day n. Returns the number of names on a side without a usable mcap or adv.
   int build_book(const SidedNames& names, DateIndex n, Book& book);
 
  private:
@@ -57,7 +57,7 @@ class Weigher {
   std::vector<std::size_t> side_places_;
 };
 
-/// numpy's default quantile of values (which it reorders); q in 0 ... 1. O(n).
+/// numpy's default quantile of `values`, which are reordered; q in 0 ... 1. O(n).
 double quantile(std::vector<double>& values, double q);
 
 }  // namespace fractile

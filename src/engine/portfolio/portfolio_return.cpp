@@ -69,7 +69,7 @@ void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std
   }
 }
 
-/// By name of the book; a missing return earns 0.
+/// Reads the return of each name of the book; a missing return counts as 0.
 const double* PortfolioReturn::read_returns(const Reals& returns, const Book& book) {
   const auto read = [&](const auto* values) {
     for (std::size_t i = 0; i < book.row.size(); ++i) {

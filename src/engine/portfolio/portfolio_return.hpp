@@ -10,10 +10,10 @@
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
-/// Stage 6, methodology section 8: what a book earns on its return day.
+/// The returns of a book on its return day: methodology section 8.
 namespace fractile {
 
-/// One portfolio on one day.
+/// The numbers of one portfolio on one day.
 struct DayOutcome {
   bool is_held = false;
   int n_long = 0;
@@ -37,7 +37,7 @@ class PortfolioReturn {
   const std::vector<std::string>& exposure_names() const noexcept { return exposure_names_; }
   const EarnedReturns& ret() const noexcept { return ret_; }
   DayOutcome compute(const Book& book, DateIndex n);
-  /// How many held names have their last row on n while the calendar goes on.
+  /// Number of held names whose last row is on n although the calendar goes on.
   int count_leavers(const Book& book, DateIndex n) const;
   /// Adds the exposures of the asof row by exposure_names(), missing as 0.
   void add_exposures(RowIndex asof, double* sums) const noexcept;

@@ -12,10 +12,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// The largest whole rank that is short and the smallest that is long, by the rule itself in double.
+/// The largest whole rank that is short and the smallest that is long. The rule itself decides, evaluated in double.
 struct RankLimits {
   double am, bm;
-  std::size_t low;   ///< 0: none is short
+  std::size_t low;   ///< 0: no rank is short
   std::size_t high;  ///< 1 ... m
 
   RankLimits(std::size_t m, double a, double b) : am(a * static_cast<double>(m)), bm(b * static_cast<double>(m)) {
@@ -28,7 +28,7 @@ struct RankLimits {
   }
 };
 
-/// An order statistic and its ties, which share the mean of their ranks: that decides for all of them.
+/// An order statistic and its ties. They share the mean of their ranks, which decides for all of them.
 struct OrderStatistic {
   double value;
   std::size_t below;
@@ -36,7 +36,7 @@ struct OrderStatistic {
   double mean_rank() const noexcept { return static_cast<double>(below) + static_cast<double>(equal + 1) / 2.0; }
 };
 
-/// The k-th smallest (from 1) of values, of which `below` more lie under them. Reorders values.
+/// The k-th smallest value (from 1), when `below` other values are smaller than all of `values`. Reorders values.
 OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below) {
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(k - 1 - below);
   std::nth_element(values.begin(), at, values.end());
@@ -56,7 +56,7 @@ Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderS
   return cuts;
 }
 
-/// Values near the two cuts, among tails that hold all values <= low_to or >= high_from.
+/// Bounds around the two cuts. The tails contain all values <= low_to or >= high_from.
 struct Bracket {
   std::size_t below_low = 0, in_low = 0, at_least_high = 0, in_high = 0;
 };
@@ -77,7 +77,7 @@ Bracket collect_near(std::span<const double> tails, double low_from, double low_
   return found;
 }
 
-/// Of the first n names in the scratch's tails those beyond the cuts stay, and get their sides.
+/// Filters the first n names in the scratch's tails: names beyond the cuts stay and get their sides.
 Tails keep_tails(const Cuts& cuts, std::size_t n, std::size_t n_names, RankScratch& scratch) {
   scratch.tail_side.resize(scratch.tail_s.size());
   double* const s = scratch.tail_s.data();
@@ -98,7 +98,7 @@ Tails keep_tails(const Cuts& cuts, std::size_t n, std::size_t n_names, RankScrat
 }  // namespace
 
 Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
-  // Cuts move little from day to day: mostly one pass brackets both, and a few values remain to select from. Where they
+  // Cuts move little from day to day, so usually one pass brackets both and few values remain for the selection. If the cuts
   // moved farther, a wider bracket is still cheaper than none.
   constexpr double kBrackets[] = {0.03, 0.12};
   constexpr std::size_t kWorthwhile = 128;

@@ -9,20 +9,20 @@
 
 #include "fractile/config.hpp"
 
-/// Stage 4, methodology section 5: from values to sides.
+/// Ranks: from values to sides, methodology section 5.
 namespace fractile {
 
 enum Side : std::int8_t { kShort = -1, kFlat = 0, kLong = 1 };
 
-/// The names beyond the cuts of a single sort, in the order given.
+/// The names beyond the cuts of a single sort, in the given order.
 struct Tails {
-  std::size_t n_names = 0;            ///< numbers among the values looked at
-  std::span<const double> s;          ///< their values
-  std::span<const std::int32_t> at;   ///< their places among the values looked at
+  std::size_t n_names = 0;            ///< number of values that are not NaN
+  std::span<const double> s;          ///< values of the names beyond the cuts
+  std::span<const std::int32_t> at;   ///< their places among the given values
   std::span<const std::int8_t> side;  ///< kShort or kLong
 };
 
-/// Where the cuts of a portfolio were the day before: a guess that saves time, never changes an answer.
+/// The cuts of a portfolio on the previous day, as a guess. It saves time and never changes an answer.
 struct CutGuess {
   double low = 0.0;
   double high = 0.0;
@@ -55,9 +55,9 @@ struct RankScratch {
   std::vector<Key> order, unsorted;
 };
 
-/// A single sort at percent a and b; NaN among the values is passed over. Exact: only two order
-/// statistics and their ties are needed, so ties never straddle a cut. O(n), and one pass over the values
-/// where the guess holds. Valid until the scratch is used again.
+/// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their
+/// ties determine it, so ties never straddle a cut. Cost: O(n), with one pass over the values if the guess
+/// holds. Valid until the scratch is used again.
 Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch);
 
 /// The sides that the signal itself names, if it has bins, positions or weights: out[i] for s[i], no NaN.

@@ -12,7 +12,7 @@
 
 namespace fractile {
 
-/// Which rows give the regressors of a residualized run (methodology section 3).
+/// The rows with the regressors of a residualized run (methodology section 3).
 class ExposureRows {
  public:
   /// Throws MISSING_PANEL_COLUMN if the snapshot lacks a regressor of this mode, and as OwnFactors.
@@ -20,14 +20,14 @@ class ExposureRows {
   bool is_needed() const noexcept { return with_industry_ || with_factors_; }
   bool with_industry() const noexcept { return with_industry_; }
   bool with_factors() const noexcept { return with_factors_; }
-  /// The security's newest row on or before `sig`, at most kMaxAgeDays older; kNoRow where there is none.
+  /// The security's newest row on or before `sig`, up to kMaxAgeDays older; kNoRow if there is none.
   RowIndex find_row(SecurityIndex security, Day sig) const noexcept;
-  /// True where no regressor is missing in a row.
+  /// True if a row has all regressors.
   bool is_complete(RowIndex row) const noexcept {
     const auto at = static_cast<std::size_t>(row);
     return ((*complete_)[at / 64] >> (at % 64) & 1) != 0;
   }
-  /// Asks for what is_complete() will read.
+  /// Prefetches the data that is_complete() will read.
   void prefetch(RowIndex row) const noexcept { __builtin_prefetch(complete_->data() + static_cast<std::size_t>(row) / 64); }
   /// The factors of names with these exposure rows.
   FactorRows factors(std::span<const RowIndex> rows) const noexcept { return {block_, rows.data(), rows.size()}; }
@@ -45,7 +45,7 @@ class ExposureRows {
   ExposureBlock block_;
   std::shared_ptr<const OwnFactors> own_;
   std::shared_ptr<const Category> industry_group_;
-  std::shared_ptr<const std::vector<std::uint64_t>> complete_;  // a bit a row
+  std::shared_ptr<const std::vector<std::uint64_t>> complete_;  // a bit per row
 };
 
 /// The options that decide the regressors, as text.

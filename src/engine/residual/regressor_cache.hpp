@@ -10,11 +10,11 @@
 
 namespace fractile {
 
-/// The regressors of each day of an alignment: those of the newest signal, for others that have values for the same
-/// names. Thread-safe.
+/// A cache of the regressors of each day of an alignment. It has those of the newest signal, which serve other signals
+/// with values for the same names. Thread-safe.
 class RegressorCache {
  public:
-  /// `n_names`: at most as many names on all days.
+  /// `n_names`: maximum number of names over all days.
   RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names);
   /// Those of the names whose exposure rows are `rows`. `own`: as Regressors::assign(); empty if the regressors were cached.
   std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures, std::span<const RowIndex> rows,

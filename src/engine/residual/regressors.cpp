@@ -7,11 +7,11 @@
 namespace fractile {
 namespace {
 
-// Pivots are shares of a factor's variance that those before it do not explain. Below this the square of the condition
-// number would cost more digits than refinement gives back.
+// A pivot is the share of a factor's variance that earlier factors do not explain. Below this bound the square of the condition
+// number would cost more digits than refinement restores.
 constexpr double kSmallestPivot = 1e-6;
 
-static_assert(kMaxGroups <= UINT16_MAX, "industries are kept in sixteen bits");
+static_assert(kMaxGroups <= UINT16_MAX, "industries are stored in sixteen bits");
 
 }  // namespace
 
@@ -71,7 +71,7 @@ void Regressors::assign(const ExposureRows& exposures, std::span<const RowIndex>
   rows_.assign(rows.begin(), rows.end());
   counts_.assign(exposures.with_industry() ? static_cast<std::size_t>(exposures.n_industries()) : 1, 0.0);
   industry_.assign(rows.size(), 0);
-  // Rows are complete; one whose industry is gone by now, because its file was cut meanwhile, takes any.
+  // Rows are complete. If a row has lost its industry because its file was cut meanwhile, any industry will do.
   if (exposures.with_industry())
     for (std::size_t i = 0; i < rows.size(); ++i)
       industry_[i] = static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0));

@@ -9,19 +9,19 @@
 #include "engine/kernels/kernels.hpp"
 #include "engine/residual/exposures.hpp"
 
-/// What the residuals of a day need and no signal changes: methodology section 3.
+/// The regressors of a day, which do not depend on the signal's values: methodology section 3.
 namespace fractile {
 
 inline constexpr std::size_t kFactors = kNExposures;
 inline constexpr std::size_t kFactorStride = kExposureStride;
 using Coefficients = std::array<double, kFactors>;
 
-/// Least squares on factors whose industry means are taken out, by the normal equations: for factors that are far
-/// from collinear.
+/// The normal equations of least squares on factors without their industry means, for factors that are far from
+/// collinear.
 class NormalEquations {
  public:
   NormalEquations() = default;
-  /// `gram`: products of the factors as they are, of those with l <= k; `sums`: theirs by industry, kFactorStride apart.
+  /// `gram`: products of the raw factors k and l <= k; `sums`: sums of the factors by industry, kFactorStride apart.
   NormalEquations(const double* gram, std::span<const double> sums, std::span<const double> counts);
   bool is_well_conditioned() const noexcept { return is_well_conditioned_; }
   /// Coefficients from the factors' products with y.
@@ -35,21 +35,21 @@ class NormalEquations {
   std::array<Coefficients, kFactors> root_{};  // lower triangle of the Cholesky factor
 };
 
-/// The regressors of one day's names: their industries, and the equations of their factors.
+/// The regressors of one day's names: industries, and the equations of the factors.
 class Regressors {
  public:
   /// `rows`: the names' exposure rows. Cost for n names and f factors: about n f (f + 1) / 2 operations; n for industries.
   /// `own`: receives the names' own factors, if there are any.
   void assign(const ExposureRows& exposures, std::span<const RowIndex> rows, OwnFactorRows& own);
 
-  /// True where assign() was given these rows.
+  /// True if assign() was called with these rows.
   bool is_of(std::span<const RowIndex> rows) const noexcept;
   std::size_t n_names() const noexcept { return rows_.size(); }
-  /// By name: its industry, 0 for all where industries are no regressor.
+  /// Industry of each name; 0 for all names if industries are not a regressor.
   const std::uint16_t* industry() const noexcept { return industry_.data(); }
-  /// By industry: its names.
+  /// Number of names in each industry.
   std::span<const double> counts() const noexcept { return counts_; }
-  /// By industry, kFactorStride apart: its factors' sums.
+  /// Sums of the factors in each industry, kFactorStride apart.
   const double* sums() const noexcept { return sums_.data(); }
   const NormalEquations& equations() const noexcept { return equations_; }
   /// The same for own factors; counts() are sums of weights then.

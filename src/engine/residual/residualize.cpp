@@ -8,22 +8,22 @@
 namespace fractile {
 namespace {
 
-/// A column whose remaining part is smaller than this share of it lies in the span of those before.
+/// If the remaining part of a column is below this share of the column, it is in the span of the earlier columns.
 constexpr double kCollinear = 1e-11;
-/// A residual is orthogonal to a factor where its part along it is at most this share of the signal.
+/// Maximum part of an orthogonal residual along a factor, as a share of the signal.
 constexpr double kOrthogonal = 1e-14;
 /// Residuals are rounded to this many bits of the signal's deviation, so that exact ties tie.
 constexpr int kBits = 36;
 
-/// The power of two that a signal is divided by: 0 but where its squares would leave the range of doubles. Residuals
-/// decide an order only, which it does not change.
+/// The exponent of the power of two by which a signal is divided: 0 unless its squares would leave the range of doubles. The
+/// division does not change the order of residuals, and only their order matters.
 int scale_of(double largest) noexcept {
   constexpr int kFar = 300;
   const int exponent = std::ilogb(largest);
   return std::abs(exponent) > kFar ? exponent : 0;
 }
 
-/// Takes the mean of its industry out of every name's number.
+/// Subtracts the mean of its industry from every name's number.
 void centre(const Regressors& regressors, double* x, ResidualScratch& scratch) {
   const std::uint16_t* const industry = regressors.industry();
   const std::size_t n = regressors.n_names();
@@ -35,8 +35,8 @@ void centre(const Regressors& regressors, double* x, ResidualScratch& scratch) {
   for (std::size_t i = 0; i < n; ++i) x[i] -= means[industry[i]];
 }
 
-/// The products of the factors with the industry means that rounding left in y. Factors are read with their means, so their
-/// products with y contain these; the products that count are without.
+/// The products of the factors with the industry means that rounding left in y. The raw factors include their means, so their
+/// products with y contain these terms, which must be subtracted.
 void multiply_means(const Regressors& regressors, const double* y, double* products, ResidualScratch& scratch) {
   const std::uint16_t* const industry = regressors.industry();
   const std::span<const double> counts = regressors.counts();
@@ -50,7 +50,7 @@ void multiply_means(const Regressors& regressors, const double* y, double* produ
   }
 }
 
-/// Takes the factors out of a centred y. False where y did not come to be orthogonal to all of them.
+/// Subtracts the fit of the factors from a centred y. Returns false if y is not orthogonal to all factors afterwards.
 bool solve_equations(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
   constexpr int kMostSteps = 6;
   const NormalEquations& equations = regressors.equations();
@@ -61,7 +61,7 @@ bool solve_equations(const FactorRows& factors, const Regressors& regressors, do
   multiply_factors(factors, y, products);
   for (int step = 0; step < kMostSteps; ++step) {
     const Coefficients beta = equations.solve(products);
-    // The factors are read with their means, and fitted without.
+    // The factors are read with their means and fitted without them.
     for (std::size_t g = 0; g < counts.size(); ++g) {
       const double* const sums = regressors.sums() + g * kFactorStride;
       double mean = 0.0;
@@ -79,7 +79,7 @@ bool solve_equations(const FactorRows& factors, const Regressors& regressors, do
   return false;
 }
 
-/// Whatever the factors: an orthonormal basis of them column by column, and a centred y projected off it.
+/// Works for any factors: makes an orthonormal basis of them, column by column, and subtracts a centred y's projection on it.
 void project_off_basis(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
   const std::size_t n = factors.n;
   scratch.columns.resize(n * kFactors);
@@ -95,7 +95,7 @@ void project_off_basis(const FactorRows& factors, const Regressors& regressors, 
     for (std::size_t i = 0; i < n; ++i) x[i] = factors.read(i, static_cast<int>(k));
     const double before = sum_products(x, x, n);
     centre(regressors, x, scratch);
-    centre(regressors, x, scratch);  // what rounding left of a large mean
+    centre(regressors, x, scratch);  // removes the rounding error of a large mean
     for (int pass = 0; pass < 2; ++pass)
       for (std::size_t j = 0; j < rank; ++j) take_out(j, x);
     const double length = std::sqrt(sum_products(x, x, n));

@@ -13,7 +13,7 @@ struct Cost {
   int unknown = 0;  ///< trades that took the day's largest rate
 };
 
-/// Prices a day's trades. One thread uses one model.
+/// A cost model, which prices a day's trades. One thread uses one model.
 class CostModel {
  public:
   virtual ~CostModel() = default;

@@ -30,7 +30,7 @@ class NaiveCost final : public CostModel {
     for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = rate_of_class_[cap_classes_->of(trades.newest[i])];
   }
 
-  std::shared_ptr<const CapClasses> cap_classes_;  // null if the run prices nothing
+  std::shared_ptr<const CapClasses> cap_classes_;  // null if the run has no costs
   double rate_of_class_[kNCapClasses];
   std::vector<double> rate_;
 };

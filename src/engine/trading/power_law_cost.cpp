@@ -34,7 +34,7 @@ class PowerLawCost final : public CostModel {
         ++cost.unknown;
       }
     }
-    if (unknown > 0.0) cost.tc += largest * unknown;  // nothing at an infinite rate is nothing
+    if (unknown > 0.0) cost.tc += largest * unknown;  // 0 times an infinite rate would be NaN
     return cost;
   }
 

@@ -16,7 +16,7 @@ void TradeListBuilder::drift_sides(const Book& before) {
     const double r = ret_[before.row[i]];
     const double grown = before.weight[i] * (1.0 + (r == r ? r : 0.0));
     drifted_[i] = grown;
-    // The side is that of the target, whatever a return below -100% makes of the number.
+    // The side is that of the target, even if a return below -100 % changes the sign of the grown weight.
     (before.weight[i] > 0.0 ? sum_long : sum_short) += grown;
   }
   for (std::size_t i = 0; i < drifted_.size(); ++i) {
@@ -66,7 +66,7 @@ const TradeList& TradeListBuilder::build(const Book& before, const Book& now, Da
   for (std::size_t i = 0; i < before.row.size(); ++i) {
     double& w = weight_before_[static_cast<std::size_t>(before.security[i])];
     change[count] = std::fabs(w);
-    // The newest row before n is that of n-1, on which the name was held.
+    // The newest row before n is that of n-1, because the name was held on n-1.
     newest[count] = before.row[i];
     count += w != 0.0;
     w = 0.0;

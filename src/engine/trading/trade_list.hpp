@@ -8,10 +8,10 @@
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
-/// Stage 7, methodology section 7: the changes from one day's book to the next.
+/// Trade lists: the changes from one day's book to the next, methodology section 7.
 namespace fractile {
 
-/// The trades of one portfolio on one day: names held now, securities ascending, then names that are held no more.
+/// The trades of one portfolio on one day: names held now, securities ascending, then names that the portfolio no longer holds.
 struct TradeList {
   std::vector<double> change;    ///< |change of weight|
   std::vector<RowIndex> newest;  ///< the newest row that the trade knows; costs are read from it

@@ -10,7 +10,7 @@ struct Trades {
   Cost cost;
 };
 
-/// Turnover and cost of a portfolio's days: methodology section 7. One thread uses one object.
+/// The computation of turnover and cost of a portfolio's days: methodology section 7. One thread uses one object.
 class TurnoverAndCosts {
  public:
   /// Throws MISSING_PANEL_COLUMN if the cost model needs a column that the snapshot lacks.

@@ -5,7 +5,9 @@
 #include "server/openapi.hpp"
 #include "server/run_extras.hpp"
 #include "server/run_request.hpp"
+#include "server/sheet_answer.hpp"
 #include "server/study_answer.hpp"
+#include "service/sheet_run.hpp"
 
 namespace fractile::server {
 namespace {
@@ -17,10 +19,19 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
   const RunRequest run =
       read_run_request(request, kRunKeys, state, *loaded, [](const RunRequest& read) { read_extras(read.more); });
   const RunConfig config = parse_config(run.options);
-  const Result result = std::move(run_cells(run, {&config, 1}, *loaded, state, interrupt)[0]);
+  Result result = std::move(run_cells(run, {&config, 1}, *loaded, state, interrupt)[0]);
   Answer answer;
   answer.run_id = result.run_id;
-  if (wants_arrow(request)) {
+  if (wants_sheet(request)) {
+    const auto stored = std::make_shared<StoredResult>();
+    parse_config(run.options, &stored->sigvar);
+    stored->result =
+        with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
+    write_sheet(request, stored->result, stored->sigvar, answer);
+    // A page shows the result further; a file is whole.
+    const std::string id = accepts(request, kSheetJson) ? state.results.add(stored) : "";
+    if (!id.empty()) answer.headers.emplace_back("Location", "results/" + id);
+  } else if (wants_arrow(request)) {
     answer.content_type = kArrowStream;
     append_arrow("", result, answer.body);
   } else {
@@ -30,7 +41,13 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
 }
 
 Json describe_run(bool asks_token) {
-  return describe_signal_post("run", "Backtest one signal", reference("Result"), extras_schema(), asks_token);
+  Json operation = describe_signal_post("run", "Backtest one signal", reference("Result"), extras_schema(), asks_token);
+  for (const std::string_view type : {kHtml, kSheetJson})
+    operation["responses"]["200"]["content"][std::string(type)] = {{"schema", {{"type", "string"}}}};
+  operation["responses"]["200"]["headers"]["Location"] = {
+      {"schema", {{"type", "string"}}},
+      {"description", "Address of the stored result, with Accept: " + std::string(kSheetJson) + "."}};
+  return operation;
 }
 
 }  // namespace

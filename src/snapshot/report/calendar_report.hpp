@@ -9,10 +9,10 @@
 #include "fractile/frequency.hpp"
 #include "snapshot/build_index.hpp"
 
-/// The part of the data report that reads keys alone: days, periods and lives of securities.
+/// The part of the data report that reads only keys: days, periods, and first and last days of securities.
 namespace fractile {
 
-/// Days of a daily panel on which hardly anything trades: their numbers among the trading days, ascending.
+/// The days of a daily panel on which hardly any name trades, as ascending numbers of trading days.
 struct StrayDays {
   std::vector<DateIndex> thin;      ///< under a tenth of the median number of names of the 21 days around
   std::vector<DateIndex> weekends;  ///< on a weekday that is a trading day in less than half of the weeks of its year
@@ -21,7 +21,7 @@ struct StrayDays {
 
 /// `names`: the number of names per day.
 StrayDays find_stray_days(std::span<const Day> dates, std::span<const RowIndex> names);
-/// The same of a panel; none unless it is daily.
+/// The stray days of a panel; empty unless the panel is daily.
 StrayDays find_stray_days(const PanelIndex& index, Frequency frequency);
 
 void report_calendar(const PanelIndex& index, Periodicity periodicity, std::vector<ReportLine>& report);

@@ -22,7 +22,7 @@ struct Range {
   double highest = -std::numeric_limits<double>::infinity();
 };
 
-/// NaN is passed over. Several lanes, so that one comparison need not wait for the one before it.
+/// NaN is skipped. Several lanes, so that a comparison need not wait for the one before.
 Range find_range(std::span<const double> numbers) noexcept {
   constexpr std::size_t kLanes = 8;
   std::array<Range, kLanes> lanes;
@@ -39,7 +39,7 @@ Range find_range(std::span<const double> numbers) noexcept {
   return out;
 }
 
-/// The rows that meet a condition: how many, and the first.
+/// The number of rows that meet a condition, and the first of them.
 template <class Is>
 ReportLine find(const char* check, std::span<const double> numbers, const PanelIndex& index, Is&& is) {
   ReportLine line{check, true, 0, "", ""};
@@ -65,7 +65,7 @@ void report_returns(const std::string& name, std::span<const double> numbers, co
       known += x == x;
       large += std::fabs(x) > limit;
     }
-    // More than half of the values above the limit: so is their median.
+    // If more than half of the values are above the limit, so is their median.
     if (2 * large > known)
       report.push_back({"looks_like_percent", true, large, name,
                         fmt::format("The median of |{}| is above {}: it looks like percent; divide it by 100 (--scale {}=0.01).",

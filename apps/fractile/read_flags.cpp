@@ -1,0 +1,38 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "read_flags.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ingest/read_options.hpp"
+
+namespace fractile::cli {
+
+void ReadFlags::add_to(CLI::App& command, bool for_panel) {
+  for (const ReadOptionInfo& info : read_option_table()) {
+    if (info.is_for_panels && !for_panel) continue;
+    const std::string name(info.name), doc(info.doc);
+    std::string flag = "--" + name;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (info.type == ReadOptionType::boolean) {
+      command.add_flag_function(flag, [this, name](std::int64_t) { set_[name] = true; }, doc)->group("Reading");
+      continue;
+    }
+    command
+        .add_option_function<std::vector<std::string>>(
+            flag, [this, name](const std::vector<std::string>& texts) { given_[name] = texts; }, doc)
+        ->type_size(1)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->group("Reading");
+  }
+}
+
+ReadOptions ReadFlags::options() const {
+  nlohmann::json all = nlohmann::json::object();
+  for (const auto& [name, texts] : given_) all[name]["each"] = texts;
+  for (const auto& [name, is_set] : set_) all[name] = is_set;
+  return parse_read_options(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace fractile::cli

@@ -1,0 +1,26 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fractile/read_options.hpp"
+
+namespace fractile::cli {
+
+/// The flags of reading: the same names as in Python, with "-" for "_". Given twice, an option adds up.
+class ReadFlags {
+ public:
+  /// `for_panel`: also those that mean nothing for a signal. This object must live as long as the command.
+  void add_to(CLI::App& command, bool for_panel);
+  /// Call after parsing. Throws INVALID_VALUE.
+  ReadOptions options() const;
+
+ private:
+  std::map<std::string, std::vector<std::string>> given_;
+  std::map<std::string, bool> set_;
+};
+
+}  // namespace fractile::cli

@@ -1,0 +1,32 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "report_file.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "commands.hpp"
+#include "fractile/error.hpp"
+#include "service/sheet_run.hpp"
+
+namespace fractile::cli {
+
+void require_report_file(const std::string& path) {
+  if (path.ends_with(".html") || path.ends_with(".htm")) return;
+  throw Error(ErrorCode::INVALID_VALUE,
+              fmt::format("expected --report with a file that ends in .html, found \"{}\". Write \"{}.html\".", path, path));
+}
+
+void write_report(const Backtester& backtester, const Signal& signal, const RunConfig& config, const Result& result,
+                  const RunPlace& place, const std::string& path) {
+  const Result whole = with_sheet_tables(backtester, signal.keys, signal.values[0], config, result, is_interrupted);
+  const std::string name = std::filesystem::path(place.signal).stem().string();
+  const SheetEntry entry{name, &whole, repeat_arguments(whole, place), ""};
+  std::ofstream file(path, std::ios::binary);
+  if (!(file << tear_sheet({&entry, 1}, name) << std::flush))
+    throw Error(ErrorCode::IO_FAILURE,
+                fmt::format("expected to write \"{}\", found that it failed. Check the folder, space and permissions.", path));
+}
+
+}  // namespace fractile::cli

@@ -1,0 +1,227 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "audit/profile.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/align/cross_sections.hpp"
+#include "parallel/huge_array.hpp"
+#include "parallel/workers.hpp"
+#include "stats/moments.hpp"
+#include "stats/rank_correlation.hpp"
+
+namespace fractile::audit {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr auto kPoints = static_cast<std::size_t>(kOffsets);
+
+/// Dense ranks of a column of values within each loaded day.
+struct RankedDays {
+  HugeArray<std::int32_t> rank;     // by panel row from the first loaded
+  std::vector<std::int32_t> count;  // different values, by loaded day
+
+  RankedDays(std::size_t n_rows, std::size_t n_days) : count(n_days, 0) { rank.reserve(n_rows); }
+};
+
+class ProfileRun {
+ public:
+  ProfileRun(const PanelView& panel, const Alignment& alignment, const double* values, int first_k, std::string_view returns,
+             int threads, const std::function<void()>& poll)
+      : panel_(panel),
+        sections_(panel, alignment, values, nullptr),
+        returns_(panel.reals(returns)),
+        first_k_(first_k),
+        threads_(threads),
+        poll_(poll),
+        first_row_(panel.row_begin(panel.first())),
+        n_days_(static_cast<std::size_t>(panel.n_days())),
+        by_return_(n_rows(), n_days_),
+        by_signal_(n_rows(), n_days_),
+        names_(n_days_, 0),
+        ic_(n_days_ * kPoints, kNaN),
+        ic_names_(n_days_ * kPoints, 0),
+        autocorrelation_(n_days_, kNaN) {}
+
+  Profile run() {
+    rank_days();
+    correlate_days();
+    return summarise();
+  }
+
+ private:
+  struct Scratch {
+    CrossSections::Scratch section;
+    DenseRankScratch ranks;
+    std::vector<double> values;
+    RankCorrelation correlation;
+    std::vector<std::size_t> securities;      // the names of a day
+    std::vector<std::int32_t> signal, other;  // their ranks
+    std::vector<std::int32_t> window;         // ranks of returns by day of a window, then by security
+    int window_begin = 0, window_end = 0;     // its loaded days
+  };
+
+  std::size_t n_rows() const { return static_cast<std::size_t>(panel_.row_end(panel_.last()) - first_row_); }
+  std::size_t at(RowIndex row) const noexcept { return static_cast<std::size_t>(row - first_row_); }
+
+  /// body(first, one past the last) of chunks of loaded days.
+  template <class Body>
+  void for_chunks_of_days(Body&& body) {
+    constexpr int kDays = 4 * Alignment::kBlockDays;
+    std::vector<Scratch> scratches(static_cast<std::size_t>(threads_));
+    const int n_days = panel_.n_days();
+    parallel_for(
+        threads_, (n_days + kDays - 1) / kDays,
+        [&](int chunk, int slot) {
+          body(chunk * kDays, std::min(n_days, (chunk + 1) * kDays), scratches[static_cast<std::size_t>(slot)]);
+        },
+        poll_);
+  }
+
+  void rank_day(int day, Scratch& scratch) {
+    const auto t = static_cast<std::size_t>(day);
+    const DateIndex n = panel_.first() + day;
+    const RowIndex begin = panel_.row_begin(n);
+    const auto n_names = static_cast<std::size_t>(panel_.row_end(n) - begin);
+    scratch.values.resize(n_names);
+    for (std::size_t i = 0; i < n_names; ++i) scratch.values[i] = returns_[begin + static_cast<RowIndex>(i)];
+    by_return_.count[t] = rank_densely(scratch.values, scratch.ranks, by_return_.rank.data() + at(begin));
+    bool has_duplicates = false;
+    const CrossSection section = sections_.read(n, scratch.section, has_duplicates);
+    by_signal_.count[t] = rank_densely(section.values, scratch.ranks, by_signal_.rank.data() + at(begin));
+    names_[t] = static_cast<std::int32_t>(
+        std::count_if(section.values.begin(), section.values.end(), [](double value) { return value == value; }));
+  }
+
+  void rank_days() {
+    for_chunks_of_days([this](int chunk_begin, int chunk_end, Scratch& scratch) {
+      scratch.section.block = -1;
+      for (int day = chunk_begin; day < chunk_end; ++day) rank_day(day, scratch);
+    });
+    std::int32_t before = -1;
+    for (std::size_t t = 0; t < n_days_; ++t) {
+      day_before_.push_back(before);
+      if (names_[t] > 0) before = static_cast<std::int32_t>(t);
+    }
+  }
+
+  void correlate_days() {
+    for_chunks_of_days([this](int chunk_begin, int chunk_end, Scratch& scratch) {
+      fill_window(std::max(0, chunk_begin + kFirstOffset - first_k_),
+                  std::min(panel_.n_days(), chunk_end + kLastOffset - first_k_), scratch);
+      for (int day = chunk_begin; day < chunk_end; ++day) correlate_day(day, scratch);
+    });
+  }
+
+  /// The ranks of returns of the days about a chunk, side by side for each day's securities: read for each of many days.
+  void fill_window(int begin, int end, Scratch& scratch) const {
+    const std::size_t n_securities = panel_.ranges().size();
+    scratch.window_begin = begin;
+    scratch.window_end = std::max(begin, end);
+    scratch.window.assign(static_cast<std::size_t>(scratch.window_end - begin) * n_securities, kNoRank);
+    for (int day = begin; day < end; ++day) {
+      std::int32_t* const of_day = scratch.window.data() + static_cast<std::size_t>(day - begin) * n_securities;
+      const DateIndex n = panel_.first() + day;
+      for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row)
+        of_day[panel_.security_of_row(row)] = by_return_.rank[at(row)];
+    }
+  }
+
+  void correlate_day(int day, Scratch& scratch) {
+    const auto t = static_cast<std::size_t>(day);
+    if (names_[t] == 0) return;
+    scratch.signal.clear();
+    scratch.securities.clear();
+    const DateIndex n = panel_.first() + day;
+    for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row) {
+      if (by_signal_.rank[at(row)] == kNoRank) continue;
+      scratch.signal.push_back(by_signal_.rank[at(row)]);
+      scratch.securities.push_back(static_cast<std::size_t>(panel_.security_of_row(row)));
+    }
+    scratch.correlation.set(scratch.signal, by_signal_.count[t]);
+    scratch.other.resize(scratch.signal.size());
+    for (std::size_t j = 0; j < kPoints; ++j) {
+      const int other = day + kFirstOffset + static_cast<int>(j) - first_k_;
+      if (other < scratch.window_begin || other >= scratch.window_end) continue;
+      const std::int32_t* const of_day =
+          scratch.window.data() + static_cast<std::size_t>(other - scratch.window_begin) * panel_.ranges().size();
+      for (std::size_t i = 0; i < scratch.other.size(); ++i) scratch.other[i] = of_day[scratch.securities[i]];
+      const RankCorrelation::Outcome found =
+          scratch.correlation.compute(scratch.other, by_return_.count[static_cast<std::size_t>(other)]);
+      ic_[t * kPoints + j] = found.value;
+      ic_names_[t * kPoints + j] = found.names;
+    }
+    if (day_before_[t] >= 0) autocorrelation_[t] = correlate_with_signal_of(day_before_[t], scratch);
+  }
+
+  double correlate_with_signal_of(int other, Scratch& scratch) const {
+    const DateIndex m = panel_.first() + other;
+    const RowIndex begin = panel_.row_begin(m), end = panel_.row_end(m);
+    for (std::size_t i = 0; i < scratch.other.size(); ++i) {
+      const RowIndex row = panel_.find_row(static_cast<SecurityIndex>(scratch.securities[i]), m);
+      scratch.other[i] = row >= begin && row < end ? by_signal_.rank[at(row)] : kNoRank;
+    }
+    return scratch.correlation.compute(scratch.other, by_signal_.count[static_cast<std::size_t>(other)]).value;
+  }
+
+  ProfilePoint summarise_point(std::size_t j) const {
+    std::vector<double> ic, names, share;
+    for (std::size_t t = 0; t < n_days_; ++t) {
+      const double value = ic_[t * kPoints + j];
+      if (value != value) continue;
+      ic.push_back(value);
+      names.push_back(ic_names_[t * kPoints + j]);
+      share.push_back(names.back() / names_[t]);
+    }
+    ProfilePoint point{kFirstOffset + static_cast<int>(j), kNaN, kNaN, static_cast<std::int64_t>(ic.size()), kNaN, kNaN};
+    if (ic.empty()) return point;
+    point.ic = mean(ic) + 0.0;
+    point.t_nw = newey_west_t_statistic(ic) + 0.0;
+    point.names = mean(names);
+    point.share = mean(share);
+    return point;
+  }
+
+  Profile summarise() const {
+    Profile out{};
+    for (std::size_t j = 0; j < kPoints; ++j) out.points[j] = summarise_point(j);
+    std::vector<double> autocorrelations;
+    for (std::size_t t = 0; t < n_days_; ++t) {
+      if (autocorrelation_[t] == autocorrelation_[t]) autocorrelations.push_back(autocorrelation_[t]);
+      out.days += names_[t] > 0;
+      if (names_[t] > 1 && by_signal_.count[t] == 1) out.constant_days.push_back(panel_.first() + static_cast<DateIndex>(t));
+    }
+    out.autocorrelation = autocorrelations.empty() ? kNaN : mean(autocorrelations);
+    return out;
+  }
+
+  const PanelView& panel_;
+  CrossSections sections_;
+  Reals returns_;
+  int first_k_;
+  int threads_;
+  const std::function<void()>& poll_;
+  RowIndex first_row_;
+  std::size_t n_days_;
+  RankedDays by_return_, by_signal_;
+  // By loaded day.
+  std::vector<std::int32_t> names_;
+  std::vector<std::int32_t> day_before_;  // the newest earlier one with a signal, or -1
+  std::vector<double> ic_;                // kPoints per day
+  std::vector<std::int32_t> ic_names_;    // the same
+  std::vector<double> autocorrelation_;
+};
+
+}  // namespace
+
+const ProfilePoint& Profile::at(int k) const noexcept {
+  static const ProfilePoint kOutside{0, kNaN, kNaN, 0, kNaN, kNaN};
+  return k < kFirstOffset || k > kLastOffset ? kOutside : points[static_cast<std::size_t>(k - kFirstOffset)];
+}
+
+Profile measure_profile(const PanelView& panel, const Alignment& alignment, const double* values, int first_k,
+                        std::string_view return_column, int threads, const std::function<void()>& poll) {
+  return ProfileRun(panel, alignment, values, first_k, return_column, threads, poll).run();
+}
+
+}  // namespace fractile::audit

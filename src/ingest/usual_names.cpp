@@ -1,0 +1,71 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "ingest/usual_names.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "types/quoted_text.hpp"
+
+namespace fractile {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  return out;
+}
+
+/// In lower case, the likeliest first.
+const std::vector<std::string_view>& usual_names(std::string_view ours) {
+  static const std::vector<std::string_view> kIds{"permno",        "ts_code", "ticker",     "asset", "symbol",   "instrument",
+                                                  "asset_id",      "gvkey",   "cusip",      "isin",  "sedol",    "order_book_id",
+                                                  "instrument_id", "code",    "stock_code", "stkcd", "wind_code"};
+  static const std::vector<std::string_view> kDates{"date",     "trade_date", "datadate", "mthcaldt", "dlycaldt",     "caldt",
+                                                    "datetime", "timestamp",  "time",     "trddt",    "trading_date", "eom"};
+  static const std::vector<std::string_view> kRets{"ret",     "dlyret",       "mthret",  "pct_chg",    "return",
+                                                   "returns", "total_return", "ret_exc", "pct_change", "ret_usd"};
+  static const std::vector<std::string_view> kNone;
+  if (ours == "security_id") return kIds;
+  if (ours == "date" || ours == "date_sig") return kDates;
+  return ours == "ret" ? kRets : kNone;
+}
+
+}  // namespace
+
+std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (lower(name) == ours) return name;
+  for (const std::string_view usual : usual_names(ours))
+    for (const std::string& name : names)
+      if (lower(name) == usual) return name;
+  return "";
+}
+
+std::string propose_map(const std::vector<std::string>& missing, const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& ours : missing)
+    if (const std::string theirs = find_usual_name(ours, names); !theirs.empty())
+      out += (out.empty() ? "--map " : " --map ") + quote_for_shell(ours + "=" + theirs);
+  return out;
+}
+
+bool is_index_column(std::string_view name) noexcept {
+  return name.empty() || name == "Unnamed: 0" || name == "__index_level_0__";
+}
+
+bool has_header_rows(const std::vector<std::string>& names) {
+  if (names.size() < 3) return false;
+  const std::set<std::string> different(names.begin() + 1, names.end());
+  return different.size() < names.size() - 1 && (names[0] == "Price" || names[0] == "Ticker" || names[0] == "Attributes" ||
+                                                 names[0].empty() || different.size() * 2 <= names.size() - 1);
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+}  // namespace fractile

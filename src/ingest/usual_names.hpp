@@ -1,0 +1,21 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// How other sources name the columns that are needed here.
+namespace fractile {
+
+/// The name among `names` that differs in case only, or is a usual one for our column; "" where there is none.
+std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names);
+/// "--map security_id=PERMNO --map date=MthCalDt" for those of `missing` that have one; "" where none has.
+std::string propose_map(const std::vector<std::string>& missing, const std::vector<std::string>& names);
+/// True for a column without a meaning: the index that pandas writes.
+bool is_index_column(std::string_view name) noexcept;
+/// True if `names` look like the first of several header rows, as to_csv() of a frame with two column levels writes.
+bool has_header_rows(const std::vector<std::string>& names);
+std::string join(const std::vector<std::string>& names);
+
+}  // namespace fractile

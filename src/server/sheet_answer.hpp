@@ -1,0 +1,23 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/http_message.hpp"
+#include "tearsheet/tear_sheet.hpp"
+
+/// The forms of a result that a page shows.
+namespace fractile::server {
+
+/// The data that web/src/data.ts reads: what the tear sheet embeds.
+inline constexpr std::string_view kSheetJson = "application/vnd.fractile.sheet+json";
+inline constexpr std::string_view kHtml = "text/html";
+
+bool accepts(const Request& request, std::string_view type) noexcept;
+/// True if the request asks for the tear sheet or for its data.
+bool wants_sheet(const Request& request) noexcept;
+/// The tear sheet, or its data if the request asks for that.
+void write_sheet(const Request& request, const Result& result, const std::string& sigvar, Answer& answer);
+
+}  // namespace fractile::server

@@ -1,0 +1,67 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "fractile/config.hpp"
+#include "tearsheet/tear_sheet.hpp"
+
+namespace fractile {
+namespace {
+
+using Json = nlohmann::json;
+
+/// A word of a POSIX shell.
+std::string quote(const std::string& text) {
+  const bool is_plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./,:=@%+").find(c) != std::string_view::npos;
+  });
+  if (is_plain) return text;
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  return out + "'";
+}
+
+/// A list of names or numbers without a comma in any of them, as people type it; else JSON.
+std::string list_text(const Json& list) {
+  std::string out;
+  for (const Json& part : list) {
+    const std::string text = part.is_string() ? part.get<std::string>() : part.dump();
+    if (text.find(',') != std::string::npos || text.starts_with('[') || text.starts_with(' ')) return list.dump();
+    out += (out.empty() ? "" : ",") + text;
+  }
+  return out.empty() ? "[]" : out;
+}
+
+std::string option_text(const std::string& name, const Json& value) {
+  std::string flag = name;
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  if (value.is_boolean()) return value.get<bool>() ? " --" + flag : " --no-" + flag;
+  const std::string text = value.is_string() ? value.get<std::string>() : value.is_array() ? list_text(value) : value.dump();
+  return " --" + flag + " " + quote(text);
+}
+
+}  // namespace
+
+std::string repeat_arguments(const Result& result, const RunPlace& place) {
+  const Json config = Json::parse(result.config_json), defaults = Json::parse(config_to_json(RunConfig{}));
+  std::string out = quote(place.signal) + " --snapshot " + quote(result.snapshot);
+  if (!place.root.empty()) out += " --root " + quote(place.root);
+  if (!place.start_date.empty()) out += " --start-date " + quote(place.start_date);
+  if (!place.end_date.empty()) out += " --end-date " + quote(place.end_date);
+  if (!place.compact) out += " --no-compact";
+  if (place.sigvar != "signal") out += " --sigvar " + quote(place.sigvar);
+  for (const auto& [name, value] : config.items()) {
+    // A configuration file may have groups of its own, so these are always said.
+    const bool is_said = name == "byvar_list" || !defaults.contains(name) || defaults[name] != value;
+    if (is_said && !value.is_null()) out += option_text(name, value);
+  }
+  return out;
+}
+
+}  // namespace fractile

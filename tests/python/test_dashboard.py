@@ -1,0 +1,317 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""The dashboard in Chromium against a real server: each flow, errors, tokens, keyboard, small screens. And its answers without one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pathlib
+import re
+import subprocess
+import urllib.parse
+
+import fractile
+import numpy as np
+import pytest
+from support.browser import Browser, open_browser
+from support.raw_http import exchange, request
+from support.server_market import SNAPSHOT, make_root, make_rows
+from support.server_process import ServerProcess, eventually, serving
+
+SHEET = "application/vnd.fractile.sheet+json"
+CONFIG = {"mincos": 2}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return make_root(tmp_path_factory.mktemp("dashboard"))
+
+
+@pytest.fixture(scope="module")
+def server(root, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server"), root, {"defaults": CONFIG}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The signal as CSV, with foreign names as CSV, and as Parquet."""
+    folder = tmp_path_factory.mktemp("files")
+    rows = make_rows()
+    rows.to_csv(folder / "signal.csv", index=False)
+    rows.rename(columns={"security_id": "ticker", "date_sig": "day", "signal": "my score"}).to_csv(
+        folder / "foreign.csv", index=False
+    )
+    rows.to_parquet(folder / "signal.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(root):
+    return fractile.BacktestService.get(SNAPSHOT, root=root).run(make_rows(), **CONFIG)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
+
+
+def ask(server: ServerProcess, target: str, headers: dict[str, str] | None = None):
+    answer = exchange(server.port, request("GET", target, headers=headers))
+    assert answer is not None
+    return answer
+
+
+def post_sheet(server: ServerProcess, accept: str = SHEET):
+    body = make_rows().to_csv(index=False).encode()
+    target = f"/run?config={urllib.parse.quote(json.dumps(CONFIG))}"
+    answer = exchange(server.port, request("POST", target, body, {"Accept": accept}, "text/csv"))
+    assert answer is not None
+    return answer
+
+
+# Answers, without a browser
+
+
+def test_the_page_is_small_strict_and_cached(server):
+    total = 0
+    for path in ("/", "/dashboard.js", "/dashboard.css"):
+        answer = ask(server, path, {"Accept-Encoding": "gzip"})
+        assert answer.status == 200 and answer.headers["content-encoding"] == "gzip"
+        total += len(answer.body)
+        plain = ask(server, path)
+        assert "content-encoding" not in plain.headers and gzip.decompress(answer.body) == plain.body
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'") and "unsafe" not in policy
+        again = ask(server, path, {"If-None-Match": answer.headers["etag"]})
+        assert again.status == 304 and again.body == b""
+    assert total < 120_000
+
+
+def test_the_page_has_no_script_of_its_own(server):
+    page = ask(server, "/").body.decode()
+    assert re.findall(r"<script[^>]*>", page) == ['<script src="dashboard.js" defer>']
+    assert not re.search(r"(src|href)=\"(/|https?:)", page)
+
+
+def test_a_result_is_stored_and_read_again(server, expected):
+    answer = post_sheet(server)
+    location = answer.headers["location"]
+    assert re.fullmatch(r"results/[0-9a-f]{32}", location)
+    again = ask(server, f"/{location}")
+    assert again.json()["run_id"] == expected.run_id
+    assert again.headers["cache-control"] == "no-store"
+    sheet = ask(server, f"/{location}", {"Accept": SHEET}).json()
+    assert sheet == answer.json()
+    daily = ask(server, f"/{location}?table=daily").json()
+    np.testing.assert_array_equal([row["ret"] for row in daily], expected.daily["ret"])
+    csv = ask(server, f"/{location}?table=daily", {"Accept": "text/csv"})
+    assert csv.headers["content-type"] == "text/csv; charset=utf-8"
+    assert csv.body.decode().splitlines()[0].startswith("date,ret,")
+
+
+def test_every_run_has_an_id_of_its_own(server):
+    assert post_sheet(server).headers["location"] != post_sheet(server).headers["location"]
+
+
+def test_other_answers_of_run_store_nothing(server):
+    assert "location" not in post_sheet(server, "application/json").headers
+    assert "location" not in post_sheet(server, "text/html").headers
+
+
+@pytest.mark.parametrize("target", ["/results/0123456789abcdef0123456789abcdef", "/results/x", "/results/%3Cscript%3E"])
+def test_an_unknown_result_is_not_found(server, target):
+    answer = ask(server, target)
+    assert answer.status == 404 and answer.json()["error"]["code"] == "NOT_FOUND"
+
+
+def test_an_unknown_table_is_not_found(server):
+    location = post_sheet(server).headers["location"]
+    assert ask(server, f"/{location}?table=none").status == 404
+    assert ask(server, f"/{location}?tabel=daily").status == 422
+
+
+def test_the_store_is_bounded(root, tmp_path):
+    with serving(tmp_path / "server", root, {"server": {"result_store_mb": 0.2}}) as server:
+        locations = [post_sheet(server).headers["location"] for _ in range(12)]
+        statuses = [ask(server, f"/{location}").status for location in locations]
+    assert statuses[-1] == 200 and statuses[0] == 404
+    assert statuses == sorted(statuses, reverse=True)
+
+
+def test_a_store_of_nothing_stores_nothing(root, tmp_path):
+    with serving(tmp_path / "server", root, {"server": {"result_store_mb": 0}}) as server:
+        answer = post_sheet(server)
+    assert answer.status == 200 and "location" not in answer.headers
+
+
+def test_formulas_in_names_stay_text(tmp_path):
+    from oracle.markets import make_panel, make_signal
+
+    panel = make_panel(5)
+    names = np.array(["=1+1", "@x"])
+    panel = panel.assign(country=names[(panel["security_id"].to_numpy() % 2).astype(int)])
+    fractile.create_snapshot("formulas", panel, root=tmp_path)
+    body = make_signal(panel, 5, messy=False).to_csv(index=False).encode()
+    with serving(tmp_path / "server", tmp_path) as server:
+        config = urllib.parse.quote(json.dumps({"byvar_list": ["overall", "country"], "mincos": 2}))
+        answer = exchange(server.port, request("POST", f"/run?config={config}", body, {"Accept": SHEET}, "text/csv"))
+        assert answer is not None
+        csv = ask(server, f"/{answer.headers['location']}?table=summary", {"Accept": "text/csv"}).body.decode()
+    assert "country,'=1+1," in csv and "country,'@x," in csv
+
+
+def test_a_parquet_body_is_the_same_run(server, files, expected):
+    body = (files / "signal.parquet").read_bytes()
+    target = f"/run?config={urllib.parse.quote(json.dumps({**CONFIG, 'byvar_list': ['overall']}))}"
+    answer = exchange(server.port, request("POST", target, body, content_type="application/vnd.apache.parquet"))
+    assert answer is not None and answer.json()["run_id"] == expected.run_id
+
+
+def test_the_snapshots_of_the_folder(server, root):
+    (only,) = ask(server, "/snapshots").json()
+    listed = fractile.list_snapshots(root=root).iloc[0]
+    assert only["id"] == SNAPSHOT and only["is_loaded"] is True
+    for name in ("dates", "securities", "rows", "bytes"):
+        assert only[name] == listed[name]
+    assert {column["name"]: column["kind"] for column in only["columns"]}.items() >= {"ret": "real", "country": "text"}.items()
+
+
+def test_ui_prints_the_address_of_a_free_port(root, executable, tmp_path):
+    process = subprocess.Popen(
+        [executable, "ui", "--no-browser", "--root", str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=tmp_path,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        assert found
+        answer = eventually(lambda: exchange(int(found[1]), request("GET", "/health")))
+        assert answer.status in (200, 503)
+        page = exchange(int(found[1]), request("GET", "/"))
+        assert page is not None and b"dashboard.js" in page.body
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+# In the browser
+
+
+def number(text: str) -> float:
+    return float(text.replace("\u2212", "-").replace(",", "").replace("%", ""))
+
+
+def sharpe_of(page) -> float:
+    return number(page.locator(".card").first.locator("strong").inner_text())
+
+
+def run_file(page, path: pathlib.Path) -> None:
+    page.set_input_files("#signal-file", str(path))
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_selector(".cards")
+
+
+def test_start_shows_the_snapshot(browser: Browser, server):
+    with browser.visit(f"{server.url}/") as visit:
+        visit.page.wait_for_selector("table")
+        assert f"{SNAPSHOT} (loaded)" in visit.page.locator("main").inner_text()
+        assert visit.find_faults() == [] and visit.messages == []
+        assert all(address.startswith(server.url) for address in visit.requests)
+
+
+def test_from_a_file_to_a_judged_signal(browser: Browser, server, files, expected):
+    with browser.visit(f"{server.url}/") as visit:
+        page = visit.page
+        page.get_by_role("link", name="Run a signal").click()
+        run_file(page, files / "signal.csv")
+        assert sharpe_of(page) == round(expected.sharpe, 2)
+        assert page.locator("canvas").count() > 2
+        assert visit.find_faults() == []
+        page.get_by_role("button", name="CLI", exact=True).click()
+        assert "fractile run signal.csv --snapshot small" in page.locator(".copied").inner_text()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV", exact=True).click()
+        assert download.value.suggested_filename == "summary.csv"
+        page.reload()
+        page.wait_for_selector(".cards")
+        assert sharpe_of(page) == round(expected.sharpe, 2)
+        assert visit.messages == []
+
+
+def test_columns_of_other_names_are_mapped(browser: Browser, server, files, expected):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        run_file(visit.page, files / "foreign.csv")
+        assert sharpe_of(visit.page) == round(expected.sharpe, 2)
+
+
+def test_an_option_changes_the_run_and_a_wrong_one_is_blamed(browser: Browser, server, files, root):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.wait_for_selector("#signal-file")
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("lag", exact=True).fill("-1")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".option .fault:not(:empty)")
+        row = page.locator(".option", has=page.get_by_label("lag", exact=True))
+        assert "expected lag" in row.locator(".fault").inner_text()
+        assert visit.find_faults() == []
+        page.get_by_label("lag", exact=True).fill("2")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".cards")
+        service = fractile.BacktestService.get(SNAPSHOT, root=root)
+        assert sharpe_of(page) == round(service.run(make_rows(), lag=2, **CONFIG).sharpe, 2)
+
+
+def test_two_runs_are_compared(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        run_file(page, files / "signal.csv")
+        page.goto(f"{server.url}/#/run")
+        run_file(page, files / "signal.parquet")
+        page.get_by_role("link", name="Compare").click()
+        page.wait_for_selector(".heat-map")
+        assert page.locator(".heat-map td.heat").all_inner_texts() == ["1.00"] * 4
+        assert visit.find_faults() == [] and visit.messages == []
+
+
+def test_a_small_screen_and_the_keyboard_alone(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run", 400, "dark") as visit:
+        page = visit.page
+        page.wait_for_selector("#signal-file")
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.wait_for_selector(".mapping")
+        page.get_by_role("button", name="Run", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".cards")
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+        assert visit.find_faults() == [] and visit.messages == []
+
+
+def test_a_server_that_stops_is_named(browser: Browser, root, tmp_path, files):
+    with serving(tmp_path / "server", root) as server, browser.visit(f"{server.url}/#/run") as visit:
+        visit.page.wait_for_selector("#signal-file")
+        visit.page.set_input_files("#signal-file", str(files / "signal.csv"))
+        server.stop()
+        visit.page.get_by_role("button", name="Run", exact=True).click()
+        visit.page.get_by_text("The server does not answer. Is it still running?").wait_for()
+
+
+def test_a_token_is_asked_for_once(browser: Browser, root, tmp_path):
+    (tmp_path / "token").write_text("secret\n")
+    options = {"server": {"token_file": str(tmp_path / "token")}}
+    with serving(tmp_path / "server", root, options) as server, browser.visit(f"{server.url}/") as visit:
+        page = visit.page
+        page.get_by_label("Token").fill("wrong")
+        page.keyboard.press("Enter")
+        page.get_by_label("Token").fill("secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("table")
+        page.reload()
+        page.wait_for_selector("table")
+        assert page.get_by_label("Token").count() == 0

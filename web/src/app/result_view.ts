@@ -1,0 +1,70 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+
+import type { Result } from '../data';
+import { h } from '../dom';
+import { drawSheet, subtitle } from '../sheet';
+import { shown } from '../text';
+import { asCommand, asCurl, asPython } from './repeat';
+import { download, getJson, getResult } from './server';
+import { findRun, remembered } from './session';
+
+function copyButton(label: string, make: () => string, status: HTMLElement): HTMLElement {
+  const button = h('button', { type: 'button' }, label);
+  button.addEventListener('click', () => {
+    const text = make();
+    navigator.clipboard?.writeText(text).then(
+      () => (status.textContent = `Copied: ${text}`),
+      () => (status.textContent = text),
+    ) ?? (status.textContent = text);
+  });
+  return button;
+}
+
+function downloads(id: string, names: string[], status: HTMLElement): HTMLElement {
+  const select = h('select', { 'aria-label': 'Table' }, ...names.map((name) => h('option', { value: name }, name)));
+  const get = (label: string, run: () => Promise<void>): HTMLElement => {
+    const button = h('button', { type: 'button' }, label);
+    button.addEventListener('click', () => {
+      run().catch((error: unknown) => (status.textContent = error instanceof Error ? error.message : String(error)));
+    });
+    return button;
+  };
+  const path = `results/${encodeURIComponent(id)}`;
+  return h(
+    'span',
+    { class: 'group' },
+    'Download ',
+    select,
+    get('CSV', () => download(`${path}?table=${encodeURIComponent(select.value)}`, 'text/csv', `${select.value}.csv`)),
+    get('JSON', () => download(path, 'application/json', 'result.json')),
+    get('HTML', () => download(path, 'text/html', 'sheet.html')),
+  );
+}
+
+export async function drawResult(id: string): Promise<Node[]> {
+  const run = findRun(id);
+  const before = remembered().find((one) => one.id === id);
+  const result: Result = run?.result ?? (await getResult(id)).result;
+  const file = run?.file ?? before?.file ?? 'SIGNAL';
+  const type = run?.type ?? before?.type ?? 'text/csv';
+  // Of another session's result all options are known, if not which of them were typed.
+  const config = run?.config ?? before?.config ?? Object.fromEntries(Object.entries(result.config).filter(([, value]) => value !== null));
+  const repeated = { file, snapshot: result.snapshot, config };
+  const status = h('pre', { class: 'copied', role: 'status' });
+  const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
+    .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)
+    .map(([name]) => name);
+  const sheet = drawSheet(result);
+  return [
+    h('header', {}, h('h1', {}, h('bdi', {}, shown(run?.file ?? result.name))), h('p', {}, subtitle(result))),
+    h(
+      'div',
+      { class: 'actions screen-only' },
+      h('span', { class: 'group' }, 'Copy as ', copyButton('Python', () => asPython(repeated), status), copyButton('CLI', () => asCommand(repeated), status), copyButton('curl', () => asCurl(repeated, type, document.baseURI), status)),
+      downloads(id, tables, status),
+      h('a', { href: '#/run' }, 'Run again with other options'),
+    ),
+    status,
+    sheet,
+  ];
+}

@@ -1,0 +1,52 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+
+/** Numbers, dates and foreign names as text. */
+
+const MISSING = '–';
+const DAY_SECONDS = 86_400;
+export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+const minus = (text: string): string => (text.startsWith('-') ? `−${text.slice(1)}` : text);
+
+/** A fixed number of digits; thousands apart. */
+export function fixed(value: number | undefined, digits = 2): string {
+  if (value === undefined || !Number.isFinite(value)) return MISSING;
+  const text = value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return minus(/^-0\.?0*$/.test(text) ? text.slice(1) : text);
+}
+
+export const percent = (value: number | undefined, digits = 1): string =>
+  value === undefined || !Number.isFinite(value) ? MISSING : `${fixed(100 * value, digits)} %`;
+
+export const whole = (value: number | undefined): string => fixed(value, 0);
+
+/** Three significant digits, for axes and options of any size. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return MISSING;
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${minus(String(+(value / 1e9).toPrecision(3)))}bn`;
+  if (size >= 1e6) return `${minus(String(+(value / 1e6).toPrecision(3)))}m`;
+  if (size >= 1e4) return `${minus(String(+(value / 1e3).toPrecision(3)))}k`;
+  return minus(String(+value.toPrecision(3)));
+}
+
+/** A p value: never "0.000". */
+export const chance = (p: number | undefined): string =>
+  p !== undefined && p < 0.001 ? '< 0.001' : fixed(p, 3);
+
+/** The UTC date of seconds since 1970. */
+export const isoDate = (seconds: number): string =>
+  Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString().slice(0, 10) : MISSING;
+
+export const secondsOf = (iso: string): number => Date.parse(`${iso}T00:00:00Z`) / 1000;
+export const daysToSeconds = (day: number): number => day * DAY_SECONDS;
+
+/**
+ * A foreign name as it may be shown: control characters and marks that turn the direction of writing are spelled out, so that a
+ * name cannot pass for another one.
+ */
+export const shown = (name: string): string =>
+  name.replace(
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (c) => `‹U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}›`,
+  );
