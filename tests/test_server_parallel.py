@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -18,6 +19,7 @@ import fractile
 import numpy as np
 import pandas as pd
 import pytest
+from fractile.executors.processes import ProcessesExecutor
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
 
 pytestmark = pytest.mark.alone
@@ -378,13 +380,13 @@ def test_a_bad_snapshot_is_raised_by_start(root, tmp_path, monkeypatch):
 
 
 def test_a_pool_whose_workers_cannot_be_replaced_fails_its_tasks(root, signals, fifo, monkeypatch):
-    from fractile import pool_process
+    from fractile.pool import process
 
     with make_pool(root, 1) as pool:
         pool.submit(fifo)
         pool.submit(serialize_signal_arrow(signals[0]))
         wait_until(lambda: pool.running, "the task to be handed out")
-        monkeypatch.setattr(pool_process, "worker_environment", lambda: {"PYTHONPATH": "", "PYTHONHOME": "/nowhere"})
+        monkeypatch.setattr(process, "worker_environment", lambda: {"PYTHONPATH": "", "PYTHONHOME": "/nowhere"})
         os.kill(pool.worker_pids[0], signal.SIGKILL)
         results = pool.collect_all()
         assert [np.isnan(r[2]) for r in results] == [True, True]
@@ -458,3 +460,35 @@ def test_the_snippets_of_the_how_to_page_run_from_the_root_of_the_repository(dem
     first, second, last = done.stdout.splitlines()
     assert first.startswith("Task 0: sharpe=") and second.startswith("Task 1: sharpe=-")
     assert last == "0 UNREADABLE_SIGNAL"
+
+
+def test_whole_results_come_back(root, signals):
+    service = fractile.BacktestService.get("v1", root=root)
+    options = {"byvar_list": ["overall", "year"], "analysis": ["ic"]}
+    with make_pool(root, whole_results=True, **options) as pool:
+        tasks = [pool.submit(frame) for frame in signals[:3]]
+        bad = pool.submit(b"no signal")
+        sharpes = {task: sharpe for task, _, sharpe, _, _ in pool.collect_all()}
+    assert set(pool.results) == set(tasks)
+    assert set(pool.errors) == {bad}
+    for task, frame in zip(tasks, signals):
+        want = service.run(frame, mincos=2, **options)
+        assert pool.results[task].run_id == want.run_id
+        assert sharpes[task] == want.sharpe
+        for name in ("summary", "daily", "turnover", "ic"):
+            assert getattr(pool.results[task], name).equals(getattr(want, name))
+
+
+def test_calls_return_values_and_raise_exceptions():
+    with ProcessesExecutor(2) as executor:
+        assert {executor.submit(os.getpid).result() for _ in range(20)} <= set(executor.pids.values())
+        assert executor.submit(divmod, 7, 2).result() == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            executor.submit(divmod, 7, 0).result()
+        dying = executor.submit(os.kill, 0, signal.SIGKILL)  # its process group: itself alone
+        assert executor.submit(divmod, 9, 2).result() == (4, 1)
+        with pytest.raises(concurrent.futures.BrokenExecutor, match="SIGKILL"):
+            dying.result()
+        last = executor.submit(time.sleep, PATIENCE)
+    with pytest.raises(concurrent.futures.BrokenExecutor, match="shut down"):
+        last.result()

@@ -90,7 +90,7 @@ def test_a_killed_worker_loses_no_row(root, whole):
 
         def kill() -> None:
             time.sleep(0.05)
-            os.kill(next(iter(executor._pool._processes)), signal.SIGKILL)
+            os.kill(next(iter(executor.pids.values())), signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()

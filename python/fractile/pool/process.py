@@ -13,7 +13,7 @@ import sysconfig
 from dataclasses import dataclass
 from typing import Any
 
-from fractile.pool_channel import Channel, Closed
+from fractile.pool.channel import Channel, Closed
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Worker:
     process: subprocess.Popen
     channel: Channel
     is_ready: bool = False
-    task: Any = None  # the pool_dispatch.Task that it has
+    task: Any = None  # the dispatch.Task that it has
 
 
 def start_worker(number: int, order: dict[str, Any]) -> Worker:

@@ -44,6 +44,21 @@ class SharedMemory:
         os.close(self.file)
 
 
+def write_once(data: bytes) -> int:
+    """A new file of shared memory that holds the bytes; the caller closes it."""
+    file = os.memfd_create("fractile-answer", os.MFD_CLOEXEC)
+    with open(file, "wb", closefd=False) as stream:
+        stream.write(data)
+    return file
+
+
+def read_once(file: int, size: int) -> bytes:
+    """The bytes of such a file, which is closed."""
+    with open(file, "rb") as stream:
+        stream.seek(0)
+        return stream.read(size)
+
+
 class MemoryReader:
     """A worker's side: the last few memories stay mapped."""
 

@@ -7,7 +7,9 @@ All workers are started by this thread, because the kernel ends them when the th
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import os
+import pickle
 import selectors
 import threading
 import time
@@ -16,9 +18,9 @@ from typing import Any
 
 from fractile import errors
 from fractile.errors import FractileError
-from fractile.pool_channel import Closed
-from fractile.pool_memory import SharedMemory
-from fractile.pool_process import Worker, start_worker, stop_worker
+from fractile.pool.channel import Closed
+from fractile.pool.memory import SharedMemory, read_once
+from fractile.pool.process import Worker, start_worker, stop_worker
 
 _TRIES = 2  # of a task whose worker dies
 _STARTS = 3  # failed ones in a row, with no worker left, before the pool gives up
@@ -28,18 +30,23 @@ _MEMORY_AHEAD = 256 << 20  # bytes of signals in shared memory that no worker ha
 
 @dataclass
 class Task:
-    """A signal to run: a path, or shared memory that is kept until the answer is there."""
+    """A message to a worker, with bytes in shared memory that last until the answer is there.
+
+    Attributes:
+        future: Takes the value or the exception of a call; None if callers take the answer.
+    """
 
     id: int
-    path: str | None
+    message: dict[str, Any]
     memory: SharedMemory | None
     size: int
+    future: concurrent.futures.Future[Any] | None = None
     deaths: int = 0
 
 
 @dataclass
 class Answer:
-    """What became of a task."""
+    """The outcome of a task. The payload is a pickle: of a whole result, or of the answer to a call."""
 
     task_id: int
     worker_id: int
@@ -48,13 +55,17 @@ class Answer:
     mem_delta: float = float("nan")
     error: FractileError | None = None
     warnings: list[str] = field(default_factory=list)
+    payload: bytes | None = None
 
 
 class Dispatcher:
     """Queue, workers and answers of one pool. Safe to call from many threads."""
 
-    def __init__(self, n_workers: int, order: dict[str, Any], max_waiting: int, sequential: bool) -> None:
+    def __init__(
+        self, n_workers: int, order: dict[str, Any], max_waiting: int, sequential: bool = False, tries: int = _TRIES
+    ) -> None:
         self._order = order
+        self._tries = tries
         self._n_workers = n_workers
         self._max_waiting = max_waiting
         self._sequential = sequential
@@ -89,8 +100,13 @@ class Dispatcher:
                 self._require_open()
                 self._changed.wait()
 
-    def submit(self, path: str | None, data: memoryview | None) -> int:
-        """Queues a task of a path or of bytes, which are copied into shared memory; waits while the queue is full."""
+    def submit(
+        self, message: dict[str, Any], data: memoryview | None, future: concurrent.futures.Future[Any] | None = None
+    ) -> int:
+        """Queues a message, with bytes that are copied into shared memory; waits while the queue is full.
+
+        With a future the answer is not collected: the future has it.
+        """
         size = 0 if data is None else len(data)
         with self._changed:
             while self._is_full(size):
@@ -99,7 +115,7 @@ class Dispatcher:
             self._writing += 1
             self._bytes += size
             spare = self._spare.pop() if data is not None and self._spare else None
-        task = Task(-1, path, spare, size)
+        task = Task(-1, message, spare, size, future)
         try:
             if data is not None:
                 task.memory = spare or SharedMemory()
@@ -107,7 +123,7 @@ class Dispatcher:
             with self._changed:
                 self._require_open()
                 task.id, self._next_id = self._next_id, self._next_id + 1
-                self._pending += 1
+                self._pending += future is None
                 self._waiting.append(task)
                 self._wake_up()
                 return task.id
@@ -244,10 +260,12 @@ class Dispatcher:
                     return
                 if worker.is_ready and worker.task is None:
                     task = self._waiting.popleft()
+                    if task.deaths == 0 and task.future is not None and not task.future.set_running_or_notify_cancel():
+                        self._release(task)
+                        continue
+                    message = {**task.message, "task": task.id, "size": task.size}
                     try:
-                        worker.channel.send(
-                            {"task": task.id, "path": task.path, "size": task.size}, task.memory.file if task.memory else None
-                        )
+                        worker.channel.send(message, task.memory.file if task.memory else None)
                         worker.task = task
                     except Closed:  # it died idle: the selector will say so
                         self._waiting.appendleft(task)
@@ -255,7 +273,8 @@ class Dispatcher:
 
     def _hear(self, worker: Worker) -> None:
         try:
-            message, _ = worker.channel.receive()
+            message, file = worker.channel.receive()
+            payload = None if file is None else read_once(file, message["size"])
         except Closed:
             self._bury(worker)
             return
@@ -271,7 +290,7 @@ class Dispatcher:
                 assert task is not None
                 error = rebuild(message["error"]) if "error" in message else None
                 numbers = (message["sharpe"], message["elapsed"], message["mem_delta"])
-                self._finish(task, Answer(task.id, worker.id, *numbers, error, message.get("warnings", [])))
+                self._finish(task, Answer(task.id, worker.id, *numbers, error, message.get("warnings", []), payload))
             self._changed.notify_all()
 
     def _bury(self, worker: Worker) -> None:
@@ -285,11 +304,12 @@ class Dispatcher:
             task = worker.task
             if task is not None:
                 task.deaths += 1
-                if task.deaths < _TRIES:
+                if task.deaths < self._tries:
                     self._waiting.appendleft(task)
                 else:
+                    before = ", as did the one before" if self._tries > 1 else ""
                     text = (
-                        f"WORKER_DIED: expected an answer to task {task.id}, found that its worker {how}, as did the one before. "
+                        f"WORKER_DIED: expected an answer to task {task.id}, found that its worker {how}{before}. "
                         "Look for memory, and at the signal."
                     )
                     self._finish(task, Answer(task.id, worker.id, error=FractileError(text, "WORKER_DIED")))
@@ -321,7 +341,16 @@ class Dispatcher:
 
     def _finish(self, task: Task, answer: Answer) -> None:
         self._release(task)
-        self._finished.append(answer)
+        if task.future is None:
+            self._finished.append(answer)
+        elif answer.error is not None:
+            task.future.set_exception(concurrent.futures.BrokenExecutor(str(answer.error)))
+        else:
+            is_value, value = pickle.loads(answer.payload or b"")
+            if is_value:
+                task.future.set_result(value)
+            else:
+                task.future.set_exception(value)
 
     def _end(self) -> None:
         """Leaves nothing behind. Tasks without an answer are dropped, or fail with the pool where it failed."""
@@ -332,8 +361,12 @@ class Dispatcher:
             self._is_closing = True
             held = [worker.task for worker in self._workers.values() if worker.task]
             for task in [*held, *self._waiting]:
-                if self._failure is not None:
+                if task.future is not None and task not in held and not task.future.set_running_or_notify_cancel():
+                    pass  # its caller cancelled it
+                elif self._failure is not None:
                     self._finish(task, Answer(task.id, -1, error=self._failure))
+                elif task.future is not None:
+                    task.future.set_exception(concurrent.futures.BrokenExecutor("the pool was shut down"))
                 self._release(task)
             self._workers.clear()
             self._waiting.clear()

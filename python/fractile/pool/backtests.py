@@ -1,13 +1,10 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Worker processes that share one mapped snapshot.
-
-Each worker is `python -m fractile.pool`, so a script needs no main guard. Arrow bytes reach a worker through
-shared memory that has no name: nothing is left behind, however the parent ends.
-"""
+"""The pool of backtests: signals in, Sharpe ratios or whole results out."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
@@ -19,8 +16,9 @@ from fractile import _core
 from fractile.errors import FractileError, SignalError
 from fractile.frames import DATE_COLUMNS, is_bytes, read_signal, view_bytes
 from fractile.ledger import resolve_study
-from fractile.pool_dispatch import Answer, Dispatcher
+from fractile.pool.dispatch import Answer, Dispatcher
 from fractile.progress import track
+from fractile.result import BacktestResult
 from fractile.run_options import parse_config, to_plain
 from fractile.service import _as_date, parse_error
 
@@ -57,6 +55,7 @@ class BacktestWorkerPool:
 
     Attributes:
         errors: Exceptions by task_id, of the tasks whose sharpe is NaN because they failed.
+        results: Results by task_id of all tasks that were collected, with `whole_results=True`; else empty.
     """
 
     def __init__(
@@ -71,6 +70,7 @@ class BacktestWorkerPool:
         compact: bool = True,
         sigvar: str = "signal",
         study: str | None = None,
+        whole_results: bool = False,
         **run_config: Any,
     ) -> None:
         """Checks all arguments; no process is started yet.
@@ -86,6 +86,7 @@ class BacktestWorkerPool:
             sigvar: Name of the value column.
             study: Name under which the ledger counts every task as a trial; None is that of the `fractile.study` block around this
                 call, else $FRACTILE_STUDY.
+            whole_results: Bring every result, with all its tables, to `results`.
             **run_config: Options of every run, as `BacktestService.run` has them. Without `threads`, workers
                 share the machine's processors evenly.
 
@@ -97,6 +98,8 @@ class BacktestWorkerPool:
         run_config.setdefault("threads", max(1, _core.default_threads() // n_workers))
         parse_config(run_config)
         self.errors: dict[int, FractileError] = {}
+        self.results: dict[int, BacktestResult] = {}
+        self._whole_results = whole_results
         self._n_workers = n_workers
         self._use_arrow = use_arrow
         self._run = to_plain({"sigvar": sigvar, "study": resolve_study(study), **run_config})
@@ -122,7 +125,10 @@ class BacktestWorkerPool:
         if service["root"] is not None or os.environ.get("FRACTILE_SNAPSHOTS"):
             service["root"] = os.path.abspath(_core.snapshot_root(service["root"]))
         self._dispatcher = Dispatcher(
-            self._n_workers, {"service": service, "run": self._run}, _WAITING_PER_WORKER * self._n_workers, sequential
+            self._n_workers,
+            {"service": service, "run": self._run, "whole_results": self._whole_results},
+            _WAITING_PER_WORKER * self._n_workers,
+            sequential,
         )
         self._finalizer = weakref.finalize(self, self._dispatcher.close)
         try:
@@ -143,7 +149,7 @@ class BacktestWorkerPool:
         """
         dispatcher = self._require_started()
         if isinstance(signal, (str, os.PathLike)):
-            return dispatcher.submit(os.path.abspath(os.fspath(signal)), None)
+            return dispatcher.submit({"path": os.path.abspath(os.fspath(signal))}, None)
         if not self._use_arrow:
             raise SignalError(
                 f"COLUMN_TYPE: expected a path, because the pool was made with use_arrow=False, found {type(signal).__name__}. "
@@ -152,7 +158,7 @@ class BacktestWorkerPool:
             )
         if not is_bytes(signal):
             signal = serialize_signal_arrow(signal, [self._run["sigvar"]])
-        return dispatcher.submit(None, view_bytes(signal))
+        return dispatcher.submit({}, view_bytes(signal))
 
     def collect_one(self, timeout: float | None = None) -> Result:
         """The next result in order of finishing: (task_id, worker_id, sharpe, elapsed, mem_delta).
@@ -199,6 +205,8 @@ class BacktestWorkerPool:
     def _deliver(self, answer: Answer) -> Result:
         if answer.error is not None:
             self.errors[answer.task_id] = answer.error
+        if answer.payload is not None:
+            self.results[answer.task_id] = pickle.loads(answer.payload)
         for text in answer.warnings:
             warnings.warn(text, stacklevel=3)
         return answer.task_id, answer.worker_id, answer.sharpe, answer.elapsed, answer.mem_delta
@@ -225,11 +233,3 @@ def _arrivals(dispatcher: Dispatcher, total: int) -> Iterator[int]:
     for number in range(1, total + 1):
         dispatcher.wait_for(number)
         yield number
-
-
-if __name__ == "__main__":
-    import sys
-
-    from fractile.pool_worker import main
-
-    main(sys.argv[1:])
