@@ -18,6 +18,7 @@ void add_suite(CLI::App& app);
 void add_batch(CLI::App& app);
 void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
+void add_sweep(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_health(CLI::App& app);
 

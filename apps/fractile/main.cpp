@@ -79,6 +79,7 @@ int run(int argc, char** argv) {
   add_batch(app);
   add_multiple_testing(app);
   add_study(app);
+  add_sweep(app);
   add_serve(app);
   add_health(app);
   try {

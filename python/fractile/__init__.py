@@ -27,7 +27,7 @@ from fractile.snapshots import (
     verify_snapshot,
 )
 from fractile.stats import multiple_testing
-from fractile.sweep import SweepResult, sweep
+from fractile.sweep import SweepResult, sweep, sweep_status
 
 __all__ = [
     "BacktestClient",
@@ -57,5 +57,6 @@ __all__ = [
     "studies",
     "study",
     "sweep",
+    "sweep_status",
     "verify_snapshot",
 ]

@@ -10,19 +10,19 @@ from typing import Any, Protocol
 
 from fractile.errors import ConfigError
 
-NAMES = ("threads", "processes", "joblib", "dask")
+NAMES = ("threads", "processes", "joblib", "ray", "dask")
 
 
 class Executor(Protocol):
-    """A scheduler as a sweep sees it.
+    """A scheduler as a sweep sees it."""
 
-    Attributes:
-        workers: Chunks that run side by side.
-        threads_per_run: Threads that one run may use, so that all workers together use each processor once.
-    """
+    @property
+    def workers(self) -> int:
+        """Calls that run side by side."""
 
-    workers: int
-    threads_per_run: int
+    @property
+    def threads_per_run(self) -> int:
+        """Threads that one run may use, so that all workers together use each processor once."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
         """Starts a call. Its future raises if the call raises, or if its worker dies."""
@@ -36,7 +36,8 @@ def open_executor(executor: Any) -> Iterator[Executor]:
     """The adapter of what a user names or holds. Ends the workers that it started, and no others.
 
     Args:
-        executor: None or "threads", "processes", "joblib", "dask", a ``dask.distributed.Client``, any
+        executor: None or "threads", "processes", "joblib", "ray", "dask"; "ray:HOST:PORT" or "ray://HOST:PORT", the address of a
+            Ray cluster; "tcp://HOST:PORT", the address of a Dask scheduler; a ``dask.distributed.Client``, any
             ``concurrent.futures.Executor``, or an object with the methods of `Executor`.
 
     Raises:
@@ -59,7 +60,13 @@ def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
         from fractile.executors.joblib import JoblibExecutor
 
         return JoblibExecutor()
-    if executor == "dask" or type(executor).__module__.startswith("distributed."):
+    if isinstance(executor, str) and (executor == "ray" or executor.startswith("ray:")):
+        from fractile.executors.ray import RayExecutor
+
+        address = executor if executor.startswith("ray://") else executor.removeprefix("ray").removeprefix(":")
+        return stack.enter_context(RayExecutor(address or None))
+    is_address = isinstance(executor, str) and executor.startswith(("tcp://", "tls://"))
+    if executor == "dask" or is_address or type(executor).__module__.startswith("distributed."):
         from fractile.executors.dask import DaskExecutor
 
         return stack.enter_context(DaskExecutor(None if executor == "dask" else executor))
@@ -70,10 +77,21 @@ def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
     if all(hasattr(executor, name) for name in ("submit", "share", "workers", "threads_per_run")):
         return executor
     raise ConfigError(
-        f"INVALID_VALUE: expected executor=None, {', '.join(NAMES)}, a Dask client or a concurrent.futures.Executor, "
+        f"INVALID_VALUE: expected executor=None, {', '.join(NAMES)}, an address, a Dask client or a concurrent.futures.Executor, "
         f"found {executor!r}. Pass one of them.",
         "INVALID_VALUE",
     )
+
+
+def fetch(handle: Any) -> Any:
+    """The value of a handle of `Executor.share`, inside a call. An argument of `Executor.submit` needs no fetch; a handle that
+    is part of an argument does, so that only calls that want the value fetch it."""
+    package = type(handle).__module__.partition(".")[0]
+    if package == "ray":
+        import ray
+
+        return ray.get(handle)
+    return handle.result() if package == "distributed" else handle
 
 
 def require(package: str, extra: str) -> Any:

@@ -17,15 +17,22 @@ class DaskExecutor:
     threads_per_run = 1
 
     def __init__(self, client: Any = None) -> None:
-        """Takes a connected client; None starts a cluster of one process per processor of this machine."""
+        """Takes a connected client or an address; None starts a cluster of one process per processor of this machine."""
         distributed = require("distributed", "fractile[dask]")
-        self._owned = client is None
+        self._owned: Any = None
         if client is None:
             count = _core.default_threads()
-            client = distributed.Client(n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
-        self._client = client
-        self.workers = max(1, sum(client.nthreads().values()))
-        self._futures = client.get_executor(pure=False)
+            self._owned = distributed.LocalCluster(
+                n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
+            )
+        self._is_ours = self._owned is not None or isinstance(client, str)
+        self._client = distributed.Client(self._owned or client) if self._is_ours else client
+        self._futures = self._client.get_executor(pure=False, retries=0)
+
+    @property
+    def workers(self) -> int:
+        """Threads of all workers; workers may come and go."""
+        return max(1, sum(self._client.nthreads().values()))
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
         """Starts a call; a scattered value reaches the function as the value."""
@@ -40,6 +47,7 @@ class DaskExecutor:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._owned:
+        if self._is_ours:
             self._client.close()
-            self._client.cluster.close()
+        if self._owned is not None:
+            self._owned.close()

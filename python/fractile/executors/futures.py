@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fractile import _core
+from fractile.errors import FractileError
 
 
 class FuturesExecutor:
@@ -22,7 +23,14 @@ class FuturesExecutor:
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> concurrent.futures.Future[Any]:
         """Starts a call."""
-        return self._executor.submit(function, *arguments)
+        try:
+            return self._executor.submit(function, *arguments)
+        except concurrent.futures.BrokenExecutor as error:
+            raise FractileError(
+                f'WORKER_DIED: expected an executor with workers, found one that is broken: "{error}". '
+                "Make a new executor and call again: a sweep with a store resumes.",
+                "WORKER_DIED",
+            ) from None
 
     def share(self, value: Any) -> Any:
         """The value, which travels with each call."""

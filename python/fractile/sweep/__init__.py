@@ -3,6 +3,6 @@
 
 from fractile.sweep.drive import sweep
 from fractile.sweep.result import SweepResult
-from fractile.sweep.store import read_status
+from fractile.sweep.status import sweep_status
 
-__all__ = ["SweepResult", "read_status", "sweep"]
+__all__ = ["SweepResult", "sweep", "sweep_status"]

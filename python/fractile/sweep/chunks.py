@@ -4,136 +4,119 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import socket
 import threading
 import time
-import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from fractile import _core
-from fractile.errors import FractileError, SnapshotError
+from fractile.errors import FractileError
 from fractile.frames import read_signal
+from fractile.result import BacktestResult
 from fractile.run_options import parse_config
 from fractile.service import BacktestService
-from fractile.sweep.cells import Cell
-from fractile.sweep.signals import Item
+from fractile.sweep.columns import make_table, table_of
+from fractile.sweep.plan import Plan, Task
+from fractile.sweep.shipping import find_root
 
 _NOT_COUNTS = ("missing_group", "examples", "warnings")
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """The part of a sweep that all its chunks share.
+class Outcome:
+    """The rows of a chunk, the result tables that go beside them, and the seconds that the chunk took; tables are pyarrow's."""
 
-    Attributes:
-        service: Arguments of `BacktestService.get`.
-        content_hash: Of the snapshot; a worker refuses another content under the same id.
-        cells: All cells.
-        threads: Threads of one run.
-        study: Name under which the ledger counts every run as a trial; "" is none.
-    """
-
-    service: dict[str, Any]
-    content_hash: str
-    cells: tuple[Cell, ...]
-    threads: int
-    study: str = ""
-
-    def key(self, item: Item, cell: Cell) -> str:
-        """Identifies a row: signal, options, snapshot, date range and engine."""
-        parts = [item.name, item.digest, item.column, cell.identity, self.content_hash, _core.VERSION]
-        parts += [repr(self.service.get(name)) for name in ("start_date", "end_date", "compact")]
-        digest = hashlib.blake2b(digest_size=16)
-        for part in parts:
-            digest.update(len(part.encode()).to_bytes(8, "little") + part.encode())
-        return digest.hexdigest()
+    rows: Any
+    tables: dict[str, Any]
+    seconds: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A signal and the numbers of the cells that it lacks."""
-
-    item: Item
-    cells: tuple[int, ...]
-
-
-def run_chunk(plan: Plan, tasks: list[Task]) -> list[dict[str, Any]]:
+def run_chunk(plan: Plan, tasks: list[Task]) -> Outcome:
     """One row per task and cell. A signal that fails becomes error rows, and the others run.
 
     Raises:
-        SnapshotError: This machine lacks the snapshot, or has another content under its id.
+        SnapshotMissing: This machine lacks the snapshot.
+        SnapshotError: The snapshot is damaged, or has no day in the range.
         FractileError: The ledger of the study cannot be written here.
     """
-    service = _open_service(plan)
+    began = time.perf_counter()
+    service = BacktestService.get(**{**plan.service, "root": find_root(plan)})
     service._open_study(plan.study)
     rows: list[dict[str, Any]] = []
+    tables: dict[str, list[Any]] = {name: [] for name in plan.keep}
     for task in tasks:
-        rows += _run_task(plan, service, task)
+        rows += _run_task(plan, service, task, tables)
     # An executor may end its workers at any time: the ledger must have what the driver gets.
     if plan.study:
         _core.ledger.flush_all()
-    return rows
+    return pack(plan, rows, tables, time.perf_counter() - began)
 
 
-_checked: set[tuple[Any, ...]] = set()
+def pack(plan: Plan, rows: list[dict[str, Any]], tables: Mapping[str, list[Any]], seconds: float) -> Outcome:
+    """Rows and tables as pyarrow tables."""
+    import pyarrow as pa
+
+    merged = {name: pa.concat_tables(parts, promote_options="default") for name, parts in tables.items() if parts}
+    return Outcome(make_table(rows, plan.schema), merged, seconds)
 
 
-def _open_service(plan: Plan) -> BacktestService:
-    service = BacktestService.get(**plan.service)
-    root, name = plan.service["root"], plan.service["snapshot"]
-    key = (root, name, plan.content_hash)
-    if key not in _checked:
-        found = _core.open_snapshot(root, name).content_hash
-        if found != plan.content_hash:
-            raise SnapshotError(
-                f'CORRUPT_SNAPSHOT: expected content {plan.content_hash} of snapshot "{name}", found {found} at "{root}". '
-                "Copy the snapshot of the sweep to this machine.",
-                "CORRUPT_SNAPSHOT",
-            )
-        _checked.add(key)
-    return service
-
-
-def _run_task(plan: Plan, service: BacktestService, task: Task) -> list[dict[str, Any]]:
+def _run_task(plan: Plan, service: BacktestService, task: Task, tables: dict[str, list[Any]]) -> list[dict[str, Any]]:
     began = time.perf_counter()
     cells = [plan.cells[number] for number in task.cells]
     outcomes: dict[int, Any] = {cell.number: cell.error or task.item.error for cell in cells}
-    running = [cell for cell in cells if outcomes[cell.number] is None]
+    running = {cell.number: cell.options for cell in cells if outcomes[cell.number] is None}
     if running:
-        outcomes.update(_run_cells(plan, service, task.item, running))
+        outcomes |= _run_cells(plan, service, task, running)
+    rows = describe(plan, task, outcomes)
+    for row in rows:
+        result = outcomes[row["cell"]]
+        if not isinstance(result, FractileError):
+            for name, parts in tables.items():
+                columns = result._raw.table(name)
+                if columns:
+                    parts.append(table_of(name, columns, row))
     seconds = (time.perf_counter() - began) / len(cells)
     worker = f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
-    return [{**describe(plan, task.item, cell, outcomes[cell.number]), "seconds": seconds, "worker": worker} for cell in cells]
+    return [{**row, "seconds": seconds, "worker": worker} for row in rows]
 
 
-def _run_cells(plan: Plan, service: BacktestService, item: Item, cells: list[Cell]) -> dict[int, Any]:
+def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mapping[int, str]) -> dict[int, Any]:
     """Results or errors by the numbers of cells. All cells share one alignment."""
     try:
-        signal = read_signal(item.source, [item.column])
-        named = {cell.number: (0, parse_config(_options(plan, cell))) for cell in cells}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the row has their text
-            return service._run_many(signal, named, "sweep", False, "return", plan.study)
+        signal = read_signal(task.item.source, [task.item.column])
+        configs = [parse_config({"threads": plan.threads, **json.loads(text)}) for text in running.values()]
+        # The engine itself: the service would warn, and the rows have the warnings' texts.
+        raw = service._require_engine().run_many(signal, [0] * len(configs), configs, False, lambda done: None)
     except FractileError as error:
-        return {cell.number: error for cell in cells}
+        return dict.fromkeys(running, error)
+    ledger = service._ledger()
+    outcomes: dict[int, Any] = {}
+    for number, outcome in zip(running, raw):
+        if isinstance(outcome, FractileError):
+            outcomes[number] = outcome
+            continue
+        if plan.study:
+            ledger.record(plan.study, outcome)
+        outcomes[number] = BacktestResult(outcome, ledger, plan.study)
+    return outcomes
 
 
-def _options(plan: Plan, cell: Cell) -> dict[str, Any]:
-    options = json.loads(cell.options)
-    return {"threads": plan.threads, **options}
-
-
-def describe(plan: Plan, item: Item, cell: Cell, outcome: Any) -> dict[str, Any]:
-    """The row of a result or of an error, without its time."""
-    row: dict[str, Any] = {"signal": item.name, "cell": cell.number, **cell.choice, "key": plan.key(item, cell)}
-    row |= {"signal_hash": item.digest, "snapshot_hash": plan.content_hash, "engine": _core.VERSION}
-    if isinstance(outcome, FractileError):
-        return row | {"error": outcome.code, "message": str(outcome)}
-    summary = outcome._raw.table("summary")
-    row |= {name: values[0] for name, values in summary.items() if name not in ("byvar", "group")}
-    found = outcome.diagnostics
-    row |= {name: count for name, count in found.items() if name not in _NOT_COUNTS}
-    return row | {"run_id": outcome.run_id, "warnings": "\n".join(found["warnings"])}
+def describe(plan: Plan, task: Task, outcomes: Mapping[int, Any]) -> list[dict[str, Any]]:
+    """The rows of results or of errors, without their times."""
+    rows = []
+    for number, key in zip(task.cells, task.keys):
+        row: dict[str, Any] = {"signal": task.item.name, "cell": number, **plan.cells[number].choice, "key": key}
+        row |= {"signal_hash": task.item.digest, "snapshot_hash": plan.content_hash, "engine": _core.VERSION}
+        outcome = outcomes[number]
+        if isinstance(outcome, FractileError):
+            rows.append(row | {"error": outcome.code, "message": str(outcome)})
+            continue
+        summary = outcome._raw.table("summary")
+        row |= {name: values[0] for name, values in summary.items() if name not in ("byvar", "group")}
+        found = outcome.diagnostics
+        row |= {name: count for name, count in found.items() if name not in _NOT_COUNTS}
+        rows.append(row | {"run_id": outcome.run_id, "warnings": "\n".join(found["warnings"])})
+    return rows

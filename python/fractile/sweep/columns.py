@@ -42,6 +42,25 @@ def make_schema(cells: Sequence[Cell], snapshot: Mapping[str, Any]) -> Any:
     return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in fields])
 
 
+def table_of(name: str, columns: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    """A result table of one run as a pyarrow table, with signal, cell and key of its row before it."""
+    import pyarrow as pa
+
+    kinds = {column["name"]: column["type"] for column in TABLES[name]["columns"]}
+    arrays = {}
+    for label, values in columns.items():
+        column = label.removesuffix(":days")
+        if label.endswith(":days"):
+            arrays[column] = pa.array(values, pa.int32()).view(pa.date32())
+        else:
+            kind = kinds.get(column, "real")
+            is_text = kind == "text" or (len(values) and isinstance(values[0], str))
+            arrays[column] = pa.array(values, pa.string() if is_text else _TYPES.get(kind, "int64"))
+    length = len(next(iter(arrays.values())))
+    same = {"signal": row["signal"], "cell": row["cell"], "key": row["key"]}
+    return pa.table({**{label: pa.repeat(pa.scalar(value), length) for label, value in same.items()}, **arrays})
+
+
 def option_type(cells: Sequence[Cell], name: str) -> str:
     """Arrow's name of the type that holds all values of an option; texts hold lists and mixtures, as JSON."""
     kinds = {type(cell.choice[name]) for cell in cells}

@@ -13,11 +13,12 @@ from typing import Any
 
 from fractile import _core
 from fractile.errors import FractileError, SignalError
-from fractile.frames import read_signal
+from fractile.frames import DATE_COLUMNS, read_signal
 from fractile.service import parse_error
 
 _ENDINGS = (".parquet", ".csv", ".arrow")
 _BLOCK = 1 << 20
+_KEYS = ("security_id", *DATE_COLUMNS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,42 +28,61 @@ class Item:
     Attributes:
         name: Its name in the result.
         digest: Hash of its content; of a file, of the file's bytes. Empty for what cannot be read.
-        source: Arrow bytes or the absolute path of a file.
+        source: Arrow bytes in a pyarrow buffer, or the absolute path of a file.
         column: The value column.
         error: Why it cannot be read; None for a signal that runs.
     """
 
     name: str
     digest: str
-    source: bytes | str
+    source: Any
     column: str
     error: FractileError | None = None
 
 
-def read_items(signals: Any, sigvar: str, sigvars: Sequence[str] | None) -> tuple[Iterator[Item], int | None]:
+def read_items(
+    signals: Any, sigvar: str, sigvars: Sequence[str] | None, is_remote: bool = False
+) -> tuple[Iterator[Item], int | None]:
     """The signals in order, and how many they are; None if only the end will tell.
 
     Args:
         signals: A folder, a glob or a list of paths; a list or dict of signals; a generator of signals or of pairs of name and
-            signal; or one wide file, frame or relation with `sigvars`.
+            signal; or one wide frame, relation, file or folder of Parquet files with `sigvars`.
         sigvar: Value column of signals that have one.
         sigvars: Value columns of a wide one, each a signal of its own.
+        is_remote: Workers may not see this machine's files: signals of files travel as Arrow bytes.
 
     Raises:
         SignalError: No file is there.
         ConfigError: `signals` is one signal, without `sigvars`.
     """
     if sigvars is not None:
-        return (_make_item(name, signals, name) for name in sigvars), len(sigvars)
+        return _read_wide(signals, sigvars), len(sigvars)
     if isinstance(signals, (str, os.PathLike)):
         paths = _find_files(os.fspath(signals))
-        return (_make_item(pathlib.Path(path).stem, path, sigvar) for path in paths), len(paths)
+        return (_make_item(pathlib.Path(path).stem, path, sigvar, is_remote) for path in paths), len(paths)
     if isinstance(signals, Mapping):
-        return (_make_item(str(name), signal, sigvar) for name, signal in signals.items()), len(signals)
+        return (_make_item(str(name), signal, sigvar, is_remote) for name, signal in signals.items()), len(signals)
     if hasattr(signals, "__arrow_c_stream__") or not isinstance(signals, Iterable):
         raise parse_error("signals", "many signals, or a wide one with sigvars", type(signals).__name__)
     total = len(signals) if isinstance(signals, Sequence) else None
-    return (_make_item(*_name_of(number, entry), sigvar) for number, entry in enumerate(signals)), total
+    return (_make_item(*_name_of(number, entry), sigvar, is_remote) for number, entry in enumerate(signals)), total
+
+
+def _read_wide(signals: Any, sigvars: Sequence[str]) -> Iterator[Item]:
+    """One signal per column; of what is not in memory, one column at a time is read."""
+    import pyarrow.dataset as ds
+
+    if isinstance(signals, (str, os.PathLike)) and (os.path.isdir(signals) or os.fspath(signals).endswith(".parquet")):
+        signals = ds.dataset(os.fspath(signals), format="parquet")
+    for name in sigvars:
+        source = signals
+        if isinstance(signals, ds.Dataset):
+            source = signals.to_table(columns=[c for c in signals.schema.names if c == name or c in _KEYS])
+        elif hasattr(signals, "project") and hasattr(signals, "columns"):  # a relation of DuckDB computes what it is asked for
+            chosen = [c for c in signals.columns if c == name or c in _KEYS]
+            source = signals.project(", ".join('"' + c.replace('"', '""') + '"' for c in chosen))
+        yield _make_item(name, source, name, True)
 
 
 def _name_of(number: int, entry: Any) -> tuple[str, Any]:
@@ -93,21 +113,27 @@ def _find_files(pattern: str) -> list[str]:
     return files
 
 
-def _make_item(name: str, signal: Any, column: str) -> Item:
+def _make_item(name: str, signal: Any, column: str, is_remote: bool) -> Item:
+    import pyarrow as pa
+
+    digest = ""
     try:
         if isinstance(signal, (str, os.PathLike)):
             path = os.path.abspath(os.fspath(signal))
-            return Item(name, _hash_file(path, column), path, column)
-        content = _core.signal_to_bytes(read_signal(signal, [column]))
+            digest = _hash_file(path, column)
+            if not is_remote:
+                return Item(name, digest, path, column)
+            signal = path
+        content = pa.py_buffer(_core.signal_to_bytes(read_signal(signal, [column])))
+        return Item(name, digest or hashlib.blake2b(content, digest_size=16).hexdigest(), content, column)
     except FractileError as error:
-        return Item(name, "", b"", column, error)
+        return Item(name, digest, b"", column, error)
     except OSError as error:
         unreadable = SignalError(
             f'UNREADABLE_SIGNAL: expected a readable file, found "{error.strerror}" at "{signal}". Check the path.',
             "UNREADABLE_SIGNAL",
         )
-        return Item(name, "", b"", column, unreadable)
-    return Item(name, hashlib.blake2b(content, digest_size=16).hexdigest(), content, column)
+        return Item(name, digest, b"", column, unreadable)
 
 
 def _hash_file(path: str, column: str) -> str:

@@ -1,0 +1,43 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Sweeps of small signals that tests compare with each other."""
+
+from __future__ import annotations
+
+import pathlib
+import warnings
+from typing import Any
+
+import fractile
+from fractile.sweep.columns import TIMES
+from oracle.markets import make_panel, make_signal
+
+GRID = {"lag": [0, 1], "resid": ["off", "all"]}
+SEED = 3
+
+
+def make_folder(folder: pathlib.Path, n_signals: int) -> pathlib.Path:
+    """A folder with snapshot "v1", and signals/: of a market, one unreadable, one on ids that the snapshot lacks."""
+    panel = make_panel(SEED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fractile.create_snapshot("v1", panel, root=folder, dtype="both")
+    signals = folder / "signals"
+    signals.mkdir()
+    for number in range(n_signals):
+        make_signal(panel, number, messy=False).to_parquet(signals / f"s{number:04d}.parquet")
+    (signals / "unreadable.parquet").write_bytes(b"no parquet")
+    strange = make_signal(panel, n_signals, messy=False)
+    strange.assign(security_id=strange["security_id"] + 10_000_000).to_parquet(signals / "unknown_ids.parquet")
+    return folder
+
+
+def run_sweep(folder: pathlib.Path, signals: Any = None, **arguments: Any) -> fractile.SweepResult:
+    """A sweep of the folder's signals over GRID, in chunks much smaller than usual."""
+    given = {"grid": GRID, "mincos": 2, "chunk_seconds": 0.05, "root": folder, "progress": False, **arguments}
+    return fractile.sweep(str(folder / "signals") if signals is None else signals, **given)
+
+
+def rows_of(result: fractile.SweepResult) -> dict[str, list[Any]]:
+    """All columns that do not tell where and when a row was made, with reals as their bits."""
+    columns = result.arrow.drop_columns(list(TIMES)).to_pydict()
+    return {name: [value.hex() if isinstance(value, float) else value for value in values] for name, values in columns.items()}
