@@ -24,10 +24,10 @@ from typing import Any
 
 import fractile
 import pandas as pd
-from comparison import assert_equal_results
 from oracle import OracleRefused, run
 from oracle.markets import add_avail, add_given, make_panel, make_signal
 from oracle.panel import Panel
+from support.comparison import assert_equal_results
 
 CASES_PER_MARKET = 25
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")

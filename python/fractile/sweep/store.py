@@ -75,7 +75,7 @@ class Store:
             yield
 
     def _remove_remains(self) -> None:
-        """Of a sweep that was killed: what was written aside, and result tables whose rows were not written any more."""
+        """Removes what a killed sweep left: parts written aside, and result tables whose rows were never written."""
         whole = {part.name for part in self.parts()}
         for left in self.folder.glob("**/.part-*.tmp"):
             left.unlink()
