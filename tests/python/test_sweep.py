@@ -286,7 +286,7 @@ def test_the_command_line_sweeps_and_says_the_state(executable, folder, whole, t
     assert f"rows     {len(whole)} of {N_SIGNALS + 2} signals" in status
     assert "UNREADABLE_SIGNAL 4" in status
     for words, text, code in [
-        ((*command, "--byvar-list", "nothing"), "nothing", 2),
+        ((*command, "--weight", "nothing"), "nothing", 2),
         ((*command, "--address", "x:1"), "REFUSED_COMBINATION", 2),
         ((), "expected SIGNALS and --store", 2),
         (("--status", str(tmp_path / "none")), "expected the store of a sweep", 1),
