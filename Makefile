@@ -42,8 +42,8 @@ lint: setup ## Check formats, types and the rules of the house
 tidy: all ## Check the C++ sources with clang-tidy, if it is installed
 	@tools/tidy.sh
 
-differential: build ## Compare engine and oracle on random cases for MINUTES (default 30)
-	@$(PYTHON) tests/differential.py --minutes $(MINUTES)
+differential: build ## Compare engine and oracle on random cases for MINUTES (default 30), from case FIRST on or from a random one
+	@$(PYTHON) tests/differential.py --minutes $(MINUTES) $(if $(FIRST),--first $(FIRST))
 
 mutations: all ## Break one line at a time and check that the test of its law fails (ten minutes)
 	@$(PYTHON) tests/mutations.py

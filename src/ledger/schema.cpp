@@ -53,9 +53,11 @@ ALTER TABLE study ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
 
 /// The schema's version; 0 for a file without tables.
 int read_version(const Connection& connection, const std::filesystem::path& file) {
+  // The id is read last: another process that makes the tables at this moment sets it together with them.
+  const bool has_tables = connection.ask_whole("SELECT count(*) FROM sqlite_schema") > 0;
   const auto version = static_cast<int>(connection.ask_whole("PRAGMA user_version"));
   const bool is_ours = connection.ask_whole("PRAGMA application_id") == kApplicationId;
-  if (!is_ours && connection.ask_whole("SELECT count(*) FROM sqlite_schema") > 0)
+  if (!is_ours && has_tables)
     refuse(file, "a ledger of fractile", "another SQLite database", "Name another file in $FRACTILE_LEDGER.");
   if (version > kSchemaVersion)
     refuse(file, fmt::format("a ledger of schema {} or older", kSchemaVersion), fmt::format("schema {}", version),

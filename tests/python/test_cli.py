@@ -115,6 +115,8 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     arguments = [
         "run",
         "alpha.csv",
+        "--snapshot",
+        snapshot,  # another test may have made a newer one
         "--sigvar",
         "alpha",
         "--no-compact",
