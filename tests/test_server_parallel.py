@@ -445,7 +445,7 @@ def test_serialized_signals_keep_their_run_id(root, signals):
 def test_the_snippets_of_the_how_to_page_run_from_the_root_of_the_repository(demo_folder):
     page = (ROOT / "docs" / "how_to_pool.md").read_text()
     snippets = [part.split("```")[0] for part in page.split("```python\n")[1:]]
-    assert len(snippets) == 3 and "from tests.test_server_parallel import" in snippets[0]
+    assert len(snippets) == 4 and "from tests.test_server_parallel import" in snippets[0]
     before = """
         import sys
         import pandas as pd

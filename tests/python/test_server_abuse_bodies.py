@@ -70,7 +70,7 @@ def make_signal_folder(folder):
     os.mkfifo(signals / "fifo.csv")
     (signals / "empty.csv").write_bytes(b"")
     (signals / "folder.csv").mkdir()
-    (signals / "text.txt").write_bytes(CSV)
+    (signals / "text.zip").write_bytes(CSV)
     return signals
 
 
@@ -280,7 +280,7 @@ PATHS = [
     "link.csv", "outside/secret.csv", "loop.csv", "null.csv", "fifo.csv", "folder.csv", "sub", "sub/", "empty.csv", "missing.csv",
     "good.csv\0", "good.csv\0.csv", "../signals/../secret.csv", "a" * 5000, "a/" * 3000, "/dev/zero", "/dev/stdin",
     "/proc/self/environ", "/proc/self/fd/0", "~/secret.csv", "file:///etc/passwd", "%2e%2e/secret.csv", "..\\secret.csv",
-    "good.csv/", "good.csv/..", "./../secret.csv", "text.txt", "http://127.0.0.1/", "*.csv", "\ud83d\ude00.csv", "$HOME/x.csv",
+    "good.csv/", "good.csv/..", "./../secret.csv", "text.zip", "http://127.0.0.1/", "*.csv", "\ud83d\ude00.csv", "$HOME/x.csv",
 ]  # fmt: skip
 
 
