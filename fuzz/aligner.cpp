@@ -80,9 +80,10 @@ class Laws {
     ensure(!refusal, "options that a run takes can be written and read", refusal ? refusal->what() : "");
   }
 
-  /// True if the market has the columns of the options; otherwise any refusal is right.
+  /// True if the market has the columns of the options, and a double sort has numbers; otherwise any refusal is right.
   bool is_possible() const {
     const RunConfig& config = made_.config;
+    if (config.double_var == "country") return false;
     if (made_.market->has_all_columns) return true;
     const bool needs_columns =
         config.from_open || config.resid != Resid::off || config.weight != Weight::equal ||
