@@ -124,6 +124,17 @@ def test_option(markets, case, seed):
     compare(markets[seed], signal, **CASES[case])
 
 
+@pytest.mark.parametrize("n_names", [7, 8, 9])
+def test_residuals_of_as_many_factors_as_names(tmp_path, n_names):
+    """Seven factors and a constant fit eight names exactly: residuals are 0, so the names tie and no rounding sorts them."""
+    for seed in range(6):
+        frame = make_panel(seed, n_days=15, n_names=n_names)
+        fractile.create_snapshot(f"m{seed}", frame, root=tmp_path, dtype="float64")
+        service = fractile.BacktestService.get(f"m{seed}", root=tmp_path, compact=False)
+        market = (frame, Panel(frame), service, tmp_path)
+        compare(market, make_signal(frame, seed, ties=False), mincos=1, resid="factor", analysis=["fractile"], n_fractile=3)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("from_open", [False, True])
 @pytest.mark.parametrize("times", [False, True])

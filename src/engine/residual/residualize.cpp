@@ -80,7 +80,8 @@ bool solve_equations(const FactorRows& factors, const Regressors& regressors, do
 }
 
 /// Works for any factors: makes an orthonormal basis of them, column by column, and subtracts a centred y's projection on it.
-void project_off_basis(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
+/// Returns the number of factors that are independent of each other and of the industries.
+std::size_t project_off_basis(const FactorRows& factors, const Regressors& regressors, double* y, ResidualScratch& scratch) {
   const std::size_t n = factors.n;
   scratch.columns.resize(n * kFactors);
   const auto column = [&](std::size_t k) { return scratch.columns.data() + k * n; };
@@ -105,6 +106,13 @@ void project_off_basis(const FactorRows& factors, const Regressors& regressors, 
   }
   for (int pass = 0; pass < 2; ++pass)
     for (std::size_t j = 0; j < rank; ++j) take_out(j, y);
+  return rank;
+}
+
+/// The number of industries that have a name; 1 without industries.
+std::size_t count_groups(const Regressors& regressors) noexcept {
+  const std::span<const double> counts = regressors.counts();
+  return static_cast<std::size_t>(std::count_if(counts.begin(), counts.end(), [](double count) { return count > 0.0; }));
 }
 
 }  // namespace
@@ -136,9 +144,12 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
   centre(regressors, y, scratch);
   if (exposures.with_factors()) {
     const FactorRows factors = exposures.factors(rows);
-    if (!solve_equations(factors, regressors, y, scratch)) {
+    // As many regressors as names fit every signal: the residuals are 0, and what is left of y is rounding.
+    const std::size_t n_groups = count_groups(regressors);
+    const bool may_fit_all = n <= n_groups + kFactors;
+    if (may_fit_all || !solve_equations(factors, regressors, y, scratch)) {
       centre(regressors, y, scratch);
-      project_off_basis(factors, regressors, y, scratch);
+      if (project_off_basis(factors, regressors, y, scratch) + n_groups >= n) std::fill_n(y, n, 0.0);
     }
   }
   const double unit = std::ldexp(1.0, std::ilogb(sigma) - kBits);
