@@ -41,3 +41,12 @@ def real_data() -> pathlib.Path:
     if not (folder / "panel.parquet").exists():
         pytest.skip("real stocks are not here: set $FRACTILE_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def own_ledger(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The file of a ledger of the test's own, and no study."""
+    file = tmp_path / "ledger.sqlite"
+    monkeypatch.setenv("FRACTILE_LEDGER", str(file))
+    monkeypatch.delenv("FRACTILE_STUDY", raising=False)
+    return file

@@ -90,6 +90,7 @@ void expect_reals(const Snapshot& snapshot, StoreAs dtype, RowIndex at, const Ro
 
 /// Everything a snapshot says, against plain loops over the rows it was made of.
 void expect_holds(const Snapshot& snapshot, const std::vector<Row>& rows, StoreAs dtype) {
+  // One comparison after the other, over every part of a snapshot.
   std::map<Day, std::map<std::int64_t, const Row*>> by_day;
   std::set<std::int64_t> ids;
   for (const Row& row : rows) {

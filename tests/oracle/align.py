@@ -94,6 +94,7 @@ def resolve(panel: Panel, sig, avail, given, cfg, counts) -> int | None:
 
 def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int, cfg: dict):
     """{(security, r): (s, exposure row)} and the counts."""
+    # One rule of methodology section 2 after the other, so that both can be read side by side.
     counts = {name: 0 for name in CAUSES}
     counts.update(rows_given=len(signal), return_day_rolled=0, trade_before_avail=0, impossible=0, rows_carried=0)
     given_column = "date_openret" if cfg["from_open"] else "date_ret"

@@ -49,6 +49,7 @@ class Portfolio:
 
 
 def run(panel_frame, signal, sigvar="signal", start_date=None, end_date=None, panel=None, **config) -> OracleResult:
+    # One rule of the methodology after the other, so that both can be read side by side.
     cfg = {**DEFAULTS, **config}
     panel = panel or Panel(panel_frame)
     periods = cfg["periods_per_year"] or panel.periods_per_year

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from fractile.stats import monotonic_relation_test
 from oracle.markets import make_panel, make_signal
+from support.changed_markets import change_the_future
 
 ASKED = ["quantiles", "exposures", "drilldown", "capacity", "decay", "double_sort"]
 OPTIONS = {
@@ -97,16 +98,7 @@ def test_without_analysis_nothing_is_added(service, signal):
 @pytest.mark.parametrize("options", [{}, {"weight": "value", "resid": "industry"}])
 def test_the_future_changes_nothing_before_it(root, panel, service, signal, day, options):
     dates = np.sort(panel["date"].unique())
-    rng = np.random.default_rng(day)
-    garbage = panel.copy()
-    later = garbage["date"] > dates[day]
-    for column in garbage.columns.drop(["security_id", "date", "country"]):
-        garbage[column] = garbage[column].astype(float)
-        garbage.loc[later, column] = np.abs(np.round(rng.normal(50, 20, int(later.sum()))))  # no return is below -1
-    name = f"garbage{day}"
-    if name not in set(fractile.list_snapshots(root)["id"]):
-        fractile.create_snapshot(name, garbage, root=root, dtype="float64")
-    other = fractile.BacktestService.get(name, root=root, compact=False)
+    other = change_the_future(panel, day, root)
     asked = {**OPTIONS, "analysis": ["quantiles", "exposures", "drilldown", "double_sort"], **options}
     a, b = (one.run(signal, **asked) for one in (service, other))
     for table in ("quantile_daily", "exposures", "drilldown"):

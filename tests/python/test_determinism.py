@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from fractile import BacktestClient, BacktestService, _core
 from fractile.pool import BacktestWorkerPool, serialize_signal_arrow
+from support.changed_markets import ALL_ANALYSES
 from support.server_process import serving
 
 N_RUNS = int(os.environ.get("FRACTILE_DETERMINISM_RUNS", "64"))
@@ -23,17 +24,7 @@ OPTIONS = {
     "resid": "all",
     "weight": "value",
     "byvar_list": ["overall", "year", "cap"],
-    "analysis": [
-        "ic",
-        "fractile",
-        "coverage",
-        "quantiles",
-        "exposures",
-        "drilldown",
-        "capacity",
-        "decay",
-        "double_sort",
-    ],
+    "analysis": ALL_ANALYSES,
     "horizons": [1, 3],
     "exposure_groups": ["industry_id"],
     "double_var": "size",

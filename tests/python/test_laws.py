@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.markets import add_avail, make_panel, make_signal
 from oracle.panel import EXPOSURES
+from support.changed_markets import change_the_future
 
 OPTIONS = st.fixed_dictionaries(
     {},
@@ -129,16 +130,7 @@ def test_sides_sum_to_one_and_net_is_gross_less_cost(service, panel, options, se
 )
 def test_the_future_changes_nothing_before_it(root, panel, service, day, options):
     dates = np.sort(panel["date"].unique())
-    rng = np.random.default_rng(day)
-    garbage = panel.copy()
-    later = garbage["date"] > dates[day]
-    for column in garbage.columns.drop(["security_id", "date", "country"]):
-        garbage[column] = garbage[column].astype(float)
-        garbage.loc[later, column] = np.abs(np.round(rng.normal(50, 20, int(later.sum()))))  # no return is below -1
-    name = f"garbage{day}"
-    if name not in set(fractile.list_snapshots(root)["id"]):
-        fractile.create_snapshot(name, garbage, root=root, dtype="float64")
-    other = fractile.BacktestService.get(name, root=root, compact=False)
+    other = change_the_future(panel, day, root)
     signal = unique_signal(panel, 1)
     a, b = (s.run(signal, mincos=2, **options).daily for s in (service, other))
     a, b = (f[f["date"] <= dates[day]].drop(columns="date") for f in (a, b))

@@ -31,10 +31,7 @@ def market(tmp_path_factory):
 
 
 @pytest.fixture
-def service(market, tmp_path, monkeypatch):
-    """The service, with a ledger of the test's own."""
-    monkeypatch.setenv("FRACTILE_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.delenv("FRACTILE_STUDY", raising=False)
+def service(market, own_ledger):
     return fractile.BacktestService.get("v1", root=market[0])
 
 

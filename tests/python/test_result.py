@@ -16,6 +16,7 @@ from fractile import _core
 from fractile.result import BacktestResult
 from fractile.wire import WireResult
 from oracle.markets import make_panel, make_signal
+from support.changed_markets import ALL_ANALYSES
 
 TABLES = [table["name"] for table in _core.result_tables()]
 
@@ -35,17 +36,7 @@ def rows():
 @pytest.fixture(scope="module")
 def full(service, rows) -> BacktestResult:
     options = {"byvar_list": ["overall", "month", "cap", "country"], "horizons": [1, 3]}
-    options["analysis"] = [
-        "ic",
-        "fractile",
-        "coverage",
-        "quantiles",
-        "exposures",
-        "drilldown",
-        "capacity",
-        "decay",
-        "double_sort",
-    ]
+    options["analysis"] = ALL_ANALYSES
     options["double_var"] = "score"
     return service.run(rows, mincos=2, keep_weights=True, **options)
 

@@ -241,6 +241,7 @@ def bomb(n_mb: int) -> bytes:
 
 
 def make_bad(market: Market) -> dict[str, Bad]:
+    # A list: one bad request after the other.
     rows = market.signals[0].head(200)
     records, csv, stream = to_records(rows), rows.to_csv(index=False).encode(), to_ipc(to_table(rows), chunk=50)
     good = with_config(json.dumps(records).encode(), CONFIGS[0])

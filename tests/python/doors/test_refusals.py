@@ -1,0 +1,209 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Input that cannot be read with certainty is refused, and the remedy that the message prints works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import fractile
+import pytest
+from support.doors import PANEL, SIGNAL, csv_of, with_cell, write
+
+pl = pytest.importorskip("polars")
+
+
+PANEL_FAULTS = {
+    "a code": (lambda: with_cell("ret", "C"), ['"C"', "row 77", "--null ret=C"]),
+    "a bracket": (lambda: with_cell("ret", "(0.01)"), ['"(0.01)"', "row 77", "--null 'ret=(0.01)'"]),
+    "a percent sign": (lambda: with_cell("ret", "1.2%"), ['"1.2%"', "row 77"]),
+    "thousands": (lambda: with_cell("mcap", "1,234,567"), ['"1,234,567"', "row 77", "--thousands ,"]),
+    "a decimal comma": (lambda: with_cell("beta", "1,5"), ['"1,5"', "row 77", "--decimal ,"]),
+    "a text among numbers": (lambda: with_cell("beta", "N.M."), ['"N.M."', "row 77", "--null beta=N.M.", "--text beta"]),
+    "a return of -99": (lambda: with_cell("ret", -99.0), ["-99", "row 77", "--null ret=-99"]),
+    "percent": (lambda: PANEL.assign(ret=PANEL["ret"] * 100), ["percent", "--scale ret=0.01"]),
+    "infinity": (lambda: with_cell("mcap", "inf"), ["inf", "row 77", "--null mcap=inf"]),
+    "a name in another case": (
+        lambda: PANEL.rename(columns={"ret": "RET", "date": "Date"}),
+        ["--map date=Date", "--map ret=RET"],
+    ),
+    "CRSP's names": (
+        lambda: PANEL.rename(columns={"ret": "MthRet", "date": "MthCalDt", "security_id": "PERMNO"}),
+        ["--map security_id=PERMNO --map date=MthCalDt --map ret=MthRet"],
+    ),
+    "a reserved name": (lambda: PANEL.assign(year=2020), ['"year"', "--drop year"]),
+    "another kind of date": (
+        lambda: PANEL.assign(date=PANEL["date"].dt.strftime("%d/%m/%Y")),
+        ["--date-format %d/%m/%Y", "row 0"],
+    ),
+    "months": (
+        lambda: PANEL[PANEL["date"].dt.day == 2].assign(date=PANEL["date"].dt.strftime("%Y-%m")),
+        ['"2020-01"', "--date-format %Y-%m"],
+    ),
+    "epoch": (
+        lambda: PANEL.assign(date=PANEL["date"].astype("datetime64[ms]").astype("int64")),
+        ["1577923200000", "--date-format unix_ms"],
+    ),
+    "a hole in the keys": (lambda: with_cell("date", "yesterday"), ['"yesterday"', "row 77", "--null date=yesterday"]),
+    "another cap": (lambda: PANEL.assign(cap="tiny"), ['"tiny"', "row 0", "--null cap=tiny"]),
+    "a whole number too large": (lambda: PANEL.assign(number=2**60 + 1), ["1152921504606846977", "--drop number"]),
+}
+
+
+def flags_of(message):
+    """The first of every flag that a message proposes, as Python's arguments."""
+    out = {}
+    for flag, value in re.findall(r"--([a-z-]+) ('[^']*'|[^\s,()]+(?:,[^\s()]+)?,?)", message):
+        name, text = flag.replace("-", "_"), shlex.split(value)[0]
+        text = text.rstrip(".") if name not in ("thousands", "decimal") and not text.endswith("N.M.") else text
+        if name in ("thousands", "decimal"):
+            text = text[0]
+        out.setdefault(name, []).append(text)
+    return out
+
+
+@pytest.mark.parametrize("fault", PANEL_FAULTS)
+@pytest.mark.parametrize("door", ["pandas", "csv", "parquet"])
+def test_a_wrong_panel_is_refused_and_its_remedy_works(tmp_path, fault, door):
+    make, words = PANEL_FAULTS[fault]
+    frame = make()
+    if door == "csv":
+        panel = write(tmp_path / "p.csv", csv_of(frame))
+    elif door == "parquet":
+        frame.assign(
+            **{c: frame[c].map(lambda v: None if v is None or v != v else str(v)) for c in frame if frame[c].dtype == object}
+        ).to_parquet(tmp_path / "p.parquet")
+        panel = tmp_path / "p.parquet"
+    else:
+        panel = frame
+    with pytest.raises(fractile.SnapshotError) as refusal:
+        fractile.create_snapshot("a", panel, root=tmp_path)
+    message = str(refusal.value)
+    for word in words:
+        assert word in message
+    if fault in ("months", "a hole in the keys"):
+        return  # one row per month and name would be needed; a row without a date stays refused
+    remedy = flags_of(message)
+    for name, values in remedy.items():
+        if name in ("null", "text", "decimal") and len(remedy) > 1 and name != next(iter(remedy)):
+            continue  # another way out
+        options = {n: ",".join(v) if n in ("map", "null") else v[0] for n, v in remedy.items() if n == name}
+        assert fractile.create_snapshot(f"b-{name}", panel, root=tmp_path, **options)["rows"] == len(frame), (options, values)
+
+
+SIGNAL_FAULTS = {
+    "a formula's error": (
+        lambda: SIGNAL.assign(signal=SIGNAL["signal"].astype(object).where(SIGNAL.index != 77, "#DIV/0!")),
+        ['"#DIV/0!"', "row 77"],
+    ),
+    "another kind of date": (
+        lambda: SIGNAL.assign(date_sig=SIGNAL["date_sig"].dt.strftime("%d.%m.%Y")),
+        ["--date-format %d.%m.%Y"],
+    ),
+    "another kind of time": (
+        lambda: SIGNAL.assign(date_avail=SIGNAL["date_avail"].dt.strftime("%m/%d/%Y %I:%M:%S %p")),
+        ["%I:%M:%S %p"],
+    ),
+    "day and month": (
+        lambda: SIGNAL[SIGNAL["date_sig"] == "2020-01-03"].assign(date_sig="03/01/2020"),
+        ["No row tells day and month apart", "%d/%m/%Y", "%m/%d/%Y"],
+    ),
+    "names of alphalens": (
+        lambda: SIGNAL.rename(columns={"date_sig": "date", "security_id": "asset"}),
+        ["--map security_id=asset --map date_sig=date"],
+    ),
+    "another value": (lambda: SIGNAL.rename(columns={"signal": "score"}), ['sigvar="score"']),
+    "offsets here and there": (
+        lambda: SIGNAL.assign(
+            date_sig=SIGNAL["date_sig"].dt.strftime("%Y-%m-%d 00:00:00+09:00").where(SIGNAL.index != 5, "2020-01-02")
+        ),
+        ["row 0", "row 5", "offset"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SIGNAL_FAULTS)
+@pytest.mark.parametrize("door", ["pandas", "csv", "polars"])
+def test_a_wrong_signal_is_refused_and_its_remedy_works(service, tmp_path, fault, door):
+    make, words = SIGNAL_FAULTS[fault]
+    frame = make()
+    signal = {
+        "csv": lambda: write(tmp_path / "s.csv", csv_of(frame)),
+        "polars": lambda: pl.from_pandas(frame.assign(signal=frame["signal"].astype(str)) if "signal" in frame else frame),
+        "pandas": lambda: frame,
+    }[door]()
+    with pytest.raises(fractile.SignalError) as refusal:
+        service.run(signal, mincos=2)
+    message = str(refusal.value)
+    for word in words:
+        assert word in message
+    remedy = flags_of(message)
+    options = {name: ",".join(values) if name == "map" else values[0] for name, values in remedy.items()}
+    if options:
+        assert service.run(signal, mincos=1, **options).diagnostics["rows_given"] == len(frame)
+
+
+CONTAINERS = {
+    "a.zip": "pd.read_csv",
+    "a.xlsx": "pd.read_excel",
+    "a.dta": "pd.read_stata",
+    "a.sas7bdat": "pd.read_sas",
+    "a.pkl": "pd.read_pickle",
+    "a.h5": "pd.read_hdf",
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_another_kind_of_file_is_refused_with_the_line_that_reads_it(tmp_path, name):
+    write(tmp_path / name, "x")
+    with pytest.raises(fractile.SnapshotError, match=re.escape(CONTAINERS[name])):
+        fractile.create_snapshot("a", tmp_path / name, root=tmp_path)
+
+
+def test_unknown_options_are_refused(service, tmp_path):
+    with pytest.raises(fractile.ConfigError, match="date_format"):
+        fractile.create_snapshot("a", PANEL, root=tmp_path, date_fromat="%Y")
+    with pytest.raises(fractile.ConfigError, match="%q"):
+        service.run(SIGNAL, date_format="%q")
+    with pytest.raises(fractile.ConfigError, match="decimal"):
+        service.run(SIGNAL, decimal=";")
+    with pytest.raises(fractile.ConfigError, match="thousands"):
+        service.run(SIGNAL, thousands=".")
+
+
+OPTION_FAULTS = {
+    "null": {"null": {"rett": ["C"]}},
+    "scale": {"scale": {"rett": 0.01}},
+    "text": {"text": ["rett"]},
+    "null of ids": {"null": {"security_id": [10001]}},
+    "a format of dates that need none": {"date_format": "%Y-%d-%m"},
+    "another such": {"date_format": "%Y%d%m"},
+}
+
+
+@pytest.mark.parametrize("door", ["frame", "csv"])
+@pytest.mark.parametrize("fault", OPTION_FAULTS)
+def test_an_option_without_effect_is_refused(service, tmp_path, fault, door):
+    """A slip in a name would leave -99 as a return and percent as a share."""
+    panel, signal = (f if door == "frame" else write(tmp_path / n, csv_of(f)) for f, n in ((PANEL, "p.csv"), (SIGNAL, "s.csv")))
+    with pytest.raises(fractile.ConfigError, match=r"UNKNOWN_OPTION|INVALID_VALUE"):
+        fractile.create_snapshot("a", panel, root=tmp_path, **OPTION_FAULTS[fault])
+    with pytest.raises(fractile.ConfigError, match=r"UNKNOWN_OPTION|INVALID_VALUE"):
+        service.run(signal, mincos=2, **OPTION_FAULTS[fault])
+
+
+SIGNAL_OPTION_FAULTS = {
+    "columns": {"columns": ["signal"]},
+    "abs_price": {"abs_price": True},
+    "drop_duplicates": {"drop_duplicates": True},
+    "map": {"map": {"date_avial": "date_avail"}},
+    "drop": {"drop": ["date_avial"]},
+}
+
+
+@pytest.mark.parametrize("door", ["frame", "csv"])
+@pytest.mark.parametrize("fault", SIGNAL_OPTION_FAULTS)
+def test_an_option_of_no_meaning_for_a_signal_is_refused(service, tmp_path, fault, door):
+    signal = SIGNAL if door == "frame" else write(tmp_path / "s.csv", csv_of(SIGNAL))
+    with pytest.raises(fractile.FractileError, match=r"UNKNOWN_OPTION|UNKNOWN_COLUMN"):
+        service.run(signal, mincos=2, **SIGNAL_OPTION_FAULTS[fault])
