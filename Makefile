@@ -37,6 +37,7 @@ lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) -m mypy
 	@$(PYTHON) tools/check_rooms.py
 	@$(PYTHON) tools/check_words.py
+	@$(PYTHON) tools/check_functions.py
 	@$(PYTHON) tools/check_web.py
 
 tidy: all ## Check the C++ sources with clang-tidy, if it is installed

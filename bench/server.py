@@ -76,6 +76,7 @@ def engine_seconds(server: ServerProcess) -> float | None:
 
 def load(server: ServerProcess, body: bytes, run_ids: dict[int, str], connections: int, seconds: float) -> dict[str, float]:
     """Sends runs over persistent connections for the given seconds."""
+    # One loop per connection shares the counts, so it stands inside.
     requests = {gmv: run_request(body, gmv) for gmv in run_ids}
     times: list[float] = []
     errors: list[str] = []

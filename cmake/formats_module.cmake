@@ -36,6 +36,7 @@ else()
 endif()
 
 add_library(fractile_formats MODULE src/formats/module.cpp src/formats/module_csv.cpp src/formats/module_folder.cpp)
+set_target_properties(fractile_formats PROPERTIES UNITY_BUILD ON)
 target_include_directories(fractile_formats PRIVATE src)
 target_link_libraries(fractile_formats PRIVATE fractile_flags ${FRACTILE_ARROW_TARGETS})
 target_compile_options(fractile_formats PRIVATE -Wall -Wextra $<$<BOOL:${FRACTILE_WERROR}>:-Werror>)

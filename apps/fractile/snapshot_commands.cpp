@@ -120,14 +120,9 @@ void append_panel(const Arguments& arguments) {
   print_report(read_data_report(arguments.folder(), result.info.id));
 }
 
-}  // namespace
-
-void add_snapshot(CLI::App& app) {
-  CLI::App* group = app.add_subcommand("snapshot", "Make and inspect snapshots");
-  group->require_subcommand(1);
-
+void add_create(CLI::App& group) {
   auto made = std::make_shared<Arguments>();
-  CLI::App* create = add_command(*group, "create", "Make a snapshot from a panel file", made, true);
+  CLI::App* create = add_command(group, "create", "Make a snapshot from a panel file", made, true);
   create
       ->add_option("--panel", made->panel,
                    "Panel: Parquet, CSV or Arrow file, or a folder; columns as docs/methodology.md section 1")
@@ -147,10 +142,12 @@ void add_snapshot(CLI::App& app) {
     print_info(info);
     print_report(read_data_report(made->folder(), info.id));
   });
+}
 
+void add_append(CLI::App& group) {
   auto appended = std::make_shared<Arguments>();
   CLI::App* append =
-      add_command(*group, "append", "Make a snapshot from another one and a panel of new or restated rows", appended, true);
+      add_command(group, "append", "Make a snapshot from another one and a panel of new or restated rows", appended, true);
   append->add_option("--panel", appended->panel, "Panel of new or restated rows or columns: .parquet, .csv or .arrow")
       ->required();
   append->add_option("--as", appended->new_id, "Id of the new snapshot")->required();
@@ -158,9 +155,11 @@ void add_snapshot(CLI::App& app) {
   add_periods(*append, appended);
   add_format(*append, appended);
   append->callback([appended] { append_panel(*appended); });
+}
 
+void add_diff(CLI::App& group) {
   auto compared = std::make_shared<Arguments>();
-  CLI::App* diff = add_command(*group, "diff", "Print the changes from one snapshot to another", compared, false);
+  CLI::App* diff = add_command(group, "diff", "Print the changes from one snapshot to another", compared, false);
   diff->add_option("A", compared->id, "The older snapshot")->required();
   diff->add_option("B", compared->other, "The newer one")->required();
   add_format(*diff, compared);
@@ -169,35 +168,52 @@ void add_snapshot(CLI::App& app) {
     const SnapshotChanges changes = diff_snapshots(*before, *Snapshot::open(compared->folder(), compared->other));
     fmt::print("{}", compared->format == "json" ? changes_to_json(changes) + "\n" : changes_to_text(changes));
   });
+}
 
-  auto listed = std::make_shared<Arguments>();
-  add_command(*group, "list", "List snapshots, oldest first", listed, false)->callback([listed] { list_all(*listed); });
-
-  auto shown = std::make_shared<Arguments>();
-  add_command(*group, "show", "Print a snapshot's manifest", shown, true)->callback([shown] {
-    read_snapshot_info(shown->folder(), shown->id);  // refuses a damaged snapshot
-    std::cout << std::ifstream(shown->folder() / shown->id / "manifest.json").rdbuf();
-  });
-
+void add_report(CLI::App& group) {
   auto reported = std::make_shared<Arguments>();
-  CLI::App* report = add_command(*group, "report", "Print the data report of a snapshot's panel", reported, true);
+  CLI::App* report = add_command(group, "report", "Print the data report of a snapshot's panel", reported, true);
   add_format(*report, reported);
   report->callback([reported] {
     const DataReport found = read_data_report(reported->folder(), reported->id);
     fmt::print("{}", reported->format == "json" ? report_to_json(reported->id, found) + "\n" : report_to_text(found.lines));
   });
+}
+
+/// Commands that take no more than an id.
+void add_plain_commands(CLI::App& group) {
+  auto listed = std::make_shared<Arguments>();
+  add_command(group, "list", "List snapshots, oldest first", listed, false)->callback([listed] { list_all(*listed); });
+
+  auto shown = std::make_shared<Arguments>();
+  add_command(group, "show", "Print a snapshot's manifest", shown, true)->callback([shown] {
+    read_snapshot_info(shown->folder(), shown->id);  // refuses a damaged snapshot
+    std::cout << std::ifstream(shown->folder() / shown->id / "manifest.json").rdbuf();
+  });
 
   auto verified = std::make_shared<Arguments>();
-  add_command(*group, "verify", "Recompute every hash", verified, true)->callback([verified] {
+  add_command(group, "verify", "Recompute every hash", verified, true)->callback([verified] {
     verify_snapshot(verified->folder(), verified->id);
     fmt::print("{}: every hash fits\n", verified->id);
   });
 
   auto removed = std::make_shared<Arguments>();
-  add_command(*group, "remove", "Delete a snapshot", removed, true)->callback([removed] {
+  add_command(group, "remove", "Delete a snapshot", removed, true)->callback([removed] {
     remove_snapshot(removed->folder(), removed->id);
     fmt::print("{}: removed\n", removed->id);
   });
+}
+
+}  // namespace
+
+void add_snapshot(CLI::App& app) {
+  CLI::App& group = *app.add_subcommand("snapshot", "Make and inspect snapshots");
+  group.require_subcommand(1);
+  add_create(group);
+  add_append(group);
+  add_diff(group);
+  add_report(group);
+  add_plain_commands(group);
 }
 
 }  // namespace fractile::cli

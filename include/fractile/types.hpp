@@ -25,6 +25,8 @@ inline constexpr std::int64_t kMissingTime = std::numeric_limits<std::int64_t>::
 /// A missing value in a column of whole numbers or of text codes.
 inline constexpr std::int32_t kMissingCode = std::numeric_limits<std::int32_t>::min();
 inline constexpr RowIndex kNoRow = -1;
+/// A missing real, or a statistic that is not defined.
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The kind of a snapshot's security ids.
 enum class IdType : std::uint8_t { integer, text };

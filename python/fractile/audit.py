@@ -165,22 +165,16 @@ def _number(value: float) -> str:
     return f"{value:.4g}" if np.isfinite(value) else ""
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the JSON of an audit on stdin (``orient=split``) to the file named: a page, or the picture of the profile."""
-    if len(arguments) != 1:
-        print("usage: python -m fractile.audit FILE < audit.json", file=sys.stderr)
-        return 2
-    try:
-        audit, path = SignalAudit(json.load(sys.stdin)), arguments[0]
-        if pathlib.Path(path).suffix.lower() == ".html":
-            audit.to_html(path)
-        else:
-            audit.plot(path)
-    except (FractileError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+def _draw_audit(body: Any, path: str) -> None:
+    """A page, or the picture of the profile."""
+    audit = SignalAudit(body)
+    if pathlib.Path(path).suffix.lower() == ".html":
+        audit.to_html(path)
+    else:
+        audit.plot(path)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from fractile.plot import draw_stdin
+
+    sys.exit(draw_stdin(sys.argv[1:], "fractile.audit", _draw_audit))

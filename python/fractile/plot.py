@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,21 +210,34 @@ def _draw_months(axes: Any, months: dict[int, np.ndarray]) -> None:
     axes.set_yticks(range(len(grid)), list(map(str, months)))
 
 
-def main(arguments: list[str]) -> int:
-    """Draws the result whose JSON is on stdin (``orient=split``) to the named file."""
-    from fractile.result import BacktestResult
-    from fractile.wire import WireResult
+def draw_stdin(arguments: list[str], module: str, draw: Callable[[Any, str], None]) -> int:
+    """Draws what the command line writes to stdin as JSON (``orient=split``) to the file that `arguments` names.
 
+    Args:
+        arguments: One file.
+        module: Name of the program, for its usage.
+        draw: Takes the JSON as a dict, and the file.
+
+    Returns:
+        The exit status.
+    """
     if len(arguments) != 1:
-        print("usage: python -m fractile.plot FILE < result.json", file=sys.stderr)
+        print(f"usage: python -m {module} FILE < result.json", file=sys.stderr)
         return 2
     try:
-        plot_result(BacktestResult(WireResult(json.load(sys.stdin))), arguments[0])
+        draw(json.load(sys.stdin), arguments[0])
     except (FractileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
+def _draw_result(body: Any, path: str) -> None:
+    from fractile.result import BacktestResult
+    from fractile.wire import WireResult
+
+    plot_result(BacktestResult(WireResult(body)), path)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(draw_stdin(sys.argv[1:], "fractile.plot", _draw_result))

@@ -35,6 +35,7 @@ const double* column_of(const Signal& signal, int column) {
 }  // namespace
 
 void bind_backtest(nb::module_& module) {
+  // A list: one binding after the other.
   nb::class_<Backtester>(module, "Backtester", "Runs backtests on a snapshot between two dates. Thread-safe.")
       .def(
           "__init__",

@@ -43,6 +43,7 @@ nb::object to_array(std::vector<T> values) {
 }  // namespace
 
 void bind_ledger(nb::module_& module) {
+  // A list: one binding after the other.
   nb::module_ ledger = module.def_submodule("ledger", "The trials of studies, in a file that processes share.");
   using Released = nb::call_guard<nb::gil_scoped_release>;
   ledger.def(

@@ -127,6 +127,7 @@ ArrowArrayStream take_stream(nb::handle object) {
 }
 
 void bind_signal(nb::module_& module) {
+  // A list: one binding after the other.
   nb::class_<Signal>(module, "Signal", "The rows of a signal, ready for the engine.")
       .def_prop_ro(
           "n_rows", [](const Signal& signal) { return signal.keys.n_rows; }, "Rows given.")

@@ -110,6 +110,7 @@ nb::dict describe(const AppendResult& result) {
 }  // namespace
 
 void bind_snapshot(nb::module_& module) {
+  // A list: one binding after the other.
   nb::class_<Snapshot>(module, "Snapshot", "An open snapshot.")
       .def_prop_ro(
           "id", [](const Snapshot& snapshot) { return snapshot.id(); }, "Its id.")

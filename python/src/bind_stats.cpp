@@ -149,6 +149,7 @@ void bind_moments(nb::module_& module) {
 }
 
 void bind_bootstrap(nb::module_& module) {
+  // A list: one binding after the other.
   module.def(
       "bootstrap",
       [](const Values& x, const std::vector<std::string>& names, std::int64_t draws, double level, double block,

@@ -9,12 +9,12 @@
 #include "analysis/result_days.hpp"
 #include "engine/trading/cost_model.hpp"
 #include "engine/trading/last_known.hpp"
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
 
-constexpr double kNaN = __builtin_nan("");
 constexpr double kLargestShare = 0.95;            // quantile of participation
 constexpr double kDailyShare = 0.1;               // share of the daily volume that a patient trader takes
 constexpr double kLowest = 1e-3, kHighest = 1e7;  // million dollars that the bisection searches

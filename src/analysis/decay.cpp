@@ -6,14 +6,13 @@
 #include "analysis/analysis_module.hpp"
 #include "analysis/rank_correlation.hpp"
 #include "analysis/sorted_names.hpp"
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/moments.hpp"
+#include "stats/rank_correlation.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr std::size_t kMinNames = 10;  // a day with fewer has no correlation
-constexpr double kNaN = __builtin_nan("");
 
 /// The first number of a column; NaN if there is none.
 double first_of(const TableSet& tables, std::string_view table, std::string_view column) {
@@ -106,8 +105,8 @@ class DecayRun final : public AnalysisRun {
     parallel_for(context_.n_slots, (n_days - h + kDaysPerTask - 1) / kDaysPerTask, [&](int task, int slot) {
       for (int t = task * kDaysPerTask; t < std::min(n_days - h, (task + 1) * kDaysPerTask); ++t)
         of_day[static_cast<std::size_t>(t)] =
-            SortedNames::correlate(days_[static_cast<std::size_t>(t)], days_[static_cast<std::size_t>(t + h)], kMinNames,
-                                   scratch[static_cast<std::size_t>(slot)]);
+            SortedNames::correlate(days_[static_cast<std::size_t>(t)], days_[static_cast<std::size_t>(t + h)],
+                                   kMinCorrelatedNames, scratch[static_cast<std::size_t>(slot)]);
     });
     std::erase_if(of_day, [](double x) { return x != x; });
     return mean(of_day) + 0.0;

@@ -5,12 +5,11 @@
 
 #include "analysis/cells.hpp"
 #include "engine/portfolio/rank.hpp"
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kMissing = __builtin_nan("");
 
 /// The cell of each name of a day: (bin1 - 1) * k2 + bin2 - 1. One thread uses one object.
 class DoubleBins {
@@ -27,7 +26,7 @@ class DoubleBins {
     double_values_.clear();
     for (std::size_t i = 0; i < day.rows.size(); ++i) {
       const RowIndex asof = as_of_.find_row(day.rows[i], day.n);
-      const double value = asof == kNoRow ? kMissing : double_var_[asof];
+      const double value = asof == kNoRow ? kNaN : double_var_[asof];
       if (value != value) continue;
       known_.push_back(static_cast<std::int32_t>(i));
       double_values_.push_back(value);
@@ -98,7 +97,7 @@ class DoubleSortRun final : public AnalysisRun {
     std::vector<double> ret(n_first_ * n_columns), names(ret.size());
     for (const std::vector<CellDay>& day : days_) {
       if (day.empty()) continue;
-      std::fill(ret.begin(), ret.end(), kMissing);
+      std::fill(ret.begin(), ret.end(), kNaN);
       for (const CellDay& cell : day) {
         const auto at = static_cast<std::size_t>(cell.cell);
         const std::size_t place = at / n_second_ * n_columns + at % n_second_;

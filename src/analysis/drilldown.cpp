@@ -7,11 +7,10 @@
 #include "analysis/result_days.hpp"
 #include "analysis/security_column.hpp"
 #include "engine/trading/cost_model.hpp"
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = __builtin_nan("");
 
 class DrilldownRun final : public AnalysisRun {
  public:

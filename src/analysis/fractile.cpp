@@ -4,12 +4,10 @@
 #include "analysis/analysis_module.hpp"
 #include "analysis/signal_bins.hpp"
 #include "engine/panel/as_of.hpp"
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = __builtin_nan("");
-constexpr auto kExposureCount = static_cast<std::size_t>(kNExposures);
 
 /// The mean of the values that were added.
 struct Mean {

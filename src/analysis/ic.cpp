@@ -3,12 +3,11 @@
 // Analysis "ic", methodology section 8: the daily rank correlation of signal and return.
 #include "analysis/analysis_module.hpp"
 #include "analysis/rank_correlation.hpp"
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = __builtin_nan("");
 
 class IcRun final : public AnalysisRun {
  public:

@@ -7,13 +7,12 @@
 #include "analysis/cells.hpp"
 #include "analysis/rank_correlation.hpp"
 #include "analysis/signal_bins.hpp"
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
 
-constexpr double kNaN = __builtin_nan("");
-constexpr auto kExposureCount = static_cast<std::size_t>(kNExposures);
 using Exposures = std::array<double, kExposureStride>;
 
 /// One bin on one day.

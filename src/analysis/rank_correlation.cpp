@@ -3,12 +3,11 @@
 
 #include <cmath>
 
+#include "fractile/types.hpp"
+#include "stats/rank_correlation.hpp"
+
 namespace fractile {
 namespace {
-
-/// A day with fewer names has no correlation.
-constexpr std::size_t kMinNames = 10;
-constexpr double kNaN = __builtin_nan("");
 
 /// Pearson correlation of ranks; NaN if either side is constant.
 double correlate_ranks(std::span<const double> a, std::span<const double> b) noexcept {
@@ -42,7 +41,7 @@ double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span
     s_.push_back(values[i]);
     r_.push_back(r);
   }
-  if (s_.size() < kMinNames) return kNaN;
+  if (s_.size() < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
   average_ranks(s_, scratch_, s_ranks_);
   average_ranks(r_, scratch_, r_ranks_);
   return correlate_ranks(s_ranks_, r_ranks_);

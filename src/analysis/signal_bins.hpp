@@ -9,6 +9,8 @@
 
 namespace fractile {
 
+inline constexpr auto kExposureCount = static_cast<std::size_t>(kNExposures);
+
 /// The bin of each name of a day by its signal, from 0: the bins of `fractile` and `quantiles`. One thread uses one object.
 class SignalBins {
  public:

@@ -9,11 +9,11 @@
 
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 __extension__ using Int128 = __int128;
 __extension__ using UInt128 = unsigned __int128;
 

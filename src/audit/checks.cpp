@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "fractile/types.hpp"
 
 namespace fractile::audit {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 constexpr double kSpikeRatio = 3.0, kSpikeT = 5.0;
 constexpr double kHighIc = 0.15, kHighSharpe = 8.0;

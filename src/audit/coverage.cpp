@@ -1,13 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "audit/coverage.hpp"
 
-#include <limits>
 #include <vector>
+
+#include "fractile/types.hpp"
 
 namespace fractile::audit {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double share(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : kNaN;

@@ -2,9 +2,9 @@
 #include "audit/profile.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "engine/align/cross_sections.hpp"
+#include "fractile/types.hpp"
 #include "parallel/huge_array.hpp"
 #include "parallel/workers.hpp"
 #include "stats/moments.hpp"
@@ -13,7 +13,6 @@
 namespace fractile::audit {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr auto kPoints = static_cast<std::size_t>(kOffsets);
 
 /// Dense ranks of a column of values within each loaded day.

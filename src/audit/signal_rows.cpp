@@ -3,16 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "engine/align/key_resolver.hpp"
 #include "fractile/data_report.hpp"
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 
 namespace fractile::audit {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The newest trading day on or before each calendar day.
 class NewestDays {
@@ -55,39 +53,33 @@ int first_k_of(const PanelView& panel, const RunConfig& config, bool has_avail, 
   return from_trade_day + (is_daily || config.from_open ? 1 : 0);
 }
 
-}  // namespace
+/// The optional dates that a signal has.
+struct KeyDates {
+  bool avail, given;
+};
 
-SignalKeys SignalRows::possible(const SignalKeys& keys) const {
-  SignalKeys out = keys;
-  if (!possible_date_sig.empty()) out.date_sig = {possible_date_sig.data(), DateUnit::day};
-  return out;
-}
+/// Judges signal rows one by one, and finds their panel rows by date_sig. One object serves all threads.
+class RowJudge {
+ public:
+  RowJudge(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, const KeyDates& has)
+      : panel_(panel),
+        values_(values),
+        has_(has),
+        securities_(panel, keys.security_id, keys.n_rows),
+        traded_(panel, config.from_open, config.lag),
+        earliest_(panel, config.from_open, 0),
+        days_(panel),
+        first_day_(panel.snapshot().first_day()) {}
 
-SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config,
-                            bool with_rows, int threads, const std::function<void()>& poll) {
-  const DateColumn given = config.from_open ? keys.date_openret : keys.date_ret;
-  const bool has_avail = !is_all_missing(keys.date_avail, keys.n_rows), has_given = !is_all_missing(given, keys.n_rows);
-  const KeyResolver resolver(panel, keys, config);
-  const SecurityKeys securities(panel, keys.security_id, keys.n_rows);
-  const ReturnDays traded(panel, config.from_open, config.lag), earliest(panel, config.from_open, 0);
-  const NewestDays days(panel);
-  const auto first_day = panel.snapshot().first_day();
-  const auto n_rows = static_cast<std::size_t>(keys.n_rows);
-
-  SignalRows out;
-  out.first_k = first_k_of(panel, config, has_avail, has_given);
-  HugeArray<RowIndex> panel_row;  // by signal row
-  panel_row.reserve(n_rows);
-  std::vector<Part> parts(static_cast<std::size_t>(threads));
-  std::vector<std::vector<std::int64_t>> impossible_rows(static_cast<std::size_t>(count_blocks(keys.n_rows)));
-  const auto judge = [&](std::int64_t row, std::size_t i, Part& part, std::vector<std::int64_t>& impossible) -> RowIndex {
+  /// Returns the panel row of row `row`, which is number i of the block in part.keys; kNoRow if it has none.
+  RowIndex judge(std::int64_t row, std::size_t i, Part& part, std::vector<std::int64_t>& impossible) const {
     const Day sig = part.keys.sig[i];
-    const SecurityIndex security = securities.of_row(row);
+    const SecurityIndex security = securities_.of_row(row);
     if (security == SecurityKeys::kMissing || sig == kMissingDay) return kNoRow;
-    const RowDates dates{sig, has_avail ? part.keys.avail[i] : kMissingTime, has_given ? part.keys.given[i] : kMissingDay};
-    if (has_avail || has_given) {
+    const RowDates dates{sig, has_.avail ? part.keys.avail[i] : kMissingTime, has_.given ? part.keys.given[i] : kMissingDay};
+    if (has_.avail || has_.given) {
       Judgement judgement;
-      traded.resolve(dates, judgement);
+      traded_.resolve(dates, judgement);
       if (judgement.before_avail) part.before_avail.add(row);
       if (judgement.impossible) {
         part.impossible.add(row);
@@ -95,39 +87,48 @@ SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, cons
         return kNoRow;
       }
     }
-    const double value = values[row];
+    const double value = values_[row];
     if (value != value) return kNoRow;
     if (std::isinf(value)) part.infinite.add(row);
     ++part.rows;
-    const DateIndex day = days.of(sig);
-    if (day >= 0 && panel.date(day) != sig) part.on_closed_days.add(row);
+    const DateIndex day = days_.of(sig);
+    if (day >= 0 && panel_.date(day) != sig) part.on_closed_days.add(row);
     Judgement unused;
-    const DateIndex r = has_avail || has_given ? earliest.resolve(dates, unused) : earliest.from_date_sig(sig);
+    const DateIndex r = has_.avail || has_.given ? earliest_.resolve(dates, unused) : earliest_.from_date_sig(sig);
     if (r >= 0) {
       ++part.rows_with_return_day;
-      part.rows_with_unknown_eve += r > 0 && panel.date(r - 1) > sig;
+      part.rows_with_unknown_eve += r > 0 && panel_.date(r - 1) > sig;
     }
     if (security < 0) return kNoRow;
-    const DateIndex first = first_day[static_cast<std::size_t>(security)];
-    if (first > 0 && (day >= 0 ? day < first : days.is_before(sig))) {
+    const DateIndex first = first_day_[static_cast<std::size_t>(security)];
+    if (first > 0 && (day >= 0 ? day < first : days_.is_before(sig))) {
       part.before_first_row.add(row);
       part.is_backfilled[static_cast<std::size_t>(security)] = 1;
     }
-    return day >= 0 ? panel.find_row(security, day) : kNoRow;
-  };
-  parallel_for(
-      threads, count_blocks(keys.n_rows),
-      [&](int task, int slot) {
-        Part& part = parts[static_cast<std::size_t>(slot)];
-        part.is_backfilled.resize(panel.ranges().size());
-        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
-        resolver.read(begin, count, part.keys);
-        for (std::int64_t i = 0; i < count; ++i)
-          panel_row[static_cast<std::size_t>(begin + i)] =
-              judge(begin + i, static_cast<std::size_t>(i), part, impossible_rows[static_cast<std::size_t>(task)]);
-      },
-      poll);
+    return day >= 0 ? panel_.find_row(security, day) : kNoRow;
+  }
 
+ private:
+  const PanelView& panel_;
+  const double* values_;
+  KeyDates has_;
+  SecurityKeys securities_;
+  ReturnDays traded_, earliest_;
+  NewestDays days_;
+  std::span<const DateIndex> first_day_;
+};
+
+/// Marks the impossible rows in a copy of date_sig, so that the further checks go on without them.
+void blank_dates(const SignalKeys& keys, const std::vector<std::vector<std::int64_t>>& impossible_rows, SignalRows& out) {
+  out.possible_date_sig.resize(static_cast<std::size_t>(keys.n_rows));
+  read_signal_days(keys.date_sig, 0, keys.n_rows, out.possible_date_sig.data());
+  for (const auto& rows : impossible_rows)
+    for (const std::int64_t row : rows) out.possible_date_sig[static_cast<std::size_t>(row)] = kMissingDay;
+}
+
+/// Adds up the counts of all threads. Throws if a row has a value or a date that a run refuses too.
+void merge_parts(const std::vector<Part>& parts, const PanelView& panel, const SignalKeys& keys, const RunConfig& config,
+                 SignalRows& out) {
   AlignCounts refused;
   std::vector<std::uint8_t> is_backfilled(panel.ranges().size());
   for (const Part& part : parts) {
@@ -143,13 +144,45 @@ SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, cons
   }
   refuse_bad_rows(refused, keys, panel.snapshot().id_type(), config);
   out.names_before_first_row = std::count(is_backfilled.begin(), is_backfilled.end(), std::uint8_t{1});
+}
 
-  if (out.impossible.count > 0) {
-    out.possible_date_sig.resize(n_rows);
-    read_signal_days(keys.date_sig, 0, keys.n_rows, out.possible_date_sig.data());
-    for (const auto& rows : impossible_rows)
-      for (const std::int64_t row : rows) out.possible_date_sig[static_cast<std::size_t>(row)] = kMissingDay;
-  }
+}  // namespace
+
+SignalKeys SignalRows::possible(const SignalKeys& keys) const {
+  SignalKeys out = keys;
+  if (!possible_date_sig.empty()) out.date_sig = {possible_date_sig.data(), DateUnit::day};
+  return out;
+}
+
+SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config,
+                            bool with_rows, int threads, const std::function<void()>& poll) {
+  const DateColumn given = config.from_open ? keys.date_openret : keys.date_ret;
+  const bool has_avail = !is_all_missing(keys.date_avail, keys.n_rows), has_given = !is_all_missing(given, keys.n_rows);
+  const KeyResolver resolver(panel, keys, config);
+  const RowJudge judge(panel, keys, values, config, {has_avail, has_given});
+  const auto n_rows = static_cast<std::size_t>(keys.n_rows);
+
+  SignalRows out;
+  out.first_k = first_k_of(panel, config, has_avail, has_given);
+  HugeArray<RowIndex> panel_row;  // by signal row
+  panel_row.reserve(n_rows);
+  std::vector<Part> parts(static_cast<std::size_t>(threads));
+  std::vector<std::vector<std::int64_t>> impossible_rows(static_cast<std::size_t>(count_blocks(keys.n_rows)));
+  parallel_for(
+      threads, count_blocks(keys.n_rows),
+      [&](int task, int slot) {
+        Part& part = parts[static_cast<std::size_t>(slot)];
+        part.is_backfilled.resize(panel.ranges().size());
+        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
+        resolver.read(begin, count, part.keys);
+        for (std::int64_t i = 0; i < count; ++i)
+          panel_row[static_cast<std::size_t>(begin + i)] =
+              judge.judge(begin + i, static_cast<std::size_t>(i), part, impossible_rows[static_cast<std::size_t>(task)]);
+      },
+      poll);
+
+  merge_parts(parts, panel, keys, config, out);
+  if (out.impossible.count > 0) blank_dates(keys, impossible_rows, out);
   const auto n_panel_rows = static_cast<std::size_t>(panel.snapshot().row_capacity());
   out.by_panel_row.reserve(n_panel_rows);
   std::fill_n(out.by_panel_row.data(), n_panel_rows, kNaN);

@@ -1,13 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "audit/vintages.hpp"
-
-#include <limits>
+#include "fractile/types.hpp"
 
 namespace fractile::audit {
 
 Vintages compare_vintages(const PanelView& panel, const SignalRows& newer, std::int64_t newer_rows, const SignalRows& older,
                           std::int64_t older_rows) {
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   Vintages out;
   out.newer.assign(static_cast<std::size_t>(newer_rows), kNaN);
   out.older.assign(static_cast<std::size_t>(older_rows), kNaN);

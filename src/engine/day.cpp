@@ -3,19 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "engine/kernels/kernels.hpp"
 #include "engine/panel/as_of.hpp"
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 
 namespace fractile {
-namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
-
 bool is_calendar_byvar(const std::string& byvar) noexcept { return byvar == "year" || byvar == "quarter" || byvar == "month"; }
 
 Portfolios Portfolios::make(const PanelView& panel, const RunConfig& config) {
@@ -154,19 +148,19 @@ void DayRunner::collect_names(DateIndex n) {
   double_values_.resize(m);
   for (std::size_t i = 0; i < m; ++i) {
     const RowIndex asof = as_of.find_row(rows_[i], n);
-    double_values_[i] = asof == kNoRow ? kMissing : double_var_[asof];
+    double_values_[i] = asof == kNoRow ? kNaN : double_var_[asof];
   }
 }
 
 /// Back to slots, a row of the day each.
 void DayRunner::spread_names() {
   if (exposures_.is_needed()) {
-    slot_residuals_.assign(day_.values.size(), kMissing);
+    slot_residuals_.assign(day_.values.size(), kNaN);
     for (std::size_t i = 0; i < rows_.size(); ++i) slot_residuals_[static_cast<std::size_t>(rows_[i] - day_.first)] = s_[i];
     slot_s_ = slot_residuals_;
   }
   if (config_.sort_method != SortMethod::double_) return;
-  slot_double_.assign(day_.values.size(), kMissing);
+  slot_double_.assign(day_.values.size(), kNaN);
   for (std::size_t i = 0; i < rows_.size(); ++i)
     slot_double_[static_cast<std::size_t>(rows_[i] - day_.first)] = double_values_[i];
 }

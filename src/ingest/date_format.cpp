@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "fractile/error.hpp"
+#include "ingest/number_text.hpp"
 
 namespace fractile {
 namespace {
@@ -18,8 +19,6 @@ constexpr std::array<std::string_view, 12> kMonths{"january", "february", "march
 constexpr std::string_view kDirectives = "YymdbBjHIMSfpz%";
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 /// Reads digits at the front; their count is within the two bounds.
 bool take_number(std::string_view& text, int least, int most, int& out) noexcept {
@@ -166,13 +165,13 @@ bool parse_unix(double number, std::string_view format, Instant& out) noexcept {
 }
 
 FormatGuess::FormatGuess() {
-  constexpr std::string_view kDates[] = {"%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d",  "%d.%m.%Y",  "%m.%d.%Y", "%Y.%m.%d",
-                                         "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d",  "%d%b%Y",    "%d-%b-%Y", "%d %b %Y",
-                                         "%d-%b-%y", "%d%b%y",   "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d/%m/%y",
-                                         "%m/%d/%y", "%d.%m.%y", "%y/%m/%d",  "%Y%m%d",    "%d%m%Y",   "%Y年%m月%d日"};
+  constexpr std::string_view kDateParts[] = {"%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d",  "%d.%m.%Y",  "%m.%d.%Y", "%Y.%m.%d",
+                                             "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d",  "%d%b%Y",    "%d-%b-%Y", "%d %b %Y",
+                                             "%d-%b-%y", "%d%b%y",   "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d/%m/%y",
+                                             "%m/%d/%y", "%d.%m.%y", "%y/%m/%d",  "%Y%m%d",    "%d%m%Y",   "%Y年%m月%d日"};
   constexpr std::string_view kTimes[] = {"",          " %H:%M",  " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p",   " %I:%M:%S %p",
                                          "T%H:%M:%S", " %H%M%S", "T%H%M%S",   "T%H:%M:%S%z",  " %H:%M:%S%z", ":%H:%M:%S"};
-  for (const std::string_view date : kDates)
+  for (const std::string_view date : kDateParts)
     for (const std::string_view time : kTimes) left_.push_back(std::string(date) + std::string(time));
   for (const std::string_view month :
        {"%Y-%m", "%Y%m", "%m/%Y", "%Y/%m", "%Y.%m", "%m-%Y", "%b %Y", "%b-%Y", "%b-%y", "%B %Y", "%Ym%m"})

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::size_t kLongest = 400;  // characters of a number
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
 /// Rewrites a number with the marks of the rules as one with a point. False if the marks have other places than in a number:
 /// groups of thousands have three digits, and end before the decimal mark.
 bool normalise(std::string_view text, const ColumnRules& rules, std::array<char, kLongest>& buffer, std::size_t& size) noexcept {

@@ -294,7 +294,7 @@ class SignalReader {
   bool is_single_ = false;
 };
 
-constexpr const char* kDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
+constexpr const char* kSignalDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
 
 [[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing, bool is_value) {
   std::string remedy = propose_map(missing, names);
@@ -325,7 +325,7 @@ void check_signal_options(const ReadOptions& options, const std::vector<std::str
                                                                           : "columns") +
                                                "\", which is for panels. Leave it out.");
   std::vector<std::string> names{"security_id"};
-  names.insert(names.end(), std::begin(kDates), std::end(kDates));
+  names.insert(names.end(), std::begin(kSignalDates), std::end(kSignalDates));
   names.insert(names.end(), sigvars.begin(), sigvars.end());
   for (const auto& [ours, theirs] : options.map)
     if (std::find(names.begin(), names.end(), ours) == names.end()) {
@@ -377,7 +377,7 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
     }
   };
   add("security_id", true);
-  for (const char* date : kDates) add(date, date == kDates[0]);
+  for (const char* date : kSignalDates) add(date, date == kSignalDates[0]);
   if (!missing.empty()) refuse_missing(names, missing, false);
   for (const std::string& sigvar : sigvars) add(sigvar, true);
   if (!missing.empty()) refuse_missing(names, missing, true);
@@ -398,12 +398,12 @@ Signal read_signal_stream(ArrowArrayStream* stream, const std::vector<std::strin
   if (batches.n_rows() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Pass a signal with rows.");
   const Column& ids = reader.add_ids(find("security_id"));
-  std::array<const Column*, std::size(kDates)> dates{};
+  std::array<const Column*, std::size(kSignalDates)> dates{};
   dates[0] = reader.add_dates("date_sig", find("date_sig"));
   if (!dates[0])
     throw Error(ErrorCode::NO_USABLE_ROWS, "expected dates in column \"date_sig\", found only missing values. Fill it.");
   for (std::size_t k = 1; k < dates.size(); ++k)
-    if (const int column = find(kDates[k]); column >= 0) dates[k] = reader.add_dates(kDates[k], column);
+    if (const int column = find(kSignalDates[k]); column >= 0) dates[k] = reader.add_dates(kSignalDates[k], column);
   std::vector<const Column*> values;
   for (const std::string& sigvar : sigvars) values.push_back(&reader.add_values(sigvar, find(sigvar)));
 

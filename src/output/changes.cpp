@@ -8,7 +8,7 @@
 namespace fractile {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 const char* word_for(ColumnChange::What what) {
   switch (what) {
@@ -23,16 +23,16 @@ const char* word_for(ColumnChange::What what) {
 Day first_of(const ColumnChange& column) { return column.by_date.empty() ? kMissingDay : column.by_date.front().first; }
 Day last_of(const ColumnChange& column) { return column.by_date.empty() ? kMissingDay : column.by_date.back().first; }
 
-Json day_to_json(Day day) { return day == kMissingDay ? Json() : Json(format_day(day)); }
+OrderedJson day_to_json(Day day) { return day == kMissingDay ? OrderedJson() : OrderedJson(format_day(day)); }
 
-Json days_to_json(const std::vector<Day>& days) {
-  Json out = Json::array();
+OrderedJson days_to_json(const std::vector<Day>& days) {
+  OrderedJson out = OrderedJson::array();
   for (const Day day : days) out.push_back(format_day(day));
   return out;
 }
 
-Json column_to_json(const ColumnChange& column) {
-  Json by_date = Json::array();
+OrderedJson column_to_json(const ColumnChange& column) {
+  OrderedJson by_date = OrderedJson::array();
   for (const auto& [day, rows] : column.by_date) by_date.push_back({format_day(day), rows});
   return {{"column", column.name},
           {"change", word_for(column.what)},
@@ -46,8 +46,8 @@ Json column_to_json(const ColumnChange& column) {
           {"by_date", by_date}};
 }
 
-Json ids_to_json(const std::vector<SecurityId>& ids) {
-  Json out = Json::array();
+OrderedJson ids_to_json(const std::vector<SecurityId>& ids) {
+  OrderedJson out = OrderedJson::array();
   for (const SecurityId& id : ids) std::visit([&](const auto& value) { out.push_back(value); }, id);
   return out;
 }
@@ -71,9 +71,9 @@ std::string count_ids(const std::vector<SecurityId>& ids) {
 }  // namespace
 
 std::string changes_to_json(const SnapshotChanges& changes) {
-  Json columns = Json::array();
+  OrderedJson columns = OrderedJson::array();
   for (const ColumnChange& column : changes.columns) columns.push_back(column_to_json(column));
-  const Json json{
+  const OrderedJson json{
       {"before", changes.before},
       {"after", changes.after},
       {"is_equal", changes.is_equal},

@@ -6,30 +6,15 @@
 #include <string_view>
 
 #include "output/output.hpp"
+#include "types/json_text.hpp"
 
 namespace fractile {
 namespace {
 
-void append_text(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (code < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void append_id(std::string& out, const std::optional<SecurityId>& id) {
   const auto* text = id ? std::get_if<std::string>(&*id) : nullptr;
   if (text)
-    append_text(out, *text);
+    append_json_text(out, *text);
   else
     out += id ? format_id(*id) : "null";
 }
@@ -51,7 +36,7 @@ void append_value(std::string& out, const Column& column, std::size_t row) {
     out += format_day(dates->days[row]);
     out += '"';
   } else {
-    append_text(out, std::get<std::vector<std::string>>(column.values)[row]);
+    append_json_text(out, std::get<std::vector<std::string>>(column.values)[row]);
   }
 }
 
@@ -61,7 +46,7 @@ void append_table(std::string& out, const Table& table, Orient orient) {
     out += "{\"columns\":[";
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       if (c) out += ',';
-      append_text(out, table.columns[c].name);
+      append_json_text(out, table.columns[c].name);
     }
     out += "],\"data\":[";
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
@@ -80,7 +65,7 @@ void append_table(std::string& out, const Table& table, Orient orient) {
     out += row ? ",{" : "{";
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       if (c) out += ',';
-      append_text(out, table.columns[c].name);
+      append_json_text(out, table.columns[c].name);
       out += ':';
       append_value(out, table.columns[c], row);
     }
@@ -98,13 +83,13 @@ double overall(const Result& result, std::string_view column) {
 void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
   out += "\"diagnostics\":{";
   for (const Diagnostics::Count& count : diagnostics.counts) {
-    append_text(out, count.name);
+    append_json_text(out, count.name);
     fmt::format_to(std::back_inserter(out), ":{},", count.count);
   }
   out += "\"missing_group\":{";
   for (std::size_t i = 0; i < diagnostics.missing_group.size(); ++i) {
     if (i) out += ',';
-    append_text(out, diagnostics.missing_group[i].first);
+    append_json_text(out, diagnostics.missing_group[i].first);
     fmt::format_to(std::back_inserter(out), ":{}", diagnostics.missing_group[i].second);
   }
   out += "},\"examples\":{";
@@ -113,7 +98,7 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
     if (count.examples.empty()) continue;
     if (!is_first) out += ',';
     is_first = false;
-    append_text(out, count.name);
+    append_json_text(out, count.name);
     out += ":[";
     for (std::size_t i = 0; i < count.examples.size(); ++i) {
       const RowExample& example = count.examples[i];
@@ -126,12 +111,12 @@ void append_diagnostics(std::string& out, const Diagnostics& diagnostics) {
   out += "},\"warnings\":[";
   for (std::size_t i = 0; i < diagnostics.warnings.size(); ++i) {
     if (i) out += ',';
-    append_text(out, diagnostics.warnings[i]);
+    append_json_text(out, diagnostics.warnings[i]);
   }
   out += "],\"warning_codes\":[";
   for (std::size_t i = 0; i < diagnostics.warning_codes.size(); ++i) {
     if (i) out += ',';
-    append_text(out, diagnostics.warning_codes[i]);
+    append_json_text(out, diagnostics.warning_codes[i]);
   }
   out += "]}";
 }
@@ -161,16 +146,16 @@ void append_facts(std::string& out, const Result& result) {
   add_real("turnover_mean", overall(result, "turnover"));
   append_diagnostics(out, result.diagnostics);
   out += ",\"config\":" + result.config_json + ",\"run_id\":";
-  append_text(out, result.run_id);
+  append_json_text(out, result.run_id);
   out += ",\"snapshot\":";
-  append_text(out, result.snapshot);
+  append_json_text(out, result.snapshot);
   out += ',';
   fmt::format_to(std::back_inserter(out), "\"periods_per_year\":{},", result.periods_per_year);
   add_real("elapsed_seconds", result.elapsed_seconds);
   out += "\"timings\":{";
   for (std::size_t i = 0; i < result.timings.size(); ++i) {
     if (i) out += ',';
-    append_text(out, result.timings[i].first);
+    append_json_text(out, result.timings[i].first);
     out += ':';
     append_real(out, result.timings[i].second);
   }

@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <string_view>
+
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
@@ -53,7 +54,6 @@ std::vector<double> portfolio_returns(const TableSet& tables, const std::string&
 Table infer_result(const Result& result, const InferenceOptions& options, const std::optional<TriedBefore>& for_all,
                    const TriedBySeries& for_overall, const Workers& workers) {
   const std::span<const InferenceColumn> columns = inference_columns();
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   const Table& summary = result.tables["summary"];
   const auto* const byvars = find_values<std::vector<std::string>>(summary, "byvar");
   const auto* const groups = find_values<std::vector<std::string>>(summary, "group");

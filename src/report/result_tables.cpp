@@ -53,7 +53,7 @@ TableSchema summary_schema() {
   TableSchema schema{"summary", "", "One row per portfolio: overall, then the groups of each byvar.", {}, true};
   schema.columns = {{"byvar", ColumnType::text, "", "overall, or an entry of byvar_list"},
                     {"group", ColumnType::text, "", "value of byvar"}};
-  for (const Statistic& statistic : summary_statistics())
+  for (const SummaryStatistic& statistic : summary_statistics())
     schema.columns.push_back(
         {statistic.name, statistic.is_count ? ColumnType::whole : ColumnType::real, statistic.unit, statistic.doc});
   return schema;

@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <limits>
 
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Computes the running sums and the columns that follow from them. -0 becomes 0, so that it prints as 0.
 void accumulate(Series& series) {

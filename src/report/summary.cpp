@@ -31,7 +31,7 @@ double sum_of(const std::vector<double>& x) {
 
 /// The four statistics of one daily series.
 void add_series(const std::string& x, std::vector<double> Series::* values, const std::string& what,
-                std::vector<Statistic>& out) {
+                std::vector<SummaryStatistic>& out) {
   out.push_back({x + "_ann", kPerYear, what + ": mean, annualised",
                  [values](const Series& series) { return series.periods_per_year * mean(series.*values); }});
   out.push_back({x + "_std", kPerYear, what + ": standard deviation (n-1), annualised", [values](const Series& series) {
@@ -43,8 +43,8 @@ void add_series(const std::string& x, std::vector<double> Series::* values, cons
                  [values](const Series& series) { return share_positive(series.*values); }});
 }
 
-std::vector<Statistic> make_statistics() {
-  std::vector<Statistic> out{
+std::vector<SummaryStatistic> make_statistics() {
+  std::vector<SummaryStatistic> out{
       {"num_date", "", "days with a position", count_held_days, true},
       {"numcos_l", "", "mean names held long on those days",
        [](const Series& series) { return mean_while_held(series, sum_of(series.n_long)); }},
@@ -55,7 +55,7 @@ std::vector<Statistic> make_statistics() {
   add_series("resret", &Series::resret, "residual return before costs", out);
   add_series("ret_net", &Series::ret_net, "return after costs", out);
   add_series("resret_net", &Series::resret_net, "residual return after costs", out);
-  const std::vector<Statistic> more{
+  const std::vector<SummaryStatistic> more{
       {"maxdd", "fraction", "deepest drawdown of ret; 0 or less", [](const Series& series) { return max_drawdown(series.ret); }},
       {"maxdd_net", "fraction", "the same of ret_net", [](const Series& series) { return max_drawdown(series.ret_net); }},
       {"turnover", "share of the book per day", "mean daily turnover; 1 is a full replacement",
@@ -87,8 +87,8 @@ std::vector<double> per_series(const std::vector<const Series*>& all, Compute&& 
 
 }  // namespace
 
-const std::vector<Statistic>& summary_statistics() {
-  static const std::vector<Statistic> statistics = make_statistics();
+const std::vector<SummaryStatistic>& summary_statistics() {
+  static const std::vector<SummaryStatistic> statistics = make_statistics();
   return statistics;
 }
 
@@ -99,7 +99,7 @@ Table build_summary(const std::vector<const Series*>& all, const SeriesShape& sh
     group.push_back(series->group);
   }
   Table table{{{"byvar", std::move(byvar)}, {"group", std::move(group)}}};
-  for (const Statistic& statistic : summary_statistics()) {
+  for (const SummaryStatistic& statistic : summary_statistics()) {
     const std::vector<double> values = per_series(all, statistic.compute);
     if (statistic.is_count)
       table.columns.push_back({statistic.name, std::vector<std::int64_t>(values.begin(), values.end())});

@@ -10,7 +10,7 @@
 namespace fractile {
 
 /// One column of the summary: its declaration and its formula.
-struct Statistic {
+struct SummaryStatistic {
   std::string name;
   std::string unit;
   std::string doc;
@@ -19,7 +19,7 @@ struct Statistic {
 };
 
 /// The columns between byvar, group and the exposures, in order.
-const std::vector<Statistic>& summary_statistics();
+const std::vector<SummaryStatistic>& summary_statistics();
 
 /// One row per series, in the order given.
 Table build_summary(const std::vector<const Series*>& series, const SeriesShape& shape);

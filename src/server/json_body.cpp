@@ -13,6 +13,7 @@
 #include "arrow/arrow_export.hpp"
 #include "config/options.hpp"
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 #include "ingest/date_column.hpp"
 #include "ingest/ids.hpp"
 #include "ingest/number_text.hpp"
@@ -256,7 +257,6 @@ void refuse_literals(od::value& value, std::string_view column, std::size_t row)
 }
 
 double read_value(od::value value, const ColumnRules& rules, std::size_t row) {
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   refuse_literals(value, rules.column, row);
   const od::json_type type = value.type();
   if (type == od::json_type::null) return kNaN;

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <limits>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "audit/checks.hpp"
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "service/backtester.hpp"
 #include "stats/moments.hpp"
@@ -21,8 +21,6 @@
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 struct DailyReturns {
   std::vector<Day> date;

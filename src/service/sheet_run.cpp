@@ -32,14 +32,14 @@ bool is_valid(const RunConfig& config) {
   }
 }
 
-const std::vector<double>* returns_of(const Result& result) {
+const std::vector<double>* daily_returns_of(const Result& result) {
   const Column* const column = result.tables["daily"].find("ret");
   return column ? std::get_if<std::vector<double>>(&column->values) : nullptr;
 }
 
 bool is_same_book(const Result& a, const Result& b) {
-  const auto* const x = returns_of(a);
-  const auto* const y = returns_of(b);
+  const auto* const x = daily_returns_of(a);
+  const auto* const y = daily_returns_of(b);
   return x && y && x->size() == y->size() && std::memcmp(x->data(), y->data(), x->size() * sizeof(double)) == 0;
 }
 

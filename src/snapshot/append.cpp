@@ -56,6 +56,26 @@ int given_periods_per_year(const Snapshot& parent) {
   return manifest.has_report && periodicity != detect_periodicity(parent.dates()) ? periodicity.periods_per_year : 0;
 }
 
+/// Writes all columns of the new snapshot: those of the parent, of the panel, or merged from both.
+void append_columns(const AppendContext& context, PanelSource& panel, const PanelNames& names, const PanelIndex& panel_index,
+                    const AppendOptions& options, SegmentWriter& writer, Manifest& manifest) {
+  const Snapshot& parent = context.parent;
+  std::vector<ReportLine>& report = manifest.report.lines;
+  ColumnAppender appender(context, writer, manifest);
+  const std::vector<std::string> columns = columns_of(parent, names);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    if (options.progress) options.progress(columns[c], static_cast<double>(c) / static_cast<double>(columns.size()));
+    const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
+    std::optional<PanelColumn> values;
+    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index, options.read, report);
+    // A new column that no run can use does not come into being.
+    if (!values && !parent.find_column(columns[c])) continue;
+    if (values) report_column(columns[c], *values, panel_index, manifest.report.periodicity.frequency, report);
+    appender.append(columns[c], std::move(values));
+  }
+  appender.finish();
+}
+
 AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelSource& panel, const std::string& new_id,
                             const AppendOptions& options) {
   const auto progress = [&](const std::string& stage, double fraction) {
@@ -94,20 +114,7 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   for (auto* done : {&rows.index.previous_row, &rows.index.row_of, &rows.index.row_of_source}) *done = {};
 
   SegmentWriter writer(folder.path(), manifest, &files);
-  const AppendContext context{parent, rows, files};
-  ColumnAppender appender(context, writer, manifest);
-  const std::vector<std::string> columns = columns_of(parent, names);
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    progress(columns[c], static_cast<double>(c) / static_cast<double>(columns.size()));
-    const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
-    std::optional<PanelColumn> values;
-    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index, options.read, report);
-    // A new column that no run can use does not come into being.
-    if (!values && !parent.find_column(columns[c])) continue;
-    if (values) report_column(columns[c], *values, panel_index, periodicity.frequency, report);
-    appender.append(columns[c], std::move(values));
-  }
-  appender.finish();
+  append_columns({parent, rows, files}, panel, names, panel_index, options, writer, manifest);
   manifest.info.content_hash = compute_content_hash(manifest);
   if (manifest.info.content_hash == parent.content_hash())
     throw Error(ErrorCode::PANEL_NOTHING_NEW,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "fractile/types.hpp"
 #include "snapshot/known_columns.hpp"
 
 namespace fractile {
@@ -26,7 +27,6 @@ MergedNumbers::MergedNumbers(const AppendContext& context, const ColumnInfo* bef
 }
 
 double MergedNumbers::in_parent(RowIndex row) const noexcept {
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   if (row == kNoRow) return kNaN;
   if (wide_) return wide_[row];
   if (narrow_) return narrow_[row];

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 #include "ingest/date_text.hpp"
 #include "ingest/number_text.hpp"
 #include "ingest/text_codes.hpp"
@@ -18,7 +18,6 @@ namespace fractile {
 namespace {
 
 constexpr std::size_t kMostTexts = 65535;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 std::string lower(std::string_view text) {
   std::string out(text);

@@ -4,16 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
+#include "fractile/types.hpp"
 #include "stats/moments.hpp"
 #include "stats/newey_west.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The first lag from which `run` autocorrelations in a row are small; if there is none, the last lag with a large one.
 std::int64_t find_last_dependence(const std::vector<double>& gamma, std::int64_t run, double small) {

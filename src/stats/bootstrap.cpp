@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/distributions.hpp"
 #include "stats/moments.hpp"
@@ -13,9 +13,6 @@
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t kDrawsPerTask = 64;
 
 /// Four sums side by side, so that an addition does not wait for the one before.
 double sum_in_lanes(std::span<const double> x) noexcept {

@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <limits>
 
+#include "fractile/types.hpp"
+
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 using Coefficients = std::array<double, 8>;
 

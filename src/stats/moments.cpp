@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "fractile/types.hpp"
 #include "stats/newey_west.hpp"
 
 namespace fractile {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSmallestDeviation = 1e-15;
 constexpr double kSmallestVariance = 1e-30;
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/block_length.hpp"
 #include "stats/distributions.hpp"
@@ -17,8 +18,6 @@
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double p_of(std::int64_t exceeding, std::int64_t draws) noexcept {
   return static_cast<double>(1 + exceeding) / static_cast<double>(draws + 1);

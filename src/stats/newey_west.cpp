@@ -2,15 +2,13 @@
 #include "stats/newey_west.hpp"
 
 #include <cmath>
-#include <limits>
 
+#include "fractile/types.hpp"
 #include "stats/distributions.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double sum_of_products(std::span<const double> x, double centre, std::size_t lag) noexcept {
   double sum = 0.0;

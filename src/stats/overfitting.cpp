@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Sums of each series less its mean, over the rows of each block.
 class BlockSums {

@@ -31,4 +31,7 @@ class DrawStream {
   std::uint64_t counter_;
 };
 
+/// Draws that one task of a thread makes.
+inline constexpr std::int64_t kDrawsPerTask = 64;
+
 }  // namespace fractile

@@ -5,15 +5,15 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "fractile/types.hpp"
+
 namespace fractile {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDigitBits = 11;
 constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
 
@@ -117,7 +117,7 @@ RankCorrelation::Outcome RankCorrelation::compute(std::span<const std::int32_t> 
   std::int32_t* const of_b = centred_b_.data();
   for (const std::int32_t rank : b) ++of_b[rank + 1];
   const auto names = static_cast<std::int32_t>(b.size()) - of_b[0];
-  if (names < kMinNames) return {kNaN, names};
+  if (names < kMinCorrelatedNames) return {kNaN, names};
   const std::int32_t* of_a = centred_a_.data();
   std::int64_t squares_a = squares_a_;
   if (of_b[0] > 0) {

@@ -20,15 +20,16 @@ struct DenseRankScratch {
 /// out[i]: how many different values are below values[i]; kNoRank if it is NaN. Returns the number of different values.
 std::int32_t rank_densely(std::span<const double> values, DenseRankScratch& scratch, std::int32_t* out);
 
+/// A day with fewer names has no rank correlation (methodology section 8).
+inline constexpr std::int32_t kMinCorrelatedNames = 10;
+
 /// Spearman correlations of one series with others, over the places at which the other one is there.
 class RankCorrelation {
  public:
   struct Outcome {
-    double value;        ///< NaN if one side is constant or names are fewer than kMinNames
+    double value;        ///< NaN if one side is constant or names are fewer than kMinCorrelatedNames
     std::int32_t names;  ///< places at which the other series is there
   };
-  /// A day with fewer names has no correlation (methodology section 8).
-  static constexpr std::int32_t kMinNames = 10;
   /// `a`: dense ranks below `n_a`, none missing. It must outlive the calls of compute(). O(places + n_a).
   void set(std::span<const std::int32_t> a, std::int32_t n_a);
   /// `b`: dense ranks below `n_b` or kNoRank, by place. The same to the bit as a correlation of average ranks, because all sums

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kSeries = 8;         // adjacent in a strip
 constexpr std::size_t kDraws = 4;          // multiplied together
-constexpr std::size_t kDrawsPerTask = 32;  // whose counts stay in the second-level cache
+constexpr std::size_t kMeansPerTask = 32;  // whose counts stay in the second-level cache
 
 /// The frame less its means, as strips of kSeries series. The product reads a strip from front to end.
 std::vector<double> centred_strips(const Frame& frame, int threads) {
@@ -33,7 +33,7 @@ std::vector<double> centred_strips(const Frame& frame, int threads) {
 /// The number of times that each draw of a block takes each period; the counts of kDraws draws are adjacent.
 class Counts {
  public:
-  explicit Counts(std::size_t periods) : periods_(periods), index_(periods), counts_(kDrawsPerTask * periods) {}
+  explicit Counts(std::size_t periods) : periods_(periods), index_(periods), counts_(kMeansPerTask * periods) {}
 
   void fill(std::int64_t first, std::int64_t last, const Resampling& resampling) {
     std::fill(counts_.begin(), counts_.end(), 0.0);
@@ -66,15 +66,15 @@ std::array<double, kDraws * kSeries> multiply(const double* counts, const double
 void resample_means(const Frame& frame, const Resampling& resampling, const Workers& workers, const DrawConsumer& consume) {
   const std::vector<double> strips = centred_strips(frame, workers.threads);
   const std::size_t n_strips = (frame.series + kSeries - 1) / kSeries;
-  const auto per_task = static_cast<std::int64_t>(kDrawsPerTask);
+  const auto per_task = static_cast<std::int64_t>(kMeansPerTask);
   const auto body = [&](int task, int) {
     Counts counts(frame.periods);
     const std::int64_t first = task * per_task, last = std::min(first + per_task, resampling.draws);
     counts.fill(first, last, resampling);
-    std::vector<double> means(kDrawsPerTask * frame.series);
+    std::vector<double> means(kMeansPerTask * frame.series);
     for (std::size_t strip = 0; strip < n_strips; ++strip) {
       const std::size_t from = strip * kSeries, n = std::min(kSeries, frame.series - from);
-      for (std::size_t g = 0; g < kDrawsPerTask / kDraws; ++g) {
+      for (std::size_t g = 0; g < kMeansPerTask / kDraws; ++g) {
         const auto sum = multiply(counts.group(g), strips.data() + strip * frame.periods * kSeries, frame.periods);
         for (std::size_t d = 0; d < kDraws; ++d)
           for (std::size_t k = 0; k < n; ++k)

@@ -3,17 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
+#include "fractile/types.hpp"
 #include "stats/distributions.hpp"
 #include "stats/moments.hpp"
 #include "stats/newey_west.hpp"
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The variance of an estimate, times the number of periods.
 double estimate_variance(double sr, double skew, double kurt) noexcept { return 1.0 - skew * sr + (kurt - 1.0) / 4.0 * sr * sr; }

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/block_length.hpp"
 #include "stats/newey_west.hpp"
@@ -14,9 +14,6 @@
 
 namespace fractile {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t kDrawsPerTask = 64;
 
 std::int64_t choose_block(std::span<const double> x, std::span<const double> y) {
   const double a = optimal_block_length(x).circular, b = optimal_block_length(y).circular;

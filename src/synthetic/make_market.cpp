@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "fractile/error.hpp"
+#include "fractile/types.hpp"
 #include "synthetic/exchange_calendar.hpp"
 #include "synthetic/lifetimes.hpp"
 #include "synthetic/market_factors.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 using namespace synthetic;
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kLost = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kNEverPresent = 3;  // ids 1, 2, 3: every day, with every return
 constexpr DateIndex kDaysWithoutMomentum = 60;
 constexpr DateIndex kDaysUnclassified = 40;
@@ -34,7 +35,7 @@ enum FateField { kWhetherMissing, kWhatMissing, kSignalMissing, kHalt, kHaltLeng
 
 void set_missing(PanelColumns& columns, std::int64_t row, unsigned what) {
   const auto at = static_cast<std::size_t>(row);
-  const auto lose = [&](Real column) { columns.reals[column][at] = kNaN; };
+  const auto lose = [&](Real column) { columns.reals[column][at] = kLost; };
   switch (what % 32) {
     case 0: lose(kRet); [[fallthrough]];
     case 1: lose(kResret); break;
@@ -177,8 +178,8 @@ class Simulation {
     // A name without a row on the next day has no next open.
     const bool has_next_open = n < name.life.last && name.halted_days == 0;
     const double openret = (1.0 + step.intraday) * (1.0 + name.overnight) - 1.0;
-    put(kOpenret, has_next_open ? openret : kNaN);
-    put(kResopenret, has_next_open ? openret - step.intraday_common - name.overnight_common : kNaN);
+    put(kOpenret, has_next_open ? openret : kLost);
+    put(kResopenret, has_next_open ? openret - step.intraday_common - name.overnight_common : kLost);
     const double mcap = name.price * name.shares;
     put(kMcap, mcap);
     put(kAdv, mcap * portable_exp(name.log_turnover));
@@ -187,7 +188,7 @@ class Simulation {
     for (std::size_t k = 0; k < name.exposure.size(); ++k) out.reals[kSize + k][at] = static_cast<float>(name.exposure[k]);
     const DateIndex age = n - name.life.first;
     const bool is_entrant = name.life.first > 0;
-    if (is_entrant && age < kDaysWithoutMomentum) put(kMomentum, kNaN);
+    if (is_entrant && age < kDaysWithoutMomentum) put(kMomentum, kLost);
     out.categories[kIndustry][at] = name.industry + 1;
     out.categories[kSector][at] = sector_of_industry(name.industry) + 1;
     if (name.is_unclassified && age < kDaysUnclassified && i >= kNEverPresent) {

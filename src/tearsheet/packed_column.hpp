@@ -16,7 +16,4 @@ enum class Packing : std::uint8_t { floats, steps };
 /// packed as base64.
 void append_column(std::string& out, const Column& column, Packing packing, std::size_t every = 1);
 
-/// Appends text as a JSON string.
-void append_json_text(std::string& out, std::string_view text);
-
 }  // namespace fractile

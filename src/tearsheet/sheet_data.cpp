@@ -9,6 +9,7 @@
 #include "output/output.hpp"
 #include "tearsheet/packed_column.hpp"
 #include "tearsheet/tear_sheet.hpp"
+#include "types/json_text.hpp"
 
 namespace fractile {
 namespace {

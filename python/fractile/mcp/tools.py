@@ -327,6 +327,7 @@ class Toolbox:
         }
 
     def _declare(self) -> Iterator[Tool]:
+        # A list: one tool after the other.
         snapshot = {"snapshot": _SNAPSHOT}
         config = {"config": schemas.options()}
         signal = {"signal": signals.SCHEMA}

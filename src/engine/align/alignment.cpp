@@ -77,56 +77,58 @@ std::size_t Alignment::bytes() const noexcept {
          bad_prints_.capacity() * sizeof bad_prints_[0];
 }
 
+/// The place of each row of a block of keys in the panel, or the cause for which the row is dropped.
+void Alignment::take_rows(const Build& build, std::int64_t begin, std::int64_t count, const KeyBlock& keys,
+                          std::size_t* rows_of_block, AlignCounts& out) {
+  constexpr std::int64_t kAhead = 64;
+  const PanelView& panel = build.panel;
+  const RowIndex* const first_row = first_row_.data();
+  const std::int32_t* const place = keys.at.data();
+  const DateIndex* const r = keys.r.data();
+  std::uint8_t* const cause = cause_.data() + begin;
+  RowIndex* const panel_row = build.panel_row + begin;
+  std::uint16_t* const block = build.block + begin;
+  const EligibilityMask& closed = build.closed;
+  const DateIndex first_day = first_day_;
+  std::int64_t used = 0;
+  const auto drop = [&](Cause why, std::int64_t i) {
+    cause[i] = code_of(why);
+    out.drop(why, begin + i);
+  };
+  for (std::int64_t i = 0; i < count; ++i) {
+    panel.prefetch_row(place[std::min(i + kAhead, count - 1)]);
+    if (place[i] < 0) {
+      drop(static_cast<Cause>(-1 - place[i]), i);
+      continue;
+    }
+    const RowIndex row = panel.row_at(place[i]);
+    panel_row[i] = row;
+    // The row has no panel row, or one outside the loaded days because the index is damaged.
+    const int days = (r[i] - first_day) / kBlockDays;
+    if (row < first_row[days] || row >= first_row[days + 1]) {
+      drop(Cause::no_return, i);
+      continue;
+    }
+    const RowState state = closed.state(row);
+    if (state != RowState::open) {
+      drop(state == RowState::outside_universe ? Cause::outside_universe : Cause::bad_open_print, i);
+      continue;
+    }
+    ++used;
+    cause[i] = kHasPlace;
+    block[i] = static_cast<std::uint16_t>(days);
+    ++rows_of_block[days];
+  }
+  out.rows_used += used;
+}
+
 /// Finds each row's panel row or cause, and counts the rows of each block of days.
 void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
-  constexpr std::int64_t kAhead = 64;
   hashes_.resize(static_cast<std::size_t>(count_blocks(n_rows_)));
   const auto n_blocks_of_days = static_cast<std::size_t>(n_blocks());
   build.next.resize(static_cast<std::size_t>(build.n_ranges) * n_blocks_of_days);
   std::vector<AlignCounts> counts(static_cast<std::size_t>(build.threads));
   std::vector<KeyBlock> key_blocks(static_cast<std::size_t>(build.threads));
-  const auto take = [&](std::int64_t begin, std::int64_t count, const KeyBlock& keys, std::size_t* rows_of_block,
-                        AlignCounts& out) {
-    const PanelView& panel = build.panel;
-    const RowIndex* const first_row = first_row_.data();
-    const std::int32_t* const place = keys.at.data();
-    const DateIndex* const r = keys.r.data();
-    std::uint8_t* const cause = cause_.data() + begin;
-    RowIndex* const panel_row = build.panel_row + begin;
-    std::uint16_t* const block = build.block + begin;
-    const EligibilityMask& closed = build.closed;
-    const DateIndex first_day = first_day_;
-    std::int64_t used = 0;
-    const auto drop = [&](Cause why, std::int64_t i) {
-      cause[i] = code_of(why);
-      out.drop(why, begin + i);
-    };
-    for (std::int64_t i = 0; i < count; ++i) {
-      panel.prefetch_row(place[std::min(i + kAhead, count - 1)]);
-      if (place[i] < 0) {
-        drop(static_cast<Cause>(-1 - place[i]), i);
-        continue;
-      }
-      const RowIndex row = panel.row_at(place[i]);
-      panel_row[i] = row;
-      // The row has no panel row, or one outside the loaded days because the index is damaged.
-      const int days = (r[i] - first_day) / kBlockDays;
-      if (row < first_row[days] || row >= first_row[days + 1]) {
-        drop(Cause::no_return, i);
-        continue;
-      }
-      const RowState state = closed.state(row);
-      if (state != RowState::open) {
-        drop(state == RowState::outside_universe ? Cause::outside_universe : Cause::bad_open_print, i);
-        continue;
-      }
-      ++used;
-      cause[i] = kHasPlace;
-      block[i] = static_cast<std::uint16_t>(days);
-      ++rows_of_block[days];
-    }
-    out.rows_used += used;
-  };
   parallel_for(
       build.threads, build.n_ranges,
       [&](int range, int slot) {
@@ -138,7 +140,7 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
           hashes_[static_cast<std::size_t>(begin / kBlockRows)] = build.resolver.hash(begin, count, keys);
           AlignCounts& out = counts[static_cast<std::size_t>(slot)];
           build.resolver.resolve(begin, count, keys, out);
-          take(begin, count, keys, build.next.data() + static_cast<std::size_t>(range) * n_blocks_of_days, out);
+          take_rows(build, begin, count, keys, build.next.data() + static_cast<std::size_t>(range) * n_blocks_of_days, out);
         }
       },
       poll);

@@ -88,6 +88,8 @@ class Alignment {
     CauseCount rows;
   };
   struct Build;
+  void take_rows(const Build& build, std::int64_t begin, std::int64_t count, const KeyBlock& keys, std::size_t* rows_of_block,
+                 AlignCounts& out);
   void resolve_rows(Build& build, const std::function<void()>& poll);
   void sort_by_block(Build& build, const std::function<void()>& poll);
   void find_bad_prints(const Build& build);

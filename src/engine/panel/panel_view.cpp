@@ -20,66 +20,32 @@ std::string label_of(double value) {
 
 }  // namespace
 
+namespace {
+
+template <class Visit>
+void visit_rows(const Snapshot& snapshot, const Visit& visit) {
+  const auto n_dates = static_cast<DateIndex>(snapshot.dates().size());
+  for (DateIndex n = 0; n < n_dates; ++n)
+    for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) visit(row);
+}
+
+void refuse_many_groups(std::size_t found, const ColumnInfo& column) {
+  if (found > static_cast<std::size_t>(kMaxGroups))
+    throw Error(ErrorCode::INVALID_BYVAR, "expected a byvar with at most " + std::to_string(kMaxGroups) +
+                                              " different values, found more in column \"" + column.name +
+                                              "\". Group by a coarser category.");
+}
+
+}  // namespace
+
 Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Reals& reals) {
-  const auto each_row = [&](auto&& visit) {
-    const auto n_dates = static_cast<DateIndex>(snapshot.dates().size());
-    for (DateIndex n = 0; n < n_dates; ++n)
-      for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) visit(row);
-  };
-  const auto refuse_many = [&](std::size_t found) {
-    if (found > static_cast<std::size_t>(kMaxGroups))
-      throw Error(ErrorCode::INVALID_BYVAR, "expected a byvar with at most " + std::to_string(kMaxGroups) +
-                                                " different values, found more in column \"" + column.name +
-                                                "\". Group by a coarser category.");
-  };
   if (column.kind == ColumnKind::text) {
-    codes_ = snapshot.codes(column.name);
-    const auto& texts = snapshot.dictionary(column.name);
-    refuse_many(texts.size());
-    std::vector<std::int32_t> order(texts.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
-    std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      return texts[static_cast<std::size_t>(a)] < texts[static_cast<std::size_t>(b)];
-    });
-    table_.resize(texts.size());
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      table_[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
-      labels_.push_back(texts[static_cast<std::size_t>(order[i])]);
-    }
-    return;
-  }
-  if (column.kind == ColumnKind::integer) {
-    codes_ = snapshot.codes(column.name);
-    std::int64_t low = INT64_MAX, high = INT64_MIN;
-    each_row([&](RowIndex row) {
-      const std::int64_t code = codes_[row];
-      if (code == kMissingCode) return;
-      low = std::min(low, code);
-      high = std::max(high, code);
-    });
-    if (high < low) return;  // the column has no value
-    lowest_ = low;
-    if (high - low < (std::int64_t{1} << 22)) {
-      table_.assign(static_cast<std::size_t>(high - low + 1), -1);
-      each_row([&](RowIndex row) {
-        const auto at = static_cast<std::size_t>(std::int64_t{codes_[row]} - low);
-        if (codes_[row] != kMissingCode && at < table_.size()) table_[at] = 0;
-      });
-      std::int32_t next = 0;
-      for (std::size_t i = 0; i < table_.size(); ++i)
-        if (table_[i] == 0) {
-          table_[i] = next++;
-          labels_.push_back(std::to_string(static_cast<std::int64_t>(i) + low));
-        }
-      refuse_many(labels_.size());
-      return;
-    }
-    each_row([&](RowIndex row) {
-      if (codes_[row] != kMissingCode && (values_.empty() || values_.back() != codes_[row])) values_.push_back(codes_[row]);
-    });
+    number_texts(snapshot, column);
+  } else if (column.kind == ColumnKind::integer) {
+    number_codes(snapshot, column);
   } else {
     reals_ = reals;
-    each_row([&](RowIndex row) {
+    visit_rows(snapshot, [&](RowIndex row) {
       const double value = reals_[row];
       if (value != value) return;
       if (value != std::floor(value) || std::fabs(value) > 9007199254740992.0)
@@ -90,8 +56,58 @@ Category::Category(const Snapshot& snapshot, const ColumnInfo& column, const Rea
   }
   std::sort(values_.begin(), values_.end());
   values_.erase(std::unique(values_.begin(), values_.end()), values_.end());
-  refuse_many(values_.size());
+  refuse_many_groups(values_.size(), column);
   for (const double value : values_) labels_.push_back(label_of(value));
+}
+
+/// Groups in the order of their texts.
+void Category::number_texts(const Snapshot& snapshot, const ColumnInfo& column) {
+  codes_ = snapshot.codes(column.name);
+  const auto& texts = snapshot.dictionary(column.name);
+  refuse_many_groups(texts.size(), column);
+  std::vector<std::int32_t> order(texts.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
+  std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return texts[static_cast<std::size_t>(a)] < texts[static_cast<std::size_t>(b)];
+  });
+  table_.resize(texts.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    table_[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
+    labels_.push_back(texts[static_cast<std::size_t>(order[i])]);
+  }
+}
+
+/// Groups in the order of their codes: through a table if the codes are dense, else collected in values_.
+void Category::number_codes(const Snapshot& snapshot, const ColumnInfo& column) {
+  codes_ = snapshot.codes(column.name);
+  std::int64_t low = INT64_MAX, high = INT64_MIN;
+  visit_rows(snapshot, [&](RowIndex row) {
+    const std::int64_t code = codes_[row];
+    if (code == kMissingCode) return;
+    low = std::min(low, code);
+    high = std::max(high, code);
+  });
+  if (high < low) return;  // the column has no value
+  lowest_ = low;
+  constexpr std::int64_t kLargestTable = std::int64_t{1} << 22;
+  if (high - low >= kLargestTable) {
+    visit_rows(snapshot, [&](RowIndex row) {
+      if (codes_[row] != kMissingCode && (values_.empty() || values_.back() != codes_[row])) values_.push_back(codes_[row]);
+    });
+    return;
+  }
+  table_.assign(static_cast<std::size_t>(high - low + 1), -1);
+  visit_rows(snapshot, [&](RowIndex row) {
+    const auto at = static_cast<std::size_t>(std::int64_t{codes_[row]} - low);
+    if (codes_[row] != kMissingCode && at < table_.size()) table_[at] = 0;
+  });
+  std::int32_t next = 0;
+  for (std::size_t i = 0; i < table_.size(); ++i)
+    if (table_[i] == 0) {
+      table_[i] = next++;
+      labels_.push_back(std::to_string(static_cast<std::int64_t>(i) + low));
+    }
+  refuse_many_groups(labels_.size(), column);
 }
 
 void Category::read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept {

@@ -65,6 +65,8 @@ class Category {
   void read_groups(std::span<const RowIndex> rows, std::int32_t* out) const noexcept;
 
  private:
+  void number_texts(const Snapshot& snapshot, const ColumnInfo& column);
+  void number_codes(const Snapshot& snapshot, const ColumnInfo& column);
   int find(double value) const noexcept;
   const std::int32_t* codes_ = nullptr;
   Reals reals_;
