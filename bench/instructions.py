@@ -31,7 +31,7 @@ STAGES = {
     "regressors": "fractile::Regressors::assign",
     "residuals": "fractile::residualize",
     "cuts": "fractile::find_tails",
-    "double sort": "fractile::assign_sides",
+    "double sort": "fractile::Sorter::sort_names",
     "weights": "fractile::Weigher::build_book",
     "returns and exposures": "fractile::PortfolioReturn::compute",
     "trades and costs": "fractile::TurnoverAndCosts::compute",

@@ -41,6 +41,24 @@ ONE_BY_ONE: dict[str, dict[str, Any]] = {
         "sort_method": "double", "double_var": "cap", "hold_days": 2, "lag": 1, "fractile": (20, 80),
     },
 }  # fmt: skip
+CONSTRUCTION: dict[str, dict[str, Any]] = {
+    "within": {"rank_within": "industry_id"},
+    "breakpoints": {"breakpoints": {"cap": [1]}},
+    "breakpoints_value": {"breakpoints": {"cap": [1]}, "weight": "value"},
+    "rank": {"weight": "rank", "fractile": (50, 50)},
+    "signal": {"weight": "signal", "fractile": (50, 50)},
+    "capped": {"weight": "value", "max_weight": 0.02},
+    "band": {"exit_fractile": (20, 80)},
+    "wide_band": {"exit_fractile": (40, 60)},
+    "overlap": {"overlap": 21},
+    "drift_book": {"drift": "book"},
+    "entry_exit": {"charge_entry_exit": True},
+    "keep_open": {"from_open": True, "bad_open": "keep"},
+    "borrow": {"borrow_bps": 50},
+    "delisting": {"delisting_return": -0.3},
+    "weighted": {"resid": "all", "neutralize_weight": "sqrt_mcap"},
+    "own_factors": {"resid": "factor", "factors": ["size", "volatility"]},
+}
 EVENTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "hold": {"hold_days": 20},
@@ -50,7 +68,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "hold_costs": {"hold_days": 20, "tc_model": "power_law", "drift": True, "universe": LIQUID},
 }
 #: Runs by signal file.
-RUNS = {"momentum_12_1": ONE_BY_ONE, "reversal_5d": ONE_BY_ONE, "value": ONE_BY_ONE, "filings": EVENTS}
+RUNS = {"momentum_12_1": {**ONE_BY_ONE, **CONSTRUCTION}, "reversal_5d": ONE_BY_ONE, "value": ONE_BY_ONE, "filings": EVENTS}
 GROUPS = ["overall", "year", "cap"]
 
 

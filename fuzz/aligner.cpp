@@ -86,8 +86,9 @@ class Laws {
     if (config.double_var == "country") return false;
     if (made_.market->has_all_columns) return true;
     const bool needs_columns =
-        config.from_open || config.resid != Resid::off || config.weight != Weight::equal ||
-        config.sort_method == SortMethod::double_ || !config.universe.empty() || config.tc_model == TcModel::power_law ||
+        config.from_open || config.resid != Resid::off || config.weight != Weight::equal || !config.rank_within.empty() ||
+        !config.breakpoints.empty() || config.sort_method == SortMethod::double_ || !config.universe.empty() ||
+        config.tc_model == TcModel::power_law ||
         std::any_of(config.byvar_list.begin(), config.byvar_list.end(),
                     [](const std::string& byvar) { return byvar != "overall" && byvar != "month" && byvar != "year"; });
     return !needs_columns;

@@ -118,10 +118,16 @@ class Naive {
     if (!row) return false;
     const bool with_industry = config_.resid != Resid::factor, with_factors = config_.resid != Resid::industry;
     if (with_industry && row->industry == kMissingCode) return false;
+    const bool has_mcap = market_.stored(row->mcap) == market_.stored(row->mcap);
+    if (config_.neutralize_weight != NeutralizeWeight::equal && !(has_mcap && market_.stored(row->mcap) > 0.0)) return false;
+    // The fuzzed factors of a user are mcap and adv.
+    if (with_factors && !config_.factors.empty()) return has_mcap && market_.stored(row->adv) == market_.stored(row->adv);
     return !with_factors || std::all_of(row->exposures.begin(), row->exposures.end(), [](double x) { return x == x; });
   }
 
-  bool is_bad_open(std::int64_t id, int n) const { return config_.from_open && market_.find(id, n)->openret <= -0.95; }
+  bool is_bad_open(std::int64_t id, int n) const {
+    return config_.from_open && config_.bad_open == BadOpen::drop && market_.find(id, n)->openret <= -0.95;
+  }
 
   /// Rule 7 up to duplicates.
   void judge(std::size_t i) {
@@ -207,7 +213,9 @@ NaiveAlignment align_naively(const SignalCase& made) { return Naive(made).run();
 
 std::optional<std::map<std::int64_t, double>> weigh_naively(const std::map<std::int64_t, double>& names,
                                                             const RunConfig& config) {
-  if (config.resid != Resid::off || config.sort_method == SortMethod::double_ || config.weight != Weight::equal)
+  const bool is_plain = config.rank_within.empty() && config.breakpoints.empty() && !config.exit_fractile &&
+                        config.overlap == 1 && config.max_weight == 1.0;
+  if (!is_plain || config.resid != Resid::off || config.sort_method == SortMethod::double_ || config.weight != Weight::equal)
     return std::nullopt;
   std::map<std::int64_t, double> weights;
   int n_long = 0, n_short = 0;

@@ -50,6 +50,24 @@ UniverseRule list_of(const char* column, std::vector<double> numbers, std::vecto
   return rule;
 }
 
+/// The options of methodology sections 12 to 15, each in few runs, so that the plain run is tried as well.
+void decode_construction(Bytes& bytes, RunConfig& config) {
+  const bool is_value = config.input_type == InputType::value, is_single = config.sort_method == SortMethod::single;
+  config.charge_entry_exit = bytes.one_in(8);
+  if (bytes.one_in(8)) config.bad_open = BadOpen::keep;
+  if (config.hold_days == 1 && config.drift == Drift::false_ && bytes.one_in(8)) config.overlap = 2 + bytes.below(4);
+  if (config.input_type != InputType::weight && bytes.one_in(8)) config.max_weight = 0.1 + 0.2 * bytes.below(5);
+  if (!is_value) return;
+  if (bytes.one_in(8)) config.weight = bytes.pick(std::array{Weight::rank, Weight::signal});
+  if (is_single && bytes.one_in(8)) config.rank_within = bytes.pick(std::array{"cap", "country", "industry_id"});
+  if (is_single && bytes.one_in(8)) config.breakpoints = {list_of("cap", {1.0, 2.0}, {})};
+  if (is_single && config.overlap == 1 && bytes.one_in(8))
+    config.exit_fractile = TwoReals{config.fractile[0], config.fractile[1]};
+  if (config.resid == Resid::off) return;
+  if (bytes.one_in(4)) config.factors = {"mcap", "adv"};
+  if (bytes.one_in(4)) config.neutralize_weight = bytes.pick(std::array{NeutralizeWeight::mcap, NeutralizeWeight::sqrt_mcap});
+}
+
 RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
   RunConfig config;
   const auto a = static_cast<double>(1 + bytes.below(70));
@@ -63,7 +81,7 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
   config.input_type = bytes.pick(std::array{InputType::value, InputType::value, InputType::value, InputType::fractile,
                                             InputType::position, InputType::weight});
   config.calc_turnover = !bytes.one_in(8);
-  config.drift = bytes.one_in(4);
+  config.drift = bytes.one_in(4) ? bytes.pick(std::array{Drift::true_, Drift::book}) : Drift::false_;
   config.lookahead = bytes.one_in(4) ? Lookahead::error : Lookahead::warn;
   config.characteristics_asof = bytes.one_in(4) ? CharacteristicsAsof::return_day : CharacteristicsAsof::previous_day;
   if (bytes.one_in(4)) config.analysis.emplace_back("ic");
@@ -100,6 +118,7 @@ RunConfig decode_config(Bytes& bytes, bool has_all_columns) {
     case 3: config.universe = {range_of("mcap", std::nullopt, std::nullopt)}; break;
     default: break;
   }
+  decode_construction(bytes, config);
   return config;
 }
 

@@ -25,7 +25,7 @@ from typing import Any
 import fractile
 import pandas as pd
 from oracle import OracleRefused, run
-from oracle.markets import add_avail, add_given, make_panel, make_signal
+from oracle.markets import add_avail, add_costs, add_given, make_panel, make_signal
 from oracle.panel import Panel
 from support.comparison import assert_equal_results
 
@@ -56,6 +56,8 @@ def open_market(number: int) -> Market:
     """A market of 12 to 30 days and 8 to 24 names, made into a snapshot that lives until the process ends."""
     chooser = random.Random(number)
     frame = make_panel(number, n_days=chooser.randint(12, 30), n_names=chooser.randint(8, 24))
+    if chooser.random() < 0.5:
+        frame = add_costs(frame, number)
     with tempfile.TemporaryDirectory(prefix="differential-") as root:
         fractile.create_snapshot("m", frame, root=root, dtype="float64")
         service = fractile.BacktestService.get("m", root=root, compact=False)
@@ -64,6 +66,7 @@ def open_market(number: int) -> Market:
 
 def draw_options(chooser: random.Random) -> dict[str, Any]:
     """Valid options: each takes its default in half of the cases, so that a case combines some of them."""
+    # Longer than 60 lines: a list with one line per option.
 
     def often(default: Any, *others: Any) -> Any:
         return default if chooser.random() < 0.5 else chooser.choice(others)
@@ -82,7 +85,19 @@ def draw_options(chooser: random.Random) -> dict[str, Any]:
         "tc_level": often(None, {"small": 50}, {"big": 0, "median": 3.5}, {"small": 0}),
         "tc_value": often((0.35, 0.4), (0.35, 0.0), (0.0, 0.4), (1.0, 1.0), (0.2, 0.5)),
         "gmv_musd": often(10, 1000, 0.1),
-        "drift": often(False, True),
+        "drift": often(False, True, "book"),
+        "charge_entry_exit": often(False, True),
+        "bad_open": often("drop", "keep"),
+        "max_weight": often(1, 0.5, 0.2, 0.05),
+        "borrow_bps": often(None, 0, 120),
+        "delisting_return": often(0, -0.3, -1),
+        "factors": often(
+            None,
+            ["score"],
+            ["momentum", "cap", "size"],
+            ["yield", "value", "score", "adv", "leverage", "mcap", "vol", "growth", "size"],
+        ),
+        "neutralize_weight": often("equal", "mcap", "sqrt_mcap"),
         "lookahead": often("warn", "error"),
         "characteristics_asof": often("previous_day", "return_day"),
         "universe": often(
@@ -100,10 +115,22 @@ def draw_options(chooser: random.Random) -> dict[str, Any]:
         if chooser.random() < 0.3:
             options.update(sort_method="double", double_var=chooser.choice(["score", "mcap", "cap"]))
             options["double_frac"] = chooser.choice([2, 3, 5])
+        else:
+            options["rank_within"] = often(None, "sector_id", "country", "industry_id")
+        options["weight"] = often("equal", "value", "volume", "rank", "signal")
+        options["breakpoints"] = often(None, {"cap": [1, 2]}, {"country": ["US"]}, {"adv": {"min": 1e6}})
+        if chooser.random() < 0.3:
+            a, b = options["fractile"]
+            options["exit_fractile"] = chooser.choice(
+                [(a, b), ((a + b) / 2, (a + b) / 2), (a + (b - a) / 4, b), (a, b - (b - a) / 3)]
+            )
     else:
         options["analysis"] = [name for name in options["analysis"] if name != "fractile"]
         if options["input_type"] == "weight":
             options["weight"] = "equal"
+            options["max_weight"] = 1
+    if options.get("exit_fractile") is None and options["hold_days"] == 1 and not options["drift"]:
+        options["overlap"] = often(1, 2, 3, 5)
     return options
 
 

@@ -9,14 +9,15 @@ import random
 import fractile
 import pytest
 from oracle import run
-from oracle.markets import add_avail, add_given, make_panel, make_signal
+from oracle.markets import add_avail, add_costs, add_given, make_panel, make_signal
 from oracle.panel import Panel
 from support.comparison import assert_equal_results
 
 VALUES: dict[str, list] = {
     "byvar_list": [["overall"], ["overall", "year", "cap"], ["month", "country"]],
     "fractile": [(10, 90), (20, 80), (33.3, 66.7), (50, 50)],
-    "weight": ["equal", "value", "volume"],
+    "weight": ["equal", "value", "volume", "rank", "signal"],
+    "max_weight": [1, 0.2],
     "resid": ["off", "industry", "factor", "all"],
     "from_open": [False, True],
     "mincos": [1, 3],
@@ -29,7 +30,17 @@ VALUES: dict[str, list] = {
     "tc_model": ["naive", "power_law"],
     "tc_level": [None, {"small": 50}],
     "gmv_musd": [10, 1000],
-    "drift": [False, True],
+    "drift": [False, True, "book"],
+    "charge_entry_exit": [False, True],
+    "bad_open": ["drop", "keep"],
+    "rank_within": [None, "country", "sector_id"],
+    "breakpoints": [None, {"cap": [1, 2]}, {"adv": {"min": 1e6}, "country": ["US"]}],
+    "exit_fractile": [None, "half"],
+    "overlap": [1, 3],
+    "borrow_bps": [None, 0, 150],
+    "delisting_return": [0, -0.3],
+    "factors": [None, ["momentum", "score", "size"]],
+    "neutralize_weight": ["equal", "sqrt_mcap", "mcap"],
     "characteristics_asof": ["previous_day", "return_day"],
     "universe": [None, {"cap": [1, 2, 3]}, {"adv": {"min": 1e3}, "country": ["US", "GB"]}],
     "hold_days": [1, 3, "next"],
@@ -48,18 +59,30 @@ VALUES: dict[str, list] = {
     "capacity_gmv": [[10], [1, 500]],
     "exposure_groups": [[], ["industry_id", "country"]],
     "dates": ["plain", "avail", "given"],
+    "columns": ["plain", "costs"],
 }
 
 
 def is_refused(case: dict) -> bool:
-    """The pairs that methodology sections 3, 5 and 8 refuse."""
+    """The pairs that methodology sections 3, 5, 8 and 12 to 14 refuse."""
+    if case["overlap"] != 1 and (case["hold_days"] != 1 or case["drift"] or case["exit_fractile"]):
+        return True
+    if case["rank_within"] and case["sort_method"] == "double":
+        return True
     if "capacity" in case["analysis"] and not case["calc_turnover"]:
+        return True
+    if case["rank_within"] and "double_sort" in case["analysis"]:
+        return True
+    if case["charge_entry_exit"] and {"capacity", "drilldown"} & set(case["analysis"]):
         return True
     if case["input_type"] == "value":
         return False
-    ranks_names = {"fractile", "quantiles", "double_sort"} & set(case["analysis"])
-    needs_value = case["resid"] != "off" or case["sort_method"] == "double" or bool(ranks_names)
-    return needs_value or (case["input_type"] == "weight" and case["weight"] != "equal")
+    needs_value = case["resid"] != "off" or case["sort_method"] == "double"
+    needs_value |= bool({"fractile", "quantiles", "double_sort"} & set(case["analysis"]))
+    needs_value |= bool(
+        case["rank_within"] or case["breakpoints"] or case["exit_fractile"] or case["weight"] in ("rank", "signal")
+    )
+    return needs_value or (case["input_type"] == "weight" and (case["weight"] != "equal" or case["max_weight"] != 1))
 
 
 def pairwise_cases() -> list[dict]:
@@ -102,10 +125,15 @@ CASES = pairwise_cases()
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
-    frame = make_panel(31, n_days=30, n_names=50)
     root = tmp_path_factory.mktemp("equivalence")
-    fractile.create_snapshot("m", frame, root=root, dtype="float64")
-    return frame, Panel(frame), fractile.BacktestService.get("m", root=root, compact=False)
+    markets = {}
+    for name, frame in (
+        ("plain", make_panel(31, n_days=30, n_names=50)),
+        ("costs", add_costs(make_panel(31, n_days=30, n_names=50), 31)),
+    ):
+        fractile.create_snapshot(name, frame, root=root, dtype="float64")
+        markets[name] = (frame, Panel(frame), fractile.BacktestService.get(name, root=root, compact=False))
+    return markets
 
 
 def make_rows(frame, case):
@@ -121,9 +149,11 @@ def make_rows(frame, case):
 
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_pairwise(market, number):
-    frame, panel, service = market
     case = CASES[number]
-    options = {k: v for k, v in case.items() if k != "dates"}
+    frame, panel, service = market[case["columns"]]
+    options = {k: v for k, v in case.items() if k not in ("dates", "columns")}
+    if options["exit_fractile"]:
+        options["exit_fractile"] = tuple((percent + 50) / 2 for percent in options["fractile"])
     if options["sort_method"] == "double" or "double_sort" in options["analysis"]:
         options["double_var"] = "score"
     rows = make_rows(frame, case)

@@ -49,6 +49,7 @@ def describe_values(option: dict[str, Any]) -> str:
         "whole": "whole number" + describe_range(option) + (f", or `{option['zero_name']}`" if option["zero_name"] else ""),
         "real": "number" + describe_range(option),
         "choice": names,
+        "switch": names,
         "resid": f"{names}, or `true`, `false`",
         "text": "a name",
         "texts": f"list of {names}" if names else "list of names",

@@ -14,7 +14,6 @@
 #include "plot.hpp"
 #include "report/signal_tests.hpp"
 #include "report_file.hpp"
-#include "service/run_id.hpp"
 #include "session.hpp"
 
 namespace fractile::cli {
@@ -121,14 +120,16 @@ struct TestingArguments {
   SignalTestOptions options;
 };
 
-/// Runs every signal of the folder. Throws the first error: a family with a hole would say too much.
-std::vector<SignalReturns> run_family(const TestingArguments& given) {
+/// Runs every signal of the folder and takes the periods per year of the tests from the runs. Throws the first error: a family
+/// with a hole would say too much.
+std::vector<SignalReturns> run_family(TestingArguments& given) {
   const std::vector<fs::path> files = signal_files(given.folder);
   std::vector<SignalReturns> out;
   for (std::size_t i = 0; i < files.size(); ++i) {
     show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
     const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()}, given.session.reading());
     const Result result = given.session.run(rows, 0, given.session.config());
+    given.options.periods_per_year = result.periods_per_year;
     out.push_back(returns_of(result, files[i].stem().string(), given.series));
   }
   show_progress("done", 1.0);
@@ -168,7 +169,6 @@ void add_multiple_testing(CLI::App& app) {
     const std::vector<SignalReturns> family = run_family(*given);
     given->options.resampling.draws = given->session.inference().draws;
     given->options.resampling.seed = given->session.inference().seed;
-    given->options.periods_per_year = periodicity(given->session.backtester().view(), given->session.config()).periods_per_year;
     const SignalTests tests = test_signals(family, given->options, {default_threads(), {}});
     print_tests(tests, given->session.format());
     if (!given->session.out().empty()) write_table(tests.table, given->session.out(), "multiple_testing");

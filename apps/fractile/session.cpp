@@ -87,6 +87,7 @@ std::string to_json(const OptionInfo& option, const std::string& typed) {
     case OptionType::boolean:
     case OptionType::whole:
     case OptionType::real: return number_or_text(text);
+    case OptionType::switch_:
     case OptionType::resid: return text == "true" || text == "false" ? text : json_text(text);
     case OptionType::choice: return json_text(text);
     case OptionType::text: break;
@@ -126,6 +127,11 @@ void Session::add_options(CLI::App& command) {
           .add_flag_function(
               flag + ",!--no-" + flag.substr(2),
               [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, doc)
+          ->group("Run options");
+    } else if (option.type == OptionType::switch_) {
+      // A value follows "=" alone, so that a file name behind the flag is not taken for one.
+      command.add_flag(flag + "{true},--no-" + flag.substr(2) + "{false}", doc)
+          ->each([this, name](const std::string& text) { given_[name] = text; })
           ->group("Run options");
     } else {
       command.add_option_function<std::string>(

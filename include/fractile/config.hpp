@@ -24,6 +24,8 @@ using Texts = std::vector<std::string>;
 using Wholes = std::vector<int>;
 using Numbers = std::vector<double>;
 using TwoReals = std::array<double, 2>;
+using MaybeReal = std::optional<double>;
+using MaybeTwoReals = std::optional<TwoReals>;
 using Levels = std::array<double, 3>;  ///< basis points: big, median, small
 using Universe = std::vector<UniverseRule>;
 

@@ -18,6 +18,7 @@ from fractile.wire import WireResult
 if TYPE_CHECKING:
     import os
 
+    from fractile.factor_models import Attribution
     from fractile.tear_sheet import Source
 
 _DAYS_OF_NS = 106_751  # either way from 1970
@@ -200,6 +201,21 @@ class BacktestResult:
         from fractile.inference import infer
 
         return infer(self, level, draws, seed, study, trials)
+
+    def attribution(self, factors: Any, series: str = "ret", lags: int | None = None) -> Attribution:
+        """Explains the book's returns by factors: alpha, exposures and their errors under autocorrelation.
+
+        Args:
+            factors: Factor returns per period: a frame with a column each, by date (its index, or the column ``date``), or a Series.
+            series: The returns to explain: ret, ret_net, resret, resret_net, ret_l or ret_s of the overall book.
+            lags: Lags of Newey and West; None: floor(4 (n / 100)^(2/9)).
+
+        Raises:
+            ConfigError: Collinear factors, or fewer dates than coefficients and 2.
+        """
+        from fractile.factor_models import attribute
+
+        return attribute(self, factors, series, lags)
 
     @property
     def sharpe_interval(self) -> tuple[float, float]:

@@ -6,7 +6,7 @@
 namespace fractile {
 
 Cells::Cells(const AnalysisContext& context, std::size_t n_cells)
-    : context_(context), as_of_(context.panel, context.config), block_(context.panel.exposure_block()), begin_(n_cells + 1, 0) {
+    : context_(context), as_of_(context.panel, context.config), begin_(n_cells + 1, 0) {
   if (context.config.weight == Weight::value) size_ = context.panel.reals("mcap");
   if (context.config.weight == Weight::volume) size_ = context.panel.reals("adv");
 }
@@ -48,7 +48,7 @@ void Cells::assign(const ObservedDay& day, std::span<const std::int32_t> cell) {
 }
 
 double Cells::earn(std::size_t cell) {
-  const Reals& ret = context_.returns.ret();
+  const EarnedReturns& ret = context_.returns.ret();
   const std::span<const RowIndex> of_cell = rows(cell);
   returns_.resize(of_cell.size());
   for (std::size_t i = 0; i < of_cell.size(); ++i) {
@@ -59,7 +59,6 @@ double Cells::earn(std::size_t cell) {
 }
 
 void Cells::add_exposures(std::size_t cell, DateIndex n, double* sums) {
-  if (!block_) return;
   known_rows_.clear();
   known_weights_.clear();
   for (std::size_t i = 0; i < n_names(cell); ++i) {
@@ -69,7 +68,7 @@ void Cells::add_exposures(std::size_t cell, DateIndex n, double* sums) {
     known_weights_.push_back(weights(cell)[i]);
   }
   if (known_rows_.empty()) return;
-  sum_exposures({block_, known_rows_.data(), known_rows_.size()}, known_weights_.data(), sums);
+  context_.returns.add_weighted_exposures(known_rows_, known_weights_, sums);
 }
 
 }  // namespace fractile

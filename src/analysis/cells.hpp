@@ -27,7 +27,7 @@ class Cells {
   std::span<const double> weights(std::size_t cell) const noexcept { return part(weights_, cell); }
   /// The cell's return; a missing one adds 0.
   double earn(std::size_t cell);
-  /// Adds the weighted exposures, kExposureStride of them; a missing one adds 0.
+  /// Adds the weighted exposures by exposure_names(); a missing one adds 0.
   void add_exposures(std::size_t cell, DateIndex n, double* sums);
 
  private:
@@ -39,8 +39,7 @@ class Cells {
 
   const AnalysisContext& context_;
   AsOf as_of_;
-  Reals size_;  // mcap or adv; empty for equal weights
-  ExposureBlock block_;
+  Reals size_;                      // mcap or adv; empty for equal weights
   std::vector<std::size_t> begin_;  // by cell, and one past the last
   std::vector<std::size_t> next_;
   std::vector<double> measured_;  // by name of the day; 0: in no cell

@@ -19,7 +19,7 @@ class DoubleBins {
         as_of_(context.panel, context.config),
         double_var_(context.panel.characteristic(context.config.double_var)) {}
 
-  /// -1 for a name whose double_var is missing. Valid until the next call.
+  /// -1 for a name whose double_var is missing, or that no reference name is ranked with. Valid until the next call.
   std::span<const std::int32_t> assign(const ObservedDay& day) {
     cells_.assign(day.rows.size(), -1);
     known_.clear();
@@ -31,9 +31,12 @@ class DoubleBins {
       known_.push_back(static_cast<std::int32_t>(i));
       double_values_.push_back(value);
     }
-    average_ranks(double_values_, scratch_, ranks_);
+    places_.resize(known_.size());
+    for (std::size_t j = 0; j < known_.size(); ++j) places_[j] = static_cast<std::size_t>(known_[j]);
+    const std::size_t m = rank(day, double_values_);
+    if (m == 0) return cells_;
     first_.resize(known_.size());
-    for (std::size_t j = 0; j < first_.size(); ++j) first_[j] = bin_of_rank(ranks_[j], config_.double_frac, known_.size()) - 1;
+    for (std::size_t j = 0; j < first_.size(); ++j) first_[j] = bin_of_rank(ranks_[j], config_.double_frac, m) - 1;
     if (config_.double_style == DoubleStyle::independent) {
       rank_members(day, -1);
     } else {
@@ -46,18 +49,35 @@ class DoubleBins {
   /// Ranks the signals of the names of one bin1, or of all (-1).
   void rank_members(const ObservedDay& day, std::int32_t bin) {
     members_.clear();
+    places_.clear();
     s_.clear();
     for (std::size_t j = 0; j < known_.size(); ++j) {
       if (bin >= 0 && first_[j] != bin) continue;
       members_.push_back(j);
+      places_.push_back(static_cast<std::size_t>(known_[j]));
       s_.push_back(day.values[static_cast<std::size_t>(known_[j])]);
     }
-    average_ranks(s_, scratch_, ranks_);
+    const std::size_t m = rank(day, s_);
+    if (m == 0) return;
     for (std::size_t i = 0; i < members_.size(); ++i) {
       const std::size_t j = members_[i];
       cells_[static_cast<std::size_t>(known_[j])] =
-          first_[j] * config_.n_fractile + bin_of_rank(ranks_[i], config_.n_fractile, members_.size()) - 1;
+          first_[j] * config_.n_fractile + bin_of_rank(ranks_[i], config_.n_fractile, m) - 1;
     }
+  }
+
+  /// Ranks values whose names are places_, and returns the number of names that they are ranked against.
+  std::size_t rank(const ObservedDay& day, std::span<const double> values) {
+    if (day.is_reference.empty()) {
+      average_ranks(values, scratch_, ranks_);
+      return values.size();
+    }
+    references_.clear();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (day.is_reference[places_[i]]) references_.push_back(values[i]);
+    std::sort(references_.begin(), references_.end());
+    ranks_against(references_, values, ranks_);
+    return references_.size();
   }
 
   const RunConfig& config_;
@@ -65,8 +85,8 @@ class DoubleBins {
   Characteristic double_var_;
   RankScratch scratch_;
   std::vector<std::int32_t> cells_, known_, first_;
-  std::vector<std::size_t> members_;
-  std::vector<double> double_values_, s_, ranks_;
+  std::vector<std::size_t> members_, places_;
+  std::vector<double> double_values_, s_, ranks_, references_;
 };
 
 /// The days of one row of the table.

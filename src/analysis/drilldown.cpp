@@ -59,7 +59,7 @@ class DrilldownRun final : public AnalysisRun {
     explicit Observer(DrilldownRun& run) : run_(run), costs_(make_cost_model(run.context_.panel, run.context_.config)) {}
     void observe(const ObservedDay& day) override {
       const AnalysisContext& context = run_.context_;
-      const Reals& ret = context.returns.ret();
+      const EarnedReturns& ret = context.returns.ret();
       if (context.config.calc_turnover) costs_->price_each(day.trades, tc_);
       tc_.resize(std::max(day.book.row.size(), day.trades.size()), 0.0);
       std::vector<Name>& names = run_.days_[day.at];

@@ -25,11 +25,11 @@ class ExposuresRun final : public AnalysisRun {
   void finish(TableSet& tables) override {
     const ResultDays days(context_, tables);
     Table table{{{"date", days.dates()}}};
-    for (int k = 0; k < kNExposures; ++k) {
-      if (!context_.returns.has_exposure(k)) continue;
+    const std::vector<std::string>& names = context_.returns.exposure_names();
+    for (std::size_t k = 0; k < names.size(); ++k) {
       std::vector<double> values;
-      for (const std::size_t t : days.places()) values.push_back(factors_[t][static_cast<std::size_t>(k)] + 0.0);
-      table.columns.push_back({std::string(kExposures[static_cast<std::size_t>(k)]), std::move(values)});
+      for (const std::size_t t : days.places()) values.push_back(factors_[t].empty() ? 0.0 : factors_[t][k] + 0.0);
+      table.columns.push_back({names[k], std::move(values)});
     }
     for (std::size_t c = 0; c < categories_.size(); ++c) add_category(c, days, table);
     tables.add("exposures", std::move(table));
@@ -97,7 +97,7 @@ class ExposuresRun final : public AnalysisRun {
   const AnalysisContext context_;
   std::vector<std::shared_ptr<const Category>> categories_;
   // Per loaded day.
-  std::vector<std::array<double, kNExposures>> factors_;
+  std::vector<std::vector<double>> factors_;
   std::vector<std::vector<NetWeight>> net_;
 };
 

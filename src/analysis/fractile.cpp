@@ -22,7 +22,7 @@ struct Mean {
 
 struct BinMeans {
   Mean ret, names;
-  std::array<Mean, kExposureCount> exposure;
+  std::vector<Mean> exposure;
 };
 
 class FractileRun final : public AnalysisRun {
@@ -32,7 +32,8 @@ class FractileRun final : public AnalysisRun {
         n_bins_(static_cast<std::size_t>(context.config.n_fractile)),
         names_(context.days() * n_bins_, 0),
         ret_(context.days() * n_bins_, kNaN),
-        exposure_(context.days() * n_bins_ * kExposureCount, 0.0) {}
+        n_exposures_(context.returns.exposure_names().size()),
+        exposure_(context.days() * n_bins_ * n_exposures_, 0.0) {}
 
   std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
 
@@ -46,11 +47,10 @@ class FractileRun final : public AnalysisRun {
       names.push_back(means[b].names.value());
     }
     Table table{{{"bin", std::move(bin)}, {"ret", std::move(ret)}, {"names", std::move(names)}}};
-    for (int k = 0; k < kNExposures; ++k) {
-      if (!context_.returns.has_exposure(k)) continue;
+    for (std::size_t k = 0; k < n_exposures_; ++k) {
       std::vector<double> values;
-      for (const BinMeans& of_bin : means) values.push_back(of_bin.exposure[static_cast<std::size_t>(k)].value());
-      table.columns.push_back({std::string(kExposures[static_cast<std::size_t>(k)]), std::move(values)});
+      for (const BinMeans& of_bin : means) values.push_back(of_bin.exposure[k].value());
+      table.columns.push_back({context_.returns.exposure_names()[k], std::move(values)});
     }
     tables.add("fractile", std::move(table));
   }
@@ -72,12 +72,12 @@ class FractileRun final : public AnalysisRun {
         if (run_.names_[bin]++ == 0) run_.ret_[bin] = 0.0;
         if (r == r) run_.ret_[bin] += r;
         const RowIndex asof = as_of.find_row(day.rows[i], day.n);
-        if (asof != kNoRow) context.returns.add_exposures(asof, &run_.exposure_[bin * kExposureCount]);
+        if (asof != kNoRow) context.returns.add_exposures(asof, run_.exposure_.data() + bin * run_.n_exposures_);
       }
       for (std::size_t bin = first; bin < first + run_.n_bins_; ++bin) {
         if (run_.names_[bin] == 0) continue;
         run_.ret_[bin] /= run_.names_[bin];
-        for (std::size_t k = 0; k < kExposureCount; ++k) run_.exposure_[bin * kExposureCount + k] /= run_.names_[bin];
+        for (std::size_t k = 0; k < run_.n_exposures_; ++k) run_.exposure_[bin * run_.n_exposures_ + k] /= run_.names_[bin];
       }
     }
 
@@ -88,21 +88,21 @@ class FractileRun final : public AnalysisRun {
 
   /// By bin, and the spread of the top over the bottom bin behind them.
   std::vector<BinMeans> average_days() const {
-    std::vector<BinMeans> means(n_bins_ + 1);
+    std::vector<BinMeans> means(n_bins_ + 1, BinMeans{{}, {}, std::vector<Mean>(n_exposures_)});
     for (std::size_t first = 0; first < names_.size(); first += n_bins_) {
       const std::size_t top = first + n_bins_ - 1;
       for (std::size_t b = 0; b < n_bins_; ++b) {
         if (names_[first + b] == 0) continue;
         means[b].ret.add(ret_[first + b]);
         means[b].names.add(names_[first + b]);
-        for (std::size_t k = 0; k < kExposureCount; ++k) means[b].exposure[k].add(exposure_[(first + b) * kExposureCount + k]);
+        for (std::size_t k = 0; k < n_exposures_; ++k) means[b].exposure[k].add(exposure_[(first + b) * n_exposures_ + k]);
       }
       if (names_[first] == 0 || names_[top] == 0) continue;
       BinMeans& spread = means[n_bins_];
       spread.ret.add(ret_[top] - ret_[first]);
       spread.names.add(names_[top] + names_[first]);
-      for (std::size_t k = 0; k < kExposureCount; ++k)
-        spread.exposure[k].add(exposure_[top * kExposureCount + k] - exposure_[first * kExposureCount + k]);
+      for (std::size_t k = 0; k < n_exposures_; ++k)
+        spread.exposure[k].add(exposure_[top * n_exposures_ + k] - exposure_[first * n_exposures_ + k]);
     }
     return means;
   }
@@ -111,8 +111,9 @@ class FractileRun final : public AnalysisRun {
   std::size_t n_bins_;
   // Per day * n_bins + bin.
   std::vector<std::int32_t> names_;
-  std::vector<double> ret_;       // equal-weighted mean of the bin; NaN if it is empty
-  std::vector<double> exposure_;  // kNExposures per bin
+  std::vector<double> ret_;  // equal-weighted mean of the bin; NaN if it is empty
+  std::size_t n_exposures_;
+  std::vector<double> exposure_;  // n_exposures_ per bin
 };
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace fractile {
 namespace {
 
-using Exposures = std::array<double, kExposureStride>;
+using Exposures = std::vector<double>;
 
 /// One bin on one day.
 struct BinDay {
@@ -84,13 +84,14 @@ struct BinSeries {
   std::string bin;
   std::vector<double> ret;
   double names = 0.0;
-  Exposures exposure{};
+  Exposures exposure;
   double turnover = kNaN;
 
   void add(double r, double n, const Exposures& x) {
     ret.push_back(r);
     names += n;
-    for (std::size_t k = 0; k < kExposureCount; ++k) exposure[k] += x[k];
+    exposure.resize(x.size());
+    for (std::size_t k = 0; k < x.size(); ++k) exposure[k] += x[k];
   }
   double per_day(double total) const { return ret.empty() ? kNaN : total / static_cast<double>(ret.size()); }
 };
@@ -101,7 +102,7 @@ class QuantilesRun final : public AnalysisRun {
       : context_(context),
         n_bins_(static_cast<std::size_t>(context.config.n_fractile)),
         days_(context.days() * n_bins_),
-        exposure_(context.days() * n_bins_) {}
+        exposure_(context.days() * n_bins_, Exposures(context.returns.exposure_names().size())) {}
 
   std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
 
@@ -168,7 +169,7 @@ class QuantilesRun final : public AnalysisRun {
     for (std::size_t t = 0; t < context_.days(); ++t) {
       if (!has_both_ends(t)) continue;
       Exposures x = exposure_[t * n_bins_ + n_bins_ - 1];
-      for (std::size_t k = 0; k < kExposureCount; ++k) x[k] -= exposure_[t * n_bins_][k];
+      for (std::size_t k = 0; k < x.size(); ++k) x[k] -= exposure_[t * n_bins_][k];
       difference.add(spread(t), static_cast<double>(day_of(t, 0).names + day_of(t, n_bins_ - 1).names), x);
     }
     difference.turnover = (out[0].turnover + out[n_bins_ - 1].turnover) / 2.0;
@@ -212,11 +213,12 @@ class QuantilesRun final : public AnalysisRun {
                  {"t_nw", std::move(t_nw)},
                  {"names", std::move(names)},
                  {"turnover", std::move(turnover)}}};
-    for (int k = 0; k < kNExposures; ++k) {
-      if (!context_.returns.has_exposure(k)) continue;
+    const std::vector<std::string>& names_of_exposures = context_.returns.exposure_names();
+    for (std::size_t k = 0; k < names_of_exposures.size(); ++k) {
       std::vector<double> values;
-      for (const BinSeries& of_bin : series) values.push_back(of_bin.per_day(of_bin.exposure[static_cast<std::size_t>(k)]) + 0.0);
-      table.columns.push_back({std::string(kExposures[static_cast<std::size_t>(k)]), std::move(values)});
+      for (const BinSeries& of_bin : series)
+        values.push_back(of_bin.per_day(of_bin.exposure.empty() ? 0.0 : of_bin.exposure[k]) + 0.0);
+      table.columns.push_back({names_of_exposures[k], std::move(values)});
     }
     tables.add("quantiles", std::move(table));
   }

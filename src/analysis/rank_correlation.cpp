@@ -32,7 +32,7 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b) {
   return correlate_ranks(a_ranks, b_ranks);
 }
 
-double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span<const double> values, const Reals& ret) {
+double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span<const double> values, const EarnedReturns& ret) {
   s_.clear();
   r_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {

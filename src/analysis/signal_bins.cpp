@@ -4,8 +4,15 @@
 namespace fractile {
 
 std::span<const std::int32_t> SignalBins::assign(const ObservedDay& day) {
+  bins_.resize(day.values.size());
+  if (!day.ranks.empty()) {
+    for (std::size_t i = 0; i < bins_.size(); ++i) {
+      const double r = day.ranks[i];
+      bins_[i] = r == r ? bin_of_rank(r, context_.config.n_fractile, static_cast<std::size_t>(day.ranked[i])) - 1 : -1;
+    }
+    return bins_;
+  }
   average_ranks(day.values, scratch_, ranks_);
-  bins_.resize(ranks_.size());
   for (std::size_t i = 0; i < bins_.size(); ++i) bins_[i] = bin_of_rank(ranks_[i], context_.config.n_fractile, ranks_.size()) - 1;
   return bins_;
 }

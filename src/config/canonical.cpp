@@ -59,6 +59,11 @@ std::string write_value(const OptionDeclaration&, const Universe& rules) {
   return out + "}";
 }
 
+std::string write_value(const OptionDeclaration&, Drift x) {
+  const std::string_view name = choices_of<Drift>()[static_cast<std::size_t>(x)];
+  return x == Drift::book ? write_text(name) : std::string(name);
+}
+
 std::string config_to_json(const RunConfig& config, bool in_run_id) {
   std::map<std::string_view, std::string> entries;  // sorted by name
   const auto add = [&](std::string_view name, std::string text) {

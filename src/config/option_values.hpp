@@ -30,9 +30,12 @@ constexpr OptionType type_of(const Texts*) { return OptionType::texts; }
 constexpr OptionType type_of(const Wholes*) { return OptionType::wholes; }
 constexpr OptionType type_of(const Numbers*) { return OptionType::numbers; }
 constexpr OptionType type_of(const TwoReals*) { return OptionType::two_reals; }
+constexpr OptionType type_of(const MaybeReal*) { return OptionType::real; }
+constexpr OptionType type_of(const MaybeTwoReals*) { return OptionType::two_reals; }
 constexpr OptionType type_of(const Levels*) { return OptionType::bps_map; }
 constexpr OptionType type_of(const Universe*) { return OptionType::universe; }
 constexpr OptionType type_of(const Resid*) { return OptionType::resid; }
+constexpr OptionType type_of(const Drift*) { return OptionType::switch_; }
 template <class Choice>
   requires std::is_enum_v<Choice>
 constexpr OptionType type_of(const Choice*) {
@@ -55,6 +58,12 @@ std::string write_value(const OptionDeclaration& option, const Numbers& x);
 std::string write_value(const OptionDeclaration& option, const TwoReals& x);
 std::string write_value(const OptionDeclaration& option, const Levels& x);
 std::string write_value(const OptionDeclaration& option, const Universe& x);
+/// The names true and false are written without quotes.
+std::string write_value(const OptionDeclaration& option, Drift x);
+template <class T>
+std::string write_value(const OptionDeclaration& option, const std::optional<T>& x) {
+  return x ? write_value(option, *x) : "null";
+}
 template <class Choice>
   requires std::is_enum_v<Choice>
 std::string write_value(const OptionDeclaration&, Choice x) {

@@ -82,6 +82,7 @@ std::string_view option_type_name(OptionType type) noexcept {
     case OptionType::bps_map: return "bps_map";
     case OptionType::universe: return "universe";
     case OptionType::resid: return "resid";
+    case OptionType::switch_: return "switch";
   }
   return "";
 }

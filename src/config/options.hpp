@@ -23,7 +23,8 @@ enum class OptionType : std::uint8_t {
   two_reals,
   bps_map,
   universe,
-  resid
+  resid,
+  switch_
 };
 std::string_view option_type_name(OptionType type) noexcept;
 

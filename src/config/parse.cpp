@@ -225,6 +225,15 @@ void read_value(const OptionInfo& option, const Json& value, Universe& out) { ou
 void read_value(const OptionInfo& option, const Json& value, Resid& out) {
   if (!value.is_boolean()) out = static_cast<Resid>(read_choice(option, value));  // read_resid() reads true and false
 }
+/// true and false, or a name.
+void read_value(const OptionInfo& option, const Json& value, Drift& out) {
+  out = value.is_boolean() ? (value.get<bool>() ? Drift::true_ : Drift::false_) : static_cast<Drift>(read_choice(option, value));
+}
+template <class T>
+void read_value(const OptionInfo& option, const Json& value, std::optional<T>& out) {
+  out.reset();
+  if (!value.is_null()) read_value(option, value, out.emplace());
+}
 template <class Choice>
   requires std::is_enum_v<Choice>
 void read_value(const OptionInfo& option, const Json& value, Choice& out) {

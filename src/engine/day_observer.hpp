@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "engine/portfolio/book.hpp"
@@ -12,16 +13,19 @@ namespace fractile {
 
 /// One day of the overall portfolio. Valid only during DayObserver::observe().
 struct ObservedDay {
-  DateIndex n = 0;                      ///< return day
-  std::size_t at = 0;                   ///< number of the day among the loaded days
-  std::size_t n_names = 0;              ///< used rows and copies, after residualization
-  RowIndex first_row = 0;               ///< panel row of slot 0
-  std::span<const double> slot_values;  ///< per panel row of the day: the signal before residualization; NaN: not used
-  std::span<const RowIndex> rows;       ///< the names, securities ascending; empty unless an observer needs names
-  std::span<const double> values;       ///< their signals after residualization
-  const Book& book;                     ///< what is held
-  const DayOutcome& outcome;            ///< what the book earns, trades and pays
-  const TradeList& trades;              ///< from the book of the day before; empty if the run prices no trades
+  DateIndex n = 0;                             ///< return day
+  std::size_t at = 0;                          ///< number of the day among the loaded days
+  std::size_t n_names = 0;                     ///< used rows and copies, after residualization
+  RowIndex first_row = 0;                      ///< panel row of slot 0
+  std::span<const double> slot_values;         ///< per panel row of the day: the signal before residualization; NaN: not used
+  std::span<const RowIndex> rows;              ///< the names, securities ascending; empty unless an observer needs names
+  std::span<const double> values;              ///< their signals after residualization
+  std::span<const double> ranks;               ///< theirs, if rank_within or breakpoints are given; NaN: in no bin
+  std::span<const double> ranked;              ///< the number of names that each was ranked against: r and m of section 5
+  std::span<const std::uint8_t> is_reference;  ///< of breakpoints, by name; empty if all names are references
+  const Book& book;                            ///< the weights of the day
+  const DayOutcome& outcome;                   ///< the book's return, trades and costs
+  const TradeList& trades;                     ///< from the book of the day before; empty if the run prices no trades
 };
 
 /// A reader of the cross-sections of a run. One thread calls one observer; days arrive in any order of chunks, and each
@@ -29,7 +33,7 @@ struct ObservedDay {
 class DayObserver {
  public:
   virtual ~DayObserver() = default;
-  /// Consecutive days begin. `before`: the day before the first of them, without outcome and trades; null if there is none.
+  /// Called before consecutive days. `before`: the day before the first, without outcome and trades; null if there is none.
   virtual void begin(const ObservedDay* /*before*/) {}
   virtual void observe(const ObservedDay& day) = 0;
 };

@@ -30,6 +30,8 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
   add("left_panel", days.left_panel);
   add("missing_weight", days.missing_weight);
   add("missing_double_var", days.missing_double_var);
+  add("missing_rank_within", days.missing_rank_within);
+  add("one_sided_category", days.one_sided_category);
   add("unknown_cost", unknown_cost);
   for (std::size_t i = 0; i < portfolios.groupings.size(); ++i)
     out.missing_group.emplace_back(portfolios.groupings[i].byvar, days.missing_group[i]);

@@ -46,24 +46,32 @@ std::vector<T> slice(const std::vector<T>& whole, std::size_t first, std::size_t
 
 }  // namespace
 
-Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, const SeriesShape& shape) {
+Series build_series(std::span<const PortfolioDay> days, const TableDays* table, const PanelView& panel,
+                    const SeriesShape& shape) {
   Series out;
   out.periods_per_year = shape.periods_per_year;
   const auto is_held = [](const PortfolioDay& day) { return day.outcome.is_held; };
-  const auto first = std::find_if(days.begin(), days.end(), is_held);
-  if (first == days.end()) return out;
-  const auto last = std::find_if(days.rbegin(), days.rend(), is_held).base() - 1;
-  const auto n = static_cast<std::size_t>(last->n - first->n + 1);
+  DateIndex first = 0, last = -1;
+  if (table) {
+    first = table->first;
+    last = table->last;
+  } else if (const auto held = std::find_if(days.begin(), days.end(), is_held); held != days.end()) {
+    first = held->n;
+    last = std::find_if(days.rbegin(), days.rend(), is_held)->n;
+  }
+  if (last < first) return out;
+  const auto n = static_cast<std::size_t>(last - first + 1);
   const double gross = shape.long_only ? 1.0 : 2.0;
   out.date.resize(n);
-  for (std::size_t t = 0; t < n; ++t) out.date[t] = panel.date(first->n + static_cast<DateIndex>(t));
+  for (std::size_t t = 0; t < n; ++t) out.date[t] = panel.date(first + static_cast<DateIndex>(t));
   for (auto* column : {&out.ret, &out.ret_l, &out.ret_s, &out.n_long, &out.n_short}) column->assign(n, 0.0);
   out.resret.assign(n, shape.has_resret ? 0.0 : kNaN);
-  for (auto* column : {&out.traded, &out.tc, &out.turnover}) column->assign(n, shape.calc_turnover ? 0.0 : kNaN);
+  for (auto* column : {&out.traded, &out.tc, &out.turnover, &out.borrow}) column->assign(n, shape.calc_turnover ? 0.0 : kNaN);
   out.exposure.assign(n, {});
-  for (auto day = first; day != last + 1; ++day) {
-    const auto t = static_cast<std::size_t>(day->n - first->n);
-    const DayOutcome& outcome = day->outcome;
+  for (const PortfolioDay& day : days) {
+    if (day.n < first || day.n > last) continue;
+    const auto t = static_cast<std::size_t>(day.n - first);
+    const DayOutcome& outcome = day.outcome;
     out.ret_l[t] = outcome.ret_l;
     out.ret_s[t] = outcome.ret_s;
     out.ret[t] = outcome.ret_l + outcome.ret_s;
@@ -71,7 +79,9 @@ Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, 
     out.n_long[t] = outcome.n_long;
     out.n_short[t] = outcome.n_short;
     out.exposure[t] = outcome.exposure;
-    if (!shape.calc_turnover || day == first) continue;  // the first day's trades are not charged
+    if (!shape.calc_turnover) continue;
+    out.borrow[t] = outcome.borrow;
+    if (t == 0 && !shape.charges_entry) continue;  // the first day's trade
     out.traded[t] = outcome.traded;
     out.turnover[t] = outcome.traded / (2.0 * gross);
     out.tc[t] = outcome.tc;
@@ -80,8 +90,9 @@ Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, 
   out.ret_net.resize(n);
   out.resret_net.resize(n);
   for (std::size_t t = 0; t < n; ++t) {
-    out.ret_net[t] = out.ret[t] - out.tc[t];
-    out.resret_net[t] = out.resret[t] - out.tc[t];
+    const double cost = shape.has_borrow ? out.tc[t] + out.borrow[t] : out.tc[t];
+    out.ret_net[t] = out.ret[t] - cost;
+    out.resret_net[t] = out.resret[t] - cost;
   }
   accumulate(out);
   return out;
@@ -102,6 +113,7 @@ Series cut_series(const Series& whole, std::size_t first, std::size_t last) {
   out.turnover = slice(whole.turnover, first, last);
   out.traded = slice(whole.traded, first, last);
   out.tc = slice(whole.tc, first, last);
+  out.borrow = slice(whole.borrow, first, last);
   out.exposure = slice(whole.exposure, first, last);
   accumulate(out);
   return out;
@@ -134,6 +146,13 @@ std::vector<const Series*> PortfolioSeries::portfolio_rows() const {
   return out;
 }
 
+PortfolioDay* DayResults::last_held(int portfolio) {
+  const auto at = static_cast<std::size_t>(portfolio);
+  for (std::size_t i = begin[at + 1]; i > begin[at]; --i)
+    if (days[i - 1].outcome.is_held) return &days[i - 1];
+  return nullptr;
+}
+
 DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios) {
   DayResults out;
   out.begin.assign(static_cast<std::size_t>(n_portfolios) + 1, 0);
@@ -147,11 +166,15 @@ DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunk
   return out;
 }
 
-PortfolioSeries build_portfolio_series(const DayResults& days, const Portfolios& portfolios,
+PortfolioSeries build_portfolio_series(const DayResults& days, std::span<const TableDays> tables, const Portfolios& portfolios,
                                        const std::vector<std::string>& byvar_list, std::span<const std::uint8_t> has_names,
                                        const PanelView& panel, const SeriesShape& shape) {
   PortfolioSeries out;
-  out.overall = build_series(days.of(0), panel, shape);
+  const auto build = [&](int portfolio) {
+    return build_series(days.of(portfolio), tables.empty() ? nullptr : &tables[static_cast<std::size_t>(portfolio)], panel,
+                        shape);
+  };
+  out.overall = build(0);
   out.overall.byvar = out.overall.group = "overall";
   std::size_t grouping = 0;
   for (const std::string& byvar : byvar_list) {
@@ -168,7 +191,7 @@ PortfolioSeries build_portfolio_series(const DayResults& days, const Portfolios&
       const int portfolio = of.first + g;
       if (!has_names[static_cast<std::size_t>(portfolio)]) continue;
       out.order.push_back({false, out.groups.size()});
-      out.groups.push_back(build_series(days.of(portfolio), panel, shape));
+      out.groups.push_back(build(portfolio));
       out.groups.back().byvar = byvar;
       out.groups.back().group = of.category->label(g);
     }

@@ -18,9 +18,9 @@ struct Series {
   std::vector<Day> date;
   std::vector<double> ret, resret, ret_net, resret_net, ret_l, ret_s;
   std::vector<double> n_long, n_short;
-  std::vector<double> turnover, traded, tc;
+  std::vector<double> turnover, traded, tc, borrow;
   std::vector<double> cumret, cumret_net, drawdown;
-  std::vector<std::array<double, kNExposures>> exposure;
+  std::vector<std::vector<double>> exposure;  ///< by day; empty if nothing is held
   std::int64_t unknown_cost = 0;
   double periods_per_year = 252.0;
   std::size_t n_days() const noexcept { return date.size(); }
@@ -31,12 +31,15 @@ struct SeriesShape {
   bool has_resret = false;
   bool calc_turnover = true;
   bool long_only = false;
+  bool charges_entry = false;  ///< the first day's trade is charged
+  bool has_borrow = false;     ///< a fee for short positions can arise
   double periods_per_year = 252.0;
-  std::array<bool, kNExposures> has_exposure{};
+  std::vector<std::string> exposure_names;
 };
 
-/// Builds the series of one portfolio from its days, which ascend by date.
-Series build_series(std::span<const PortfolioDay> days, const PanelView& panel, const SeriesShape& shape);
+/// Builds the series of one portfolio from its days, which ascend by date. `table`: null if the table has the days from the first
+/// to the last with a position.
+Series build_series(std::span<const PortfolioDay> days, const TableDays* table, const PanelView& panel, const SeriesShape& shape);
 /// Returns days first ... last-1 of a series as a new series, whose running sums start at 0.
 Series cut_series(const Series& whole, std::size_t first, std::size_t last);
 /// The days of overall by "year", "quarter" or "month".
@@ -66,13 +69,16 @@ struct DayResults {
     const auto at = static_cast<std::size_t>(portfolio);
     return std::span<const PortfolioDay>(days).subspan(begin[at], begin[at + 1] - begin[at]);
   }
+  /// A portfolio's last day with a position; null if it has none.
+  PortfolioDay* last_held(int portfolio);
 };
 
 /// `chunks`: outcomes in the order of days.
 DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios);
 
-/// `has_names`: by portfolio; a group without names on any day has no series.
-PortfolioSeries build_portfolio_series(const DayResults& days, const Portfolios& portfolios,
+/// `has_names`: by portfolio; a group without names on any day has no series. `tables`: as `table` above, by portfolio; may be
+/// empty.
+PortfolioSeries build_portfolio_series(const DayResults& days, std::span<const TableDays> tables, const Portfolios& portfolios,
                                        const std::vector<std::string>& byvar_list, std::span<const std::uint8_t> has_names,
                                        const PanelView& panel, const SeriesShape& shape);
 

@@ -1,14 +1,18 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "report/summary.hpp"
 
+#include <algorithm>
 #include <cmath>
 
+#include "fractile/error.hpp"
 #include "stats/moments.hpp"
 
 namespace fractile {
 namespace {
 
 constexpr const char* kPerYear = "fraction per year";
+/// A return up to this size is rounding, not a gain.
+constexpr double kDust = 1e-15;
 
 /// Days on which the portfolio holds a name.
 double count_held_days(const Series& series) {
@@ -40,7 +44,7 @@ void add_series(const std::string& x, std::vector<double> Series::* values, cons
   out.push_back({"sharpe_" + x, "", what + ": annualised Sharpe ratio",
                  [values](const Series& series) { return annualised_sharpe(series.*values, series.periods_per_year); }});
   out.push_back({x + "_pct_pos", "fraction", what + ": share of days above 0",
-                 [values](const Series& series) { return share_positive(series.*values); }});
+                 [values](const Series& series) { return share_above(series.*values, kDust); }});
 }
 
 std::vector<SummaryStatistic> make_statistics() {
@@ -62,6 +66,8 @@ std::vector<SummaryStatistic> make_statistics() {
        [](const Series& series) { return mean(series.turnover); }},
       {"tc_ann", kPerYear, "mean cost, annualised",
        [](const Series& series) { return series.periods_per_year * mean(series.tc); }},
+      {"borrow_ann", kPerYear, "mean fee for short positions, annualised; a column if a fee can arise",
+       [](const Series& series) { return series.periods_per_year * mean(series.borrow); }, false, true},
       {"t_stat", "", "t of the mean of ret", [](const Series& series) { return t_statistic(series.ret); }},
       {"t_stat_nw", "", "the same with the Newey and West error",
        [](const Series& series) { return newey_west_t_statistic(series.ret); }},
@@ -74,7 +80,7 @@ std::vector<SummaryStatistic> make_statistics() {
 
 double mean_exposure(const Series& series, std::size_t k) {
   double sum = 0.0;
-  for (const auto& exposure : series.exposure) sum += exposure[k];
+  for (const std::vector<double>& exposure : series.exposure) sum += exposure.empty() ? 0.0 : exposure[k];
   return mean_while_held(series, sum);
 }
 
@@ -92,6 +98,18 @@ const std::vector<SummaryStatistic>& summary_statistics() {
   return statistics;
 }
 
+void refuse_factors_named_like_columns(const RunConfig& config) {
+  for (const std::string& name : config.factors) {
+    const auto& statistics = summary_statistics();
+    const bool is_taken =
+        name == "byvar" || name == "group" ||
+        std::any_of(statistics.begin(), statistics.end(), [&](const SummaryStatistic& s) { return s.name == name; });
+    if (is_taken)
+      throw Error(ErrorCode::INVALID_VALUE, "expected factors with names of their own, found \"" + name +
+                                                "\", which is a column of summary. Rename the panel column.");
+  }
+}
+
 Table build_summary(const std::vector<const Series*>& all, const SeriesShape& shape) {
   std::vector<std::string> byvar, group;
   for (const Series* series : all) {
@@ -100,16 +118,16 @@ Table build_summary(const std::vector<const Series*>& all, const SeriesShape& sh
   }
   Table table{{{"byvar", std::move(byvar)}, {"group", std::move(group)}}};
   for (const SummaryStatistic& statistic : summary_statistics()) {
+    if (statistic.is_of_borrow && !shape.has_borrow) continue;
     const std::vector<double> values = per_series(all, statistic.compute);
     if (statistic.is_count)
       table.columns.push_back({statistic.name, std::vector<std::int64_t>(values.begin(), values.end())});
     else
       table.columns.push_back({statistic.name, values});
   }
-  for (std::size_t k = 0; k < kNExposures; ++k)
-    if (shape.has_exposure[k])
-      table.columns.push_back(
-          {std::string(kExposures[k]), per_series(all, [k](const Series& series) { return mean_exposure(series, k); })});
+  for (std::size_t k = 0; k < shape.exposure_names.size(); ++k)
+    table.columns.push_back(
+        {shape.exposure_names[k], per_series(all, [k](const Series& series) { return mean_exposure(series, k); })});
   return table;
 }
 

@@ -24,7 +24,9 @@ double percent(double part, double whole) { return whole > 0.0 ? 100.0 * part / 
 bool is_distorted(std::int64_t names, std::int64_t asked) noexcept { return 2 * names < asked || names > 2 * asked; }
 
 bool has_ties(const WarningFacts& facts) noexcept {
-  if (facts.config.input_type != InputType::value || facts.config.sort_method != SortMethod::single) return false;
+  const RunConfig& config = facts.config;
+  if (config.input_type != InputType::value || config.sort_method != SortMethod::single) return false;
+  if (!config.rank_within.empty() || !config.breakpoints.empty() || config.exit_fractile) return false;
   const bool is_short_distorted =
       facts.config.method == Method::long_short && is_distorted(facts.days.short_names, facts.days.asked_short);
   return is_short_distorted || is_distorted(facts.days.long_names, facts.days.asked_long);

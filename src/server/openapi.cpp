@@ -71,6 +71,12 @@ Json option_schema(const OptionInfo& option) {
                      {"properties", {{"min", {{"type", "number"}}}, {"max", {{"type", "number"}}}}},
                      {"additionalProperties", false}}}}}}};
       break;
+    case OptionType::switch_:
+      // Names of booleans are not offered as texts.
+      schema = {{"anyOf", {{{"type", "boolean"}}, {{"type", "string"}, {"enum", Json::array()}}}}};
+      for (const std::string_view choice : option.choices)
+        if (choice != "true" && choice != "false") schema["anyOf"][1]["enum"].push_back(choice);
+      break;
     case OptionType::resid: schema = {{"anyOf", {{{"type", "boolean"}}, {{"type", "string"}, {"enum", choices(option)}}}}}; break;
   }
   if (default_value.is_null()) schema = {{"anyOf", {schema, {{"type", "null"}}}}};

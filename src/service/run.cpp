@@ -3,16 +3,20 @@
 // A run as the sequence of its stages. Only this file knows their order.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 
 #include "analysis/analysis_module.hpp"
 #include "engine/align/cross_sections.hpp"
 #include "engine/align/exposure_plan.hpp"
 #include "engine/day.hpp"
+#include "engine/held_books.hpp"
+#include "engine/panel/periods.hpp"
 #include "fractile/error.hpp"
 #include "parallel/workers.hpp"
 #include "report/diagnostics.hpp"
 #include "report/result_tables.hpp"
+#include "report/summary.hpp"
 #include "report/warnings.hpp"
 #include "service/backtester.hpp"
 #include "service/run_id.hpp"
@@ -52,11 +56,13 @@ class Run {
         poll_(poll),
         buffers_(buffers),
         portfolios_(Portfolios::make(panel, config)),
-        exposures_(panel, config.resid),
+        exposures_(panel, config),
         portfolio_return_(panel, config),
         analyses_({panel, config, portfolio_return_, panel.n_days(), threads,
                    static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again)}) {
-    DayRunner::require_columns(panel, config);  // refuses the run before any work
+    // Refuses the run before any work.
+    refuse_factors_named_like_columns(config);
+    DayRunner::require_columns(panel, config);
   }
   ~Run() {
     if (own_alignment_) own_alignment_->release_buffers(buffers_.alignment);
@@ -93,6 +99,8 @@ class Run {
   }
 
   void compute_days() {
+    if (HeldBooks::is_needed(config_))
+      held_books_.emplace(panel_, config_, portfolios_, [this] { return make_names(false); }, threads_, poll_);
     // Several chunks per thread even out the load, but each chunk makes the books of the day before it once more. A chunk is a
     // whole number of blocks of days.
     const int n_days = panel_.n_days();
@@ -105,16 +113,15 @@ class Run {
         threads_, n_chunks,
         [&](int chunk, int slot) {
           auto& runner = runners[static_cast<std::size_t>(slot)];
-          if (!runner)
-            runner = std::make_unique<DayRunner>(panel_, config_, portfolios_, exposures_, *sections_, cached_.regressors.get(),
-                                                 analyses_.make_observers(slot), analyses_.need_names());
+          if (!runner) runner = make_runner(analyses_.make_observers(slot));
           const DateIndex begin = panel_.first() + chunk * chunk_days;
           const DateIndex end = std::min(panel_.last() + 1, begin + chunk_days);
           runner->prepare(begin - 1, scratches[static_cast<std::size_t>(slot)]);
           for (DateIndex n = begin; n < end; ++n) runner->run_day(n, chunks[static_cast<std::size_t>(chunk)]);
         },
         poll_);
-    bool has_duplicates = extended_.has_duplicates;
+    bool has_duplicates = extended_.has_duplicates || (held_books_ && held_books_->has_duplicates());
+    if (held_books_) counts_ = held_books_->counts();
     for (const auto& runner : runners)
       if (runner) {
         counts_.merge(runner->counts());
@@ -122,18 +129,22 @@ class Run {
       }
     if (has_duplicates) alignment_->count_duplicates(values_, exposure_plan_, signal_.counts);
     days_ = sort_by_portfolio(chunks, portfolios_.count);
+    if (config_.charge_entry_exit && config_.calc_turnover) close_books();
   }
 
   void summarise(Result& result) {
     SeriesShape shape;
     shape.has_resret = portfolio_return_.has_resret();
     shape.calc_turnover = config_.calc_turnover;
+    shape.charges_entry = config_.charge_entry_exit;
+    shape.has_borrow = BorrowFee(panel_, config_).can_arise();
     shape.long_only = config_.method == Method::long_only;
     result.periods_per_year = periodicity(panel_.view(), config_).periods_per_year;
     shape.periods_per_year = result.periods_per_year;
-    for (int k = 0; k < kNExposures; ++k) shape.has_exposure[static_cast<std::size_t>(k)] = portfolio_return_.has_exposure(k);
+    shape.exposure_names = portfolio_return_.exposure_names();
     const PortfolioSeries series =
-        build_portfolio_series(days_, portfolios_, config_.byvar_list, counts_.has_names, panel_, shape);
+        build_portfolio_series(days_, held_books_ ? held_books_->table_days() : std::span<const TableDays>(), portfolios_,
+                               config_.byvar_list, counts_.has_names, panel_, shape);
     result.diagnostics = build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_,
                                            keys_, panel_.snapshot().id_type());
     if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
@@ -146,6 +157,38 @@ class Run {
   }
 
  private:
+  std::unique_ptr<DayNames> make_names(bool lists_names) const {
+    return std::make_unique<DayNames>(panel_, config_, exposures_, *sections_, cached_.regressors.get(), lists_names);
+  }
+  std::unique_ptr<DayRunner> make_runner(std::vector<std::unique_ptr<DayObserver>> observers) const {
+    const bool needs_names = !observers.empty() && analyses_.need_names();
+    return std::make_unique<DayRunner>(panel_, config_, portfolios_, make_names(needs_names),
+                                       held_books_ ? &*held_books_ : nullptr, std::move(observers), needs_names);
+  }
+
+  /// charge_entry_exit: adds to each portfolio's last day the trade that closes its book.
+  void close_books() {
+    std::map<DateIndex, std::vector<PortfolioDay*>> last_days;
+    for (int portfolio = 0; portfolio < portfolios_.count; ++portfolio) {
+      PortfolioDay* const last = days_.last_held(portfolio);
+      // A mixed book may be flat on its last day: nothing is left to close.
+      const bool is_closed =
+          held_books_ && last && last->n != held_books_->table_days()[static_cast<std::size_t>(portfolio)].last;
+      if (last && !is_closed) last_days[last->n].push_back(last);
+    }
+    const auto runner = make_runner({});
+    CrossSections::Scratch scratch;
+    for (const auto& [n, days] : last_days) {
+      runner->prepare(n, scratch);
+      for (PortfolioDay* const day : days) {
+        const Trades trades = runner->close(day->portfolio, n);
+        day->outcome.traded += trades.traded;
+        day->outcome.tc += trades.cost.tc;
+        day->outcome.unknown_cost += trades.cost.unknown;
+      }
+    }
+  }
+
   const PanelView& panel_;
   const SignalKeys& keys_;
   const double* values_;
@@ -168,6 +211,7 @@ class Run {
   ExtendedHolding extended_;
   std::optional<CrossSections> sections_;
 
+  std::optional<HeldBooks> held_books_;
   DayCounts counts_;
   DayResults days_;
 };

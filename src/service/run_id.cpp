@@ -3,16 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "fractile/data_report.hpp"
+#include "engine/panel/periods.hpp"
 #include "fractile/version.hpp"
 
 namespace fractile {
-
-Periodicity periodicity(const View& view, const RunConfig& config) noexcept {
-  Periodicity out = data_report(*view.snapshot).periodicity;
-  if (config.periods_per_year > 0) out.periods_per_year = config.periods_per_year;
-  return out;
-}
 
 std::string compute_run_id(const View& view, const RunConfig& config, const Hash128& rows_hash) {
   const auto dates = view.snapshot->dates();

@@ -5,13 +5,9 @@
 
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
-#include "fractile/frequency.hpp"
 #include "types/hash.hpp"
 
 namespace fractile {
-
-/// The periodicity of a run: the snapshot's, with the option `periods_per_year` in place of P if the option is given.
-Periodicity periodicity(const View& view, const RunConfig& config) noexcept;
 
 /// The identifier of a run: 32 hexadecimal digits, a hash of the snapshot's content, the loaded
 /// dates, the periodicity, the storage, the canonical options, the rows and the engine's version.

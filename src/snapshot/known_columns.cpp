@@ -10,8 +10,8 @@
 namespace fractile {
 namespace {
 
-constexpr std::array<std::string_view, 8> kAlwaysReal{"ret",  "resret", "openret", "resopenret",
-                                                      "mcap", "adv",    "vol",     "close_adj"};
+constexpr std::array<std::string_view, 10> kAlwaysReal{"ret", "resret", "openret",   "resopenret", "mcap",
+                                                       "adv", "vol",    "close_adj", "borrow_bps", "delist_ret"};
 
 }  // namespace
 
@@ -38,6 +38,8 @@ std::string unit_of(std::string_view name) {
                                                               {"adv", "dollars a day"},
                                                               {"vol", "dollars a share"},
                                                               {"close_adj", "dollars a share"},
+                                                              {"borrow_bps", "basis points a year"},
+                                                              {"delist_ret", "simple return after the last row"},
                                                               {"cap", "1 large, 2 medium, 3 small"},
                                                               {"industry_id", "code"},
                                                               {"sector_id", "code"}};

@@ -47,10 +47,12 @@ double annualised_sharpe(std::span<const double> x, double periods_per_year) noe
   return periods_per_year * mean(x) / (std::sqrt(periods_per_year) * deviation);
 }
 
-double share_positive(std::span<const double> x) noexcept {
+double share_positive(std::span<const double> x) noexcept { return share_above(x, 0.0); }
+
+double share_above(std::span<const double> x, double bound) noexcept {
   if (x.empty() || x.front() != x.front()) return kNaN;
-  const auto positive = std::count_if(x.begin(), x.end(), [](double value) { return value > 0.0; });
-  return static_cast<double>(positive) / static_cast<double>(x.size());
+  const auto above = std::count_if(x.begin(), x.end(), [bound](double value) { return value > bound; });
+  return static_cast<double>(above) / static_cast<double>(x.size());
 }
 
 double max_drawdown(std::span<const double> x) noexcept {

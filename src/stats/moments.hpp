@@ -13,6 +13,8 @@ double standard_deviation(std::span<const double> x) noexcept;
 double annualised_sharpe(std::span<const double> x, double periods_per_year) noexcept;
 /// The share of values > 0; NaN if the series is NaN.
 double share_positive(std::span<const double> x) noexcept;
+/// The share of values > bound; NaN if the series is NaN.
+double share_above(std::span<const double> x, double bound) noexcept;
 /// The deepest drawdown of the running sum, which starts at 0; never above 0.
 double max_drawdown(std::span<const double> x) noexcept;
 double t_statistic(std::span<const double> x) noexcept;

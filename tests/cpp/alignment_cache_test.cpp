@@ -47,7 +47,7 @@ class AlignmentCaches : public ::testing::Test {
 
 TEST_F(AlignmentCaches, KeysThatChangeAfterTheirHashAreNotCached) {
   const PanelView panel(view_);
-  const ExposureRows exposures(panel, Resid::off);
+  const ExposureRows exposures(panel, RunConfig{});
   AlignmentCache cache(10);
   RunBuffers buffers;
   const auto find = [&](const std::string& identity) {
@@ -71,7 +71,7 @@ TEST_F(AlignmentCaches, KeysThatChangeAfterTheirHashAreNotCached) {
 
 TEST_F(AlignmentCaches, ACachedAlignmentTakesNoMemoryOfALargerRun) {
   const PanelView panel(view_);
-  const ExposureRows exposures(panel, Resid::off);
+  const ExposureRows exposures(panel, RunConfig{});
   AlignmentCache cache(10);
   RunBuffers buffers;
   buffers.alignment.rows.reserve(1 << 20);

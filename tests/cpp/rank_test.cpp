@@ -1,11 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/portfolio/rank.hpp"
+#include "engine/portfolio/sort_plan.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace fractile {
 namespace {
@@ -28,11 +29,44 @@ std::vector<std::int8_t> sides_by_the_rule(const std::vector<double>& s, double 
 
 std::vector<std::int8_t> sides(const std::vector<double>& s, const RunConfig& config,
                                const std::vector<double>& double_values = {}) {
-  RankScratch scratch;
+  Sorter sorter(config);
+  std::vector<RowIndex> rows(s.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  const auto found = sorter.sort_names({rows, s, double_values, {}, 0, {}}).sides;
+  return {found.begin(), found.end()};
+}
+
+/// The same by the two cut points that a plain run takes.
+std::vector<std::int8_t> plain_sides(const std::vector<double>& s, const RunConfig& config) {
+  Sorter sorter(config);
   CutGuess guess;
-  std::vector<std::int8_t> out(s.size());
-  assign_sides(s, double_values, config, guess, scratch, out.data());
+  const Candidates found = sorter.sort_values(s, 0, {}, guess);
+  std::vector<std::int8_t> out(s.size(), kFlat);
+  for (std::size_t i = 0; i < found.rows.size(); ++i) out[static_cast<std::size_t>(found.rows[i])] = found.sides[i];
   return out;
+}
+
+RC_GTEST_PROP(Rank, CutsAgainstReferencesFollowTheRule, ())
+{
+  const auto coarse = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-6, 6)));
+  std::vector<double> reference(coarse.begin(), coarse.end());
+  const double a = *rc::gen::inRange(1, 980) / 10.0;
+  const double b = std::max(a, *rc::gen::inRange(1, 999) / 10.0);
+  std::vector<double> names;
+  for (int x = -14; x <= 14; ++x) names.push_back(x / 2.0);
+  const auto m = static_cast<double>(reference.size());
+  std::vector<int> expected;
+  for (const double s : names) {
+    double below = 0, equal = 0;
+    for (const double y : reference) {
+      below += y < s;
+      equal += y == s;
+    }
+    const double r = below + (equal + 1) / 2;
+    expected.push_back((100.0 * r > b * m) - (100.0 * r <= a * m));
+  }
+  const Cuts cuts = find_cuts(reference, a, b);
+  for (std::size_t i = 0; i < names.size(); ++i) RC_ASSERT(cuts.side_of(names[i]) == expected[i]);
 }
 
 RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ())
@@ -44,6 +78,7 @@ RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ())
   const double b = std::max(a, *rc::gen::inRange(1, 999) / 10.0);
   config.fractile = {a, b};
   RC_ASSERT(sides(s, config) == sides_by_the_rule(s, a, b));
+  RC_ASSERT(plain_sides(s, config) == sides_by_the_rule(s, a, b));
 }
 
 RC_GTEST_PROP(Rank, SidesFollowTheRuleWithoutTies, ())

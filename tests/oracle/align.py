@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .book import regression_weight
 from .panel import EXPOSURES, Panel, value
 
 CAUSES = [
@@ -43,8 +44,11 @@ def in_universe(row: dict | None, universe: dict | None) -> bool:
     return True
 
 
-def regressors(resid: str) -> list[str]:
-    return (["industry_id"] if resid in ("industry", "all") else []) + (EXPOSURES if resid in ("factor", "all") else [])
+def has_regressors(row: dict | None, cfg: dict) -> bool:
+    needed = (["industry_id"] if cfg["resid"] in ("industry", "all") else []) + (
+        list(cfg["factors"] or EXPOSURES) if cfg["resid"] in ("factor", "all") else []
+    )
+    return all(value(row, c) is not None for c in needed) and regression_weight(row, cfg["neutralize_weight"]) is not None
 
 
 def resolve(panel: Panel, sig, avail, given, cfg, counts) -> int | None:
@@ -132,7 +136,7 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
         exposures = None
         if cfg["resid"] != "off":
             exposures = panel.recent_row(security, sig.normalize())
-            if any(value(exposures, c) is None for c in regressors(cfg["resid"])):
+            if not has_regressors(exposures, cfg):
                 counts["no_exposure"] += 1
                 continue
         if (security, r) in used:
@@ -145,7 +149,7 @@ def align(panel: Panel, signal: pd.DataFrame, sigvar: str, first: int, last: int
 
     def is_bad_open(security, r):
         x = value(panel.rows[(security, r)], "openret")
-        return cfg["from_open"] and x is not None and x <= -0.95
+        return cfg["from_open"] and cfg["bad_open"] == "drop" and x is not None and x <= -0.95
 
     for key in [k for k in used if is_bad_open(*k)]:
         del used[key]

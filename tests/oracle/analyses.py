@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .panel import EXPOSURES, Panel, value
+from .ranking import ranks_against
 from .tables import stats
 
 
@@ -21,6 +22,14 @@ class Section(NamedTuple):
     asof: list
     returns: list
     double_values: list
+    ranks: np.ndarray  # against the names that each is ranked with; NaN: in no bin
+    ranked: np.ndarray | int
+    reference: np.ndarray
+
+
+def bins_of(section: Section, k: int) -> list:
+    bins = np.minimum(k, np.ceil(section.ranks * k / section.ranked))
+    return [None if np.isnan(b) else int(b) for b in bins]
 
 
 def scheme_sizes(section: Section, weight: str) -> np.ndarray:
@@ -32,8 +41,10 @@ def scheme_sizes(section: Section, weight: str) -> np.ndarray:
     return np.where(sizes > 0, sizes, np.nan)
 
 
-def ceil_bins(x: np.ndarray, k: int) -> np.ndarray:
-    return np.ceil(pd.Series(x, dtype=float).rank().to_numpy() * k / max(len(x), 1)).astype(int)
+def ceil_bins(x: np.ndarray, k: int, reference: np.ndarray) -> np.ndarray:
+    """The bin of each name by ceil(r k / m); 0 for all names without a reference."""
+    r, m = ranks_against(x, reference)
+    return np.minimum(k, np.ceil(r * k / m)).astype(int) if m else np.zeros(len(x), int)
 
 
 def cell_books(section: Section, cells: list, weight: str) -> dict:
@@ -53,8 +64,8 @@ def earned(section: Section, book: dict) -> float:
 
 def quantiles(cfg: dict, panel: Panel, sections: dict, periods: float) -> dict:
     k = cfg["n_fractile"]
-    exposures = [x for x in EXPOSURES if x in panel.columns]
-    books = {r: cell_books(sec, list(ceil_bins(sec.s, k)), cfg["weight"]) for r, sec in sections.items()}
+    exposures = list(cfg["factors"] or [x for x in EXPOSURES if x in panel.columns])
+    books = {r: cell_books(sec, bins_of(sec, k), cfg["weight"]) for r, sec in sections.items()}
     daily = []
     for r, section in sections.items():
         rows_asof = dict(zip(section.names, section.asof, strict=True))
@@ -109,16 +120,17 @@ def double_sort(cfg: dict, sections: dict, periods: float) -> dict:
     by_day = {}
     for r, section in sections.items():
         known = np.array([i for i, x in enumerate(section.double_values) if x is not None], int)
-        first = ceil_bins(np.array([float(section.double_values[i]) for i in known]), k1)
+        reference = section.reference[known]
+        first = ceil_bins(np.array([float(section.double_values[i]) for i in known]), k1, reference)
         second = np.zeros(len(known), int)
         if cfg["double_style"] == "independent":
-            second = ceil_bins(section.s[known], k2)
+            second = ceil_bins(section.s[known], k2, reference)
         else:
             for b in np.unique(first):
-                second[first == b] = ceil_bins(section.s[known][first == b], k2)
+                second[first == b] = ceil_bins(section.s[known][first == b], k2, reference[first == b])
         cells: list = [None] * len(section.names)
         for i, a, b in zip(known, first, second, strict=True):
-            cells[i] = (int(a), int(b))
+            cells[i] = (int(a), int(b)) if a and b else None
         by_day[r] = {c: (earned(section, book), len(book)) for c, book in cell_books(section, cells, cfg["weight"]).items()}
     columns = [*range(1, k2 + 1), "high-low"]
     series: dict = {(a, b): [] for a in [*range(1, k1 + 1), "average"] for b in columns}
@@ -144,7 +156,7 @@ def double_sort(cfg: dict, sections: dict, periods: float) -> dict:
 
 
 def exposures(cfg: dict, panel: Panel, sections: dict, books: dict, daily: pd.DataFrame) -> dict:
-    factors = [x for x in EXPOSURES if x in panel.columns]
+    factors = list(cfg["factors"] or [x for x in EXPOSURES if x in panel.columns])
     out = daily[["date", *(f"x_{x}" for x in factors)]].rename(columns={f"x_{x}": x for x in factors})
     for category in cfg["exposure_groups"]:
         net: dict = {}
@@ -160,17 +172,17 @@ def exposures(cfg: dict, panel: Panel, sections: dict, books: dict, daily: pd.Da
     return {"exposures": out.reset_index(drop=True)}
 
 
-def drilldown(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, drifted, ret_column: str) -> dict:
+def drilldown(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, drifted, earned_on) -> dict:
     rows = []
     for at, date in enumerate(daily["date"]):
         r = panel.number[date]
         now, before = books.get(r, {}), {} if at == 0 else books.get(r - 1, {})
         if cfg["drift"] and before:
-            before = drifted(before, r - 1, panel, ret_column)
+            before = drifted(before, r - 1, panel, cfg)
         sold = [i for i in before if i not in now and before[i] != 0] if cfg["calc_turnover"] else []
         costs = {} if at == 0 or not cfg["calc_turnover"] else trade_costs(cfg, panel, r, before, now)
         for i in sorted([*now, *sold]):
-            ret = value(panel.rows.get((i, r)), ret_column)
+            ret = earned_on(panel, i, r, cfg) if (i, r) in panel.rows else None
             w = now.get(i, 0.0)
             tc = costs.get(i, 0.0) if cfg["calc_turnover"] else math.nan
             rows.append((date, i, w, math.nan if ret is None else ret, w * (ret or 0.0), tc))
@@ -195,14 +207,14 @@ def trade_costs(cfg: dict, panel: Panel, r: int, before: dict, now: dict) -> dic
     return {i: x * rates.get(i, max(rates.values(), default=0.0)) for i, x in changes.items()}
 
 
-def capacity(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, priced, drifted, ret_column: str, periods: float) -> dict:
+def capacity(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, priced, drifted, periods: float) -> dict:
     """`priced(cfg)`: the daily table of the same books at other costs."""
     shares = []
     for date in daily["date"].iloc[1:]:
         r = panel.number[date]
         now, before = books.get(r, {}), books.get(r - 1, {})
         if cfg["drift"]:
-            before = drifted(before, r - 1, panel, ret_column)
+            before = drifted(before, r - 1, panel, cfg)
         for i in sorted(set(now) | set(before)):
             change = abs(now.get(i, 0.0) - before.get(i, 0.0))
             adv = panel.last_known(i, r, "adv", cfg["characteristics_asof"], positive=True)
@@ -213,14 +225,18 @@ def capacity(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, priced, 
     def net(gmv: float) -> np.ndarray:
         return priced({**cfg, "tc_model": "power_law", "gmv_musd": gmv})["ret_net"].to_numpy(float)
 
+    def cost(gmv: float) -> np.ndarray:
+        return priced({**cfg, "tc_model": "power_law", "gmv_musd": gmv})["tc"].to_numpy(float)
+
     rows = []
     for gmv in cfg["capacity_gmv"]:
         st = stats(net(gmv), periods)
-        tc = (daily["ret"].to_numpy(float) - net(gmv)).mean() if len(daily) else math.nan
+        tc = cost(gmv).mean() if len(daily) else math.nan
         rows.append({"gmv_musd": gmv, "tc_ann": periods * tc, "ret_net_ann": periods * st["mean"], "sharpe_ret_net": st["sharpe"],
                      "participation_p95": gmv * 1e6 * p95, "days_to_trade_p95": gmv * 1e7 * p95})  # fmt: skip
-    unit = daily["ret"].to_numpy(float) - net(1.0)
+    unit = cost(1.0)
     ret = daily["ret"].to_numpy(float)
+    fee = daily["borrow"].to_numpy(float) if "borrow" in daily else np.zeros(len(ret))
     sharpe = stats(ret, periods)["sharpe"]
 
     def meet(function, target: float) -> float:
@@ -234,7 +250,7 @@ def capacity(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, priced, 
         return math.sqrt(low * high)
 
     def scaled(gmv: float) -> dict:
-        return stats(ret - gmv ** cfg["tc_value"][1] * unit, periods)
+        return stats(ret - fee - gmv ** cfg["tc_value"][1] * unit, periods)
 
     half = meet(lambda g: scaled(g)["sharpe"], sharpe / 2) if sharpe > 0 else math.nan
     even = meet(lambda g: scaled(g)["mean"], 0.0) if len(ret) else math.nan

@@ -1,17 +1,28 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""Methodology sections 3, 5 and 6: residuals, sides and weights of one cross-section."""
+"""Methodology sections 3, 6 and 13: residuals, sides and weights of one cross-section."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import pandas as pd
 
 from .panel import EXPOSURES, value
+from .ranking import cap_side, drop_one_sided, find_cells, rank, sides_by_rank, sizes_of
 
 
-def residualize(s: np.ndarray, rows: list[dict], mode: str) -> np.ndarray:
+def regression_weight(row: dict | None, scheme: str) -> float | None:
+    """The weight of a row in the least squares of section 15; None: the row has none."""
+    if scheme == "equal":
+        return 1.0
+    x = value(row, "mcap")
+    if x is None or not x > 0:
+        return None
+    return math.sqrt(x) if scheme == "sqrt_mcap" else float(x)
+
+
+def residualize(s: np.ndarray, rows: list[dict], cfg: dict) -> np.ndarray:
+    mode = cfg["resid"]
     if s.min() == s.max():
         return np.zeros(len(s))
     y = s - s.mean()
@@ -21,47 +32,49 @@ def residualize(s: np.ndarray, rows: list[dict], mode: str) -> np.ndarray:
         industry = np.array([r["industry_id"] for r in rows])
         columns += [(industry == code).astype(float) for code in np.unique(industry)]
     if mode in ("factor", "all"):
-        columns += [np.array([float(r[k]) for r in rows]) for k in EXPOSURES]
-    x = np.column_stack(columns)
-    scale = np.sqrt((x**2).sum(axis=0))
-    x = x / np.where(scale > 0, scale, 1.0)
-    u, d, _ = np.linalg.svd(x, full_matrices=False)
-    basis = u[:, d > d[0] * 1e-11]
-    residual = y
+        columns += [np.array([float(r[k]) for r in rows]) for k in cfg["factors"] or EXPOSURES]
+    root = np.sqrt([regression_weight(r, cfg["neutralize_weight"]) for r in rows])
+    root = root / root.max()
+    basis: list[np.ndarray] = []
+    for column in columns:
+        rest = column * root
+        length = np.linalg.norm(rest)
+        for _ in range(3):
+            for direction in basis:
+                rest = rest - direction * (direction @ rest)
+        if np.linalg.norm(rest) > 1e-11 * length:
+            basis.append(rest / np.linalg.norm(rest))
+    residual = y * root
     for _ in range(3):
-        residual = residual - basis @ (basis.T @ residual)
+        for direction in basis:
+            residual = residual - direction * (direction @ residual)
+    residual = np.zeros(len(s)) if len(basis) == len(s) else residual / root
     unit = 2.0 ** (math.floor(math.log2(sigma)) - 36)
     return np.round(residual / unit) * unit + 0.0
 
 
-def rank_sides(s: np.ndarray, a: float, b: float) -> np.ndarray:
-    m = len(s)
-    r = pd.Series(s).rank(method="average").to_numpy()
-    return np.where(100 * r <= a * m, -1, np.where(100 * r > b * m, 1, 0))
-
-
-def sides_of(s: np.ndarray, double_values: list, cfg: dict) -> np.ndarray:
+def sides_of(s: np.ndarray, double_values: list, categories: list, reference: np.ndarray, held: np.ndarray, cfg: dict):
+    """Sides; sizes or None; r and m without one-sided categories; which categories those are."""
     kind = cfg["input_type"]
+    nothing = np.full(len(s), np.nan)
     if kind in ("position", "weight"):
-        return np.sign(s).astype(int)
+        return np.sign(s).astype(int), np.abs(s) if kind == "weight" else None, nothing, nothing, set()
     if kind == "fractile":
         low, high = s.min(), s.max()
-        return np.zeros(len(s), int) if low == high else np.where(s == high, 1, np.where(s == low, -1, 0))
-    if cfg["sort_method"] == "single":
-        return rank_sides(s, *cfg["fractile"])
-    out = np.zeros(len(s), int)
-    known = np.array([i for i, x in enumerate(double_values) if x is not None], int)
-    if not len(known):
-        return out
-    r = pd.Series([float(double_values[i]) for i in known]).rank().to_numpy()
-    bins = np.ceil(r * cfg["double_frac"] / len(known))
-    for b in np.unique(bins):
-        inside = known[bins == b]
-        out[inside] = rank_sides(s[inside], *cfg["fractile"])
-    return out
+        sides = np.zeros(len(s), int) if low == high else np.where(s == high, 1, np.where(s == low, -1, 0))
+        return sides, None, nothing, nothing, set()
+    cells = find_cells(double_values, categories, reference, cfg)
+    r, m, centre, widest = rank(s, cells, reference)
+    sides = sides_by_rank(r, m, held, cfg)
+    one_sided: set = set()
+    if cfg["rank_within"]:
+        sides, one_sided = drop_one_sided(sides, categories)
+        r = np.where([c in one_sided for c in categories], np.nan, r)
+    sizes = sizes_of(s, sides, r, m, centre, widest, cfg) if cfg["weight"] in ("rank", "signal") else None
+    return sides, sizes, r, m, one_sided
 
 
-def weights_of(names: list, s: np.ndarray, sides: np.ndarray, asof: list, cfg: dict) -> tuple[dict, int]:
+def weights_of(names: list, sides: np.ndarray, sizes: np.ndarray | None, asof: list, cfg: dict) -> tuple[dict, int]:
     """Returns {name: weight}, empty if flat, and the number of names without a usable mcap or adv."""
     column = {"value": "mcap", "volume": "adv"}.get(cfg["weight"])
     without = 0
@@ -76,8 +89,10 @@ def weights_of(names: list, s: np.ndarray, sides: np.ndarray, asof: list, cfg: d
             if x is None or not x > 0:
                 without += 1
                 continue
-        elif cfg["input_type"] == "weight":
-            x = abs(s[i])
+        elif sizes is not None:
+            x = sizes[i]
+            if x == 0:
+                continue
         held[side][name] = float(x)
     needed = (1,) if cfg["method"] == "long_only" else (1, -1)
     if any(len(held[side]) < cfg["mincos"] for side in needed):
@@ -85,9 +100,14 @@ def weights_of(names: list, s: np.ndarray, sides: np.ndarray, asof: list, cfg: d
     out = {}
     for side in (1, -1):
         x = np.array(list(held[side].values()))
-        if column and len(x):
+        if not len(x):
+            continue
+        if column or cfg["weight"] == "signal":
             q = cfg["upper_pct"] / 100
             x = np.clip(x, np.quantile(x, 1 - q), np.quantile(x, q))
+        x = x / x.sum()
+        if cfg["max_weight"] < 1:
+            x = cap_side(x, cfg["max_weight"])
         for name, w in zip(held[side], x, strict=True):
-            out[name] = side * w / x.sum()
+            out[name] = side * w
     return out, without

@@ -51,6 +51,17 @@ def make_panel(seed: int, n_days: int = 40, n_names: int = 60) -> pd.DataFrame:
     return panel.sample(frac=1.0, random_state=seed).reset_index(drop=True)
 
 
+def add_costs(panel: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """borrow_bps and delist_ret, some missing, some fees negative: unknown."""
+    rng = np.random.default_rng(seed + 4000)
+    n = len(panel)
+    fee = np.where(rng.random(n) < 0.1, -1.0, rng.choice([0.0, 30.0, 250.0, 4000.0], n))
+    delisting = rng.choice([0.0, -0.3, -1.0, 0.1], n)
+    return panel.assign(
+        borrow_bps=np.where(rng.random(n) < 0.2, np.nan, fee), delist_ret=np.where(rng.random(n) < 0.4, np.nan, delisting)
+    )
+
+
 def make_signal(panel: pd.DataFrame, seed: int, ties: bool = True, messy: bool = True) -> pd.DataFrame:
     """Rows on a large part of the (security, day) pairs; messy adds duplicates, unknown ids, nulls, odd dates."""
     rng = np.random.default_rng(seed + 1000)

@@ -19,7 +19,7 @@ def stats(x: np.ndarray, periods: float = 252) -> dict:
     ok = n > 1 and std >= 1e-15
     e = x - mean if n else x
     out = {"mean": mean, "std": std, "sharpe": periods * mean / (math.sqrt(periods) * std) if ok else nan}
-    out["pct_pos"] = float((x > 0).mean()) if n and not np.isnan(x[0]) else nan
+    out["pct_pos"] = float((x > 1e-15).mean()) if n and not np.isnan(x[0]) else nan
     out["t"] = mean / (std / math.sqrt(n)) if ok else nan
     out["nw"] = nan
     if n > 1:
@@ -37,8 +37,8 @@ def stats(x: np.ndarray, periods: float = 252) -> dict:
 
 def finish_daily(daily: pd.DataFrame) -> pd.DataFrame:
     daily = daily.copy()
-    daily["ret_net"] = daily["ret"] - daily["tc"]
-    daily["resret_net"] = daily["resret"] - daily["tc"]
+    daily["ret_net"] = daily["ret"] - daily["tc"] - daily["borrow"]
+    daily["resret_net"] = daily["resret"] - daily["tc"] - daily["borrow"]
     daily["cumret"] = daily["ret"].cumsum()
     daily["cumret_net"] = daily["ret_net"].cumsum()
     daily["drawdown"] = daily["cumret"] - daily["cumret"].cummax().clip(lower=0)
@@ -62,6 +62,8 @@ def summary_row(byvar: str, group: str, daily: pd.DataFrame, exposures: list[str
     row["maxdd_net"] = stats(daily["ret_net"].to_numpy(float))["maxdd"]
     row["turnover"] = daily["turnover"].mean() if n else np.nan
     row["tc_ann"] = periods * daily["tc"].mean() if n else np.nan
+    if "borrow" in daily:
+        row["borrow_ann"] = periods * daily["borrow"].mean() if n else np.nan
     row.update(t_stat=ret["t"], t_stat_nw=ret["nw"], skew=ret["skew"], kurt=ret["kurt"])
     for name in exposures:
         row[name] = daily.loc[held, f"x_{name}"].sum() / n if n else np.nan

@@ -38,6 +38,7 @@ def full(service, rows) -> BacktestResult:
     options = {"byvar_list": ["overall", "month", "cap", "country"], "horizons": [1, 3]}
     options["analysis"] = ALL_ANALYSES
     options["double_var"] = "score"
+    options["borrow_bps"] = 50
     return service.run(rows, mincos=2, keep_weights=True, **options)
 
 
@@ -86,7 +87,7 @@ def test_numbers_of_overall_and_tables_agree(full):
         summary.loc[0, ["sharpe_ret", "ret_ann", "maxdd", "turnover"]]
     )
     pd.testing.assert_series_equal(daily["turnover"], turnover["turnover"])
-    np.testing.assert_array_equal(daily["ret"] - tc["tc"], daily["ret_net"])
+    np.testing.assert_array_equal(daily["ret"] - (tc["tc"] + daily["borrow"]), daily["ret_net"])
     held = full.weights.groupby("date")["weight"]
     np.testing.assert_allclose(held.sum(), 0, atol=1e-12)
     np.testing.assert_allclose(held.apply(lambda w: w.abs().sum()), 2, atol=1e-12)

@@ -312,3 +312,9 @@ def test_ctrl_c_leaves_a_store_that_resumes(executable, folder, whole, tmp_path)
     assert process.returncode in (0, 130), error
     assert ("interrupted: the same command resumes" in error) == (process.returncode == 130)
     assert rows_of(run_sweep(folder, store=tmp_path)) == rows_of(whole)
+
+
+def test_own_factors_are_columns(folder):
+    signals = {"a": str(folder / "signals" / "s0007.parquet")}
+    found = run_sweep(folder, signals, grid={"factors": [["size"], ["mcap"]]})
+    assert found.table["mcap"].notna().tolist() == [False, True]

@@ -16,7 +16,7 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "methodology.md"
 
 def tables() -> list[pd.DataFrame]:
     """The four tables of section 11, cells as text."""
-    text = PAGE.read_text().split("## 11.")[1]
+    text = PAGE.read_text().split("## 11.")[1].split("\n## ")[0]
     found: list[list[list[str]]] = []
     is_inside = False
     for line in text.splitlines():

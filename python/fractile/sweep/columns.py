@@ -14,7 +14,8 @@ from fractile.sweep.cells import Cell
 COUNTS = (
     *("rows_given", "rows_used", "null_key", "null_signal", "unknown_security", "outside_dates", "no_return"),
     *("outside_universe", "no_exposure", "duplicate", "bad_open_print", "rows_carried", "return_day_rolled"),
-    *("trade_before_avail", "missing_return", "left_panel", "missing_weight", "missing_double_var", "unknown_cost"),
+    *("trade_before_avail", "missing_return", "left_panel", "missing_weight", "missing_double_var", "missing_rank_within"),
+    *("one_sided_category", "unknown_cost"),
 )
 TIMES = ("seconds", "worker")  # differ from sweep to sweep; every other column is the same bits
 _TYPES = {"whole": "int64", "real": "float64", "text": "string"}
@@ -25,7 +26,7 @@ def make_schema(cells: Sequence[Cell], snapshot: Mapping[str, Any]) -> Any:
 
     Args:
         cells: All cells; each option of the grid is a column.
-        snapshot: What the manifest says: its exposures are columns of the summary.
+        snapshot: What the manifest says: its exposures are columns of the summary, and so are the cells' own factors.
     """
     import pyarrow as pa
 
@@ -33,7 +34,9 @@ def make_schema(cells: Sequence[Cell], snapshot: Mapping[str, Any]) -> Any:
     fields += [(name, option_type(cells, name)) for name in cells[0].choice]
     summary = [(column["name"], _TYPES[column["type"]]) for column in TABLES["summary"]["columns"]]
     fields += [field for field in summary if field[0] not in ("byvar", "group")]
-    fields += [(column["name"], "float64") for column in snapshot["columns"] if column["unit"] == "exposure"]
+    factors = [column["name"] for column in snapshot["columns"] if column["unit"] == "exposure"]
+    factors += [name for cell in cells for name in json.loads(cell.options).get("factors") or ()]
+    fields += [(name, "float64") for name in dict.fromkeys(factors)]
     fields += [(name, "int64") for name in COUNTS]
     fields += [
         (name, "string") for name in ("run_id", "error", "message", "warnings", "key", "signal_hash", "snapshot_hash", "engine")

@@ -353,9 +353,9 @@ AlignCounts Alignment::count_with_nan(const double* values, const NanCounts& mis
 AlignCounts Alignment::count_without_nan(const ExposurePlan* exposures, int threads) const {
   if (!exposures) return key_counts_;
   const std::lock_guard lock(mutex_);
-  const auto found = resid_counts_.find(exposures->resid);
+  const auto found = resid_counts_.find(exposures->residuals);
   if (found != resid_counts_.end()) return found->second;
-  return resid_counts_[exposures->resid] = count_rows(nullptr, exposures, threads);
+  return resid_counts_[exposures->residuals] = count_rows(nullptr, exposures, threads);
 }
 
 /// Counts all rows. If `values` is null, no value is NaN.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -114,7 +115,7 @@ class Alignment {
   KeyShape shape_{};
   std::vector<KeyHashes> hashes_;  // one per kBlockRows signal rows
   mutable std::mutex mutex_;
-  mutable std::map<Resid, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
+  mutable std::map<std::string, AlignCounts> resid_counts_;  // the same of residualized runs; guarded by mutex_
 };
 
 }  // namespace fractile

@@ -76,6 +76,7 @@ std::string describe_alignment(const RunConfig& config) {
   RunConfig alone;
   alone.lag = config.lag;
   alone.from_open = config.from_open;
+  if (config.from_open) alone.bad_open = config.bad_open;
   alone.universe = config.universe;
   if (!config.universe.empty()) alone.characteristics_asof = config.characteristics_asof;
   return config_to_json(alone, true);
@@ -158,7 +159,7 @@ CachedAlignment AlignmentCache::find_or_make(const std::string& identity, const 
       are_keys_unchanged);
   if (!exposures.is_needed()) return out;
   const auto n_rows = static_cast<std::size_t>(keys.n_rows);
-  const std::string mode = fmt::format(" resid {}", static_cast<int>(config.resid));
+  const std::string mode = " resid " + describe_residuals(config);
   out.exposures = find_or_make_one<ExposurePlan>(
       identity + mode,
       [&] {

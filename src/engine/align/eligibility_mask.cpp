@@ -24,17 +24,18 @@ struct Filter {
   }
 };
 
-Filter make_filter(const PanelView& panel, const UniverseRule& rule) {
-  const ColumnInfo& column = panel.require(rule.column, "universe");
+/// `option`: the one that has the rule.
+Filter make_filter(const PanelView& panel, const UniverseRule& rule, const std::string& option) {
+  const ColumnInfo& column = panel.require(rule.column, option);
   Filter filter;
   filter.column = panel.characteristic(rule.column);
   filter.is_list = rule.is_list;
   const bool is_text = column.kind == ColumnKind::text;
   if (is_text && (!rule.is_list || !rule.numbers.empty()))
-    throw Error(ErrorCode::INVALID_VALUE, "expected a list of texts in universe for the text column \"" + rule.column +
+    throw Error(ErrorCode::INVALID_VALUE, "expected a list of texts in " + option + " for the text column \"" + rule.column +
                                               "\", found numbers or a range. Write {\"" + rule.column + "\": [\"...\"]}.");
   if (!is_text && !rule.texts.empty())
-    throw Error(ErrorCode::INVALID_VALUE, "expected numbers in universe for the column \"" + rule.column +
+    throw Error(ErrorCode::INVALID_VALUE, "expected numbers in " + option + " for the column \"" + rule.column +
                                               "\", found the text \"" + rule.texts.front() + "\". Write {\"" + rule.column +
                                               "\": [1, 2]} or a min and max.");
   const Reals& reals = filter.column.reals;
@@ -53,13 +54,25 @@ Filter make_filter(const PanelView& panel, const UniverseRule& rule) {
   return filter;
 }
 
+std::vector<Filter> make_filters(const PanelView& panel, const Universe& rules, const std::string& option) {
+  std::vector<Filter> filters;
+  for (const UniverseRule& rule : rules) filters.push_back(make_filter(panel, rule, option));
+  return filters;
+}
+
+/// `asof`: the row of the name's characteristics; kNoRow: all are missing.
+bool keeps_all(const std::vector<Filter>& filters, RowIndex asof) noexcept {
+  return asof != kNoRow && std::all_of(filters.begin(), filters.end(), [asof](const Filter& filter) {
+           return filter.keeps(filter.column[asof]);  // NaN fails every comparison
+         });
+}
+
 }  // namespace
 
 EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config, int threads, const std::function<void()>& poll)
     : first_(panel.row_begin(panel.first())) {
-  std::vector<Filter> filters;
-  for (const UniverseRule& rule : config.universe) filters.push_back(make_filter(panel, rule));
-  const Reals open_return = config.from_open ? panel.reals("openret") : Reals{};
+  const std::vector<Filter> filters = make_filters(panel, config.universe, "universe");
+  const Reals open_return = config.from_open && config.bad_open == BadOpen::drop ? panel.reals("openret") : Reals{};
   if (filters.empty() && !open_return) return;
   const double bad_open_return = open_return.round_bound(kBadOpenReturn);
   states_.assign(static_cast<std::size_t>(panel.row_end(panel.last()) - first_), RowState::open);
@@ -69,13 +82,7 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
       [&](int task, int) {
         const DateIndex n = panel.first() + task;
         for (RowIndex row = panel.row_begin(n); row < panel.row_end(n); ++row) {
-          bool inside = true;
-          if (!filters.empty()) {
-            const RowIndex asof = as_of.find_row(row, n);
-            inside = asof != kNoRow && std::all_of(filters.begin(), filters.end(), [asof](const Filter& filter) {
-                       return filter.keeps(filter.column[asof]);  // NaN fails every comparison
-                     });
-          }
+          const bool inside = filters.empty() || keeps_all(filters, as_of.find_row(row, n));
           RowState& state = states_[static_cast<std::size_t>(row - first_)];
           if (!inside)
             state = RowState::outside_universe;
@@ -84,6 +91,23 @@ EligibilityMask::EligibilityMask(const PanelView& panel, const RunConfig& config
         }
       },
       poll);
+}
+
+std::shared_ptr<const std::vector<std::uint64_t>> find_reference_rows(const PanelView& panel, const RunConfig& config) {
+  RunConfig alone;
+  alone.breakpoints = config.breakpoints;
+  alone.characteristics_asof = config.characteristics_asof;
+  const std::vector<Filter> filters = make_filters(panel, config.breakpoints, "breakpoints");
+  return panel.marked_rows(config_to_json(alone, true), [&] {
+    constexpr int kBits = 64;
+    std::vector<std::uint64_t> out(static_cast<std::size_t>(panel.snapshot().row_capacity() / kBits + 1), 0);
+    const AsOf as_of(panel, config);
+    for (DateIndex n = panel.first(); n <= panel.last(); ++n)
+      for (RowIndex row = panel.row_begin(n); row < panel.row_end(n); ++row)
+        if (keeps_all(filters, as_of.find_row(row, n)))
+          out[static_cast<std::size_t>(row / kBits)] |= std::uint64_t{1} << (row % kBits);
+    return out;
+  });
 }
 
 }  // namespace fractile

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "engine/panel/panel_view.hpp"
@@ -29,5 +30,9 @@ class EligibilityMask {
   RowIndex first_;
   std::vector<RowState> states_;  // empty if all rows are eligible
 };
+
+/// The panel rows of the loaded days whose characteristics meet `breakpoints`, a bit each; made on first use of a view and cached
+/// there. Throws as EligibilityMask.
+std::shared_ptr<const std::vector<std::uint64_t>> find_reference_rows(const PanelView& panel, const RunConfig& config);
 
 }  // namespace fractile

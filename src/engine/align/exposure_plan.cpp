@@ -16,7 +16,7 @@ ExposurePlan make_exposure_plan(const PanelView& panel, const SignalKeys& keys, 
                                 const std::function<void()>& poll) {
   constexpr int kBatch = 64;
   ExposurePlan plan;
-  plan.resid = config.resid;
+  plan.residuals = describe_residuals(config);
   plan.row = std::move(memory);
   std::vector<std::vector<Day>> days(static_cast<std::size_t>(threads));
   const SecurityKeys securities(panel, keys.security_id, keys.n_rows);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "engine/align/key_resolver.hpp"
 #include "engine/residual/exposures.hpp"
@@ -11,8 +12,8 @@ namespace fractile {
 
 /// The panel row with the regressors of each signal row. It depends on keys and resid, not on lag.
 struct ExposurePlan {
-  Resid resid = Resid::off;
-  HugeArray<RowIndex> row;  ///< by signal row; kNoRow where there is none, or a regressor is missing
+  std::string residuals;    ///< the options that it depends on, as text
+  HugeArray<RowIndex> row;  ///< by signal row; kNoRow if there is none, or if a regressor is missing
   std::size_t bytes() const noexcept { return sizeof *this + row.bytes(); }
   bool is_missing(std::size_t signal_row) const noexcept { return row[signal_row] == kNoRow; }
 };

@@ -221,6 +221,15 @@ Characteristic PanelView::characteristic(std::string_view name) const {
   return column ? Characteristic{column, nullptr} : Characteristic{{}, snapshot().codes(name)};
 }
 
+Characteristic PanelView::number(std::string_view name, std::string_view option) const {
+  const ColumnInfo* const column = snapshot().find_column(name);
+  if (!column) return {};
+  if (column->kind == ColumnKind::text)
+    throw Error(ErrorCode::INVALID_VALUE, "expected numbers in the panel column \"" + std::string(name) + "\" (" +
+                                              std::string(option) + " reads it), found texts. Store it as numbers.");
+  return characteristic(name);
+}
+
 template <class Key, class Made, class Make>
 std::shared_ptr<const Made> PanelView::find_or_make(std::map<Key, std::shared_ptr<const Made>>& made, const Key& key,
                                                     const Make& make) const {
@@ -253,6 +262,16 @@ std::shared_ptr<const CapClasses> PanelView::cap_classes() const {
 std::shared_ptr<const std::vector<std::uint64_t>> PanelView::complete_rows(
     Resid resid, const std::function<std::vector<std::uint64_t>()>& find) const {
   return find_or_make(complete_, resid, [&] { return std::make_shared<const std::vector<std::uint64_t>>(find()); });
+}
+
+std::shared_ptr<const std::vector<std::uint64_t>> PanelView::marked_rows(
+    const std::string& key, const std::function<std::vector<std::uint64_t>()>& find) const {
+  constexpr std::size_t kMostCached = 8;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [known, rows] : marked_)
+    if (known == key) return rows;
+  if (marked_.size() == kMostCached) marked_.erase(marked_.begin());
+  return marked_.emplace_back(key, std::make_shared<const std::vector<std::uint64_t>>(find())).second;
 }
 
 std::shared_ptr<const MissingRows> PanelView::missing_rows(const std::string& name) const {
@@ -296,8 +315,9 @@ const ColumnInfo& PanelView::require(std::string_view name, std::string_view why
     found += (found.empty() ? "" : ", ") + column.name;
     names.push_back(column.name);
   }
-  // A column that the user named may be misspelt; one that an option needs by itself is not.
-  const bool is_named = why == "byvar_list" || why == "double_var" || why == "universe";
+  // Only a column that the user named can be misspelt, so only then a hint helps.
+  const bool is_named = why == "byvar_list" || why == "double_var" || why == "universe" || why == "rank_within" ||
+                        why == "breakpoints" || why == "factors";
   const std::string hint = is_named && !names.empty() ? " Did you mean \"" + nearest_name(name, names) + "\"?" : "";
   throw Error(ErrorCode::MISSING_PANEL_COLUMN, "expected a panel column \"" + std::string(name) + "\" (needed for " +
                                                    std::string(why) + "), found " + found + " in snapshot \"" + snapshot().id() +

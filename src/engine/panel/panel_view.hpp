@@ -168,6 +168,8 @@ class PanelView {
   /// Empty if the snapshot lacks the column.
   Reals reals(std::string_view name) const;
   Characteristic characteristic(std::string_view name) const;
+  /// A column of numbers of either kind; empty if the snapshot lacks it. Throws INVALID_VALUE if it is text: `option` reads it.
+  Characteristic number(std::string_view name, std::string_view option) const;
   ExposureBlock exposure_block() const;
   /// Made on first use, then cached.
   std::shared_ptr<const Category> category(const std::string& name) const;
@@ -176,6 +178,9 @@ class PanelView {
   /// A bit per row, which `find` computes on first use for a mode of residuals.
   std::shared_ptr<const std::vector<std::uint64_t>> complete_rows(Resid resid,
                                                                   const std::function<std::vector<std::uint64_t>()>& find) const;
+  /// The same for rows that an option marks; `key` names option and rule. The newest few are cached.
+  std::shared_ptr<const std::vector<std::uint64_t>> marked_rows(const std::string& key,
+                                                                const std::function<std::vector<std::uint64_t>()>& find) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN if the snapshot lacks the column; `why` names the option that needs it.
@@ -205,6 +210,7 @@ class PanelView {
   mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
   mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
   mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
+  mutable std::vector<std::pair<std::string, std::shared_ptr<const std::vector<std::uint64_t>>>> marked_;  // newest last
   mutable std::shared_ptr<const CapClasses> cap_classes_;
 };
 

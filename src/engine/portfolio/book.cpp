@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/panel/as_of.hpp"
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
@@ -36,6 +37,7 @@ Weigher::Weigher(const PanelView& panel, const RunConfig& config) : panel_(panel
     panel.require(scheme.column, scheme.asked_by);
     size_ = panel.reals(scheme.column);
   }
+  has_sizes_ = config.input_type == InputType::weight || config.weight == Weight::rank || config.weight == Weight::signal;
 }
 
 bool Weigher::has_enough(const Book& book) const noexcept {
@@ -46,7 +48,7 @@ bool Weigher::has_enough(const Book& book) const noexcept {
 int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
   book.clear();
   int without_size = 0;
-  if (size_ || config_.input_type == InputType::weight)
+  if (is_weighted())
     without_size = take_weighted(names, n, book);
   else
     take_equal(names, book);
@@ -54,10 +56,14 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     book.clear();
     return without_size;
   }
-  if (size_ || config_.input_type == InputType::weight)
+  if (is_weighted())
     set_weights(book);
   else
     set_equal_weights(book);
+  if (is_weighted() && config_.max_weight < 1.0) {
+    cap_side(true, book);
+    cap_side(false, book);
+  }
   look_up_rows(book);
   return without_size;
 }
@@ -90,15 +96,16 @@ int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) con
     const std::int8_t side = names.sides[i];
     if (side == kFlat || (long_only && side == kShort)) continue;
     const RowIndex row = names.rows[i];
-    double magnitude = std::fabs(names.s[i]);
+    double magnitude = size_ ? 0.0 : std::fabs(names.sizes[i]);
     if (size_) {
       const RowIndex asof = as_of.find_row(row, n);
-      magnitude = asof == kNoRow ? __builtin_nan("") : size_[asof];
+      magnitude = asof == kNoRow ? kNaN : size_[asof];
       if (!(magnitude > 0.0)) {
         ++without_size;
         continue;
       }
     }
+    if (magnitude == 0.0) continue;
     book.row.push_back(row);
     book.weight.push_back(side * magnitude);
     ++(side == kLong ? book.n_long : book.n_short);
@@ -113,7 +120,7 @@ void Weigher::set_equal_weights(Book& book) noexcept {
 
 /// Scales the weights, so that those of each side sum to 1 or -1.
 void Weigher::set_weights(Book& book) {
-  if (size_) {
+  if (size_ || config_.weight == Weight::signal) {
     clip_side(true, book);
     clip_side(false, book);
   }
@@ -148,6 +155,41 @@ void Weigher::clip_side(bool is_long, Book& book) {
   const double low = quantile(side_values_, 1.0 - q), high = quantile(side_values_, q);
   for (double& w : book.weight)
     if ((w > 0.0) == is_long) w = std::copysign(std::clamp(std::fabs(w), low, std::max(low, high)), w);
+}
+
+/// Sets weights above the cap to the cap, and scales up the others in proportion until no weight is above it.
+void Weigher::cap_side(bool is_long, Book& book) {
+  const double cap = config_.max_weight;
+  side_places_.clear();
+  bool is_any_above = false;
+  for (std::size_t i = 0; i < book.weight.size(); ++i) {
+    if (std::signbit(book.weight[i]) == is_long) continue;
+    side_places_.push_back(i);
+    is_any_above |= std::fabs(book.weight[i]) > cap;
+  }
+  if (!is_any_above) return;
+  const auto n = static_cast<double>(side_places_.size());
+  const auto set = [&](std::size_t i, double size) { book.weight[i] = is_long ? size : -size; };
+  if (n * cap <= 1.0) {
+    for (const std::size_t i : side_places_) set(i, 1.0 / n);
+    return;
+  }
+  double growth = 1.0;
+  for (std::size_t n_capped = 0;;) {
+    double rest = 0.0;
+    std::size_t n_above = 0;
+    for (const std::size_t i : side_places_) {
+      const double size = std::fabs(book.weight[i]);
+      if (growth * size > cap)
+        ++n_above;
+      else
+        rest += size;
+    }
+    if (n_above == n_capped || !(rest > 0.0)) break;
+    n_capped = n_above;
+    growth = std::max(growth, (1.0 - cap * static_cast<double>(n_capped)) / rest);
+  }
+  for (const std::size_t i : side_places_) set(i, std::min(cap, growth * std::fabs(book.weight[i])));
 }
 
 double quantile(std::vector<double>& values, double q) {

@@ -24,11 +24,11 @@ struct Book {
   void clear() noexcept;
 };
 
-/// Names of one (group, R) with their values and sides, securities ascending; flat names may be left out.
+/// Names of one (group, R) with their sides, securities ascending; flat names may be left out.
 struct SidedNames {
   std::span<const RowIndex> rows;
-  std::span<const double> s;
-  std::span<const std::int8_t> sides;
+  std::span<const std::int8_t> sides;  ///< kShort, kFlat, kLong
+  std::span<const double> sizes;       ///< absolute values are weights, 0: not held; empty if a panel column or nothing weighs
 };
 
 class Weigher {
@@ -43,14 +43,18 @@ class Weigher {
   void take_equal(const SidedNames& names, Book& book) const;
   int take_weighted(const SidedNames& names, DateIndex n, Book& book) const;
   static void set_equal_weights(Book& book) noexcept;
+  bool is_weighted() const noexcept { return size_ || has_sizes_; }
   void set_weights(Book& book);
   void look_up_rows(Book& book) const;
   void clip_side(bool is_long, Book& book);
+  void cap_side(bool is_long, Book& book);
 
   const PanelView& panel_;
   const RunConfig& config_;
-  Reals size_;  // mcap or adv; empty for equal weights
+  Reals size_;              // mcap or adv; empty for other weights
+  bool has_sizes_ = false;  // SidedNames::sizes has the weights
   std::vector<double> side_values_;
+  std::vector<std::size_t> side_places_;
 };
 
 /// numpy's default quantile of `values`, which are reordered; q in 0 ... 1. O(n).

@@ -7,24 +7,36 @@
 
 namespace fractile {
 
-PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config) : panel_(panel), as_of_(panel, config) {
-  if (config.from_open) panel.require("openret", "from_open");
-  ret_ = panel.reals(config.from_open ? "openret" : "ret");
+PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config)
+    : panel_(panel), ret_(panel, config), as_of_(panel, config) {
   resret_ = panel.reals(config.from_open ? "resopenret" : "resret");
-  for (std::size_t k = 0; k < has_exposure_.size(); ++k) has_exposure_[k] = static_cast<bool>(panel.reals(kExposures[k]));
+  find_exposures(panel, config);
+}
+
+void PortfolioReturn::find_exposures(const PanelView& panel, const RunConfig& config) {
+  exposure_names_ = config.factors;
+  for (const std::string& name : exposure_names_) {
+    panel.require(name, "factors");
+    columns_.push_back(panel.number(name, "factors"));
+  }
+  if (!exposure_names_.empty()) return;
   block_ = panel.exposure_block();
+  for (std::size_t k = 0; k < std::size(kExposures); ++k) {
+    if (!panel.reals(kExposures[k])) continue;
+    exposure_names_.emplace_back(kExposures[k]);
+    places_.push_back(k);
+  }
 }
 
 void PortfolioReturn::add_exposures(RowIndex asof, double* sums) const noexcept {
-  if (!block_) return;
-  for (int k = 0; k < kNExposures; ++k) {
-    const double value = block_.read(asof, k);
+  for (std::size_t k = 0; k < exposure_names_.size(); ++k) {
+    const double value = block_ ? block_.read(asof, static_cast<int>(places_[k])) : columns_[k][asof];
     sums[k] += value == value ? value : 0.0;
   }
 }
 
-/// A name without a row to read takes part with weight 0.
-void PortfolioReturn::sum_block(const Book& book, DateIndex n, double* out) {
+/// A name without a row to read has weight 0 in the sums.
+void PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n, std::vector<double>& out) {
   asof_rows_.assign(book.row.begin(), book.row.end());
   asof_weights_.assign(book.weight.begin(), book.weight.end());
   if (!as_of_.on_return_day()) {
@@ -36,9 +48,25 @@ void PortfolioReturn::sum_block(const Book& book, DateIndex n, double* out) {
         asof_rows_[i] = asof;
     }
   }
-  double sums[kExposureStride] = {};
-  sum_exposures({block_, asof_rows_.data(), asof_rows_.size()}, asof_weights_.data(), sums);
-  std::copy(sums, sums + kNExposures, out);
+  out.assign(exposure_names_.size(), 0.0);
+  add_weighted_exposures(asof_rows_, asof_weights_, out.data());
+}
+
+void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std::span<const double> weights,
+                                             double* sums) const noexcept {
+  if (block_) {
+    double of_block[kExposureStride] = {};
+    sum_exposures({block_, asof.data(), asof.size()}, weights.data(), of_block);
+    for (std::size_t k = 0; k < places_.size(); ++k) sums[k] += of_block[places_[k]];
+    return;
+  }
+  for (std::size_t k = 0; k < columns_.size(); ++k) {
+    const Characteristic column = columns_[k];
+    for (std::size_t i = 0; i < asof.size(); ++i) {
+      const double value = column[asof[i]];
+      if (value == value) sums[k] += weights[i] * value;
+    }
+  }
 }
 
 /// Reads the return of each name of the book; a missing return counts as 0.
@@ -57,6 +85,17 @@ const double* PortfolioReturn::read_returns(const Reals& returns, const Book& bo
   return returns_.data();
 }
 
+/// The same with delisting returns.
+const double* PortfolioReturn::read_earned(const Book& book) {
+  const double* const earned = read_returns(ret_.column(), book);
+  if (!ret_.has_exits()) return earned;
+  for (std::size_t i = 0; i < book.row.size(); ++i) {
+    const double value = ret_[book.row[i]];
+    if (value == value) returns_[i] = value;
+  }
+  return earned;
+}
+
 DayOutcome PortfolioReturn::compute(const Book& book, DateIndex n) {
   DayOutcome out;
   if (book.is_flat()) return out;
@@ -64,12 +103,12 @@ DayOutcome PortfolioReturn::compute(const Book& book, DateIndex n) {
   out.n_long = book.n_long;
   out.n_short = book.n_short;
   const double* const weight = book.weight.data();
-  const double* const earned = read_returns(ret_, book);
+  const double* const earned = read_earned(book);
   const std::size_t n_names = book.row.size();
   out.ret_l = sum_long_products(weight, earned, n_names);
   out.ret_s = sum_short_products(weight, earned, n_names);
   if (resret_) out.resret = sum_products(weight, read_returns(resret_, book), n_names);
-  if (block_) sum_block(book, n, out.exposure.data());
+  if (!exposure_names_.empty()) sum_exposures_of(book, n, out.exposure);
   return out;
 }
 

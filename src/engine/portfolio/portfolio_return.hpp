@@ -1,9 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
-#include <array>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "engine/panel/as_of.hpp"
+#include "engine/panel/earned_returns.hpp"
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
@@ -20,33 +23,40 @@ struct DayOutcome {
   double resret = 0.0;
   double traded = 0.0;  ///< sum of |change of weight| since the day before
   double tc = 0.0;
-  int unknown_cost = 0;  ///< power_law: trades that took the day's largest cost
-  std::array<double, kNExposures> exposure{};
+  double borrow = 0.0;
+  int unknown_cost = 0;          ///< power_law: trades that took the day's largest cost
+  std::vector<double> exposure;  ///< by PortfolioReturn::exposure_names(); empty if the book is flat
 };
 
 class PortfolioReturn {
  public:
-  /// Throws MISSING_PANEL_COLUMN where from_open needs openret and the snapshot lacks it.
+  /// Throws the errors of EarnedReturns.
   PortfolioReturn(const PanelView& panel, const RunConfig& config);
   bool has_resret() const noexcept { return static_cast<bool>(resret_); }
-  bool has_exposure(int k) const noexcept { return has_exposure_[static_cast<std::size_t>(k)]; }
-  /// The return that trades earn: ret, or openret with from_open.
-  const Reals& ret() const noexcept { return ret_; }
+  /// The factors whose exposures are reported: `factors`, else the factors of the seven that the snapshot has.
+  const std::vector<std::string>& exposure_names() const noexcept { return exposure_names_; }
+  const EarnedReturns& ret() const noexcept { return ret_; }
   DayOutcome compute(const Book& book, DateIndex n);
   /// Number of held names whose last row is on n although the calendar goes on.
   int count_leavers(const Book& book, DateIndex n) const;
-  /// Adds the exposures of the asof row, missing as 0.
+  /// Adds the exposures of the as-of row by exposure_names(); a missing one adds 0.
   void add_exposures(RowIndex asof, double* sums) const noexcept;
+  /// Adds the exposures of several names times their weights.
+  void add_weighted_exposures(std::span<const RowIndex> asof, std::span<const double> weights, double* sums) const noexcept;
 
  private:
-  void sum_block(const Book& book, DateIndex n, double* out);
+  void find_exposures(const PanelView& panel, const RunConfig& config);
+  void sum_exposures_of(const Book& book, DateIndex n, std::vector<double>& out);
   const double* read_returns(const Reals& returns, const Book& book);
+  const double* read_earned(const Book& book);
 
   const PanelView& panel_;
-  Reals ret_;
+  EarnedReturns ret_;
   Reals resret_;
-  std::array<bool, kNExposures> has_exposure_{};
-  ExposureBlock block_;
+  std::vector<std::string> exposure_names_;
+  ExposureBlock block_;                  // empty if own factors are reported
+  std::vector<std::size_t> places_;      // places of exposure_names() in the block
+  std::vector<Characteristic> columns_;  // columns of own factors
   AsOf as_of_;
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;

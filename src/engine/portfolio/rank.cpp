@@ -48,12 +48,6 @@ OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below
   return out;
 }
 
-/// Short where s <= low, long where s >= high.
-struct Cuts {
-  double low = -kInfinity;
-  double high = kInfinity;
-};
-
 Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, CutGuess& guess) {
   guess = {low ? low->value : high.value, high.value, low != nullptr};
   Cuts cuts;
@@ -101,40 +95,6 @@ Tails keep_tails(const Cuts& cuts, std::size_t n, std::size_t n_names, RankScrat
   return {n_names, {s, kept}, {at, kept}, {side, kept}};
 }
 
-void assign_single(std::span<const double> s, const RunConfig& config, CutGuess& guess, RankScratch& scratch, std::int8_t* out) {
-  const Tails tails = find_tails(s, config.fractile[0], config.fractile[1], guess, scratch);
-  std::fill(out, out + s.size(), static_cast<std::int8_t>(kFlat));
-  for (std::size_t i = 0; i < tails.at.size(); ++i) out[tails.at[i]] = tails.side[i];
-}
-
-void assign_double(std::span<const double> s, std::span<const double> double_values, const RunConfig& config,
-                   RankScratch& scratch, std::int8_t* out) {
-  std::fill(out, out + s.size(), static_cast<std::int8_t>(kFlat));
-  scratch.part.clear();
-  scratch.members.clear();
-  for (std::size_t i = 0; i < s.size(); ++i)
-    if (double_values[i] == double_values[i]) {
-      scratch.part.push_back(double_values[i]);
-      scratch.members.push_back(static_cast<std::int32_t>(i));
-    }
-  const std::size_t m = scratch.members.size();
-  average_ranks(scratch.part, scratch, scratch.ranks);
-  scratch.bins.resize(m);
-  for (std::size_t j = 0; j < m; ++j) scratch.bins[j] = bin_of_rank(scratch.ranks[j], config.double_frac, m);
-  for (int bin = 1; bin <= config.double_frac; ++bin) {
-    scratch.part.clear();
-    for (std::size_t j = 0; j < m; ++j)
-      if (scratch.bins[j] == bin) scratch.part.push_back(s[static_cast<std::size_t>(scratch.members[j])]);
-    CutGuess guess;
-    const Tails tails = find_tails(scratch.part, config.fractile[0], config.fractile[1], guess, scratch);
-    std::size_t next = 0, place = 0;
-    for (std::size_t j = 0; j < m && next < tails.at.size(); ++j) {
-      if (scratch.bins[j] != bin) continue;
-      if (static_cast<std::size_t>(tails.at[next]) == place++) out[scratch.members[j]] = tails.side[next++];
-    }
-  }
-}
-
 }  // namespace
 
 Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch) {
@@ -179,27 +139,49 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
   return keep_tails(cuts, pack(cuts.low, cuts.high).tails, m, scratch);
 }
 
-void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,
-                  RankScratch& scratch, std::int8_t* out) {
-  switch (config.input_type) {
-    case InputType::value:
-      if (config.sort_method == SortMethod::double_)
-        assign_double(s, double_values, config, scratch, out);
-      else
-        assign_single(s, config, guess, scratch, out);
-      return;
-    case InputType::fractile: {
-      if (s.empty()) return;
-      const auto [low, high] = std::minmax_element(s.begin(), s.end());
-      const double lowest = *low, highest = *high;
-      for (std::size_t i = 0; i < s.size(); ++i)
-        out[i] = lowest == highest ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
-      return;
-    }
-    case InputType::position:
-    case InputType::weight:
-      for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] > 0.0) - (s[i] < 0.0));
-      return;
+Cuts find_cuts(std::span<double> reference, double a, double b) {
+  const std::size_t m = reference.size();
+  const double am = a * static_cast<double>(m), bm = b * static_cast<double>(m);
+  // A name between the k-th and the next reference value has the rank k + 1/2.
+  const auto is_short = [am](std::size_t k) { return 100.0 * (static_cast<double>(k) + 0.5) <= am; };
+  const auto is_long = [bm](std::size_t k) { return 100.0 * (static_cast<double>(k) + 0.5) > bm; };
+  auto low = std::min(static_cast<std::size_t>(am / 100.0), m);
+  while (low > 0 && !is_short(low)) --low;
+  while (is_short(low + 1)) ++low;
+  auto high = std::min(static_cast<std::size_t>(bm / 100.0), m);
+  while (high > 0 && is_long(high - 1)) --high;
+  while (!is_long(high)) ++high;
+  Cuts cuts;
+  if (is_short(low) && low < m) {
+    const OrderStatistic at = select(reference, low + 1, 0);
+    cuts.low = 100.0 * at.mean_rank() <= am ? at.value : std::nextafter(at.value, -kInfinity);
+  }
+  if (high == 0) {
+    cuts.high = -kInfinity;
+  } else {
+    const OrderStatistic at = select(reference, high, 0);
+    cuts.high = 100.0 * at.mean_rank() > bm ? at.value : std::nextafter(at.value, kInfinity);
+  }
+  return cuts;
+}
+
+void read_sides(std::span<const double> s, InputType type, std::int8_t* out) {
+  if (s.empty()) return;
+  if (type != InputType::fractile) {
+    for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] > 0.0) - (s[i] < 0.0));
+    return;
+  }
+  const auto [low, high] = std::minmax_element(s.begin(), s.end());
+  const double lowest = *low, highest = *high;
+  for (std::size_t i = 0; i < s.size(); ++i)
+    out[i] = lowest == highest ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
+}
+
+void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out) {
+  out.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto [first, last] = std::equal_range(reference.begin(), reference.end(), values[i]);
+    out[i] = static_cast<double>(first - reference.begin()) + (static_cast<double>(last - first) + 1.0) / 2.0;
   }
 }
 

@@ -1,8 +1,10 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "fractile/config.hpp"
@@ -27,6 +29,17 @@ struct CutGuess {
   bool is_set = false;
 };
 
+/// The cuts of a sort: short if s <= low, long if s >= high.
+struct Cuts {
+  double low = -__builtin_inf();
+  double high = __builtin_inf();
+  int side_of(double s) const noexcept { return (s >= high) - (s <= low); }
+};
+
+/// The cuts of the rule of methodology section 5 at percent a and b, for any s that is ranked against `reference` (not empty, no
+/// NaN; reordered). O(n).
+Cuts find_cuts(std::span<double> reference, double a, double b);
+
 /// Memory of one thread, reused from day to day.
 struct RankScratch {
   std::vector<double> values;
@@ -34,16 +47,12 @@ struct RankScratch {
   std::vector<double> tail_s;
   std::vector<std::int32_t> tail_at;
   std::vector<std::int8_t> tail_side;
-  std::vector<double> part;
   /// A value as a whole number of the same order, and its place.
   struct Key {
     std::uint64_t key;
     std::int32_t at;
   };
   std::vector<Key> order, unsorted;
-  std::vector<double> ranks;
-  std::vector<std::int32_t> bins;
-  std::vector<std::int32_t> members;
 };
 
 /// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their
@@ -51,20 +60,21 @@ struct RankScratch {
 /// holds. Valid until the scratch is used again.
 Tails find_tails(std::span<const double> values, double a, double b, CutGuess& guess, RankScratch& scratch);
 
-/// The sides of one (group, R): out[i] for s[i]. s holds no NaN. O(n) for a single sort.
-/// `double_values`: the double_var of each name (NaN: flat), read for sort_method double only.
-void assign_sides(std::span<const double> s, std::span<const double> double_values, const RunConfig& config, CutGuess& guess,
-                  RankScratch& scratch, std::int8_t* out);
+/// Assigns the sides that a signal of bins, positions or weights itself names: out[i] for s[i]. Requires s without NaN.
+void read_sides(std::span<const double> s, InputType type, std::int8_t* out);
 
 /// Average ranks, 1 is lowest, ties share the mean. Leaves the values in ascending order in scratch.order. No value is NaN.
-/// O(n) unless values differ in their last digits only, then O(n log n).
+/// O(n); O(n log n) if values differ only in their last digits.
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
 
-/// Bin 1 ... k of a rank among m names: ceil(r k / m).
+/// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).
+void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out);
+
+/// Bin 1 ... k of a rank among m names: ceil(r k / m); k if r is above m.
 inline int bin_of_rank(double rank, int k, std::size_t m) noexcept {
   const double x = rank * k / static_cast<double>(m);
   const int bin = static_cast<int>(x);
-  return bin + (x > bin ? 1 : 0);
+  return std::min(k, bin + (x > bin ? 1 : 0));
 }
 
 }  // namespace fractile

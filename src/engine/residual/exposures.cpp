@@ -7,19 +7,33 @@
 
 namespace fractile {
 
-ExposureRows::ExposureRows(const PanelView& panel, Resid resid)
+std::string describe_residuals(const RunConfig& config) {
+  RunConfig alone;
+  alone.resid = config.resid;
+  if (OwnFactors::is_needed(config)) {
+    alone.factors = config.factors;
+    alone.neutralize_weight = config.neutralize_weight;
+  }
+  return config_to_json(alone, true);
+}
+
+ExposureRows::ExposureRows(const PanelView& panel, const RunConfig& config)
     : panel_(panel),
-      with_industry_(resid == Resid::industry || resid == Resid::all),
-      with_factors_(resid == Resid::factor || resid == Resid::all) {
+      with_industry_(config.resid == Resid::industry || config.resid == Resid::all),
+      with_factors_(config.resid == Resid::factor || config.resid == Resid::all) {
   if (with_industry_) {
     panel.require("industry_id", "resid");
     industry_group_ = panel.category("industry_id");
   }
-  if (with_factors_) {
+  if (OwnFactors::is_needed(config)) {
+    own_ = std::make_shared<const OwnFactors>(panel, config, with_factors_);
+  } else if (with_factors_) {
     for (const std::string_view factor : kExposures) panel.require(factor, "resid");
     block_ = panel.exposure_block();
   }
-  if (is_needed()) complete_ = panel.complete_rows(resid, [this] { return find_complete_rows(); });
+  if (!is_needed()) return;
+  const auto find = [this] { return find_complete_rows(); };
+  complete_ = own_ ? panel.marked_rows(describe_residuals(config), find) : panel.complete_rows(config.resid, find);
 }
 
 RowIndex ExposureRows::find_row(SecurityIndex security, Day sig) const noexcept {
@@ -41,7 +55,8 @@ std::vector<std::uint64_t> ExposureRows::find_complete_rows() const {
     for (RowIndex row = begin; row < end; ++row) {
       if (security[row] < 0) continue;
       bool is_complete = !with_industry_ || industry(row) >= 0;
-      for (int k = 0; with_factors_ && k < kNExposures; ++k) {
+      if (own_) is_complete &= own_->is_complete(row);
+      for (int k = 0; !own_ && with_factors_ && k < kNExposures; ++k) {
         const double factor = block_.read(row, k);
         is_complete &= factor == factor;
       }

@@ -16,9 +16,9 @@ class RegressorCache {
  public:
   /// `n_names`: maximum number of names over all days.
   RegressorCache(const PanelView& panel, const ExposureRows& exposures, std::size_t n_names);
-  /// Regressors of the names whose exposure rows are `rows`.
-  std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures,
-                                                 std::span<const RowIndex> rows) const;
+  /// Returns the regressors of the names with exposure rows `rows`. `own`: as Regressors::assign(); empty if they were cached.
+  std::shared_ptr<const Regressors> find_or_make(DateIndex n, const ExposureRows& exposures, std::span<const RowIndex> rows,
+                                                 OwnFactorRows& own) const;
   /// The maximum over all days.
   std::size_t bytes() const noexcept { return bytes_; }
 

@@ -67,7 +67,7 @@ double NormalEquations::largest_part(const double* products) const noexcept {
 
 bool Regressors::is_of(std::span<const RowIndex> rows) const noexcept { return std::ranges::equal(rows_, rows); }
 
-void Regressors::assign(const ExposureRows& exposures, std::span<const RowIndex> rows) {
+void Regressors::assign(const ExposureRows& exposures, std::span<const RowIndex> rows, OwnFactorRows& own) {
   rows_.assign(rows.begin(), rows.end());
   counts_.assign(exposures.with_industry() ? static_cast<std::size_t>(exposures.n_industries()) : 1, 0.0);
   industry_.assign(rows.size(), 0);
@@ -75,6 +75,13 @@ void Regressors::assign(const ExposureRows& exposures, std::span<const RowIndex>
   if (exposures.with_industry())
     for (std::size_t i = 0; i < rows.size(); ++i)
       industry_[i] = static_cast<std::uint16_t>(std::max(exposures.industry(rows[i]), 0));
+  if (exposures.own()) {
+    own.n_factors = exposures.own()->size();
+    exposures.own()->read(rows, own.x, own.weights);
+    for (std::size_t i = 0; i < rows.size(); ++i) counts_[industry_[i]] += own.weights[i];
+    own_equations_.assign(own, industry_, counts_);
+    return;
+  }
   for (const std::uint16_t industry : industry_) counts_[industry] += 1.0;
   if (!exposures.with_factors()) return;
   sums_.assign(counts_.size() * kFactorStride, 0.0);

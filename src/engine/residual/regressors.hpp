@@ -39,7 +39,8 @@ class NormalEquations {
 class Regressors {
  public:
   /// `rows`: the names' exposure rows. Cost for n names and f factors: about n f (f + 1) / 2 operations; n for industries.
-  void assign(const ExposureRows& exposures, std::span<const RowIndex> rows);
+  /// `own`: receives the names' own factors, if there are any.
+  void assign(const ExposureRows& exposures, std::span<const RowIndex> rows, OwnFactorRows& own);
 
   /// True if assign() was called with these rows.
   bool is_of(std::span<const RowIndex> rows) const noexcept;
@@ -51,12 +52,15 @@ class Regressors {
   /// Sums of the factors in each industry, kFactorStride apart.
   const double* sums() const noexcept { return sums_.data(); }
   const NormalEquations& equations() const noexcept { return equations_; }
+  /// The same for own factors; counts() are sums of weights then.
+  const OwnEquations& own_equations() const noexcept { return own_equations_; }
 
  private:
   std::vector<RowIndex> rows_;
   std::vector<std::uint16_t> industry_;
   std::vector<double> counts_, sums_;
   NormalEquations equations_;
+  OwnEquations own_equations_;
 };
 
 }  // namespace fractile

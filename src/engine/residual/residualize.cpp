@@ -141,8 +141,18 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
     std::fill(s.begin(), s.end(), 0.0);
     return;
   }
-  centre(regressors, y, scratch);
-  if (exposures.with_factors()) {
+  if (const OwnFactors* const own = exposures.own()) {
+    if (scratch.own.weights.size() != n) {
+      scratch.own.n_factors = own->size();
+      own->read(rows, scratch.own.x, scratch.own.weights);
+    }
+    const std::span<const std::uint16_t> industry(regressors.industry(), n);
+    centre_weighted(scratch.own, industry, regressors.counts(), y);
+    regressors.own_equations().project(scratch.own, industry, regressors.counts(), y);
+  } else {
+    centre(regressors, y, scratch);
+  }
+  if (exposures.with_factors() && !exposures.own()) {
     const FactorRows factors = exposures.factors(rows);
     // As many regressors as names fit every signal: the residuals are 0, and what is left of y is rounding.
     const std::size_t n_groups = count_groups(regressors);

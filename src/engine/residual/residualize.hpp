@@ -13,7 +13,8 @@ namespace fractile {
 struct ResidualScratch {
   std::vector<double> signal;   ///< the remaining part of the signal
   std::vector<double> means;    ///< by industry
-  std::vector<double> columns;  ///< the factors one after the other, if they are near to collinear
+  OwnFactorRows own;            ///< own factors only: filled with the regressors of the day, or empty
+  std::vector<double> columns;  ///< the factors one after the other, if they are nearly collinear
 };
 
 /// Replaces the values of one return day by their residuals. The projection is exact, so collinear columns are dropped, not

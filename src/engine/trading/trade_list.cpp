@@ -5,10 +5,11 @@
 
 namespace fractile {
 
-TradeListBuilder::TradeListBuilder(const PanelView& panel, const RunConfig& config, const Reals& ret)
+TradeListBuilder::TradeListBuilder(const PanelView& panel, const RunConfig& config, const EarnedReturns& ret)
     : as_of_(panel, config), drift_(config.drift), ret_(ret), weight_before_(panel.ranges().size(), 0.0) {}
 
-void TradeListBuilder::drift_weights(const Book& before) {
+/// Each side by itself: its weights sum to 1 or -1 again.
+void TradeListBuilder::drift_sides(const Book& before) {
   drifted_ = before.weight;
   double sum_long = 0.0, sum_short = 0.0;
   for (std::size_t i = 0; i < drifted_.size(); ++i) {
@@ -25,9 +26,27 @@ void TradeListBuilder::drift_weights(const Book& before) {
   }
 }
 
+/// All names by their returns, as shares of the book's new value.
+void TradeListBuilder::drift_book(const Book& before) {
+  drifted_ = before.weight;
+  double earned = 0.0;
+  for (std::size_t i = 0; i < drifted_.size(); ++i) {
+    const double r = ret_[before.row[i]];
+    if (r != r) continue;
+    drifted_[i] *= 1.0 + r;
+    earned += before.weight[i] * r;
+  }
+  if (!(1.0 + earned > 0.0)) {
+    drifted_ = before.weight;
+    return;
+  }
+  for (double& w : drifted_) w /= 1.0 + earned;
+}
+
 void TradeListBuilder::spread_before(const Book& before) {
-  if (drift_) drift_weights(before);
-  const std::vector<double>& weights = drift_ ? drifted_ : before.weight;
+  if (drift_ == Drift::true_) drift_sides(before);
+  if (drift_ == Drift::book) drift_book(before);
+  const std::vector<double>& weights = drift_ != Drift::false_ ? drifted_ : before.weight;
   for (std::size_t i = 0; i < weights.size(); ++i) weight_before_[static_cast<std::size_t>(before.security[i])] = weights[i];
 }
 

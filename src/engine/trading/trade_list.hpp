@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/panel/as_of.hpp"
+#include "engine/panel/earned_returns.hpp"
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
@@ -20,8 +21,8 @@ struct TradeList {
 /// Builds trade lists from pairs of books. One thread uses one builder.
 class TradeListBuilder {
  public:
-  /// `ret`: the return that trades earn, by which weights drift.
-  TradeListBuilder(const PanelView& panel, const RunConfig& config, const Reals& ret);
+  /// `ret`: by which weights drift.
+  TradeListBuilder(const PanelView& panel, const RunConfig& config, const EarnedReturns& ret);
   /// From `before` (the book of n-1) to `now` (that of n). Valid until the next call. O(names of both books).
   const TradeList& build(const Book& before, const Book& now, DateIndex n);
   /// The list that the last call made.
@@ -29,11 +30,12 @@ class TradeListBuilder {
 
  private:
   void spread_before(const Book& before);
-  void drift_weights(const Book& before);
+  void drift_sides(const Book& before);
+  void drift_book(const Book& before);
 
   AsOf as_of_;
-  bool drift_;
-  Reals ret_;
+  Drift drift_;
+  EarnedReturns ret_;
   std::vector<double> weight_before_;  // by security; all 0 between calls
   std::vector<double> drifted_;
   TradeList trades_;

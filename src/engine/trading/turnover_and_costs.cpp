@@ -5,7 +5,7 @@
 
 namespace fractile {
 
-TurnoverAndCosts::TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const Reals& ret)
+TurnoverAndCosts::TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const EarnedReturns& ret)
     : builder_(panel, config, ret), cost_model_(make_cost_model(panel, config)) {}
 
 Trades TurnoverAndCosts::compute(const Book& before, const Book& now, DateIndex n) {

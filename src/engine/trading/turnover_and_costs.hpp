@@ -14,7 +14,7 @@ struct Trades {
 class TurnoverAndCosts {
  public:
   /// Throws MISSING_PANEL_COLUMN if the cost model needs a column that the snapshot lacks.
-  TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const Reals& ret);
+  TurnoverAndCosts(const PanelView& panel, const RunConfig& config, const EarnedReturns& ret);
   /// From `before` (the book of n-1) to `now` (that of n).
   Trades compute(const Book& before, const Book& now, DateIndex n);
   /// The trades of the last call.

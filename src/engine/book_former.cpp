@@ -1,0 +1,99 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/book_former.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fractile {
+
+StoredCandidates StoredCandidates::copy(int portfolio, const Candidates& candidates) {
+  StoredCandidates out{portfolio, {}, {}, {}, {}, candidates.n_cells, candidates.cells_with_names, candidates.n_names};
+  for (std::size_t i = 0; i < candidates.rows.size(); ++i) {
+    if (candidates.sides[i] == kFlat) continue;
+    out.rows.push_back(candidates.rows[i]);
+    out.sides.push_back(candidates.sides[i]);
+    if (!candidates.sizes.empty()) out.sizes.push_back(candidates.sizes[i]);
+    if (!candidates.cells.empty()) out.cells.push_back(candidates.cells[i]);
+  }
+  return out;
+}
+
+Candidates StoredCandidates::view() const noexcept { return {rows, sizes, sides, cells, n_cells, cells_with_names, n_names}; }
+
+BookFormer::BookFormer(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios)
+    : panel_(panel),
+      config_(config),
+      portfolios_(portfolios),
+      sorter_(config),
+      weigher_(panel, config),
+      guesses_(static_cast<std::size_t>(portfolios.count)) {
+  if (plan().has_exit) held_side_.assign(panel.ranges().size(), kFlat);
+}
+
+Candidates BookFormer::sort_group(DayNames& names, const Portfolios::Grouping& grouping, int group,
+                                  std::span<const std::int32_t> slots) {
+  if (!plan().is_single()) return sorter_.sort_names(names.among(slots));
+  group_values_.resize(slots.size());
+  double* const to = group_values_.data();
+  const double* const from = names.slots().data();
+  for (std::size_t i = 0; i < slots.size(); ++i) to[i] = from[static_cast<std::size_t>(slots[i])];
+  return sorter_.sort_values(group_values_, names.first_row(), slots, guesses_[static_cast<std::size_t>(grouping.first + group)]);
+}
+
+/// Applies the exit rule to the sides, and drops categories with names on one side only.
+std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candidates& candidates, const Book& before,
+                                                      DayCounts* counts) {
+  if (!plan().has_exit && candidates.n_cells == 0) return candidates.sides;
+  sides_.assign(candidates.sides.begin(), candidates.sides.end());
+  if (plan().has_exit) {
+    for (std::size_t i = 0; i < before.row.size(); ++i)
+      held_side_[static_cast<std::size_t>(before.security[i])] = before.weight[i] > 0.0 ? kLong : kShort;
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+      if (std::abs(sides_[i]) != kStays) continue;
+      const auto side = static_cast<std::int8_t>(sides_[i] / kStays);
+      const bool is_held = held_side_[static_cast<std::size_t>(panel_.security_of_row(candidates.rows[i]))] == side;
+      sides_[i] = is_held ? side : std::int8_t{kFlat};
+    }
+    for (const SecurityIndex security : before.security) held_side_[static_cast<std::size_t>(security)] = kFlat;
+  }
+  if (candidates.n_cells == 0) return sides_;
+  has_long_.assign(static_cast<std::size_t>(candidates.n_cells), 0);
+  has_short_.assign(has_long_.size(), 0);
+  for (std::size_t i = 0; i < sides_.size(); ++i)
+    if (sides_[i] != kFlat) (sides_[i] == kLong ? has_long_ : has_short_)[static_cast<std::size_t>(candidates.cells[i])] = 1;
+  int n_two_sided = 0;
+  for (std::size_t cell = 0; cell < has_long_.size(); ++cell) n_two_sided += has_long_[cell] &= has_short_[cell];
+  for (std::size_t i = 0; i < sides_.size(); ++i)
+    if (sides_[i] != kFlat && !has_long_[static_cast<std::size_t>(candidates.cells[i])]) sides_[i] = kFlat;
+  if (portfolio == 0) {
+    is_two_sided_ = has_long_;
+    if (counts) counts->one_sided_category += candidates.cells_with_names - n_two_sided;
+  }
+  return sides_;
+}
+
+/// Counts the overall book of a day for the warnings of a result.
+void BookFormer::count_sides(std::size_t names, std::span<const std::int8_t> sides, DayCounts& counts) const {
+  const auto n_long = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kLong));
+  const auto n_short = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kShort));
+  const auto n_names = static_cast<double>(names);
+  counts.days_with_names += names > 0;
+  counts.long_names += n_long;
+  counts.short_names += n_short;
+  counts.asked_long += static_cast<std::int64_t>(n_names - std::floor(config_.fractile[1] * n_names / 100.0));
+  counts.asked_short += static_cast<std::int64_t>(std::floor(config_.fractile[0] * n_names / 100.0));
+  counts.most_long = std::max(counts.most_long, n_long);
+  counts.most_short = std::max(counts.most_short, n_short);
+}
+
+void BookFormer::form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
+                      Book& book) {
+  const std::span<const std::int8_t> sides = settle_sides(portfolio, candidates, before, counts);
+  const int without_size = weigher_.build_book({candidates.rows, sides, candidates.sizes}, n, book);
+  if (!counts || portfolio != 0) return;
+  counts->missing_weight += without_size;
+  counts->names += static_cast<std::int64_t>(candidates.n_names);
+  count_sides(candidates.n_names, sides, *counts);
+}
+
+}  // namespace fractile

@@ -1,0 +1,178 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/held_books.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/align/alignment.hpp"
+#include "engine/align/eligibility_mask.hpp"
+#include "parallel/workers.hpp"
+
+namespace fractile {
+namespace {
+
+/// A smaller mean of weights is only the rounding error of 0.
+constexpr double kNoWeight = 1e-12;
+
+DayCounts make_counts(const Portfolios& portfolios) {
+  DayCounts counts;
+  counts.missing_group.resize(portfolios.groupings.size());
+  counts.has_names.resize(static_cast<std::size_t>(portfolios.count));
+  return counts;
+}
+
+}  // namespace
+
+HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const MakeNames& make_names,
+                     int threads, const std::function<void()>& poll)
+    : panel_(panel),
+      config_(config),
+      days_(static_cast<std::size_t>(panel.n_days())),
+      is_two_sided_(days_.size()),
+      counts_(make_counts(portfolios)) {
+  if (config.from_open && config.bad_open == BadOpen::drop) open_return_ = panel.reals("openret");
+  struct Thread {
+    std::unique_ptr<DayNames> names;
+    std::unique_ptr<BookFormer> former;
+    CrossSections::Scratch scratch;
+    DayCounts counts;
+  };
+  std::vector<Thread> of_slot(static_cast<std::size_t>(threads));
+  const bool has_exit = config.exit_fractile.has_value();
+  std::vector<std::vector<StoredCandidates>> candidates(has_exit ? days_.size() : 0);
+  const Book no_book;
+  const int n_blocks = (panel.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
+  parallel_for(
+      threads, n_blocks,
+      [&](int block, int slot) {
+        Thread& own = of_slot[static_cast<std::size_t>(slot)];
+        if (!own.names) {
+          own.names = make_names();
+          own.former = std::make_unique<BookFormer>(panel, config, portfolios);
+          own.counts = make_counts(portfolios);
+        }
+        own.names->start(own.scratch);
+        const DateIndex begin = panel.first() + block * Alignment::kBlockDays;
+        for (DateIndex n = begin; n < std::min(panel.last() + 1, begin + Alignment::kBlockDays); ++n) {
+          own.names->read(n);
+          own.names->count_missing(own.counts);
+          own.former->sort(*own.names, n, &own.counts, [&](int portfolio, const Candidates& found) {
+            if (has_exit) {
+              candidates[at(n)].push_back(StoredCandidates::copy(portfolio, found));
+              return;
+            }
+            Book book;
+            own.former->form(portfolio, found, no_book, n, &own.counts, book);
+            if (!book.is_flat()) days_[at(n)].emplace_back(portfolio, std::move(book));
+          });
+          const auto flags = own.former->is_two_sided();
+          if (!has_exit) is_two_sided_[at(n)].assign(flags.begin(), flags.end());
+        }
+      },
+      poll);
+  for (const Thread& own : of_slot)
+    if (own.names) {
+      counts_.merge(own.counts);
+      has_duplicates_ |= own.names->has_duplicates();
+    }
+  if (has_exit) apply_exit_rule(candidates, portfolios, poll);
+  find_table_days(portfolios.count);
+}
+
+/// Forms the books in order of days, because each book decides that of the next day.
+void HeldBooks::apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios,
+                                const std::function<void()>& poll) {
+  BookFormer former(panel_, config_, portfolios);
+  const Book no_book;
+  for (DateIndex n = panel_.first(); n <= panel_.last(); ++n) {
+    if (poll && at(n) % 64 == 0) poll();
+    for (const StoredCandidates& stored : candidates[at(n)]) {
+      const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
+      Book book;
+      former.form(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
+      if (!book.is_flat()) days_[at(n)].emplace_back(stored.portfolio, std::move(book));
+    }
+    const auto flags = former.is_two_sided();
+    is_two_sided_[at(n)].assign(flags.begin(), flags.end());
+  }
+}
+
+void HeldBooks::find_table_days(int n_portfolios) {
+  table_days_.resize(static_cast<std::size_t>(n_portfolios));
+  for (DateIndex n = panel_.first(); n <= panel_.last(); ++n)
+    for (const auto& [portfolio, book] : days_[at(n)]) {
+      TableDays& table = table_days_[static_cast<std::size_t>(portfolio)];
+      if (table.last < 0) table.first = n + config_.overlap - 1;
+      table.last = n;
+    }
+}
+
+const Book* HeldBooks::find(DateIndex n, int portfolio) const noexcept {
+  const FormedDay& day = days_[at(n)];
+  const auto found =
+      std::lower_bound(day.begin(), day.end(), portfolio, [](const auto& entry, int p) { return entry.first < p; });
+  return found != day.end() && found->first == portfolio ? &found->second : nullptr;
+}
+
+void HeldBooks::read(DateIndex n, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const {
+  if (config_.overlap == 1) {
+    for (const auto& [portfolio, book] : days_[at(n)]) {
+      books[static_cast<std::size_t>(portfolio)] = book;
+      held.push_back(portfolio);
+    }
+    return;
+  }
+  for (std::size_t p = 0; p < table_days_.size(); ++p) {
+    if (n < table_days_[p].first || n > table_days_[p].last) continue;
+    mix(static_cast<int>(p), n, scratch, books[p]);
+    if (!books[p].is_flat()) held.push_back(static_cast<int>(p));
+  }
+}
+
+bool HeldBooks::is_tradable(RowIndex row) const noexcept {
+  return !open_return_ || !(open_return_[row] <= open_return_.round_bound(kBadOpenReturn));
+}
+
+/// The mean of the formed books of the last `overlap` days. Sums run from the newest book to the oldest.
+void HeldBooks::mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const {
+  scratch.sum.resize(panel_.ranges().size(), 0.0);
+  scratch.touched.clear();
+  for (DateIndex day = n; day > n - config_.overlap; --day) {
+    const Book* const formed = find(day, portfolio);
+    if (!formed) continue;
+    for (std::size_t i = 0; i < formed->security.size(); ++i) {
+      double& sum = scratch.sum[static_cast<std::size_t>(formed->security[i])];
+      if (sum == 0.0) scratch.touched.push_back(formed->security[i]);
+      sum += formed->weight[i];
+    }
+  }
+  book.clear();
+  const double share = 1.0 / config_.overlap;
+  const auto take = [&](SecurityIndex security, RowIndex row) {
+    const double weight = std::exchange(scratch.sum[static_cast<std::size_t>(security)], 0.0) * share;
+    if (!(std::fabs(weight) >= kNoWeight) || !is_tradable(row)) return;
+    book.security.push_back(security);
+    book.row.push_back(row);
+    book.weight.push_back(weight);
+    ++(weight > 0.0 ? book.n_long : book.n_short);
+  };
+  const RowIndex first_row = panel_.row_begin(n), end_row = panel_.row_end(n);
+  constexpr std::size_t kManyRows = 4;  // rows per touched name, above which a search for each name is cheaper
+  if (scratch.touched.size() * kManyRows > static_cast<std::size_t>(end_row - first_row)) {
+    for (RowIndex row = first_row; row < end_row; ++row) {
+      const SecurityIndex security = panel_.security_of_row(row);
+      if (scratch.sum[static_cast<std::size_t>(security)] != 0.0) take(security, row);
+    }
+  } else {
+    std::sort(scratch.touched.begin(), scratch.touched.end());
+    for (const SecurityIndex security : scratch.touched) {
+      const RowIndex row = panel_.find_row(security, n);
+      if (row != kNoRow && scratch.sum[static_cast<std::size_t>(security)] != 0.0) take(security, row);
+    }
+  }
+  for (const SecurityIndex security : scratch.touched) scratch.sum[static_cast<std::size_t>(security)] = 0.0;
+  book.previous.resize(book.row.size());
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = panel_.previous_row(book.row[i]);
+}
+
+}  // namespace fractile

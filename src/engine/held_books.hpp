@@ -1,0 +1,69 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/book_former.hpp"
+
+/// Books that depend on earlier days: methodology sections 12 and 13.
+namespace fractile {
+
+/// The days of a portfolio's daily table; none if last < first.
+struct TableDays {
+  DateIndex first = 0;
+  DateIndex last = -1;
+};
+
+/// The books of all days of a run with exit_fractile or overlap. Immutable after construction. Thread-safe.
+class HeldBooks {
+ public:
+  static bool is_needed(const RunConfig& config) noexcept { return config.exit_fractile.has_value() || config.overlap > 1; }
+
+  /// Makes the object with which one thread of the run reads days.
+  using MakeNames = std::function<std::unique_ptr<DayNames>()>;
+  /// Ranks and forms the books of all loaded days. Throws the errors of DayNames and BookFormer.
+  HeldBooks(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const MakeNames& make_names,
+            int threads, const std::function<void()>& poll);
+
+  /// Memory of one thread.
+  struct Scratch {
+    std::vector<double> sum;  // by security; all 0 between calls
+    std::vector<SecurityIndex> touched;
+  };
+  /// Fills the books of day n, by portfolio, and lists those that are not flat, ascending.
+  void read(DateIndex n, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const;
+  /// BookFormer::is_two_sided() of day n.
+  std::span<const std::uint8_t> is_two_sided(DateIndex n) const noexcept { return is_two_sided_[at(n)]; }
+  /// The table days by portfolio, without the ramp-up and run-off of an overlap.
+  std::span<const TableDays> table_days() const noexcept { return table_days_; }
+  /// Sums over all days, without left_panel.
+  const DayCounts& counts() const noexcept { return counts_; }
+  bool has_duplicates() const noexcept { return has_duplicates_; }
+
+ private:
+  /// The formed books of a day that are not flat, portfolios ascending.
+  using FormedDay = std::vector<std::pair<int, Book>>;
+  std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
+  void apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios,
+                       const std::function<void()>& poll);
+  void find_table_days(int n_portfolios);
+  const Book* find(DateIndex n, int portfolio) const noexcept;
+  bool is_tradable(RowIndex row) const noexcept;
+  void mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const;
+
+  const PanelView& panel_;
+  const RunConfig& config_;
+  Reals open_return_;  // empty if no open return closes a name
+  std::vector<FormedDay> days_;
+  std::vector<std::vector<std::uint8_t>> is_two_sided_;
+  std::vector<TableDays> table_days_;  // by portfolio
+  DayCounts counts_;
+  bool has_duplicates_ = false;
+};
+
+}  // namespace fractile

@@ -1,0 +1,97 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/portfolio/rank.hpp"
+#include "fractile/types.hpp"
+
+/// The plan of a sort: which names are ranked together, and against which names. Methodology sections 5 and 12.
+namespace fractile {
+
+/// The number of a group of names that are ranked together; kNoCell: the name is not ranked.
+using Cell = std::int32_t;
+inline constexpr Cell kNoCell = -1;
+
+/// The way in which a run ranks, from its options.
+struct SortPlan {
+  explicit SortPlan(const RunConfig& config);
+  double a, b;  ///< percent at which a name becomes short or long
+  double c, d;  ///< percent up to which a held name stays on its side; a and b without exit_fractile
+  InputType input_type;
+  int double_bins;          ///< bins of double_var; 0: no double sort
+  bool has_categories;      ///< rank_within
+  bool has_references;      ///< breakpoints
+  bool has_exit;            ///< exit_fractile: the book of the day before matters too
+  bool by_rank, by_signal;  ///< weight "rank", "signal": sizes come from the ranking
+  /// True if all names of a day are ranked together and against each other, so that two cuts decide.
+  bool is_single() const noexcept {
+    return input_type == InputType::value && double_bins == 0 && !has_categories && !has_references && !has_exit;
+  }
+};
+
+/// The names of one (group, R), securities ascending. Spans that the plan does not need are empty.
+struct RankedNames {
+  std::span<const RowIndex> rows;
+  std::span<const double> s;              ///< no NaN
+  std::span<const double> double_values;  ///< NaN: missing
+  std::span<const Cell> cells;            ///< number of the category
+  int n_cells = 0;
+  std::span<const std::uint8_t> is_reference;
+};
+
+/// Marks a name that only the exit rule leaves on its side.
+inline constexpr std::int8_t kStays = 2;
+
+/// The names that can have a side, securities ascending.
+struct Candidates {
+  std::span<const RowIndex> rows;
+  std::span<const double> sizes;       ///< absolute values are weights, if the plan or input_type "weight" says so
+  std::span<const std::int8_t> sides;  ///< kShort, kFlat, kLong; kStays times the side on which a held name stays
+  std::span<const Cell> cells;         ///< rank_within: number of the category; else empty
+  int n_cells = 0;
+  int cells_with_names = 0;
+  std::size_t n_names = 0;  ///< number of ranked names
+};
+
+/// A sorter that ranks by a plan. One thread uses one sorter; an answer is valid until the next call.
+class Sorter {
+ public:
+  explicit Sorter(const RunConfig& config) : plan_(config) {}
+  const SortPlan& plan() const noexcept { return plan_; }
+  /// If the plan is single: values[i] is that of row first_row + slots[i] (no slots: first_row + i), NaN: no name.
+  Candidates sort_values(std::span<const double> values, RowIndex first_row, std::span<const std::int32_t> slots,
+                         CutGuess& guess);
+  /// Any plan. O(names) for categories; a double sort and weight="rank" sort numbers.
+  Candidates sort_names(const RankedNames& names);
+  /// Returns r and m of every name by categories and breakpoints only; r is NaN if a name is not ranked.
+  void rank_all(const RankedNames& names, std::vector<double>& r, std::vector<double>& m);
+
+ private:
+  void group_by_cell(std::span<const Cell> cells, int n_cells);
+  void bin_by_double_var(const RankedNames& names);
+  void sort_cell(std::span<const std::int32_t> members, const RankedNames& names);
+  void size_by_rank(std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m, double* out);
+  void size_by_signal(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides,
+                      double* out) const;
+
+  SortPlan plan_;
+  RankScratch rank_;
+  std::vector<RowIndex> rows_;
+  std::vector<double> sizes_;
+  std::vector<std::int8_t> sides_;
+  std::vector<Cell> cells_;
+  // Names by cell.
+  std::vector<std::int32_t> begin_, members_;
+  // One cell.
+  std::vector<double> values_, references_, tail_, ranks_;
+  std::vector<std::int8_t> tail_sides_;
+  std::vector<std::int32_t> tail_names_;
+  std::vector<std::pair<double, std::int32_t>> order_;  // order of a tail
+  // A double sort.
+  std::vector<Cell> bins_;
+};
+
+}  // namespace fractile
