@@ -22,6 +22,7 @@ void add_batch(CLI::App& app);
 void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
 void add_audit(CLI::App& app);
+void add_fama_macbeth(CLI::App& app);
 /// Commands that Python answers: sweep, mcp, doctor.
 void add_python_commands(CLI::App& app);
 void add_serve(CLI::App& app);

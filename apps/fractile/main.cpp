@@ -80,6 +80,7 @@ int run(int argc, char** argv) {
   add_multiple_testing(app);
   add_study(app);
   add_audit(app);
+  add_fama_macbeth(app);
   add_python_commands(app);
   add_serve(app);
   add_ui(app);

@@ -15,7 +15,9 @@ from fractile.errors import (
     SnapshotError,
     SnapshotNotFoundError,
 )
+from fractile.factor_models import Attribution, spanning
 from fractile.ledger import Study, studies, study
+from fractile.regressions import FamaMacBeth
 from fractile.result import BacktestResult
 from fractile.service import BacktestService, get_service
 from fractile.snapshots import (
@@ -35,10 +37,12 @@ from fractile.tracking import log_run
 from fractile.truncation import FunctionAudit, audit_function
 
 __all__ = [
+    "Attribution",
     "BacktestClient",
     "BacktestResult",
     "BacktestService",
     "ConfigError",
+    "FamaMacBeth",
     "FractileError",
     "FunctionAudit",
     "ServerError",
@@ -64,6 +68,7 @@ __all__ = [
     "remove_snapshot",
     "report",
     "snapshot_report",
+    "spanning",
     "stats",
     "studies",
     "study",

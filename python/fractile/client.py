@@ -12,6 +12,7 @@ import pandas as pd
 from fractile.audit import SignalAudit
 from fractile.config import ServiceConfig, read_configuration
 from fractile.errors import ConfigError
+from fractile.regressions import FamaMacBeth
 from fractile.remote import RemoteService
 from fractile.result import BacktestResult
 from fractile.service import BacktestService
@@ -116,6 +117,13 @@ class BacktestClient:
     def audit(self, signal: Any, previous: Any = None, **config: Any) -> SignalAudit:
         """Examines a signal for look-ahead; see `BacktestService.audit`."""
         return self._backend.audit(signal, previous, **self._complete(config))
+
+    def fama_macbeth(self, signal: Any, controls: Sequence[str] = (), **options: Any) -> FamaMacBeth:
+        """Regresses returns on a signal, day by day; see `BacktestService.fama_macbeth`."""
+        left_out = ("resid", "resid_style", "input_type", "sort_method", "rank_within", "breakpoints")
+        config = self._complete(options, left_out)
+        config.pop("study", None)
+        return self._backend.fama_macbeth(signal, controls, **config)
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use."""

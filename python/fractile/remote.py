@@ -17,6 +17,7 @@ from fractile.audit import SignalAudit
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import is_bytes, read_signal, split_options, view_bytes
 from fractile.ledger import Moments, resolve_study
+from fractile.regressions import FamaMacBeth, regression_arguments
 from fractile.result import BacktestResult
 from fractile.run_options import to_json
 from fractile.wire import WireResult
@@ -124,6 +125,24 @@ class RemoteService:
         body = _to_stream(signal, [sigvar], reading)
         query = {"config": {**left, "sigvar": sigvar}, "previous": len(body)}
         return SignalAudit(self._answer("/audit", body + _to_stream(previous, [sigvar], reading), _STREAM, query))
+
+    def fama_macbeth(
+        self,
+        signal: Any,
+        controls: Sequence[str] = (),
+        standardize: bool = False,
+        winsorize: float | None = None,
+        lags: int | None = None,
+        min_names: int | None = None,
+        sigvar: str | Sequence[str] = "signal",
+        **config: Any,
+    ) -> FamaMacBeth:
+        """Regresses returns on a signal, day by day; see `BacktestService.fama_macbeth`."""
+        names, _ = regression_arguments(sigvar, controls, standardize, winsorize, lags, min_names)
+        body, kind, left = _encode(signal, names, config)
+        query = {"signals": names, "controls": list(controls), "standardize": standardize, "winsorize": winsorize}
+        more = {"lags": lags, "min_names": min_names, "config": {**left, "sigvar": names[0]}}
+        return FamaMacBeth(self._answer("/fama_macbeth", body, kind, {**query, **more}))
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""

@@ -22,6 +22,7 @@ from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal, split_options
 from fractile.ledger import LocalLedger, resolve_study
 from fractile.progress import open_bar, track
+from fractile.regressions import FamaMacBeth, regression_arguments
 from fractile.result import BacktestResult
 from fractile.run_options import parse_config, to_json, with_run_options
 from fractile.tear_sheet import Source, make_source
@@ -326,6 +327,60 @@ class BacktestService:
         older = None if previous is None else read_signal(previous, [sigvar], reading)
         rows = read_signal(signal, [sigvar], reading)
         return SignalAudit(json.loads(self._require_engine().audit(rows, parse_config(options), older)))
+
+    def fama_macbeth(
+        self,
+        signal: Any,
+        controls: Sequence[str] = (),
+        standardize: bool = False,
+        winsorize: float | None = None,
+        lags: int | None = None,
+        min_names: int | None = None,
+        sigvar: str | Sequence[str] = "signal",
+        **config: Any,
+    ) -> FamaMacBeth:
+        """Regresses the returns of each day on a signal and controls, and takes the mean of the coefficients: Fama and MacBeth (1973).
+
+        Args:
+            signal: As in `run`.
+            controls: Panel columns as of the return day; texts, cap, sector_id and industry_id become dummies.
+            standardize: Signals and number controls less the mean of their day, over its standard deviation (n - 1).
+            winsorize: Percent p, below 50: signals and number controls are clipped to the quantiles p and 100 - p of their day first.
+            lags: Lags of Newey and West; None: floor(4 (T / 100)^(2/9)).
+            min_names: Names that a day needs; None: max(10, regressors + 2), the intercept not counted.
+            sigvar: Name of the value column, or of several for one regression on all of them.
+            **config: weight ("equal", or "value" for weights of mcap), the options of `run` that align the signal (lag, hold_days,
+                universe, from_open, bad_open, delisting_return, characteristics_asof, lookahead), threads.
+
+        Raises:
+            ConfigError: An unknown option, value or column.
+            SignalError: The signal cannot be read, or no day has a regression.
+        """
+        names, arguments = regression_arguments(sigvar, controls, standardize, winsorize, lags, min_names)
+        reading, options = split_options(config)
+        rows = read_signal(signal, names, reading)
+        return FamaMacBeth(json.loads(self._require_engine().fama_macbeth(rows, names, parse_config(options), *arguments)))
+
+    def similar(self, signal: Any, library: Mapping[str, Any], sigvar: str = "signal", **config: Any) -> pd.DataFrame:
+        """Compares a signal with a library of signals: is it new?
+
+        Args:
+            signal: As in `run`.
+            library: Signals by name, each as in `run`.
+            sigvar: Name of the value column, of all signals.
+            **config: Options of `run`; the books are those of the runs.
+
+        Returns:
+            One row per member, the nearest first: name, rank_correlation (mean over days with 10 common names or more),
+            return_correlation (of the books' ret), alpha_t (Newey and West t of the alpha that the signal's book earns beyond the
+            member's), common (share of the signal's used rows that the member has).
+
+        Raises:
+            FractileError: The first error of a run.
+        """
+        from fractile.similarity import compare_with_library
+
+        return compare_with_library(self, signal, library, sigvar, config)
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

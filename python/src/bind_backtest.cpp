@@ -8,8 +8,11 @@
 #include "fractile/audit.hpp"
 #include "fractile/backtest.hpp"
 #include "fractile/error.hpp"
+#include "fractile/fama_macbeth.hpp"
+#include "fractile/similarity.hpp"
 #include "gate.hpp"
 #include "output/audit.hpp"
+#include "output/fama_macbeth.hpp"
 #include "service/run_options.hpp"
 #include "service/sheet_run.hpp"
 
@@ -123,7 +126,33 @@ void bind_backtest(nb::module_& module) {
             return json;
           },
           nb::arg("signal"), nb::arg("config"), nb::arg("previous").none(),
-          "Examines the first value column for look-ahead: the answer of POST /audit?orient=split.");
+          "Examines the first value column for look-ahead: the answer of POST /audit?orient=split.")
+      .def(
+          "fama_macbeth",
+          [](const Backtester& self, const Signal& signal, const std::vector<std::string>& names, const RunConfig& config,
+             const std::vector<std::string>& controls, bool standardize, double winsorize, std::int64_t lags,
+             std::int64_t min_names) {
+            std::vector<NamedValues> signals;
+            for (std::size_t k = 0; k < names.size(); ++k) signals.push_back({names[k], column_of(signal, static_cast<int>(k))});
+            const FamaMacBethOptions options{controls, standardize, winsorize, lags, min_names};
+            std::string json;
+            run_released([&](const Interrupt& interrupt) {
+              json = fama_macbeth_to_json(fama_macbeth(self, signal.keys, signals, config, options, interrupt), Orient::split);
+            });
+            return json;
+          },
+          nb::arg("signal"), nb::arg("names"), nb::arg("config"), nb::arg("controls"), nb::arg("standardize"),
+          nb::arg("winsorize"), nb::arg("lags"), nb::arg("min_names"),
+          "Regresses returns on the value columns, day by day: the answer of POST /fama_macbeth?orient=split.")
+      .def(
+          "compare_signals",
+          [](const Backtester& self, const Signal& signal, const Signal& other, const RunConfig& config) {
+            const SignalColumn a{signal.keys, column_of(signal, 0)}, b{other.keys, column_of(other, 0)};
+            Similarity found{};
+            run_released([&](const Interrupt& interrupt) { found = compare_signals(self, a, b, config, interrupt); });
+            return nb::make_tuple(found.rank_correlation, found.days, found.common);
+          },
+          nb::arg("signal"), nb::arg("other"), nb::arg("config"), "Mean rank correlation, its days, share of common rows.");
 }
 
 }  // namespace fractile::python

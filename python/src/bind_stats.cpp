@@ -17,6 +17,7 @@
 #include "stats/bootstrap.hpp"
 #include "stats/distributions.hpp"
 #include "stats/drawdowns.hpp"
+#include "stats/factor_model.hpp"
 #include "stats/inference.hpp"
 #include "stats/multiple_testing.hpp"
 #include "stats/newey_west.hpp"
@@ -117,6 +118,19 @@ void bind_one_series(nb::module_& module) {
         return out;
       },
       nb::arg("x"), nb::arg("top"), "(start, trough, end, depth) of each, deepest first.");
+}
+
+void bind_factor_model(nb::module_& module) {
+  module.def(
+      "fit_factors",
+      [](const Values& y, const Grid& factors, std::int64_t lags) {
+        const FactorModel found = fit_factors(span_of(y), frame_of(factors), lags);
+        nb::list coefficients;
+        for (const auto& each : found.coefficients) coefficients.append(nb::make_tuple(each.value, each.se, each.t, each.p));
+        return nb::make_tuple(coefficients, found.r2, found.deviation, found.f, found.f_p);
+      },
+      nb::arg("y"), nb::arg("factors"), nb::arg("lags"),
+      "(value, se, t, p) by coefficient; R2, deviation of residuals, F and its p.");
 }
 
 void bind_moments(nb::module_& module) {
@@ -281,6 +295,7 @@ void bind_many_series(nb::module_& module) {
 void bind_stats(nb::module_& module) {
   nb::module_ stats = module.def_submodule("stats", "Statistics of return series.");
   bind_one_series(stats);
+  bind_factor_model(stats);
   bind_moments(stats);
   bind_bootstrap(stats);
   bind_many_series(stats);

@@ -102,13 +102,24 @@ void check_run_head(const Request& request, std::span<const std::string_view> mo
 }
 
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
-                            const LoadedSnapshot& loaded, void (*check)(const RunRequest& run)) {
+                            const LoadedSnapshot& loaded, void (*check)(const RunRequest& run),
+                            std::vector<std::string> (*find_columns)(const RunRequest& run)) {
   RunRequest run;
+  const auto choose_columns = [&] {
+    if (find_columns) run.columns = find_columns(run);
+    const bool is_json = request.content_type == "application/json";
+    if (is_json && !run.columns.empty() && run.columns != std::vector{run.sigvar})
+      throw Error(ErrorCode::INVALID_VALUE,
+                  "expected one signal in a JSON body, found the names of others in signals. Send the "
+                  "rows as Arrow, Parquet or CSV, or name the column by sigvar.");
+    if (run.columns.empty()) run.columns = {run.sigvar};
+  };
   if (request.content_type == "application/json") {
     JsonBody body(std::move(request.body), more);
     run.sigvar = read_options(body.config(), state, loaded, run, run.reading);
     run.more = body.more();
     check(run);
+    choose_columns();
     run.signal = body.signal_path() ? read_signal_path(*body.signal_path(), run.sigvar, run.reading, state.options)
                                     : body.read_signal(run.sigvar, run.reading);
     return run;
@@ -118,9 +129,10 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
   for (const std::string_view name : more)
     if (const std::string* const text = find_query(request, name)) run.more[std::string(name)] = *text;
   check(run);
+  choose_columns();
   const char* const format = request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
   const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
-  run.signal = read_own_bytes(body, format, {run.sigvar}, state.options.max_body_bytes, run.reading);
+  run.signal = read_own_bytes(body, format, run.columns, state.options.max_body_bytes, run.reading);
   return run;
 }
 

@@ -22,6 +22,7 @@ inline constexpr std::string_view kParquet = "application/vnd.apache.parquet";
 struct RunRequest {
   Signal signal;
   std::string sigvar;
+  std::vector<std::string> columns;         ///< names of signal.values: sigvar, unless the endpoint asks for others
   ReadOptions reading;                      ///< as the configuration says; other signals of the request are read alike
   std::string options;                      ///< JSON object, the server's defaults included
   std::map<std::string, std::string> more;  ///< keys beside signal and config, as JSON text
@@ -33,9 +34,10 @@ struct RunRequest {
 void check_run_head(const Request& request, std::span<const std::string_view> more);
 
 /// Reads a request whose head check_run_head() has accepted; takes the body's memory. `check`: called with `more` before
-/// the rows are read. Throws Error.
+/// the rows are read. `find_columns`: the value columns to read in place of sigvar, or none. Throws Error.
 RunRequest read_run_request(Request& request, std::span<const std::string_view> more, const ServerState& state,
-                            const LoadedSnapshot& loaded, void (*check)(const RunRequest& run));
+                            const LoadedSnapshot& loaded, void (*check)(const RunRequest& run),
+                            std::vector<std::string> (*find_columns)(const RunRequest& run) = nullptr);
 
 /// Parses the JSON text of one parameter. Throws BAD_REQUEST on text that is not JSON or has a key twice.
 nlohmann::json parse_parameter(const std::string& text, std::string_view name);

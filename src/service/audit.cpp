@@ -74,12 +74,6 @@ bool has_no_usable_row(const std::exception_ptr& error) {
   }
 }
 
-void refuse_too_large(const SignalKeys& keys) {
-  if (keys.n_rows > kMaxSignalRows)
-    throw Error(ErrorCode::SIGNAL_TOO_LARGE, "expected up to " + std::to_string(kMaxSignalRows) + " rows in the signal, found " +
-                                                 std::to_string(keys.n_rows) + ". Split it by date.");
-}
-
 class AuditRun {
  public:
   AuditRun(const Backtester& backtester, const SignalKeys& keys, const RunConfig& config, const Interrupt& interrupt)
@@ -212,8 +206,8 @@ Audit audit_signal(const Backtester& backtester, const SignalKeys& keys, const d
                    const SignalVintage* previous, const Interrupt& interrupt) {
   const IeeeArithmetic arithmetic;
   const auto began = std::chrono::steady_clock::now();
-  refuse_too_large(keys);
-  if (previous) refuse_too_large(previous->keys);
+  require_rows(keys);
+  if (previous) require_rows(previous->keys);
   validate(config);
   Audit out = AuditRun(backtester, keys, config, interrupt).run(values, previous);
   out.elapsed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 int threads_of(const RunConfig& config) { return std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads); }
 
+}  // namespace
+
 void require_rows(const SignalKeys& keys) {
   if (keys.n_rows == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Pass a signal with rows.");
@@ -26,8 +28,6 @@ void require_rows(const SignalKeys& keys) {
                                                  " rows in the signal, found " + std::to_string(keys.n_rows) +
                                                  ". Split it by date.");
 }
-
-}  // namespace
 
 std::function<void()> make_poll(const Interrupt& interrupt) {
   if (!interrupt) return {};

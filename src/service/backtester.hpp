@@ -54,6 +54,9 @@ struct Backtester::Impl {
              const Interrupt& interrupt) const;
 };
 
+/// Throws EMPTY_SIGNAL, SIGNAL_TOO_LARGE.
+void require_rows(const SignalKeys& keys);
+
 /// Makes a poll function that throws CANCELLED if the interrupt returns true. It asks the interrupt every 20 ms or less often.
 std::function<void()> make_poll(const Interrupt& interrupt);
 
