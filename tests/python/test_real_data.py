@@ -139,7 +139,9 @@ def test_oracle_agrees_on_every_run_of_the_table(real_data, quarter, name, optio
     assert len(got.daily) > 20
 
 
-def test_the_table_is_current(real_data):
+@pytest.mark.parametrize(("script", "page"), [("real_data_table.py", "real_data.md"), ("real_signals.py", "real_signals.md")])
+def test_the_pages_are_current(real_data, script, page):
     environment = {**os.environ, "FRACTILE_REAL_DATA": str(real_data)}
-    done = subprocess.run([sys.executable, TABLE], env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout == (ROOT / "docs" / "real_data.md").read_text(), "run examples/real_data_table.py > docs/real_data.md"
+    command = [sys.executable, ROOT / "examples" / script]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == (ROOT / "docs" / page).read_text(), f"run examples/{script} > docs/{page}"
