@@ -64,13 +64,14 @@ std::vector<std::string> signals_of(const RunRequest& run) {
 
 Answer answer_fama_macbeth(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
-  const RunRequest run =
-      read_run_request(request, kRegressionKeys, state, *loaded, [](const RunRequest& read) { read_regression_options(read); }, signals_of);
+  const RunRequest run = read_run_request(
+      request, kRegressionKeys, state, *loaded, [](const RunRequest& read) { read_regression_options(read); }, signals_of);
   const RunConfig config = parse_config(run.options);
   std::vector<NamedValues> signals;
   for (std::size_t k = 0; k < run.columns.size(); ++k) signals.push_back({run.columns[k], run.signal.values[k]});
   const double before = thread_cpu_seconds();
-  const FamaMacBeth found = fama_macbeth(loaded->backtester, run.signal.keys, signals, config, read_regression_options(run), interrupt);
+  const FamaMacBeth found =
+      fama_macbeth(loaded->backtester, run.signal.keys, signals, config, read_regression_options(run), interrupt);
   state.metrics.count_engine_cpu(thread_cpu_seconds() - before);
   Answer answer;
   answer.body = fama_macbeth_to_json(found, read_orient(request));
