@@ -18,7 +18,7 @@ SIGNALS = ("momentum_12_1", "reversal_5d", "value")
 LIQUID = {"cap": [1, 2], "close_adj": {"min": 2}}
 HORIZONS = [1, 2, 5, 10, 21, 63]
 GMV = [1, 10, 100, 1000]
-# What each signal is tried with, all on liquid names.
+# The books of each signal, all of liquid names.
 BOOKS: dict[str, dict[str, Any]] = {
     "plain": {},
     "band, leaves at 20 %": {"exit_fractile": (20, 80)},

@@ -10,13 +10,14 @@ import os
 import time
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from fractile import _core, errors
 from fractile.audit import SignalAudit
 from fractile.errors import FractileError, ServerError, SignalError
 from fractile.frames import is_bytes, read_signal, split_options, view_bytes
 from fractile.ledger import Moments, resolve_study
+from fractile.option_types import RunOptions
 from fractile.regressions import FamaMacBeth, regression_arguments
 from fractile.result import BacktestResult
 from fractile.run_options import to_json
@@ -45,7 +46,7 @@ class RemoteService:
         self._url, self._parts, self._timeout = url, parts, timeout
         self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
-    def run(self, signal: Any, sigvar: str = "signal", study: str | None = None, **config: Any) -> BacktestResult:
+    def run(self, signal: Any, sigvar: str = "signal", study: str | None = None, **config: Unpack[RunOptions]) -> BacktestResult:
         """Runs one backtest; omitted options have the server's defaults. The server's ledger counts it for `study`."""
         body, kind, left = _encode(signal, [sigvar], config)
         query, counted = self._with_study({"config": {**left, "sigvar": sigvar}}, study)
@@ -65,7 +66,7 @@ class RemoteService:
         sigvar: str = "signal",
         progress: bool = False,
         study: str | None = None,
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> dict[str, BacktestResult]:
         """Runs every pair of lag and resid mode in one request; keys such as "lag0_residoff"."""
         body, kind, left = _encode(signal, [sigvar], config)
@@ -82,7 +83,7 @@ class RemoteService:
         progress: bool = False,
         on_error: str = "return",
         study: str | None = None,
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> Any:
         """Runs many signals, one request each; see `BacktestService.run_batch`."""
         from fractile.progress import track
@@ -116,7 +117,7 @@ class RemoteService:
         found = self._ask("GET", f"/studies/{urllib.parse.quote(study)}/deflation?{query}")
         return {name: math.nan if value is None else value for name, value in found.items()}
 
-    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Unpack[RunOptions]) -> SignalAudit:
         """Examines a signal for look-ahead; see `BacktestService.audit`."""
         if previous is None:
             body, kind, left = _encode(signal, [sigvar], config)
@@ -135,7 +136,7 @@ class RemoteService:
         lags: int | None = None,
         min_names: int | None = None,
         sigvar: str | Sequence[str] = "signal",
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> FamaMacBeth:
         """Regresses returns on a signal, day by day; see `BacktestService.fama_macbeth`."""
         names, _ = regression_arguments(sigvar, controls, standardize, winsorize, lags, min_names)

@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from fractile.audit import SignalAudit
 from fractile.errors import ConfigError, FractileError, SnapshotError
 from fractile.frames import read_signal, split_options
 from fractile.ledger import LocalLedger, resolve_study
+from fractile.option_types import MoreRunOptions, RunOptions
 from fractile.progress import open_bar, track
 from fractile.regressions import FamaMacBeth, regression_arguments
 from fractile.result import BacktestResult
@@ -215,7 +216,7 @@ class BacktestService:
         calc_turnover: bool = True,
         *,
         study: str | None = None,
-        **options: Any,
+        **options: Unpack[MoreRunOptions],
     ) -> BacktestResult:
         """Runs one backtest; docs/methodology.md defines each option.
 
@@ -230,7 +231,8 @@ class BacktestService:
             SignalError: The signal cannot be read, or no row of it can be used.
             FractileError: The ledger of the study cannot be written.
         """
-        options |= {
+        given: dict[str, Any] = {
+            **options,
             "byvar_list": byvar_list,
             "fractile": fractile,
             "weight": weight,
@@ -240,7 +242,7 @@ class BacktestService:
             "mincos": mincos,
             "calc_turnover": calc_turnover,
         }
-        reading, config = split_options(options)
+        reading, config = split_options(given)
         checked, counted = parse_config(config), self._open_study(study)
         return self._run(signal, sigvar, reading, checked, counted)
 
@@ -252,21 +254,22 @@ class BacktestService:
         sigvar: str = "signal",
         progress: bool = False,
         study: str | None = None,
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> dict[str, BacktestResult]:
         """Runs every pair of lag and resid mode; keys such as "lag0_residoff". Each is a trial of `study`."""
+        given: dict[str, Any] = {**config}
         for name, plural in (("lag", "lags"), ("resid", "resid_modes")):
-            if name in config:
+            if name in given:
                 raise ConfigError(
-                    f"REFUSED_COMBINATION: expected {plural} in a suite, found {name}={config[name]!r}. "
-                    f"Pass {plural}=[{config[name]!r}].",
+                    f"REFUSED_COMBINATION: expected {plural} in a suite, found {name}={given[name]!r}. "
+                    f"Pass {plural}=[{given[name]!r}].",
                     "REFUSED_COMBINATION",
                 )
-        reading, config = split_options(config)
+        reading, options = split_options(config)
         counted = self._open_study(study)
         rows = read_signal(signal, [sigvar], reading)
-        cells = _core.make_suite(to_json(config), to_json(list(lags)), to_json(list(resid_modes)))
-        named = {name: (0, options) for name, options in cells}
+        cells = _core.make_suite(to_json(options), to_json(list(lags)), to_json(list(resid_modes)))
+        named = {name: (0, of_cell) for name, of_cell in cells}
         return self._run_many(rows, named, "suite", progress, "raise", counted, (signal, [sigvar], reading))
 
     def run_batch(
@@ -277,7 +280,7 @@ class BacktestService:
         progress: bool = False,
         on_error: str = "return",
         study: str | None = None,
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> Any:
         """Runs many signals with the same options.
 
@@ -293,8 +296,8 @@ class BacktestService:
         """
         if on_error not in ("return", "raise"):
             raise parse_error("on_error", '"return" or "raise"', on_error)
-        reading, config = split_options(config)
-        checked, counted = parse_config(config), self._open_study(study)
+        reading, options = split_options(config)
+        checked, counted = parse_config(options), self._open_study(study)
         if sigvars is not None:
             columns = {name: (i, checked) for i, name in enumerate(sigvars)}
             rows = read_signal(signals, sigvars, reading)
@@ -310,7 +313,7 @@ class BacktestService:
                 done[name] = error
         return done if isinstance(signals, Mapping) else list(done.values())
 
-    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Any) -> SignalAudit:
+    def audit(self, signal: Any, previous: Any = None, sigvar: str = "signal", **config: Unpack[RunOptions]) -> SignalAudit:
         """Examines a signal for look-ahead: a verdict, its checks, and a profile of rank correlations.
 
         Args:
@@ -337,7 +340,7 @@ class BacktestService:
         lags: int | None = None,
         min_names: int | None = None,
         sigvar: str | Sequence[str] = "signal",
-        **config: Any,
+        **config: Unpack[RunOptions],
     ) -> FamaMacBeth:
         """Regresses the returns of each day on a signal and controls, and takes the mean of the coefficients: Fama and MacBeth (1973).
 
@@ -361,7 +364,9 @@ class BacktestService:
         rows = read_signal(signal, names, reading)
         return FamaMacBeth(json.loads(self._require_engine().fama_macbeth(rows, names, parse_config(options), *arguments)))
 
-    def similar(self, signal: Any, library: Mapping[str, Any], sigvar: str = "signal", **config: Any) -> pd.DataFrame:
+    def similar(
+        self, signal: Any, library: Mapping[str, Any], sigvar: str = "signal", **config: Unpack[RunOptions]
+    ) -> pd.DataFrame:
         """Compares a signal with a library of signals: is it new?
 
         Args:

@@ -43,6 +43,11 @@ def test_the_page_is_current():
     assert load("tools/options_page.py").render() == page, "run tools/options_page.py > docs/options.md"
 
 
+def test_the_types_are_current():
+    types = (ROOT / "python" / "fractile" / "option_types.py").read_text()
+    assert load("tools/option_types.py").render() == types, "run tools/option_types.py > python/fractile/option_types.py"
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_is_documented(name):
     assert OPTIONS[name]["doc"].endswith(".")
