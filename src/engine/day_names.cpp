@@ -10,8 +10,6 @@
 #include "fractile/types.hpp"
 
 namespace fractile {
-namespace {}  // namespace
-
 DayNames::DayNames(const PanelView& panel, const RunConfig& config, const ExposureRows& exposures, const CrossSections& sections,
                    const RegressorCache* cached_regressors, bool lists_names)
     : panel_(panel),

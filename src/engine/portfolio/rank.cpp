@@ -139,6 +139,32 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
   return keep_tails(cuts, pack(cuts.low, cuts.high).tails, m, scratch);
 }
 
+void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, RankScratch& scratch) {
+  if (tails.n_names == 0) return;
+  std::vector<double>& lows = scratch.near_low;
+  std::vector<double>& highs = scratch.near_high;
+  lows.clear();
+  highs.clear();
+  for (std::size_t i = 0; i < tails.s.size(); ++i) (tails.side[i] == kShort ? lows : highs).push_back(tails.s[i]);
+  const RankLimits limits(tails.n_names, a, b);
+  // If the order statistic of a cut is not in the tail, the wider sort left its ties out, and all that it kept is beyond the cut.
+  double low = limits.low == 0 ? -kInfinity : kInfinity, high = -kInfinity;
+  if (limits.low > 0 && limits.low <= lows.size()) {
+    const OrderStatistic at = select(lows, limits.low, 0);
+    low = 100.0 * at.mean_rank() <= limits.am ? at.value : std::nextafter(at.value, -kInfinity);
+  }
+  const std::size_t below_high = tails.n_names - highs.size();
+  if (limits.high > below_high && !highs.empty()) {
+    const OrderStatistic at = select(highs, limits.high, below_high);
+    high = 100.0 * at.mean_rank() > limits.bm ? at.value : std::nextafter(at.value, kInfinity);
+  }
+  for (std::size_t i = 0; i < tails.s.size(); ++i) {
+    std::int8_t& side = scratch.tail_side[i];
+    const bool is_beyond = side == kShort ? tails.s[i] <= low : tails.s[i] >= high;
+    if (!is_beyond) side = static_cast<std::int8_t>(side * factor);
+  }
+}
+
 Cuts find_cuts(std::span<double> reference, double a, double b) {
   const std::size_t m = reference.size();
   const double am = a * static_cast<double>(m), bm = b * static_cast<double>(m);

@@ -26,9 +26,9 @@ struct SortPlan {
   bool has_references;      ///< breakpoints
   bool has_exit;            ///< exit_fractile: the book of the day before matters too
   bool by_rank, by_signal;  ///< weight "rank", "signal": sizes come from the ranking
-  /// True if all names of a day are ranked together and against each other, so that two cuts decide.
+  /// True if all names of a day are ranked together and against each other, so that cuts of the whole day decide.
   bool is_single() const noexcept {
-    return input_type == InputType::value && double_bins == 0 && !has_categories && !has_references && !has_exit;
+    return input_type == InputType::value && double_bins == 0 && !has_categories && !has_references;
   }
 };
 
