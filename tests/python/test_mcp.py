@@ -23,7 +23,8 @@ import jsonschema
 import pandas as pd
 import pytest
 from mcp import Client, StdioServerParameters
-from support.server_market import SNAPSHOT, make_root, make_rows, to_ipc, to_table
+from oracle.markets import make_panel
+from support.server_market import SEED, SNAPSHOT, make_root, make_rows, to_ipc, to_table
 
 HOLDOUT = "2020-02-03"
 CONFIG = {"mincos": 2}
@@ -41,7 +42,8 @@ def root(tmp_path_factory):
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return rows.assign(date_sig=rows["date_sig"].dt.strftime("%Y-%m-%d")).to_dict("records")
+    dates = {name: rows[name].dt.strftime("%Y-%m-%d") for name in rows if name.startswith("date_")}
+    return rows.assign(**dates).to_dict("records")
 
 
 def command(root, *more: str) -> StdioServerParameters:
@@ -81,6 +83,7 @@ def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
         "suite": {"signal": sent, "lags": [0, 1], "resid_modes": ["off", "industry"], "config": CONFIG},
         "sweep": {"signals": {"a": sent, "b": other}, "grid": {"lag": [0, 1], "mincos": [2, 3]}},
         "compare": {"signals": {"a": sent, "b": other}, "config": CONFIG},
+        "audit": {"signal": sent, "config": CONFIG},
         "reveal": {"signal": sent, "config": CONFIG},
         "study": {"top": 3},
         "explain_error": {"code": "UNKNOWN_COLUMN"},
@@ -117,10 +120,15 @@ def assert_answers(root, found: dict[str, Any], study: str) -> None:
     assert found["run"]["summary"][0]["sharpe_ret"] == want.summary["sharpe_ret"].iloc[0]
     assert [row["date"] for row in found["run"]["daily"]] == list(want.daily["date"].dt.strftime("%Y-%m-%d"))
     assert max(row["date"] for row in found["run"]["daily"]) < HOLDOUT
+    audit = service.audit(make_rows(), **CONFIG)
+    checks = audit.checks[audit.checks["check"] != "restated"]
+    assert found["audit"]["verdict"] == audit.verdict
+    assert [(row["check"], row["status"]) for row in found["audit"]["checks"]] == list(zip(checks["check"], checks["status"]))
+    assert found["audit"]["run_id"] == want.run_id and len(json.dumps(found["audit"])) < 2000
     revealed = fractile.BacktestService.get(SNAPSHOT, start_date=HOLDOUT, root=root).run(make_rows(), **CONFIG)
     assert found["reveal"]["run_id"] == revealed.run_id
     assert {row["signal"] for row in found["sweep"]["rows"]} == {"a", "b"} and len(found["sweep"]["rows"]) == 8
-    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known).
+    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit (known).
     assert found["study"]["study"] == study
     assert found["study"]["trials"] == len({*all_run_ids(found)})
 
@@ -247,6 +255,32 @@ def test_limits_of_the_operator(root):
     assert "of computation" in call(slow, ("run", good), ("run", good))[1]
 
 
+def test_an_audit_finds_look_ahead_and_counts(root):
+    rows = make_rows()
+    panel = make_panel(SEED)[["security_id", "date", "ret"]].sort_values(["security_id", "date"])
+    panel["signal"] = panel.groupby("security_id")["ret"].shift(-2)
+    knowing = panel.dropna().rename(columns={"date": "date_sig"})[["security_id", "date_sig", "signal"]]
+    impossible = rows.assign(date_avail=rows["date_sig"] - pd.Timedelta(days=1))
+    found, again, refused, run = call(
+        command(root, "--study", "audits", "--holdout-from", HOLDOUT),
+        ("audit", {"signal": {"rows": records(knowing)}, "config": CONFIG}),
+        ("run", {"signal": {"rows": records(knowing)}, "config": CONFIG}),
+        ("audit", {"signal": {"rows": records(impossible)}, "config": CONFIG}),
+        ("run", {"signal": {"rows": records(impossible)}, "config": CONFIG}),
+    )
+    checks = {check["check"]: check for check in found["checks"]}
+    assert found["verdict"] == "suspicious" and "too good" in checks["implausible"]["meaning"]
+    assert all(("meaning" in check) == (check["status"] != "pass") for check in found["checks"])
+    # The run of the same signal is the same trial.
+    assert found["trials"] == again["trials"]["trials"] == 1 and found["run_id"] == again["run_id"]
+    # A run refuses impossible dates, so the audit of them tells nothing about returns, and counts no trial.
+    assert refused["verdict"] == "look-ahead" and [check["check"] for check in refused["checks"]] == ["dates"]
+    assert refused["checks"][0]["rows"] and "run_id" not in refused and refused["trials"] == 1
+    assert isinstance(run, str)
+    few = command(root, "--study", "audits", "--max-runs", "1")
+    assert "up to 1 trials" in call(few, ("audit", {"signal": {"path": "good.parquet"}, "config": CONFIG}))[0]
+
+
 def test_no_tool_sees_the_holdout_period(root):
     """Rows of the hold-out period change nothing that a tool answers, and no answer has a date of it."""
     rows = make_rows()
@@ -261,6 +295,8 @@ def test_no_tool_sees_the_holdout_period(root):
         assert not any(day.strftime("%Y-%m-%d") in text for day in pd.date_range(HOLDOUT, "2020-12-31")), name
         if name in ("run",):
             assert [row["ret"] for row in answer["daily"]] == [row["ret"] for row in second["daily"]]
+        if name == "audit":
+            assert answer["checks"] == second["checks"]
 
 
 def test_a_client_that_is_killed_ends_its_server(root):

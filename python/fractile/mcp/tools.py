@@ -52,6 +52,22 @@ _ANSWER = schemas.object_of(
     {"daily": schemas.array_of(schemas.row_of("daily")), "report": _TEXT},
 )
 _FAILURE = schemas.object_of({"code": _TEXT, "message": _TEXT})
+_CHECK = schemas.object_of(
+    {"check": _TEXT, "status": {"enum": ["pass", "not applicable", "note", "suspicious", "look-ahead"]}},
+    {
+        "meaning": _TEXT | {"description": "What was found; left out if the check passed."},
+        "rows": schemas.array_of(_TEXT) | {"description": "The first offending rows."},
+    },
+)
+_AUDIT = schemas.object_of(
+    {
+        "verdict": {"enum": ["pass", "suspicious", "look-ahead"], "description": "The worst status of the checks."},
+        "snapshot": _TEXT,
+        "checks": schemas.array_of(_CHECK),
+        "trials": _COUNT,
+    },
+    {"run_id": _TEXT | {"description": "The trial; left out if impossible dates refuse the signal."}},
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,6 +209,25 @@ class Toolbox:
                 "reality_check_p": _number(tests.attrs["reality_check_p"]),
                 "trials": self._count_trials(),
             }
+
+    def audit(
+        self, signal: Mapping[str, Any], config: Mapping[str, Any] | None = None, snapshot: str | None = None
+    ) -> dict[str, Any]:
+        """The look-ahead checks of a signal. They look at its Sharpe ratio, so the run with the same options counts as a trial."""
+        service, options = self._service(snapshot), dict(config or {})
+        rows = self._read(signal, options)
+        with self._computing():
+            found = service.audit(rows, **options)
+            # `restated` needs an older vintage, which this tool does not take.
+            checks = [check for check in found.checks.to_dict("records") if check["check"] != "restated"]
+            dates = next(check for check in checks if check["check"] == "dates")
+            answer: dict[str, Any] = {"verdict": found.verdict, "snapshot": found.snapshot}
+            if dates["status"] == "look-ahead":
+                # A run refuses such a signal, so no trial can count what the other checks say about its returns.
+                checks = [dates]
+            else:
+                answer["run_id"] = service.run(rows, study=self._limits.study, **options).run_id
+            return answer | {"checks": [_describe_check(check) for check in checks], "trials": self._count_trials()}
 
     def reveal(
         self, signal: Mapping[str, Any], config: Mapping[str, Any] | None = None, snapshot: str | None = None
@@ -399,6 +434,13 @@ class Toolbox:
             self.compare,
         )
         yield Tool(
+            "audit",
+            "Looks for look-ahead in a signal. It counts as the trial that `run` makes of the same signal with the same options.",
+            schemas.object_of(signal, config | snapshot),
+            _AUDIT,
+            self.audit,
+        )
+        yield Tool(
             "reveal",
             "Backtests one signal on the hold-out period. It can be called once per study.",
             schemas.object_of(signal, config | snapshot),
@@ -432,6 +474,16 @@ class Toolbox:
 
 def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _describe_check(check: Mapping[Any, Any]) -> dict[str, Any]:
+    """A check without its numbers. One that passed has no text, since its text tells the Sharpe ratio of another lag."""
+    out: dict[str, Any] = {"check": check["check"], "status": check["status"]}
+    if check["status"] != "pass":
+        out["meaning"] = check["meaning"]
+    if check["rows"]:
+        out["rows"] = check["rows"].split("; ")
+    return out
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
