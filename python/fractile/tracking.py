@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pathlib
+import re
 import tempfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
-
-from fractile.errors import ConfigError
-
-if TYPE_CHECKING:
-    from fractile.result import BacktestResult
+from fractile.errors import ConfigError, FractileError
+from fractile.result import BacktestResult
+from fractile.sweep import SweepResult
 
 # MLflow refuses longer values of parameters.
 _LONGEST = 6000
@@ -31,7 +30,7 @@ def _import_mlflow() -> Any:
 
 
 def log_run(
-    result: BacktestResult | Any,
+    result: BacktestResult | SweepResult,
     name: str | None = None,
     experiment: str | None = None,
     report: bool = True,
@@ -44,8 +43,8 @@ def log_run(
 
     Args:
         result: A `BacktestResult` or a `SweepResult`.
-        name: Name of the MLflow run; default: the first 12 characters of the run_id.
-        experiment: Name of the experiment; default: the active one.
+        name: Name of the MLflow run; default: the first 12 characters of the run_id, "sweep" for a sweep.
+        experiment: Name of the experiment, which is created if it is missing; default: that of the active run, else the active one.
         report: Log the tear sheet too.
         tags: Further tags.
 
@@ -53,42 +52,80 @@ def log_run(
         The id of the MLflow run.
 
     Raises:
-        ConfigError: mlflow is not installed.
+        ConfigError: mlflow is not installed, or the result is of another type.
     """
+    if not isinstance(result, (BacktestResult, SweepResult)):
+        raise ConfigError(
+            f"INVALID_VALUE: expected a BacktestResult or a SweepResult, found {type(result).__name__}. "
+            "Log each result of a suite or a batch by itself.",
+            "INVALID_VALUE",
+        )
     mlflow = _import_mlflow()
-    if experiment is not None:
-        mlflow.set_experiment(experiment)
-    is_nested = mlflow.active_run() is not None
-    with mlflow.start_run(run_name=name or _name_of(result), nested=is_nested, tags=dict(tags or {})) as run:
+    place = _find_experiment(mlflow, experiment)
+    shown = name or (result.run_id[:12] if isinstance(result, BacktestResult) else "sweep")
+    with mlflow.start_run(experiment_id=place, run_name=shown, nested=True, tags=dict(tags or {})) as run:
         with tempfile.TemporaryDirectory(prefix="fractile-mlflow-") as folder:
-            if hasattr(result, "summary"):
+            if isinstance(result, BacktestResult):
                 _log_result(mlflow, result, pathlib.Path(folder), report)
             else:
                 _log_sweep(mlflow, result, pathlib.Path(folder))
         return str(run.info.run_id)
 
 
-def _name_of(result: Any) -> str:
-    return str(result.run_id)[:12] if hasattr(result, "run_id") else "sweep"
+def _find_experiment(mlflow: Any, name: str | None) -> str | None:
+    """The id of the experiment; None is the active one, which stays the same."""
+    if name is None:
+        parent = mlflow.active_run()
+        return None if parent is None else str(parent.info.experiment_id)
+    found = mlflow.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(mlflow.create_experiment(name))
+        except mlflow.MlflowException:
+            found = mlflow.get_experiment_by_name(name)  # another process may have created it meanwhile
+            if found is None:
+                raise
+    return str(found.experiment_id)
 
 
 def _log_result(mlflow: Any, result: BacktestResult, folder: pathlib.Path, report: bool) -> None:
-    mlflow.log_params({name: str(value)[:_LONGEST] for name, value in result.config.items()})
-    mlflow.set_tags({"fractile.run_id": result.run_id, "fractile.snapshot": result.snapshot})
-    overall = result.summary[result.summary["byvar"] == "overall"].iloc[0]
-    metrics = {name: float(value) for name, value in overall.items() if isinstance(value, (int, float))}
-    mlflow.log_metrics({name: value for name, value in metrics.items() if math.isfinite(value)})
-    for index, warning in enumerate(result.diagnostics["warnings"]):
-        mlflow.set_tag(f"fractile.warning.{index}", warning)
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in result.config.items()}
+    mlflow.log_params({name: text[:_LONGEST] for name, text in texts.items()})
+    mlflow.log_dict(result.config, "config.json")  # whole, if a parameter is cut
+    trials = _find_trials(result)
+    tags = {"fractile.run_id": result.run_id, "fractile.snapshot": result.snapshot}
+    if trials:
+        tags |= {"fractile.study": trials["study"], "fractile.trials": trials["text"]}
+    tags |= {f"fractile.warning.{index}": text for index, text in enumerate(result.diagnostics["warnings"])}
+    mlflow.set_tags({name: text[:_LONGEST] for name, text in tags.items()})
+    mlflow.log_metrics(_find_metrics(result, trials))
     if report:
         file = folder / "report.html"
-        result.report(str(file))
+        result.report(file)
         mlflow.log_artifact(str(file))
 
 
-def _log_sweep(mlflow: Any, sweep: Any, folder: pathlib.Path) -> None:
-    table: pd.DataFrame = sweep.table
+def _find_trials(result: BacktestResult) -> dict[str, Any]:
+    """The result among the trials of its study; empty without a study, and if the ledger cannot be read any more."""
+    try:
+        return result.deflation() if result.study else {}
+    except FractileError:
+        return {}
+
+
+def _find_metrics(result: BacktestResult, trials: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of the overall book, the interval of its Sharpe ratio and its deflated ratios."""
+    found = {str(name): float(value) for name, value in result.summary.select_dtypes("number").iloc[0].items()}
+    found["sharpe_low"], found["sharpe_high"] = result.sharpe_interval
+    found |= {name: float(trials[name]) for name in ("trials", "trials_effective", "dsr", "dsr_net") if name in trials}
+    # Exposures have the names of panel columns, of which MLflow takes these characters.
+    return {re.sub(r"[^\w.\- :]", "_", name): value for name, value in found.items() if math.isfinite(value)}
+
+
+def _log_sweep(mlflow: Any, sweep: SweepResult, folder: pathlib.Path) -> None:
+    import pyarrow.parquet
+
     file = folder / "sweep.parquet"
-    table.to_parquet(file)
-    mlflow.log_metrics({"runs": float(len(table)), "errors": float(len(sweep.errors))})
+    pyarrow.parquet.write_table(sweep.arrow, file)  # the frame would turn whole numbers into reals
+    mlflow.log_metrics({"runs": float(sweep.arrow.num_rows), "errors": float(len(sweep.errors))})
     mlflow.log_artifact(str(file))
