@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 from collections.abc import Iterator
 from functools import cached_property
@@ -152,6 +154,16 @@ class BacktestResult:
     def to_dict(self) -> dict[str, Any]:
         """`to_json` as a dict."""
         return dict(json.loads(self.to_json()))
+
+    def to_markdown(self) -> str:
+        """A page of Markdown, for people and agents.
+
+        It holds the overall book with the interval of its Sharpe ratio, the warnings, the trials of the study, and the options
+        other than the defaults.
+        """
+        from fractile.markdown import to_markdown
+
+        return to_markdown(self)
 
     @property
     def study(self) -> str | None:
@@ -314,13 +326,24 @@ class BacktestResult:
         low, high = self.sharpe_interval
         used = self.diagnostics["rows_used"]
         given = self.diagnostics["rows_given"]
-        trials = f"<div>{text}</div>" if (text := self._describe_study()) else ""
+        trials = f"<div>{html.escape(text)}</div>" if (text := self._describe_study()) else ""
         return (
             f"<div><b>Sharpe {self.sharpe:.2f}</b> (95 %: {low:.2f} to {high:.2f}) &nbsp; return {self.annual_return:.2%} a year &nbsp; "
             f"max drawdown {self.max_drawdown:.2%} &nbsp; turnover {self.turnover_mean:.3f} a day{trials}{table}"
-            f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {self.snapshot} &nbsp; "
-            f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small></div>"
+            f"<small>{used:,} of {given:,} rows used &nbsp; snapshot {html.escape(self.snapshot)} &nbsp; "
+            f"{self.elapsed_seconds * 1e3:.1f} ms &nbsp; run {self.run_id[:12]}</small>{self._picture()}</div>"
         )
+
+    def _picture(self) -> str:
+        """`plot` as an image of the page; "" without days or matplotlib."""
+        if not len(self.daily):
+            return ""
+        try:
+            data = self.plot()._repr_png_()
+        except FractileError:
+            return ""
+        source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+        return f'<br><img src="{source}" alt="Cumulative return, drawdown, turnover and monthly returns">'
 
 
 def _make_property(table: dict[str, Any]) -> property:

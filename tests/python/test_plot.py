@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -43,6 +45,14 @@ def result(service, rows):
 
 def test_a_notebook_shows_the_figure(result):
     assert result.plot()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_notebook_shows_the_picture_with_the_result(result, service, rows):
+    page = result._repr_html_()
+    found = re.search(r'<img src="data:image/png;base64,([^"]+)" alt="[^"]+">', page)
+    assert base64.b64decode(found[1], validate=True).startswith(b"\x89PNG")
+    assert page.index("<table") < found.start() and len(page) < 250_000
+    assert "<img" not in service.run(rows.head(1))._repr_html_()
 
 
 def axes_of(figure) -> dict:

@@ -7,6 +7,8 @@ import importlib.util
 import json
 import pathlib
 import pickle
+import re
+import sys
 
 import fractile
 import numpy as np
@@ -110,6 +112,65 @@ def test_reprs_are_short_and_plain(full):
     page = full._repr_html_()
     assert page.count("<tr") == 1 + len(full.summary)
     assert full.snapshot in page
+
+
+def test_a_page_without_matplotlib_has_no_picture(full, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.layout_engine", None)
+    page = full._repr_html_()
+    assert "<img" not in page and page.count("<tr") == 1 + len(full.summary)
+
+
+def sections(page: str) -> dict[str, str]:
+    """Text by heading."""
+    parts = re.split(r"^#+ (.*)$", page, flags=re.MULTILINE)
+    return {heading: text.strip() for heading, text in zip(parts[1::2], parts[2::2])}
+
+
+def read_table(text: str) -> list[list[str]]:
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows if not row.startswith("|--")]
+
+
+def test_markdown_shows_the_overall_book_and_what_is_unusual(service, rows, own_ledger):
+    result = service.run(rows, mincos=2, lag=1, byvar_list=["overall", "month"], study="ideas")
+    page = result.to_markdown()
+    title, warnings_title, study, options = found = sections(page)
+    days = result.daily["date"]
+    assert title == f"Backtest on v1, {days.iloc[0]:%Y-%m-%d} to {days.iloc[-1]:%Y-%m-%d}"
+    cells = {row[0]: row[1:] for row in read_table(found[title])}
+    overall = result.summary.iloc[0]
+    assert cells["Sharpe ratio"] == [f"{overall['sharpe_ret']:.2f}", f"{overall['sharpe_ret_net']:.2f}"]
+    assert cells["95 % interval"] == ["{:.2f} to {:.2f}".format(*result.sharpe_interval), ""]
+    assert cells["max drawdown"] == [f"{overall['maxdd']:.2%}", f"{overall['maxdd_net']:.2%}"]
+    assert f"{overall['num_date']} periods" in found[title] and result.run_id in found[title]
+    assert warnings_title == "Warnings" and found["Warnings"].count("\n- ") + 1 == len(result.diagnostics["warnings"])
+    assert study == "Study ideas" and found[study].startswith(result.deflation()["text"]) and "after costs" in found[study]
+    assert options == "Options other than the defaults"
+    assert read_table(found[options])[1:] == [["byvar_list", '`["overall", "month"]`'], ["lag", "`1`"], ["mincos", "`2`"]]
+    assert len(page) < 2000
+
+
+def test_markdown_leaves_out_what_is_absent(service, rows):
+    one_row = pd.DataFrame({"security_id": make_panel(6)["security_id"].head(1), "date_sig": "2020-01-08", "signal": 1.0})
+    empty = service.run(one_row)
+    found = sections(empty.to_markdown())
+    assert list(found) == ["Backtest on v1, no position on any day", "Warnings"]
+    assert read_table("\n".join(found.values())) == [] and "nan" not in empty.to_markdown()
+    without_costs = service.run(rows, mincos=2, calc_turnover=False).to_markdown()
+    assert "nan" not in without_costs and "turnover" not in sections(without_costs)[next(iter(sections(without_costs)))]
+    assert pickle.loads(pickle.dumps(empty)).to_markdown() == empty.to_markdown()
+
+
+def test_markdown_escapes_foreign_text(full):
+    body = json.loads(full.to_json("split"))
+    evil = "<img src=x> | `code` [a](b)\n# title"
+    body["diagnostics"]["warnings"], body["config"]["weight"], body["snapshot"] = [evil], evil, evil
+    page = BacktestResult(WireResult(body)).to_markdown()
+    assert len([line for line in page.splitlines() if line.startswith("#")]) == 3
+    assert r"\<img src=x> \| \`code\` \[a\](b) # title" in page
+    options = read_table(sections(page)["Options other than the defaults"])
+    assert ["weight", r"`` <img src=x> \| `code` [a](b) # title ``"] in options
+    assert "<img src=x>" not in BacktestResult(WireResult(body))._repr_html_()
 
 
 KINDS = {"real": "f", "whole": "i", "date": "M", "security": "i"}

@@ -55,7 +55,7 @@ _FAILURE = schemas.object_of({"code": _TEXT, "message": _TEXT})
 _CHECK = schemas.object_of(
     {"check": _TEXT, "status": {"enum": ["pass", "not applicable", "note", "suspicious", "look-ahead"]}},
     {
-        "meaning": _TEXT | {"description": "What was found; left out if the check passed."},
+        "meaning": _TEXT | {"description": "The finding; left out if the check passed."},
         "rows": schemas.array_of(_TEXT) | {"description": "The first offending rows."},
     },
 )
