@@ -147,7 +147,7 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, Rank
   highs.clear();
   for (std::size_t i = 0; i < tails.s.size(); ++i) (tails.side[i] == kShort ? lows : highs).push_back(tails.s[i]);
   const RankLimits limits(tails.n_names, a, b);
-  // If the order statistic of a cut is not in the tail, the wider sort left its ties out, and all that it kept is beyond the cut.
+  // If the order statistic of a cut is not in the tail, the wider sort left its ties out, and all of it is beyond the cut.
   double low = limits.low == 0 ? -kInfinity : kInfinity, high = -kInfinity;
   if (limits.low > 0 && limits.low <= lows.size()) {
     const OrderStatistic at = select(lows, limits.low, 0);
