@@ -78,6 +78,10 @@ Orient read_orient(const Request& request) {
 
 bool wants_arrow(const Request& request) noexcept { return request.accept.find(kArrowStream) != std::string::npos; }
 
+const char* body_format(const Request& request) noexcept {
+  return request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
+}
+
 void check_run_head(const Request& request, std::span<const std::string_view> more) {
   std::vector<std::string_view> known{"orient", "config"};
   known.insert(known.end(), more.begin(), more.end());
@@ -130,9 +134,8 @@ RunRequest read_run_request(Request& request, std::span<const std::string_view> 
     if (const std::string* const text = find_query(request, name)) run.more[std::string(name)] = *text;
   check(run);
   choose_columns();
-  const char* const format = request.content_type == "text/csv" ? "csv" : request.content_type == kParquet ? "parquet" : "arrow";
   const auto body = std::make_shared<ByteBuffer>(std::move(request.body));
-  run.signal = read_own_bytes(body, format, run.columns, state.options.max_body_bytes, run.reading);
+  run.signal = read_own_bytes(body, body_format(request), run.columns, state.options.max_body_bytes, run.reading);
   return run;
 }
 

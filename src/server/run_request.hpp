@@ -50,6 +50,8 @@ std::string answer_json(const RunRequest& run, const Result& result, Orient orie
 
 Orient read_orient(const Request& request);
 bool wants_arrow(const Request& request) noexcept;
+/// The form of a body that is not JSON: "csv", "parquet" or "arrow".
+const char* body_format(const Request& request) noexcept;
 /// Appends one Arrow stream per table, one after the other: docs/server.md. `cell`: "" for a single run.
 void append_arrow(const std::string& cell, const Result& result, std::string& out);
 

@@ -11,6 +11,8 @@ export interface Bar {
   /** Half of the interval around the value. */
   readonly error?: number;
   readonly isApart?: boolean;
+  /** The name of its colour in theme.css; without one it is that of its sign. */
+  readonly colour?: string;
 }
 
 interface Bars {
@@ -93,7 +95,9 @@ class Drawing implements Picture {
     const half = Math.max(0.5, slot * (this.bars.bars.length > 24 ? 0.46 : 0.36));
     const box = { x: middle - half, y: Math.min(y(bar.value), y(0)), width: 2 * half, height: Math.max(0.5, Math.abs(y(bar.value) - y(0))) };
     const name = bar.isApart ? 'apart' : bar.value < 0 ? 'below' : 'above';
-    const out = [svg('rect', { class: name, ...box }, svg('title', {}, `${bar.label}: ${this.bars.format(bar.value)}`))];
+    const rect = svg('rect', { class: name, ...box }, svg('title', {}, `${bar.label}: ${this.bars.format(bar.value)}`));
+    if (bar.colour) rect.style.fill = `var(--${bar.colour})`;
+    const out = [rect];
     if (reach(bar) > 0) {
       const [up, down] = [y(bar.value + reach(bar)), y(bar.value - reach(bar))];
       const cap = Math.min(5, half / 2);

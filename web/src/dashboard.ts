@@ -4,6 +4,7 @@
 
 import './theme.css';
 import './dashboard.css';
+import { drawAudit } from './app/audit_view';
 import { drawCompare } from './app/compare_view';
 import { drawResult } from './app/result_view';
 import { drawRun } from './app/run_view';
@@ -16,6 +17,7 @@ const LINKS: [href: string, label: string][] = [
   ['#/', 'Start'],
   ['#/run', 'Run'],
   ['#/compare', 'Compare'],
+  ['#/audit', 'Audit'],
 ];
 
 const main = h('main', { id: 'main', tabindex: -1 });
@@ -49,6 +51,7 @@ function drawView(): Promise<Node[]> {
   const path = location.hash.replace(/^#\/?/, '');
   if (path === 'run') return drawRun((id) => (location.hash = `#/results/${id}`));
   if (path === 'compare') return drawCompare();
+  if (path === 'audit') return drawAudit();
   if (path.startsWith('results/')) return drawResult(path.slice('results/'.length));
   return drawStart();
 }

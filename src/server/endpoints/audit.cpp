@@ -51,12 +51,11 @@ Answer answer_audit(Request& request, const ServerState& state, const Interrupt&
   const auto loaded = state.snapshots.get();
   const std::string* const place = find_previous(request);
   const std::shared_ptr<ByteBuffer> tail = place ? split_body(request.body, *place) : nullptr;
-  const char* const format = request.content_type == "text/csv" ? "csv" : "arrow";
   const RunRequest run = read_run_request(request, kMore, state, *loaded, [](const RunRequest&) {});
   const RunConfig config = parse_config(run.options);
   std::optional<Signal> previous;
   if (tail)
-    previous = read_own_bytes(tail, format, {run.sigvar}, state.options.max_body_bytes, run.reading);
+    previous = read_own_bytes(tail, body_format(request), {run.sigvar}, state.options.max_body_bytes, run.reading);
   else if (const auto text = run.more.find("previous"); text != run.more.end() && text->second != "null")
     previous = read_previous(text->second, run);
   std::optional<SignalVintage> vintage;

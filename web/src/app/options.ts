@@ -69,18 +69,19 @@ interface Field {
   readonly message: HTMLElement;
 }
 
-/** The names of an option that takes nothing but names, a boolean beside them. */
+/** The names of an option that takes nothing but names, and a boolean beside them: one that is the default is a choice too. */
 function choicesOf(option: Option): unknown[] | undefined {
   const parts = option.anyOf ?? option.oneOf ?? [];
   if (option.enum || !parts.every((part) => part.enum || part.type === 'boolean')) return option.enum;
-  return parts.find((part) => part.enum)?.enum;
+  const names = parts.find((part) => part.enum)?.enum ?? [];
+  return typeof option.default === 'boolean' && names.length ? [false, true, ...names] : names;
 }
 
 function makeInput(option: Option, id: string): HTMLInputElement | HTMLSelectElement {
   const values = choicesOf(option);
   if (values?.length) {
     const select = h('select', { id });
-    for (const value of values) select.append(h('option', { value: JSON.stringify(value) }, String(value)));
+    for (const value of values) select.append(h('option', { value: JSON.stringify(value) }, value === true ? 'yes' : value === false ? 'no' : String(value)));
     select.value = JSON.stringify(option.default ?? values[0]);
     return select;
   }
@@ -206,3 +207,8 @@ export class OptionsForm {
     this.write({ [name]: value });
   }
 }
+
+let shared: Promise<OptionsForm> | null = null;
+
+/** The one form of the page: what is set in Run holds in Audit too. */
+export const theForm = (): Promise<OptionsForm> => (shared ??= readOptions().then((options) => new OptionsForm(options)));

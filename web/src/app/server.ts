@@ -115,6 +115,9 @@ export async function runSignal(request: Omit<Request, 'path' | 'accept'>, confi
   return toStored(reply.location.slice(reply.location.lastIndexOf('/') + 1), reply.text);
 }
 
+/** Posts a body; the server answers with JSON. */
+export const postJson = async <T>(request: Request): Promise<T> => JSON.parse((await exchange(request)).text) as T;
+
 export async function getResult(id: string): Promise<Stored> {
   return toStored(id, (await exchange({ path: `results/${encodeURIComponent(id)}`, accept: SHEET })).text);
 }

@@ -1,0 +1,164 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""Audit, studies, tests of many results and books of days in the dashboard, in Chromium against a real server."""
+
+from __future__ import annotations
+
+import pathlib
+
+import fractile
+import numpy as np
+import pandas as pd
+import pytest
+from support.browser import Browser, open_browser
+from support.server_market import SNAPSHOT, make_root, make_rows
+from support.server_process import serving
+
+CONFIG = {"mincos": 2}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return make_root(tmp_path_factory.mktemp("views"))
+
+
+@pytest.fixture(scope="module")
+def server(root, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server"), root, {"defaults": CONFIG}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return make_rows()
+
+
+@pytest.fixture(scope="module")
+def older(rows) -> pd.DataFrame:
+    """The rows before a correction that knows the future."""
+    out = rows.copy()
+    out["signal"] = np.random.default_rng(1).permutation(out["signal"])
+    return out
+
+
+@pytest.fixture(scope="module")
+def files(rows, older, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("files")
+    for name, frame in (("signal", rows), ("older", older.rename(columns={"signal": "score"}))):
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    for name, frame in (("signal", rows), ("older", older)):
+        frame.to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(root):
+    return fractile.BacktestService.get(SNAPSHOT, root=root)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
+
+
+def number(text: str) -> float:
+    return float(text.replace("\u2212", "-").replace(",", "").replace("%", ""))
+
+
+def columns_of(page, caption: str) -> list[list[str]]:
+    """The cells of a table's body by column."""
+    table = page.locator("table", has=page.locator("caption", has_text=caption)).last
+    return list(
+        map(list, zip(*[row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()], strict=True))
+    )
+
+
+def run_file(page, path: pathlib.Path) -> None:
+    page.wait_for_selector("#signal-file")
+    page.set_input_files("#signal-file", str(path))
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_selector(".cards")
+
+
+def assert_sound(visit, width: int) -> None:
+    """Neither axe-core nor the console objects, and nothing sticks out of the page."""
+    assert visit.find_faults() == [] and visit.messages == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+# Audit
+
+
+def audit_file(page, path: pathlib.Path) -> None:
+    page.wait_for_selector("#signal-file")
+    page.set_input_files("#signal-file", str(path))
+    page.get_by_role("button", name="Audit", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".verdict")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (400, "dark")])
+def test_a_file_is_audited(browser: Browser, server, files, rows, service, width, scheme):
+    expected = service.audit(rows, **CONFIG)
+    with browser.visit(f"{server.url}/#/audit", width, scheme) as visit:
+        page = visit.page
+        audit_file(page, files / "signal.csv")
+        assert page.get_by_role("heading", name=f"Verdict: {expected.verdict}").is_visible()
+        names, statuses, values, *_ = columns_of(page, "Checks")
+        assert names == list(expected.checks["check"]) and statuses == list(expected.checks["status"])
+        for text, value in zip(values, expected.checks["value"], strict=True):
+            assert (number(text) if text else np.nan) == pytest.approx(value, abs=5e-4, nan_ok=True)
+        page.get_by_text("Numbers of the profile", exact=True).first.click()
+        assert [number(text) for text in columns_of(page, "Numbers of the profile")[1]] == pytest.approx(
+            list(expected.profile["ic"]), abs=5e-5
+        )
+        assert page.locator(".bars rect").count() == expected.profile["ic"].notna().sum()
+        assert_sound(visit, width)
+
+
+def test_a_fault_names_its_remedy(browser: Browser, server, files, rows):
+    with browser.visit(f"{server.url}/#/audit") as visit:
+        page = visit.page
+        late = rows.assign(date_ret=rows["date_sig"])
+        late.to_csv(files / "late.csv", index=False)
+        audit_file(page, files / "late.csv")
+        assert page.get_by_role("heading", name="Verdict: look-ahead").is_visible()
+        row = page.locator(".checks tr", has_text="dates").first
+        assert "Remedy: Date each row with the day on which its value was known" in row.inner_text()
+        assert_sound(visit, 1300)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_two_vintages_are_compared(browser: Browser, server, files, rows, older, service, ending):
+    expected = service.audit(rows, previous=older, **CONFIG).checks.set_index("check").loc["restated"]
+    with browser.visit(f"{server.url}/#/audit") as visit:
+        page = visit.page
+        page.wait_for_selector("#signal-file")
+        page.get_by_text("Compare with an older vintage").click()
+        page.set_input_files("#older-file", str(files / f"older.{ending}"))
+        audit_file(page, files / f"signal.{ending}")
+        names, statuses, values, *_ = columns_of(page, "Checks")
+        place = names.index("restated")
+        assert statuses[place] == expected["status"] != "not applicable"
+        assert number(values[place]) == pytest.approx(expected["value"], abs=5e-4)
+        assert_sound(visit, 1300)
+
+
+def test_an_audit_error_stands_beside_its_field(browser: Browser, server, files):
+    (files / "hidden.csv").write_text("security_id,date_sig,signal\n")
+    with browser.visit(f"{server.url}/#/audit") as visit:
+        page = visit.page
+        page.wait_for_selector("#signal-file")
+        page.get_by_role("button", name="Audit", exact=True).click()
+        assert page.locator(".picker .fault").first.inner_text() == "Choose a signal file first."
+        page.set_input_files("#signal-file", str(files / "hidden.csv"))
+        page.get_by_role("button", name="Audit", exact=True).click()
+        page.wait_for_selector(".picker .fault:not(:empty)")
+        assert "EMPTY_SIGNAL" in page.locator(".picker .fault").first.inner_text()
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("lag", exact=True).fill("-1")
+        page.get_by_role("button", name="Audit", exact=True).click()
+        page.wait_for_selector(".option .fault:not(:empty)")
+        assert "expected lag" in page.locator(".option", has=page.get_by_label("lag", exact=True)).locator(".fault").inner_text()
+        assert visit.find_faults() == []
