@@ -162,3 +162,81 @@ def test_an_audit_error_stands_beside_its_field(browser: Browser, server, files)
         page.wait_for_selector(".option .fault:not(:empty)")
         assert "expected lag" in page.locator(".option", has=page.get_by_label("lag", exact=True)).locator(".fault").inner_text()
         assert visit.find_faults() == []
+
+
+# Studies
+
+
+def run_in_study(page, server, path: pathlib.Path, lag: int, study: str) -> None:
+    page.goto(f"{server.url}/#/run")
+    page.wait_for_selector("#signal-file")
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("lag", exact=True).fill(str(lag))
+    page.get_by_label("Study").fill(study)
+    run_file(page, path)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (400, "dark")])
+def test_runs_of_a_study_are_counted_and_deflated(browser: Browser, server, files, width, scheme):
+    study = f"small-{width}"
+    with browser.visit(f"{server.url}/", width, scheme) as visit:
+        page = visit.page
+        for lag in (0, 1, 2):
+            run_in_study(page, server, files / "signal.csv", lag, study)
+        assert f"Study {study}: " in page.locator(".study").inner_text() and "of 3 trials" in page.locator(".study").inner_text()
+        page.get_by_role("button", name="CLI", exact=True).click()
+        page.wait_for_selector(".copied:not(:empty)")
+        assert f"--study {study}" in page.locator(".copied").inner_text()
+
+        body = server.get(f"/studies/{study}")["trials"]
+        ratios = {trial["run_id"]: trial["sr"] * np.sqrt(trial["periods_per_year"]) for trial in body}
+        expected = sorted(ratios.values(), reverse=True)
+
+        page.get_by_role("link", name="Compare").click()
+        page.wait_for_selector("caption:has-text('Runs of studies')")
+        names, studies, trials, effective, sharpe, deflated, net = columns_of(page, "Runs of studies")
+        assert len(names) == 3 and set(studies) == {study} and set(trials) == {"3"} and len(set(effective)) == 1
+        assert sorted(map(number, sharpe), reverse=True) == [round(ratio, 2) for ratio in expected]
+        assert_sound(visit, width)
+
+        page.get_by_role("link", name="Start").click()
+        page.get_by_role("link", name=study).click()
+        page.wait_for_selector("caption:has-text('Trials')")
+        columns = columns_of(page, "Trials")
+        assert [number(text) for text in columns[3]] == [round(ratio, 2) for ratio in expected]
+        assert sorted(columns[4]) == sorted(deflated) and sorted(columns[6]) == sorted(net)
+        assert all("lag=" in text for text in columns[1])
+        assert page.locator(".card strong").all_inner_texts()[:2] == ["3", effective[0]]
+        assert_sound(visit, width)
+        page.locator("tbody a").first.click()
+        page.wait_for_selector(".cards")
+        page.go_back()
+        page.get_by_role("link", name="Run a signal of this study").click()
+        page.wait_for_selector("#signal-file")
+        assert page.get_by_label("Study").input_value() == study
+
+
+def test_the_deflated_ratio_is_that_of_python(browser: Browser, server, files, service, rows, root, monkeypatch):
+    with browser.visit(f"{server.url}/", 1300) as visit:
+        for lag in (0, 1):
+            run_in_study(visit.page, server, files / "signal.csv", lag, "python")
+        visit.page.goto(f"{server.url}/#/studies/python")
+        visit.page.wait_for_selector("caption:has-text('Trials')")
+        found = columns_of(visit.page, "Trials")
+    monkeypatch.setenv("FRACTILE_LEDGER", str(root / "ledger.sqlite"))
+    best = max((service.run(rows, lag=lag, **CONFIG) for lag in (0, 1)), key=lambda result: result.sharpe)
+    assert number(found[4][0]) == round(best.deflation("python")["dsr"], 2)
+
+
+def test_a_wrong_name_of_a_study_is_blamed(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.wait_for_selector("#signal-file")
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_label("Study").fill("<b>no</b>")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".study-field .fault:not(:empty)")
+        assert "expected study" in page.locator(".study-field .fault").inner_text()
+        assert visit.find_faults() == []
+        page.goto(f"{server.url}/#/studies/none")
+        page.get_by_role("heading", name="Not found").wait_for()

@@ -10,6 +10,7 @@ import { drawResult } from './app/result_view';
 import { drawRun } from './app/run_view';
 import { onMissingToken, ServerError } from './app/server';
 import { drawStart } from './app/start_view';
+import { drawStudy } from './app/study_view';
 import { h } from './dom';
 import { watchSurroundings } from './surroundings';
 
@@ -53,6 +54,7 @@ function drawView(): Promise<Node[]> {
   if (path === 'compare') return drawCompare();
   if (path === 'audit') return drawAudit();
   if (path.startsWith('results/')) return drawResult(path.slice('results/'.length));
+  if (path.startsWith('studies/')) return drawStudy(decodeURIComponent(path.slice('studies/'.length)));
   return drawStart();
 }
 

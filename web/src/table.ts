@@ -11,6 +11,8 @@ export interface Field<Row> {
   readonly bar?: (row: Row) => number;
   /** A name: to the left. */
   readonly isName?: boolean;
+  /** Where the text leads; "" if nowhere. */
+  readonly link?: (row: Row) => string;
 }
 
 export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: readonly Row[], note?: string): HTMLElement {
@@ -23,7 +25,9 @@ export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: read
       {},
       ...fields.map((field, i) => {
         const text = field.text(row);
-        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: 'name', scope: i === 0 && 'row' }, h('bdi', {}, text));
+        const href = field.link?.(row);
+        const words = h('bdi', {}, href ? h('a', { href }, text) : text);
+        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: 'name', scope: i === 0 && 'row' }, words);
         const cell = h('td', {}, h('span', {}, text));
         const size = field.bar?.(row) ?? NaN;
         const whole = longest[i] ?? 0;

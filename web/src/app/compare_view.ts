@@ -3,18 +3,19 @@
 import { drawComparison } from '../compare';
 import { at } from '../data';
 import { h } from '../dom';
-import { drawHeat, type HeatRow } from '../table';
-import { fixed, shown } from '../text';
+import { drawHeat, drawTable, type HeatRow } from '../table';
+import { fixed, shown, whole } from '../text';
 import { allRuns, remember, remembered, type DoneRun } from './session';
 import { getResult } from './server';
+import { annual, deflate, getTrials, studyLink, type Deflated } from './studies';
 
 /** Runs of before a reload that the server still has. */
 async function recall(): Promise<void> {
   if (allRuns().length) return;
-  for (const { id, name, file, type, config } of remembered()) {
+  for (const { id, name, file, type, config, study } of remembered()) {
     try {
       const { result } = await getResult(id);
-      remember({ id, result: { ...result, name }, file, type, config });
+      remember({ id, result: { ...result, name }, file, type, config, study });
     } catch {
       // The server no longer has it: the list is one shorter.
     }
@@ -34,6 +35,41 @@ function drawGrid(runs: readonly DoneRun[]): HTMLElement | null {
   return drawHeat('Sharpe ratio by lag and residual', modes.map((mode) => `resid ${mode}`), rows, (x) => fixed(x), 'before costs; the newest run of each pair');
 }
 
+interface Counted extends Deflated {
+  readonly study: string;
+  readonly name: string;
+}
+
+/** The runs of studies among the trials of their study. */
+async function countStudies(runs: readonly DoneRun[]): Promise<Counted[]> {
+  const names = [...new Set(runs.map((run) => run.study))].filter(Boolean);
+  const found = names.map(async (study) => {
+    const trials = new Map((await getTrials(study)).map((trial) => [trial.run_id, trial]));
+    // Equal runs are one trial.
+    const mine = [...new Map(runs.filter((run) => run.study === study && trials.has(run.result.run_id)).map((run) => [run.result.run_id, run])).values()];
+    const deflated = await deflate(study, mine.flatMap((run) => trials.get(run.result.run_id) ?? []));
+    return deflated.map((one, i) => ({ ...one, study, name: mine[i]?.result.name ?? '' }));
+  });
+  // A study that was forgotten meanwhile has nothing to show.
+  return (await Promise.allSettled(found)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
+const drawCounted = (rows: Counted[]): HTMLElement =>
+  drawTable(
+    'Runs of studies',
+    [
+      { head: 'result', isName: true, text: (row: Counted) => shown(row.name) },
+      { head: 'study', isName: true, text: (row) => shown(row.study), link: (row) => studyLink(row.study) },
+      { head: 'trials', text: (row) => whole(row.deflation.trials) },
+      { head: 'effective', text: (row) => fixed(row.deflation.trials_effective, 1) },
+      { head: 'Sharpe', text: (row) => fixed(annual(row.trial.sr, row.trial)) },
+      { head: 'deflated', text: (row) => fixed(row.deflation.dsr ?? NaN) },
+      { head: 'deflated, net', text: (row) => fixed(row.deflation.dsr_net ?? NaN) },
+    ],
+    rows,
+    'deflated: the probability that the true ratio is above the expected best of so many trials without skill',
+  );
+
 export async function drawCompare(): Promise<Node[]> {
   await recall();
   const runs = allRuns();
@@ -51,6 +87,7 @@ export async function drawCompare(): Promise<Node[]> {
   };
   show();
   const grid = drawGrid(runs);
+  const counted = await countStudies(runs);
   return [
     title,
     h(
@@ -62,6 +99,7 @@ export async function drawCompare(): Promise<Node[]> {
       ),
     ),
     ...(grid ? [grid] : []),
+    ...(counted.length ? [drawCounted(counted)] : []),
     body,
   ];
 }

@@ -20,14 +20,16 @@ export interface Run {
   readonly file: string;
   readonly snapshot: string;
   readonly config: Record<string, unknown>;
+  /** "": none. */
+  readonly study: string;
 }
 
-export const asPython = ({ file, snapshot, config }: Run): string =>
+export const asPython = ({ file, snapshot, config, study }: Run): string =>
   [
     'from api import BacktestService',
     '',
     `service = BacktestService.get(${pythonText(snapshot)})`,
-    `result = service.run(${[pythonText(file), ...Object.entries(config).map(([name, value]) => `${name}=${pythonValue(value)}`)].join(', ')})`,
+    `result = service.run(${[pythonText(file), ...Object.entries(config).map(([name, value]) => `${name}=${pythonValue(value)}`), ...(study ? [`study=${pythonText(study)}`] : [])].join(', ')})`,
     'print(result)',
   ].join('\n');
 
@@ -37,11 +39,18 @@ function flag(name: string, value: unknown): string {
   return `--${dashed} ${shellText(typeof value === 'string' ? value : JSON.stringify(value))}`;
 }
 
-export const asCommand = ({ file, snapshot, config }: Run): string =>
-  ['fractile run', shellText(file), `--snapshot ${shellText(snapshot)}`, ...Object.entries(config).map(([name, value]) => flag(name, value))].join(' ');
+export const asCommand = ({ file, snapshot, config, study }: Run): string =>
+  [
+    'fractile run',
+    shellText(file),
+    `--snapshot ${shellText(snapshot)}`,
+    ...Object.entries(config).map(([name, value]) => flag(name, value)),
+    ...(study ? [flag('study', study)] : []),
+  ].join(' ');
 
-export function asCurl({ file, config }: Run, type: string, base: string): string {
+export function asCurl({ file, config, study }: Run, type: string, base: string): string {
   const url = new URL('run', base);
   url.searchParams.set('config', JSON.stringify(config));
+  if (study) url.searchParams.set('study', JSON.stringify(study));
   return `curl -X POST ${shellText(url.href)} \\\n  -H ${shellText(`Content-Type: ${type}`)} \\\n  --data-binary ${shellText(`@${file}`)}`;
 }

@@ -7,6 +7,7 @@ import { shown } from '../text';
 import { asCommand, asCurl, asPython } from './repeat';
 import { download, getJson, getResult } from './server';
 import { findRun, remembered } from './session';
+import { deflate, getTrials } from './studies';
 
 function copyButton(label: string, make: () => string, status: HTMLElement): HTMLElement {
   const button = h('button', { type: 'button' }, label);
@@ -41,6 +42,18 @@ function downloads(id: string, names: string[], status: HTMLElement): HTMLElemen
   );
 }
 
+/** The run among the trials of its study, in a sentence. */
+async function describeStudy(study: string, run_id: string): Promise<string> {
+  if (!study) return '';
+  try {
+    const trial = (await getTrials(study)).find((one) => one.run_id === run_id);
+    const [found] = trial ? await deflate(study, [trial]) : [];
+    return found ? `Study ${study}: ${found.deflation.text}` : '';
+  } catch {
+    return '';
+  }
+}
+
 export async function drawResult(id: string): Promise<Node[]> {
   const run = findRun(id);
   const before = remembered().find((one) => one.id === id);
@@ -49,12 +62,13 @@ export async function drawResult(id: string): Promise<Node[]> {
   const type = run?.type ?? before?.type ?? 'text/csv';
   // Of another session's result all options are known, if not which of them were typed.
   const config = run?.config ?? before?.config ?? Object.fromEntries(Object.entries(result.config).filter(([, value]) => value !== null));
-  const repeated = { file, snapshot: result.snapshot, config };
+  const study = run?.study ?? before?.study ?? '';
+  const repeated = { file, snapshot: result.snapshot, config, study };
   const status = h('pre', { class: 'copied', role: 'status' });
   const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
     .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)
     .map(([name]) => name);
-  const sheet = drawSheet(result);
+  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) });
   return [
     h('header', {}, h('h1', {}, h('bdi', {}, shown(run?.file ?? result.name))), h('p', {}, subtitle(result))),
     h(

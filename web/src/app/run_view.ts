@@ -5,11 +5,19 @@ import { theForm, type OptionsForm } from './options';
 import { runSignal, ServerError } from './server';
 import { remember } from './session';
 import { SignalPicker, theSignal, valueOption, type Rows } from './signal_picker';
+import { getStudies, type Study } from './studies';
 import { Work } from './work';
 
 /** The grid of a suite: every pair of lag and residual mode. */
 const LAGS = [0, 1, 2, 5];
 const MODES = ['off', 'industry', 'factor', 'all'];
+
+/** The study named last; it survives a visit to another view. */
+let study = '';
+
+export function setStudy(name: string): void {
+  study = name;
+}
 
 type Config = Record<string, unknown>;
 
@@ -20,13 +28,18 @@ class RunView {
   private readonly picker = new SignalPicker('signal-file', 'Signal file', theSignal);
   private readonly start = h('button', { type: 'submit', class: 'primary' }, 'Run');
   private readonly grid = h('button', { type: 'button' }, 'Run over lags and residuals');
+  private readonly study = h('input', { type: 'text', id: 'study', list: 'studies', autocomplete: 'off', 'aria-describedby': 'study-help' });
+  private readonly studyFault = h('p', { role: 'alert', class: 'fault' });
   private readonly work: Work;
 
   constructor(
     private readonly form: OptionsForm,
+    private readonly studies: Study[],
     private readonly show: (id: string) => void,
   ) {
-    this.work = new Work([this.start, this.grid], [(error) => this.picker.blame(error), (error) => form.blame(error.message)]);
+    this.work = new Work([this.start, this.grid], [(error) => this.blameStudy(error), (error) => this.picker.blame(error), (error) => form.blame(error.message)]);
+    this.study.value = study;
+    this.study.addEventListener('input', () => setStudy(this.study.value.trim()));
     this.grid.addEventListener('click', () => void this.runGrid());
   }
 
@@ -36,6 +49,7 @@ class RunView {
       { class: 'run', novalidate: true },
       this.picker.element,
       h('details', { class: 'all-options' }, h('summary', {}, 'Options'), this.form.element),
+      this.drawStudy(),
       ...this.work.elements,
     );
     element.addEventListener('submit', (event) => {
@@ -45,9 +59,29 @@ class RunView {
     return [h('h1', {}, 'Run'), element];
   }
 
+  private drawStudy(): HTMLElement {
+    return h(
+      'div',
+      { class: 'study-field' },
+      h('label', { for: 'study' }, 'Study '),
+      this.study,
+      h('small', { id: 'study-help' }, 'a name counts the run as a trial'),
+      h('datalist', { id: 'studies' }, ...this.studies.map((one) => h('option', { value: one.study }))),
+      this.studyFault,
+    );
+  }
+
+  private blameStudy({ code, message }: ServerError): boolean {
+    if (!code.startsWith('LEDGER_') && !message.includes('expected study')) return false;
+    this.studyFault.textContent = message;
+    this.study.focus();
+    return true;
+  }
+
   private async run(rows: Rows, config: Config, label = ''): Promise<string> {
-    const done = await runSignal(this.work.sending(rows, label), config);
-    remember({ id: done.id, result: { ...done.result, name: nameOf(rows.file, config) }, file: rows.file, type: rows.type, config });
+    this.studyFault.textContent = '';
+    const done = await runSignal(this.work.sending(rows, label), config, study);
+    remember({ id: done.id, result: { ...done.result, name: nameOf(rows.file, config) }, file: rows.file, type: rows.type, config, study });
     return done.id;
   }
 
@@ -79,4 +113,7 @@ class RunView {
   }
 }
 
-export const drawRun = async (show: (id: string) => void): Promise<Node[]> => new RunView(await theForm(), show).draw();
+export async function drawRun(show: (id: string) => void): Promise<Node[]> {
+  const [form, studies] = await Promise.all([theForm(), getStudies()]);
+  return new RunView(form, studies, show).draw();
+}

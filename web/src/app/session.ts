@@ -10,6 +10,8 @@ export interface DoneRun {
   readonly file: string;
   readonly type: string;
   readonly config: Record<string, unknown>;
+  /** The study that counts the run; "" if none was named. */
+  readonly study: string;
 }
 
 const KEY = 'fractile-runs';
@@ -21,11 +23,12 @@ interface Remembered {
   file: string;
   type: string;
   config: Record<string, unknown>;
+  study: string;
 }
 
 const runs: DoneRun[] = [];
 
-const toRemembered = ({ id, result, file, type, config }: DoneRun): Remembered => ({ id, name: result.name, file, type, config });
+const toRemembered = ({ id, result, file, type, config, study }: DoneRun): Remembered => ({ id, name: result.name, file, type, config, study });
 
 export function remember(run: DoneRun): void {
   runs.push(run);

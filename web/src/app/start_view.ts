@@ -3,8 +3,8 @@
 import { h } from '../dom';
 import { drawTable } from '../table';
 import { shown, whole } from '../text';
-import { hasPath } from './options';
 import { getJson } from './server';
+import { getStudies, studyLink, type Study } from './studies';
 
 interface ColumnInfo {
   name: string;
@@ -32,39 +32,30 @@ interface DataReport {
   report: { check: string; level: string; count: number; text: string }[];
 }
 
-interface Study {
-  study: string;
-  trials: number;
-  first?: string;
-  last?: string;
-}
-
-/** Studies, if this server has a ledger. */
-async function drawStudies(): Promise<Node[]> {
-  if (!(await hasPath('/studies'))) return [];
-  try {
-    const studies = await getJson<Study[] | { studies: Study[] }>('studies');
-    const list = Array.isArray(studies) ? studies : studies.studies;
-    if (list.length === 0) return [];
-    return [
-      drawTable(
-        'Studies',
-        [
-          { head: 'study', isName: true, text: (study: Study) => shown(study.study) },
-          { head: 'trials', text: (study) => whole(study.trials) },
-          { head: 'first', text: (study) => shown(study.first ?? '') },
-          { head: 'last', text: (study) => shown(study.last ?? '') },
-        ],
-        list,
-      ),
-    ];
-  } catch {
-    return [];
-  }
+function drawStudies(studies: Study[]): Node[] {
+  if (studies.length === 0) return [];
+  return [
+    drawTable(
+      'Studies',
+      [
+        { head: 'study', isName: true, text: (study: Study) => shown(study.study), link: (study) => studyLink(study.study) },
+        { head: 'trials', text: (study) => whole(study.trials) },
+        { head: 'forgotten', text: (study) => whole(study.forgotten) },
+        { head: 'first', text: (study) => shown(study.first.slice(0, 10)) },
+        { head: 'last', text: (study) => shown(study.last.slice(0, 10)) },
+      ],
+      studies,
+      'runs that are tried together',
+    ),
+  ];
 }
 
 export async function drawStart(): Promise<Node[]> {
-  const [snapshots, report] = await Promise.all([getJson<SnapshotInfo[]>('snapshots'), getJson<DataReport>('snapshot/report')]);
+  const [snapshots, report, studies] = await Promise.all([
+    getJson<SnapshotInfo[]>('snapshots'),
+    getJson<DataReport>('snapshot/report'),
+    getStudies(),
+  ]);
   const loaded = snapshots.find((snapshot) => snapshot.is_loaded);
   const warnings = report.report.filter((line) => line.level === 'warning');
   const notes = report.report.filter((line) => line.level !== 'warning');
@@ -107,7 +98,7 @@ export async function drawStart(): Promise<Node[]> {
             ),
           ]
         : []),
-      ...(await drawStudies()),
+      ...drawStudies(studies),
       ...(notes.length ? [h('details', {}, h('summary', {}, 'Data report: more'), list(notes))] : []),
     ),
   ];
