@@ -240,3 +240,34 @@ def test_a_wrong_name_of_a_study_is_blamed(browser: Browser, server, files):
         assert visit.find_faults() == []
         page.goto(f"{server.url}/#/studies/none")
         page.get_by_role("heading", name="Not found").wait_for()
+
+
+# Multiple testing
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "dark"), (400, "light")])
+def test_results_are_tested_together(browser: Browser, server, files, rows, service, width, scheme):
+    lags = (0, 1, 3)
+    results = {f"lag {lag}": service.run(rows, lag=lag, **CONFIG) for lag in lags}
+    expected = fractile.multiple_testing(results, series="ret_net")
+    with browser.visit(f"{server.url}/#/run", width, scheme) as visit:
+        page = visit.page
+        for lag in lags:
+            run_in_study(page, server, files / "signal.csv", lag, "")
+        page.get_by_role("link", name="Compare").click()
+        button = page.get_by_role("button", name="Test together")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("caption:has-text('Tested together')")
+        columns = columns_of(page, "Tested together")
+        assert columns[0] == ["signal.csv", "signal.csv, lag=1", "signal.csv, lag=3"]
+        places = {3: "p", 4: "p_bonferroni", 5: "p_holm", 6: "p_romano_wolf", 7: "p_bh", 8: "p_by"}
+        for place, name in places.items():
+            shown = [number(text.replace("< ", "")) for text in columns[place]]
+            assert shown == pytest.approx([max(value, 0.001) for value in expected[name]], abs=5e-4), name
+        assert columns[1] == [f"{ratio:.2f}".replace("-", "\u2212") for ratio in expected["sharpe"]]
+        assert_sound(visit, width)
+        for box in page.get_by_role("checkbox").all()[1:]:
+            box.uncheck()
+        button.click()
+        page.get_by_text("Choose two results or more.").wait_for()

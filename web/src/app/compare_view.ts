@@ -8,6 +8,7 @@ import { fixed, shown, whole } from '../text';
 import { allRuns, remember, remembered, type DoneRun } from './session';
 import { getResult } from './server';
 import { annual, deflate, getTrials, studyLink, type Deflated } from './studies';
+import { drawTogether } from './together';
 
 /** Runs of before a reload that the server still has. */
 async function recall(): Promise<void> {
@@ -81,9 +82,9 @@ export async function drawCompare(): Promise<Node[]> {
     return { run, box };
   });
   const body = h('div');
+  const chosen = (): DoneRun[] => boxes.filter(({ box }) => box.checked).map(({ run }) => run);
   const show = (): void => {
-    const chosen = boxes.filter(({ box }) => box.checked).map(({ run }) => run.result);
-    body.replaceChildren(chosen.length ? drawComparison(chosen) : h('p', {}, 'Choose a result.'));
+    body.replaceChildren(chosen().length ? drawComparison(chosen().map((run) => run.result)) : h('p', {}, 'Choose a result.'));
   };
   show();
   const grid = drawGrid(runs);
@@ -101,5 +102,6 @@ export async function drawCompare(): Promise<Node[]> {
     ...(grid ? [grid] : []),
     ...(counted.length ? [drawCounted(counted)] : []),
     body,
+    ...(runs.length > 1 ? [drawTogether(chosen)] : []),
   ];
 }
