@@ -333,11 +333,11 @@ MUTATIONS = [
         "test_oracle.py::test_option[exit_groups-1]",
     ),
     Mutation(
-        "the ramp-up of an overlap is in the table",
+        "the table of an overlap loses its first day",
         "an overlap is the mean of the formed books of the last days",
         "src/engine/held_books.cpp",
         "table.first = n + config_.overlap - 1;",
-        "table.first = n;",
+        "table.first = n + config_.overlap;",
         "test_oracle.py::test_option[overlap_long-1]",
     ),
     Mutation(

@@ -67,8 +67,11 @@ class Backtester {
                                    const Interrupt& interrupt = {}, const std::function<void(std::size_t)>& on_done = {}) const;
   const View& view() const noexcept;
 
- private:
   struct Impl;
+  /// For the other stages of the engine, which share the state between runs.
+  const Impl& impl() const noexcept { return *impl_; }
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

@@ -36,15 +36,20 @@ void DayRegression::centre(DayDesign& design) {
   for (std::size_t column = 0; column <= k; ++column) {
     double* const values = column == 0 ? design.y.data() : design.x.data() + (column - 1) * n;
     double* const means = means_.data() + column * n_groups;
-    for (int pass = 0; pass < 2; ++pass) {  // the second removes the rounding error of a large mean
-      for (std::size_t g = 0; g < n_groups; ++g) products_[g] = 0.0;
-      for (std::size_t i = 0; i < n; ++i) products_[group(i)] += weight(i) * values[i];
-      for (std::size_t g = 0; g < n_groups; ++g) {
-        products_[g] = sums_[g] > 0.0 ? products_[g] / sums_[g] : 0.0;
-        means[g] += products_[g];
+    for (int pass = 0; pass < 2; ++pass)  // the second removes the rounding error of a large mean
+      if (!has_groups && !has_weights) {
+        const double mean = sum(values, n) / static_cast<double>(n);
+        means[0] += mean;
+        for (std::size_t i = 0; i < n; ++i) values[i] -= mean;
+      } else {
+        for (std::size_t g = 0; g < n_groups; ++g) products_[g] = 0.0;
+        for (std::size_t i = 0; i < n; ++i) products_[group(i)] += weight(i) * values[i];
+        for (std::size_t g = 0; g < n_groups; ++g) {
+          products_[g] = sums_[g] > 0.0 ? products_[g] / sums_[g] : 0.0;
+          means[g] += products_[g];
+        }
+        for (std::size_t i = 0; i < n; ++i) values[i] -= products_[group(i)];
       }
-      for (std::size_t i = 0; i < n; ++i) values[i] -= products_[group(i)];
-    }
     if (has_weights)
       for (std::size_t i = 0; i < n; ++i) values[i] *= std::sqrt(design.weights[i]);
   }

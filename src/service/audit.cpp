@@ -14,7 +14,7 @@
 #include "fractile/error.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
-#include "service/backtester.hpp"
+#include "service/leased_alignment.hpp"
 #include "stats/moments.hpp"
 #include "stats/sharpe_difference.hpp"
 #include "types/ieee_arithmetic.hpp"
@@ -78,7 +78,7 @@ class AuditRun {
  public:
   AuditRun(const Backtester& backtester, const SignalKeys& keys, const RunConfig& config, const Interrupt& interrupt)
       : backtester_(backtester),
-        panel_(backtester.view()),
+        panel_(backtester.impl().panel),
         keys_(keys),
         asked_(config),
         book_(book_of(config)),
@@ -147,9 +147,9 @@ class AuditRun {
   }
 
   audit::Profile measure_profile(const SignalKeys& keys, const double* values, int first_k) const {
-    AlignmentBuffers buffers;
-    const Alignment alignment(panel_, keys, with_lag(book_, 0), threads_, Alignment::Lifetime::one_run, buffers, poll_);
-    return audit::measure_profile(panel_, alignment, values, first_k, asked_.from_open ? "openret" : "ret", threads_, poll_);
+    const RunConfig config = with_lag(book_, 0);
+    const LeasedAlignment alignment(backtester_.impl(), keys, config, threads_, poll_);
+    return audit::measure_profile(panel_, alignment.get(), values, first_k, asked_.from_open ? "openret" : "ret", threads_, poll_);
   }
 
   /// False if one of the vintages has no book on the common keys.
@@ -191,7 +191,7 @@ class AuditRun {
   }
 
   const Backtester& backtester_;
-  PanelView panel_;
+  const PanelView& panel_;
   const SignalKeys& keys_;
   const RunConfig& asked_;
   RunConfig book_;

@@ -21,7 +21,7 @@
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "regression/day_regression.hpp"
-#include "service/backtester.hpp"
+#include "service/leased_alignment.hpp"
 #include "stats/moments.hpp"
 #include "stats/newey_west.hpp"
 #include "types/ieee_arithmetic.hpp"
@@ -100,29 +100,29 @@ enum class DayState : std::uint8_t { no_name, few_names, singular, fitted };
 
 class Regression {
  public:
-  Regression(const PanelView& panel, const SignalKeys& keys, std::span<const NamedValues> signals, const RunConfig& config,
+  Regression(const Backtester::Impl& impl, const SignalKeys& keys, std::span<const NamedValues> signals, const RunConfig& config,
              const FamaMacBethOptions& options, int threads, const std::function<void()>& poll)
-      : panel_(panel),
+      : panel_(impl.panel),
         signals_(signals),
         config_(config),
         options_(options),
         threads_(threads),
         poll_(poll),
-        ret_(panel, config) {
+        ret_(panel_, config) {
     find_controls();
     if (config.weight == Weight::value) {
-      panel.require("mcap", "weight");
-      mcap_ = panel.number("mcap", "weight");
+      panel_.require("mcap", "weight");
+      mcap_ = panel_.number("mcap", "weight");
     }
-    alignment_.emplace(panel, keys, config, threads, Alignment::Lifetime::one_run, buffers_, poll);
+    const Alignment& alignment = alignment_.emplace(impl, keys, config, threads, poll).get();
     for (const NamedValues& signal : signals) {
-      const AlignedSignal aligned = alignment_->inspect(signal.values, config, nullptr, threads, poll);
-      refuse_bad_rows(aligned.counts, keys, panel.snapshot().id_type(), config);
+      const AlignedSignal aligned = alignment.inspect(signal.values, config, nullptr, threads, poll);
+      refuse_bad_rows(aligned.counts, keys, panel_.snapshot().id_type(), config);
       if (config.hold_days != 1) {
-        extend_holding(panel, *alignment_, signal.values, nullptr, config, threads, slots_.emplace_back(), poll);
-        sections_.emplace_back(panel, slots_.back());
+        extend_holding(panel_, alignment, signal.values, nullptr, config, threads, slots_.emplace_back(), poll);
+        sections_.emplace_back(panel_, slots_.back());
       } else {
-        sections_.emplace_back(panel, *alignment_, signal.values, nullptr);
+        sections_.emplace_back(panel_, alignment, signal.values, nullptr);
       }
     }
   }
@@ -153,8 +153,9 @@ class Regression {
     std::vector<CrossSection> today;
     std::vector<RowIndex> rows, asof;
     std::vector<std::vector<std::int32_t>> groups;  // by category, then by name
+    std::vector<double> numbers;                    // by number control, then by name
     std::vector<double> sorted;
-    std::vector<std::uint8_t> is_present;
+    std::vector<std::uint8_t> is_complete, is_present;
     regression::DayDesign design;
     regression::DayRegression solver;
   };
@@ -189,6 +190,7 @@ class Regression {
                                            [&](const CrossSection& day) { return day.values[slot] == day.values[slot]; });
       if (has_signals) add_name(scratch.today.front().first + static_cast<RowIndex>(slot), as_of, n, scratch);
     }
+    read_numbers(scratch);
   }
 
   void add_name(RowIndex row, const AsOf& as_of, DateIndex n, Scratch& scratch) const {
@@ -196,17 +198,48 @@ class Regression {
     if (ret != ret) return;
     const bool needs_asof = mcap_ || !numbers_.empty() || !categories_.empty();
     const RowIndex asof = needs_asof ? as_of.find_row(row, n) : row;
-    if (asof == kNoRow) return;
-    for (const Characteristic& column : numbers_)
-      if (const double value = column[asof]; value != value) return;
-    if (mcap_ && !(mcap_[asof] > 0.0)) return;
+    if (asof == kNoRow || (mcap_ && !(mcap_[asof] > 0.0))) return;
     for (const auto& category : categories_)
       if (category->group_of(asof) < 0) return;
-    for (std::size_t c = 0; c < categories_.size(); ++c) scratch.groups[c].push_back(categories_[c]->group_of(asof));
     scratch.rows.push_back(row);
     scratch.asof.push_back(asof);
-    scratch.design.y.push_back(ret);
-    if (mcap_) scratch.design.weights.push_back(mcap_[asof]);
+  }
+
+  /// Reads the number controls of the names by column, and drops the names that lack one.
+  void read_numbers(Scratch& scratch) const {
+    const std::size_t n = scratch.rows.size();
+    scratch.numbers.resize(n * numbers_.size());
+    scratch.is_complete.assign(n, 1);
+    for (std::size_t k = 0; k < numbers_.size(); ++k) {
+      double* const x = scratch.numbers.data() + k * n;
+      for (std::size_t i = 0; i < n; ++i) {
+        x[i] = numbers_[k][scratch.asof[i]];
+        scratch.is_complete[i] &= x[i] == x[i];
+      }
+    }
+    const auto keep = [&](auto* values) {
+      std::size_t at = 0;
+      for (std::size_t i = 0; i < n; ++i)
+        if (scratch.is_complete[i]) values[at++] = values[i];
+      return at;
+    };
+    std::size_t n_complete = n;
+    if (std::find(scratch.is_complete.begin(), scratch.is_complete.end(), 0) != scratch.is_complete.end()) {
+      n_complete = keep(scratch.rows.data());
+      keep(scratch.asof.data());
+      for (std::size_t k = 0; k < numbers_.size(); ++k) {
+        keep(scratch.numbers.data() + k * n);
+        std::copy_n(scratch.numbers.data() + k * n, n_complete, scratch.numbers.data() + k * n_complete);
+      }
+    }
+    scratch.rows.resize(n_complete);
+    scratch.asof.resize(n_complete);
+    scratch.numbers.resize(n_complete * numbers_.size());
+    for (const RowIndex row : scratch.rows) scratch.design.y.push_back(ret_[row]);
+    for (const RowIndex asof : scratch.asof) {
+      if (mcap_) scratch.design.weights.push_back(mcap_[asof]);
+      for (std::size_t c = 0; c < categories_.size(); ++c) scratch.groups[c].push_back(categories_[c]->group_of(asof));
+    }
   }
 
   /// Clips and standardises one column of the day, as the options ask.
@@ -238,7 +271,7 @@ class Regression {
     }
     for (std::size_t k = 0; k < numbers_.size(); ++k) {
       const std::span<double> x(design.x.data() + (sections_.size() + k) * n, n);
-      for (std::size_t i = 0; i < n; ++i) x[i] = numbers_[k][scratch.asof[i]];
+      std::copy_n(scratch.numbers.data() + k * n, n, x.data());
       prepare(x, scratch.sorted);
     }
     std::size_t n_regressors = sections_.size() + numbers_.size();
@@ -354,8 +387,7 @@ class Regression {
   std::vector<std::shared_ptr<const Category>> categories_;
   std::vector<Characteristic> numbers_;
   std::vector<std::string> number_names_;
-  AlignmentBuffers buffers_;
-  std::optional<Alignment> alignment_;
+  std::optional<LeasedAlignment> alignment_;
   std::deque<Slots> slots_;  // by signal, if hold_days copies rows
   std::vector<CrossSections> sections_;
   std::vector<FittedDay> days_;
@@ -376,11 +408,11 @@ FamaMacBeth fama_macbeth(const Backtester& backtester, const SignalKeys& keys, s
                 fmt::format("expected up to {} rows in the signal, found {}. Split it by date.", kMaxSignalRows, keys.n_rows));
   const std::function<void()> poll = make_poll(interrupt);
   const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
-  const PanelView panel(backtester.view());
+  const Backtester::Impl& impl = backtester.impl();
   FamaMacBeth out;
-  panel.snapshot().read_guarded([&] { out = Regression(panel, keys, signals, config, options, threads, poll).run(); });
+  impl.panel.snapshot().read_guarded([&] { out = Regression(impl, keys, signals, config, options, threads, poll).run(); });
   out.config_json = config_to_json(config);
-  out.snapshot = panel.snapshot().id();
+  out.snapshot = impl.panel.snapshot().id();
   out.elapsed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return out;
 }

@@ -9,7 +9,7 @@
 #include "engine/align/cross_sections.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
-#include "service/backtester.hpp"
+#include "service/leased_alignment.hpp"
 #include "types/ieee_arithmetic.hpp"
 
 namespace fractile {
@@ -23,12 +23,11 @@ struct DayPair {
 /// The aligned days of one signal.
 class AlignedDays {
  public:
-  AlignedDays(const PanelView& panel, const SignalColumn& signal, const RunConfig& config, int threads,
+  AlignedDays(const Backtester::Impl& impl, const SignalColumn& signal, const RunConfig& config, int threads,
               const std::function<void()>& poll)
-      : alignment_(panel, signal.keys, config, threads, Alignment::Lifetime::one_run, buffers_, poll),
-        sections_(panel, alignment_, signal.values, nullptr) {
-    const AlignedSignal aligned = alignment_.inspect(signal.values, config, nullptr, threads, poll);
-    refuse_bad_rows(aligned.counts, signal.keys, panel.snapshot().id_type(), config);
+      : alignment_(impl, signal.keys, config, threads, poll), sections_(impl.panel, alignment_.get(), signal.values, nullptr) {
+    const AlignedSignal aligned = alignment_.get().inspect(signal.values, config, nullptr, threads, poll);
+    refuse_bad_rows(aligned.counts, signal.keys, impl.panel.snapshot().id_type(), config);
   }
   CrossSection read(DateIndex n, CrossSections::Scratch& scratch) const {
     bool has_duplicates = false;
@@ -36,8 +35,7 @@ class AlignedDays {
   }
 
  private:
-  AlignmentBuffers buffers_;
-  Alignment alignment_;
+  LeasedAlignment alignment_;
   CrossSections sections_;
 };
 
@@ -82,10 +80,11 @@ Similarity compare_signals(const Backtester& backtester, const SignalColumn& sig
   require_rows(other.keys);
   const std::function<void()> poll = make_poll(interrupt);
   const int threads = std::min(config.threads > 0 ? config.threads : default_threads(), kMaxThreads);
-  const PanelView panel(backtester.view());
+  const Backtester::Impl& impl = backtester.impl();
+  const PanelView& panel = impl.panel;
   std::vector<DayPair> days(static_cast<std::size_t>(panel.n_days()));
   panel.snapshot().read_guarded([&] {
-    const AlignedDays first(panel, signal, config, threads, poll), second(panel, other, config, threads, poll);
+    const AlignedDays first(impl, signal, config, threads, poll), second(impl, other, config, threads, poll);
     constexpr int kDays = 4 * Alignment::kBlockDays;
     parallel_for(
         threads, (panel.n_days() + kDays - 1) / kDays,
