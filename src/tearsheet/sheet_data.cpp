@@ -10,6 +10,7 @@
 #include "tearsheet/packed_column.hpp"
 #include "tearsheet/tear_sheet.hpp"
 #include "types/json_text.hpp"
+#include "types/take_rows.hpp"
 
 namespace fractile {
 namespace {
@@ -62,27 +63,6 @@ Table short_daily(const Table& daily) {
   return out;
 }
 
-/// The rows of a table at these places.
-Table take(const Table& table, const std::vector<std::size_t>& places) {
-  Table out;
-  for (const Column& column : table.columns) {
-    Column part{column.name, {}};
-    std::visit(
-        [&](const auto& values) {
-          using Values = std::decay_t<decltype(values)>;
-          Values taken;
-          if constexpr (std::is_same_v<Values, Column::Dates>)
-            for (const std::size_t i : places) taken.days.push_back(values.days[i]);
-          else
-            for (const std::size_t i : places) taken.push_back(values[i]);
-          part.values = std::move(taken);
-        },
-        column.values);
-    out.columns.push_back(std::move(part));
-  }
-  return out;
-}
-
 Table short_summary(const Table& summary) {
   const Column* const column = summary.find("byvar");
   if (!column) return summary;
@@ -91,7 +71,7 @@ Table short_summary(const Table& summary) {
   std::vector<std::size_t> places;
   for (std::size_t row = 0; row < byvar.size(); ++row)
     if (byvar[row] != "month" && ++seen[byvar[row]] <= kRowsPerByvar) places.push_back(row);
-  return take(summary, places);
+  return take_rows(summary, places);
 }
 
 /// Cumulative returns side by side, a column per bin, from rows of (date, bin, ret) in the order of dates. A bin without a

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.browser import Browser, open_browser
+from support.raw_http import exchange, request
 from support.server_market import SNAPSHOT, make_root, make_rows
 from support.server_process import serving
 
@@ -271,3 +272,77 @@ def test_results_are_tested_together(browser: Browser, server, files, rows, serv
             box.uncheck()
         button.click()
         page.get_by_text("Choose two results or more.").wait_for()
+
+
+# The book of a day
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "light"), (400, "dark")])
+def test_a_click_shows_the_book_of_a_day(browser: Browser, server, files, rows, service, width, scheme):
+    book = service.run(rows, analysis=["drilldown"], **CONFIG)["drilldown"]
+    with browser.visit(f"{server.url}/#/run", width, scheme) as visit:
+        page = visit.page
+        run_file(page, files / "signal.csv")
+        page.locator(".u-over").first.click(position={"x": 60, "y": 40})
+        page.wait_for_selector(".day table")
+        day = page.locator("#book-title").inner_text().removeprefix("Book of ")
+        of_day = book[book["date"] == day].assign(size=lambda frame: frame["contribution"].abs())
+        found = columns_of(page, f"Names of {day}")
+        assert sorted(map(int, found[0])) == sorted(of_day["security_id"])
+        contribution = of_day.set_index("security_id")["contribution"]
+        assert [number(text) for text in found[3]] == pytest.approx([1e4 * contribution[int(id)] for id in found[0]], abs=0.051)
+        total = number(page.locator(".day .card strong").first.inner_text())
+        assert total == pytest.approx(100 * contribution.sum(), abs=0.006)
+        assert_sound(visit, width)
+        page.get_by_role("button", name="Day after").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("day => !document.querySelector('#book-title').textContent.endsWith(day)", arg=day)
+        page.wait_for_selector(".day table")
+        page.get_by_role("button", name="Close").click()
+        assert page.locator(".day").is_hidden()
+        page.locator("#book-day").fill("1999-01-04")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_text("expected a day of the result").wait_for()
+
+
+def test_a_drag_chooses_a_period_and_no_day(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        run_file(page, files / "signal.csv")
+        box = page.locator(".u-over").first.bounding_box()
+        page.mouse.move(box["x"] + 100, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 400, box["y"] + 40, steps=4)
+        page.mouse.up()
+        page.get_by_role("button", name="Whole run").wait_for()
+        assert page.locator(".day").is_hidden()
+
+
+def test_a_result_of_a_link_has_its_books_only_if_they_were_asked_for(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        run_file(visit.page, files / "signal.csv")
+        visit.page.reload()
+        visit.page.get_by_role("button", name="Show").click()
+        visit.page.get_by_text('Run the file again with "drilldown" in analysis').wait_for()
+        visit.page.goto(f"{server.url}/#/run")
+        visit.page.wait_for_selector("#signal-file")
+        visit.page.get_by_text("Options", exact=True).click()
+        visit.page.get_by_label("analysis", exact=True).fill("drilldown")
+        run_file(visit.page, files / "signal.csv")
+        visit.page.reload()
+        visit.page.get_by_role("button", name="Show").click()
+        visit.page.wait_for_selector(".day table")
+
+
+def test_a_stored_table_of_one_day(server, files):
+    body = (files / "signal.csv").read_bytes()
+    headers = {"Accept": "application/vnd.fractile.sheet+json"}
+    answer = exchange(server.port, request("POST", "/run", body, headers, "text/csv"))
+    assert answer is not None
+    place = answer.headers["location"]
+    daily = server.get(f"/{place}?table=daily")
+    assert server.get(f"/{place}?table=daily&date={daily[3]['date']}") == [daily[3]]
+    assert server.get(f"/{place}?table=daily&date=1999-01-04") == []
+    for query in ("table=daily&date=x", "date=2020-01-06", "table=summary&date=2020-01-06"):
+        refusal = exchange(server.port, request("GET", f"/{place}?{query}"))
+        assert refusal is not None and refusal.status == 422, query

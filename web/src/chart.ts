@@ -79,6 +79,8 @@ function dateLabels(_: uPlot, splits: number[], __: number, ___: number, step: n
 
 class Drawing implements Picture {
   private plot: uPlot | null = null;
+  /** True from the end of a drag to the next press: the click that ends a drag picks nothing. */
+  private isDragged = false;
   private readonly values: HTMLElement[] = [];
   private readonly moment: HTMLElement;
   private readonly box: HTMLElement;
@@ -233,9 +235,10 @@ class Drawing implements Picture {
   }
 
   private listenTo(plot: uPlot): void {
+    plot.over.addEventListener('mousedown', () => (this.isDragged = false));
     plot.over.addEventListener('dblclick', () => this.chart.period?.set(null));
     plot.over.addEventListener('click', () => {
-      if (plot.cursor.idx != null && plot.select.width === 0) this.chart.onPick?.(plot.cursor.idx);
+      if (plot.cursor.idx != null && !this.isDragged) this.chart.onPick?.(plot.cursor.idx);
     });
   }
 
@@ -243,6 +246,7 @@ class Drawing implements Picture {
   private select(plot: uPlot): void {
     const { left, width } = plot.select;
     if (!this.chart.period || width < 4) return;
+    this.isDragged = true;
     const period = { from: plot.posToVal(left, 'x'), to: plot.posToVal(left + width, 'x') };
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     this.chart.period.set(period);

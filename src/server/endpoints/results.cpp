@@ -9,18 +9,29 @@
 #include "server/result_store.hpp"
 #include "server/run_request.hpp"
 #include "server/sheet_answer.hpp"
+#include "types/take_rows.hpp"
 
 namespace fractile::server {
 namespace {
 
 constexpr std::string_view kCsv = "text/csv";
 
+Day read_date(const Request& request) {
+  const std::string& text = request.query.at("date");
+  Day day = 0;
+  if (!request.query.contains("table") || !parse_day(text, day))
+    throw Error(ErrorCode::INVALID_VALUE,
+                "expected date as a day such as 2020-01-06, beside a table, found \"" + text.substr(0, 40) + "\". Correct it.");
+  return day;
+}
+
 void check_results(const Request& request) {
   for (const auto& [name, value] : request.query)
-    if (name != "orient" && name != "table")
+    if (name != "orient" && name != "table" && name != "date")
       throw Error(ErrorCode::UNKNOWN_OPTION,
-                  "expected orient or table in the query, found \"" + name.substr(0, 40) + "\". Leave it out.");
+                  "expected orient, table or date in the query, found \"" + name.substr(0, 40) + "\". Leave it out.");
   read_orient(request);
+  if (request.query.contains("date")) read_date(request);
 }
 
 const Table& find_table(const Result& result, const std::string& name) {
@@ -29,6 +40,17 @@ const Table& find_table(const Result& result, const std::string& name) {
     throw Error(ErrorCode::NOT_FOUND, "expected a table that the result has, found \"" + name.substr(0, 40) +
                                           "\". docs/tables.md lists them, and the option that asks for each.");
   return *table;
+}
+
+/// The rows of one day of a table that has days.
+Table rows_of_day(const Table& table, Day day) {
+  const Column* const column = table.find("date");
+  const auto* const dates = column ? std::get_if<Column::Dates>(&column->values) : nullptr;
+  if (!dates) throw Error(ErrorCode::INVALID_VALUE, "expected a table of days beside date, found another. Leave date out.");
+  std::vector<std::size_t> places;
+  for (std::size_t row = 0; row < dates->days.size(); ++row)
+    if (dates->days[row] == day) places.push_back(row);
+  return take_rows(table, places);
 }
 
 /// A spreadsheet reads a text that begins so as a formula. With a quote before it, it stays text.
@@ -51,7 +73,8 @@ Answer answer_results(Request& request, const ServerState& state, const Interrup
   answer.headers.emplace_back("Cache-Control", "no-store");
   const auto table = request.query.find("table");
   if (table != request.query.end()) {
-    const Table& found = find_table(result, table->second);
+    const Table& whole = find_table(result, table->second);
+    const Table found = request.query.contains("date") ? rows_of_day(whole, read_date(request)) : whole;
     if (accepts(request, kCsv)) {
       answer.content_type = "text/csv; charset=utf-8";
       answer.body = table_to_csv(without_formulas(found));
@@ -81,6 +104,10 @@ Json describe_results(bool asks_token) {
   Json out = describe_get("result", "A stored result again", good, statuses);
   out["parameters"] = Json{
       {{"name", "table"}, {"in", "query"}, {"schema", {{"type", "string"}}}, {"description", "One table, as JSON or text/csv."}},
+      {{"name", "date"},
+       {"in", "query"},
+       {"schema", {{"type", "string"}, {"format", "date"}}},
+       {"description", "The rows of one day of a table that has days."}},
       {{"name", "orient"},
        {"in", "query"},
        {"schema", {{"type", "string"}, {"enum", {"records", "split"}}, {"default", "records"}}}}};

@@ -4,6 +4,7 @@ import type { Result } from '../data';
 import { h } from '../dom';
 import { drawSheet, subtitle } from '../sheet';
 import { shown } from '../text';
+import { makeDayView } from './day_view';
 import { asCommand, asCurl, asPython } from './repeat';
 import { download, getJson, getResult } from './server';
 import { findRun, remembered } from './session';
@@ -68,7 +69,8 @@ export async function drawResult(id: string): Promise<Node[]> {
   const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
     .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)
     .map(([name]) => name);
-  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) });
+  const day = makeDayView(id, result, tables);
+  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) }, day.show);
   return [
     h('header', {}, h('h1', {}, h('bdi', {}, shown(run?.file ?? result.name))), h('p', {}, subtitle(result))),
     h(
@@ -76,9 +78,11 @@ export async function drawResult(id: string): Promise<Node[]> {
       { class: 'actions screen-only' },
       h('span', { class: 'group' }, 'Copy as ', copyButton('Python', () => asPython(repeated), status), copyButton('CLI', () => asCommand(repeated), status), copyButton('curl', () => asCurl(repeated, type, document.baseURI), status)),
       downloads(id, tables, status),
+      day.control,
       h('a', { href: '#/run' }, 'Run again with other options'),
     ),
     status,
+    day.panel,
     sheet,
   ];
 }

@@ -12,6 +12,8 @@ export interface DoneRun {
   readonly config: Record<string, unknown>;
   /** The study that counts the run; "" if none was named. */
   readonly study: string;
+  /** The rows that were sent, as long as the page is open. */
+  readonly body?: Blob;
 }
 
 const KEY = 'fractile-runs';

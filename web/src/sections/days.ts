@@ -46,7 +46,7 @@ export const days: Section = {
     return [
       drawDays('Worst days', order.slice(0, n), page, names),
       drawDays('Best days', order.slice(-n).reverse(), page, names),
-      ...(page.onDay ? [h('p', { class: 'screen-only' }, 'Click a day of a chart to see its book.')] : []),
+      ...(page.onDay ? [h('p', { class: 'screen-only' }, 'Click a day of a chart of returns to see its book.')] : []),
     ];
   },
 };

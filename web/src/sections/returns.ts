@@ -54,6 +54,7 @@ export const returns: Section = {
         period,
         fromZero: true,
         summary: `The deepest drawdown of the gross return is ${percent(Math.min(0, ...drawdown(ret)))}.`,
+        ...(onPick ? { onPick } : {}),
       }),
     ];
   },
