@@ -46,7 +46,7 @@ const FractileFormats* load() {
     }
     if (void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       const auto entry = reinterpret_cast<FractileFormatsEntry>(::dlsym(module, "fractile_formats"));
-      if (entry && entry()->abi_version == 3) return entry();
+      if (entry && entry()->abi_version == 4) return entry();
       tried += (tried.empty() ? "" : ", ") + place.string() + " (of another version)";
       continue;
     }
@@ -214,7 +214,11 @@ void write_file(const std::string& path, ArrowArrayStream* in) {
       ErrorCode::IO_FAILURE);
 }
 
-void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate) {
+namespace {
+
+using Writer = int (*)(ArrowArrayStream*, char* (*)(void*, std::size_t), void*, char*, std::size_t);
+
+void write_to_memory(Writer writer, ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate) {
   struct Context {
     const std::function<char*(std::size_t)>& allocate;
     std::exception_ptr failure;
@@ -229,9 +233,19 @@ void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_
     }
   };
   Failure error;
-  const int failed = module().write_ipc_stream(in, call, &context, error.text(), Failure::size());
+  const int failed = writer(in, call, &context, error.text(), Failure::size());
   if (context.failure) std::rethrow_exception(context.failure);
   error.throw_if(failed, ErrorCode::INTERNAL);
+}
+
+}  // namespace
+
+void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate) {
+  write_to_memory(module().write_ipc_stream, in, allocate);
+}
+
+void write_parquet(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate) {
+  write_to_memory(module().write_parquet, in, allocate);
 }
 
 std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in) {

@@ -32,5 +32,7 @@ void write_file(const std::string& path, ArrowArrayStream* in);  ///< throws IO_
 /// Takes over the stream. Writes an IPC stream into memory from `allocate`, which is called once with the exact size.
 void write_ipc_stream(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate);
 std::vector<std::uint8_t> write_ipc_stream(ArrowArrayStream* in);
+/// The same for a Parquet file.
+void write_parquet(ArrowArrayStream* in, const std::function<char*(std::size_t)>& allocate);
 
 }  // namespace fractile::formats

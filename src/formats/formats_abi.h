@@ -22,7 +22,7 @@ struct FractileCsv {
 };
 
 struct FractileFormats {
-  int abi_version;  // 3
+  int abi_version;  // 4
   // `csv` may be null: nothing is known of it.
   int (*column_names)(const char* path, const char* format, const struct FractileCsv* csv, char** names_newline_separated,
                       char* error,
@@ -38,6 +38,9 @@ struct FractileFormats {
   // size; it returns null if memory is exhausted.
   int (*write_ipc_stream)(struct ArrowArrayStream* in, char* (*allocate)(void* context, size_t size), void* context, char* error,
                           size_t error_size);
+  // The same for a Parquet file, compressed with zstd.
+  int (*write_parquet)(struct ArrowArrayStream* in, char* (*allocate)(void* context, size_t size), void* context, char* error,
+                       size_t error_size);
   void (*free_text)(char*);
 };
 

@@ -414,9 +414,24 @@ int write_ipc_stream(ArrowArrayStream* in, char* (*allocate)(void*, size_t), voi
   });
 }
 
+int write_parquet(ArrowArrayStream* in, char* (*allocate)(void*, size_t), void* context, char* error, size_t error_size) {
+  return guarded(error, error_size, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(in));
+    ARROW_ASSIGN_OR_RAISE(auto table, reader->ToTable());
+    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
+    ARROW_RETURN_NOT_OK(write_table("parquet", table, sink));
+    ARROW_ASSIGN_OR_RAISE(auto buffer, sink->Finish());
+    char* bytes = allocate(context, static_cast<size_t>(buffer->size()));
+    if (!bytes) return arrow::Status::OutOfMemory("no memory for ", buffer->size(), " bytes");
+    std::copy_n(buffer->data(), buffer->size(), reinterpret_cast<uint8_t*>(bytes));
+    return arrow::Status::OK();
+  });
+}
+
 void free_text(char* text) { std::free(text); }
 
-constexpr FractileFormats kFormats{3, column_names, open_file, open_bytes, write_file, write_ipc_stream, free_text};
+constexpr FractileFormats kFormats{4,          column_names,     open_file,     open_bytes,
+                                   write_file, write_ipc_stream, write_parquet, free_text};
 
 }  // namespace
 

@@ -346,3 +346,28 @@ def test_a_stored_table_of_one_day(server, files):
     for query in ("table=daily&date=x", "date=2020-01-06", "table=summary&date=2020-01-06"):
         refusal = exchange(server.port, request("GET", f"/{place}?{query}"))
         assert refusal is not None and refusal.status == 422, query
+
+
+# Downloads
+
+
+def test_a_table_is_downloaded_in_each_form(browser: Browser, server, files, rows, service):
+    expected = service.run(rows, **CONFIG).daily
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        run_file(page, files / "signal.csv")
+        page.get_by_label("Table", exact=True).select_option("daily")
+        readers = {"CSV": pd.read_csv, "JSON": pd.read_json, "Parquet": pd.read_parquet}
+        for form, read in readers.items():
+            with page.expect_download() as download:
+                page.get_by_role("button", name=form, exact=True).click()
+            assert download.value.suggested_filename == f"daily.{form.lower()}"
+            found = read(download.value.path())
+            assert list(found) == list(expected)
+            np.testing.assert_allclose(found["ret"], expected["ret"], rtol=1e-12)
+        for button, name, start in (("All as JSON", "result.json", b"{"), ("Sheet as HTML", "sheet.html", b"<!doctype html>")):
+            with page.expect_download() as download:
+                page.get_by_role("button", name=button, exact=True).click()
+            assert download.value.suggested_filename == name
+            assert pathlib.Path(download.value.path()).read_bytes()[:15].lower().startswith(start)
+        assert_sound(visit, 1300)

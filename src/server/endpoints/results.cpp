@@ -3,6 +3,7 @@
 // A stored result again, whole or one table of it.
 #include <algorithm>
 
+#include "formats/formats.hpp"
 #include "output/output.hpp"
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
@@ -62,6 +63,15 @@ Table without_formulas(Table table) {
   return table;
 }
 
+void append_parquet(const Table& table, std::string& out) {
+  ArrowArrayStream stream{};
+  table_to_arrow(table, &stream);
+  formats::write_parquet(&stream, [&out](std::size_t size) {
+    out.resize(size);
+    return out.data();
+  });
+}
+
 Answer answer_results(Request& request, const ServerState& state, const Interrupt&) {
   const auto stored = state.results.find(path_variable(request.path));
   if (!stored)
@@ -78,6 +88,9 @@ Answer answer_results(Request& request, const ServerState& state, const Interrup
     if (accepts(request, kCsv)) {
       answer.content_type = "text/csv; charset=utf-8";
       answer.body = table_to_csv(without_formulas(found));
+    } else if (accepts(request, kParquet)) {
+      answer.content_type = kParquet;
+      append_parquet(found, answer.body);
     } else {
       answer.body = table_to_json(found, read_orient(request));
     }
@@ -98,19 +111,22 @@ Json describe_results(bool asks_token) {
   Json good = json_answer(reference("Result"), "The result, or with table=NAME one table of it.");
   for (const std::string_view type : {kSheetJson, kHtml, kCsv})
     good["content"][std::string(type)] = {{"schema", {{"type", "string"}}}};
-  good["content"][std::string(kArrowStream)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
+  for (const std::string_view type : {kArrowStream, kParquet})
+    good["content"][std::string(type)] = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
   // One table is a list of records, or an object with orient=split.
   good["content"]["application/json"]["schema"] = Json::object();
   Json out = describe_get("result", "A stored result again", good, statuses);
-  out["parameters"] = Json{
-      {{"name", "table"}, {"in", "query"}, {"schema", {{"type", "string"}}}, {"description", "One table, as JSON or text/csv."}},
-      {{"name", "date"},
-       {"in", "query"},
-       {"schema", {{"type", "string"}, {"format", "date"}}},
-       {"description", "The rows of one day of a table that has days."}},
-      {{"name", "orient"},
-       {"in", "query"},
-       {"schema", {{"type", "string"}, {"enum", {"records", "split"}}, {"default", "records"}}}}};
+  out["parameters"] = Json{{{"name", "table"},
+                            {"in", "query"},
+                            {"schema", {{"type", "string"}}},
+                            {"description", "One table, as JSON, CSV or Parquet."}},
+                           {{"name", "date"},
+                            {"in", "query"},
+                            {"schema", {{"type", "string"}, {"format", "date"}}},
+                            {"description", "The rows of one day of a table that has days."}},
+                           {{"name", "orient"},
+                            {"in", "query"},
+                            {"schema", {{"type", "string"}, {"enum", {"records", "split"}}, {"default", "records"}}}}};
   return out;
 }
 

@@ -22,6 +22,13 @@ function copyButton(label: string, make: () => string, status: HTMLElement): HTM
   return button;
 }
 
+/** Forms of one table. */
+const FORMS: [label: string, type: string][] = [
+  ['CSV', 'text/csv'],
+  ['JSON', 'application/json'],
+  ['Parquet', 'application/vnd.apache.parquet'],
+];
+
 function downloads(id: string, names: string[], status: HTMLElement): HTMLElement {
   const select = h('select', { 'aria-label': 'Table' }, ...names.map((name) => h('option', { value: name }, name)));
   const get = (label: string, run: () => Promise<void>): HTMLElement => {
@@ -37,9 +44,11 @@ function downloads(id: string, names: string[], status: HTMLElement): HTMLElemen
     { class: 'group' },
     'Download ',
     select,
-    get('CSV', () => download(`${path}?table=${encodeURIComponent(select.value)}`, 'text/csv', `${select.value}.csv`)),
-    get('JSON', () => download(path, 'application/json', 'result.json')),
-    get('HTML', () => download(path, 'text/html', 'sheet.html')),
+    ...FORMS.map(([label, type]) =>
+      get(label, () => download(`${path}?table=${encodeURIComponent(select.value)}`, type, `${select.value}.${label.toLowerCase()}`)),
+    ),
+    get('All as JSON', () => download(path, 'application/json', 'result.json')),
+    get('Sheet as HTML', () => download(path, 'text/html', 'sheet.html')),
   );
 }
 

@@ -31,6 +31,8 @@ export interface Request {
   readonly accept?: string;
   readonly body?: Blob;
   readonly type?: string;
+  /** The answer is a file. */
+  readonly isFile?: boolean;
   readonly signal?: AbortSignal;
   /** Shares of the body that have been sent. */
   readonly onSent?: (share: number) => void;
@@ -39,6 +41,7 @@ export interface Request {
 interface Reply {
   readonly status: number;
   readonly text: string;
+  readonly file: Blob | null;
   readonly location: string;
 }
 
@@ -51,9 +54,12 @@ function send(request: Request): Promise<Reply> {
     if (request.type) wire.setRequestHeader('Content-Type', request.type);
     if (token()) wire.setRequestHeader('Authorization', `Bearer ${token()}`);
     wire.upload.addEventListener('progress', (event) => request.onSent?.(event.loaded / Math.max(1, event.total)));
-    wire.addEventListener('load', () =>
-      resolve({ status: wire.status, text: wire.responseText, location: wire.getResponseHeader('Location') ?? '' }),
-    );
+    if (request.isFile) wire.responseType = 'blob';
+    wire.addEventListener('load', async () => {
+      const file = request.isFile ? (wire.response as Blob) : null;
+      const text = file ? (wire.status >= 400 ? await file.text() : '') : wire.responseText;
+      resolve({ status: wire.status, text, file, location: wire.getResponseHeader('Location') ?? '' });
+    });
     wire.addEventListener('error', () => reject(new ServerError('UNREACHABLE', 'The server does not answer. Is it still running?', 0)));
     wire.addEventListener('abort', () => reject(new DOMException('cancelled', 'AbortError')));
     request.signal?.addEventListener('abort', () => wire.abort());
@@ -123,13 +129,11 @@ export async function getResult(id: string): Promise<Stored> {
   return toStored(id, (await exchange({ path: `results/${encodeURIComponent(id)}`, accept: SHEET })).text);
 }
 
-export const getText = async (path: string, accept: string): Promise<string> => (await exchange({ path, accept })).text;
-
 /** Fetches with the token and hands the file to the browser. */
 export async function download(path: string, accept: string, name: string): Promise<void> {
-  const text = await getText(path, accept);
+  const { file } = await exchange({ path, accept, isFile: true });
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: accept }));
+  link.href = URL.createObjectURL(file ?? new Blob());
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
