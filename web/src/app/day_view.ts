@@ -33,7 +33,7 @@ async function findBooks(id: string, result: Result, tables: readonly string[]):
   const run = findRun(id);
   if (!run?.body) throw new Error('expected the books of the run, found a result without them, and its file is no longer open here. Run the file again with "drilldown" in analysis.');
   const analysis = [...new Set([...((result.config['analysis'] as string[] | undefined) ?? []), TABLE])];
-  const done = await runSignal({ body: run.body, type: run.type }, { ...run.config, analysis });
+  const done = await runSignal({ body: run.body, type: run.type }, { ...run.config, analysis }, '');
   if (!done.id) throw new Error('expected room for the books in the server\'s store of results, found too little. Raise server.result_store_mb.');
   booksOf.set(id, done.id);
   return done.id;

@@ -80,7 +80,7 @@ class RunView {
 
   private async run(rows: Rows, config: Config, label = ''): Promise<string> {
     this.studyFault.textContent = '';
-    const done = await runSignal(this.work.sending(rows, label), config, study);
+    const done = await runSignal(this.work.sending(rows, label), config, study || null);
     remember({ id: done.id, result: { ...done.result, name: nameOf(rows.file, config) }, file: rows.file, type: rows.type, config, study, body: rows.body });
     return done.id;
   }

@@ -114,9 +114,9 @@ function toStored(id: string, text: string): Stored {
   return { id, result };
 }
 
-/** Runs a signal; the server answers with the result's tables and stores it. `study` counts the run as a trial. */
-export async function runSignal(request: Omit<Request, 'path' | 'accept'>, config: object, study = ''): Promise<Stored> {
-  const query = new URLSearchParams({ config: JSON.stringify(config), ...(study ? { study: JSON.stringify(study) } : {}) });
+/** Runs a signal; the server answers with the result's tables and stores it. `study` counts the run as a trial; "": of none, null: of the server's. */
+export async function runSignal(request: Omit<Request, 'path' | 'accept'>, config: object, study: string | null = null): Promise<Stored> {
+  const query = new URLSearchParams({ config: JSON.stringify(config), ...(study !== null ? { study: JSON.stringify(study) } : {}) });
   const path = `run?${query}`;
   const reply = await exchange({ ...request, path, accept: SHEET });
   return toStored(reply.location.slice(reply.location.lastIndexOf('/') + 1), reply.text);
