@@ -149,7 +149,8 @@ class AuditRun {
   audit::Profile measure_profile(const SignalKeys& keys, const double* values, int first_k) const {
     const RunConfig config = with_lag(book_, 0);
     const LeasedAlignment alignment(backtester_.impl(), keys, config, threads_, poll_);
-    return audit::measure_profile(panel_, alignment.get(), values, first_k, asked_.from_open ? "openret" : "ret", threads_, poll_);
+    return audit::measure_profile(panel_, alignment.get(), values, first_k, asked_.from_open ? "openret" : "ret", threads_,
+                                  poll_);
   }
 
   /// False if one of the vintages has no book on the common keys.
