@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from fractile.errors import FractileError
+from fractile.frames import table_to_frame
 
-_WHOLE = ("k", "days")
 _COLOURS = {"look-ahead": "#b03a48", "suspicious": "#d9822b"}
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;color:#2b2f36;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -150,11 +150,7 @@ class SignalAudit:
 
 
 def _to_frame(table: dict[str, Any]) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name, values in zip(table["columns"], table["data"], strict=True):
-        is_text = name in ("check", "status", "meaning", "rows")
-        columns[name] = list(values) if is_text else np.array(values, dtype=np.int64 if name in _WHOLE else np.float64)
-    return pd.DataFrame(columns)
+    return table_to_frame(table, texts=("check", "status", "meaning", "rows"), wholes=("k", "days"))
 
 
 def _coloured(status: str) -> str:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fractile import _core
@@ -141,3 +142,22 @@ def _table_of(batch: Any) -> Any:
     import pyarrow as pa
 
     return pa.Table.from_batches([pa.record_batch(batch)])
+
+
+def table_to_frame(table: Mapping[str, Any], texts: Sequence[str] = (), wholes: Sequence[str] = ()) -> pd.DataFrame:
+    """A table of an answer with ``orient=split`` as a frame. A column "date" is of dates; the others are numbers, null is NaN.
+
+    Args:
+        table: "columns" (names) and "data" (a list of values for each).
+        texts: Columns of texts.
+        wholes: Columns of whole numbers.
+    """
+    columns: dict[str, Any] = {}
+    for name, values in zip(table["columns"], table["data"], strict=True):
+        if name == "date":
+            columns[name] = pd.to_datetime(values)
+        elif name in texts:
+            columns[name] = list(values)
+        else:
+            columns[name] = np.array(values, dtype=np.int64 if name in wholes else np.float64)
+    return pd.DataFrame(columns)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fractile.errors import ConfigError
+from fractile.frames import table_to_frame
 from fractile.plot import check_path, new_page
 
 _WHOLE = ("periods", "names")
@@ -50,12 +51,12 @@ class FamaMacBeth:
     @property
     def table(self) -> pd.DataFrame:
         """One row per coefficient: name, mean, se, t, se_nw, t_nw, periods; the intercept first, dummies left out."""
-        return _to_frame(self._body["table"])
+        return table_to_frame(self._body["table"], texts=("name",), wholes=_WHOLE)
 
     @property
     def daily(self) -> pd.DataFrame:
         """One row per day with a regression: date, names, r2, and each coefficient."""
-        return _to_frame(self._body["daily"])
+        return table_to_frame(self._body["daily"], wholes=_WHOLE)
 
     @property
     def mean_names(self) -> float:
@@ -122,15 +123,3 @@ class FamaMacBeth:
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
         return FamaMacBeth, (self._body,)
-
-
-def _to_frame(table: dict[str, Any]) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name, values in zip(table["columns"], table["data"], strict=True):
-        if name == "date":
-            columns[name] = pd.to_datetime(values)
-        elif name == "name":
-            columns[name] = list(values)
-        else:
-            columns[name] = np.array(values, dtype=np.int64 if name in _WHOLE else np.float64)
-    return pd.DataFrame(columns)

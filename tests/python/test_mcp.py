@@ -84,6 +84,7 @@ def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
         "sweep": {"signals": {"a": sent, "b": other}, "grid": {"lag": [0, 1], "mincos": [2, 3]}},
         "compare": {"signals": {"a": sent, "b": other}, "config": CONFIG},
         "audit": {"signal": sent, "config": CONFIG},
+        "fama_macbeth": {"signal": sent, "controls": ["size"], "standardize": True, "config": CONFIG},
         "reveal": {"signal": sent, "config": CONFIG},
         "study": {"top": 3},
         "explain_error": {"code": "UNKNOWN_COLUMN"},
@@ -125,10 +126,13 @@ def assert_answers(root, found: dict[str, Any], study: str) -> None:
     assert found["audit"]["verdict"] == audit.verdict
     assert [(row["check"], row["status"]) for row in found["audit"]["checks"]] == list(zip(checks["check"], checks["status"]))
     assert found["audit"]["run_id"] == want.run_id and len(json.dumps(found["audit"])) < 2000
+    premium = service.fama_macbeth(make_rows(), ["size"], True, **CONFIG)
+    assert [row["t_nw"] for row in found["fama_macbeth"]["table"]] == list(premium.table["t_nw"])
+    assert found["fama_macbeth"]["run_id"] == want.run_id
     revealed = fractile.BacktestService.get(SNAPSHOT, start_date=HOLDOUT, root=root).run(make_rows(), **CONFIG)
     assert found["reveal"]["run_id"] == revealed.run_id
     assert {row["signal"] for row in found["sweep"]["rows"]} == {"a", "b"} and len(found["sweep"]["rows"]) == 8
-    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit (known).
+    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit and fama_macbeth (known).
     assert found["study"]["study"] == study
     assert found["study"]["trials"] == len({*all_run_ids(found)})
 

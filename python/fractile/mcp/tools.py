@@ -229,6 +229,30 @@ class Toolbox:
                 answer["run_id"] = service.run(rows, study=self._limits.study, **options).run_id
             return answer | {"checks": [_describe_check(check) for check in checks], "trials": self._count_trials()}
 
+    def fama_macbeth(
+        self,
+        signal: Mapping[str, Any],
+        controls: list[str] | None = None,
+        standardize: bool = False,
+        config: Mapping[str, Any] | None = None,
+        snapshot: str | None = None,
+    ) -> dict[str, Any]:
+        """Mean coefficients of a regression per day. They show the signal's premium, so the run with the same options is a trial."""
+        service, options = self._service(snapshot), dict(config or {})
+        rows = self._read(signal, options)
+        with self._computing():
+            run_id = service.run(rows, study=self._limits.study, **options).run_id
+            found = service.fama_macbeth(rows, controls or [], standardize, **options)
+            return {
+                "run_id": run_id,
+                "snapshot": found.snapshot,
+                "table": [_plain(row) for row in found.table.to_dict("records")],
+                "mean_names": found.mean_names,
+                "mean_r2": _number(found.mean_r2),
+                "left_out": found.left_out,
+                "trials": self._count_trials(),
+            }
+
     def reveal(
         self, signal: Mapping[str, Any], config: Mapping[str, Any] | None = None, snapshot: str | None = None
     ) -> dict[str, Any]:
@@ -439,6 +463,27 @@ class Toolbox:
             schemas.object_of(signal, config | snapshot),
             _AUDIT,
             self.audit,
+        )
+        premium = {name: schemas.NUMBER for name in ("mean", "se", "t", "se_nw", "t_nw")}
+        yield Tool(
+            "fama_macbeth",
+            "Regresses the returns of each day on a signal and panel columns. It counts as the trial that `run` makes of the signal.",
+            schemas.object_of(
+                signal,
+                {"controls": schemas.array_of(_TEXT), "standardize": {"type": "boolean"}} | config | snapshot,
+            ),
+            schemas.object_of(
+                {
+                    "run_id": _TEXT,
+                    "snapshot": _TEXT,
+                    "table": schemas.array_of(schemas.object_of({"name": _TEXT, "periods": _COUNT} | premium)),
+                    "mean_names": schemas.NUMBER,
+                    "mean_r2": schemas.NUMBER,
+                    "left_out": _COUNT,
+                    "trials": _COUNT,
+                }
+            ),
+            self.fama_macbeth,
         )
         yield Tool(
             "reveal",
