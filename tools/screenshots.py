@@ -55,6 +55,7 @@ def draw_books(root: pathlib.Path) -> None:
     sharpe.set_title("Sharpe ratio", loc="left", fontsize=10)
     page.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     turnover.invert_yaxis()
+    turnover.locator_params(axis="x", nbins=5)
     for axes in (turnover, sharpe):
         axes.spines[["top", "right"]].set_visible(False)
     page.savefig(STATIC / "portfolios.png", dpi=110)
