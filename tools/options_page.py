@@ -22,7 +22,8 @@ HEAD = """\
 # Options of a run
 
 Every option has this name in Python (`service.run(signal, lag=1)`), in JSON and YAML (`"lag": 1`, `lag: 1`) and on the command line. A flag has `-`
-for `_` (`--byvar-list overall,year`); booleans are `--drift` and `--no-drift`. `tools/options_page.py` prints this page from the engine's own
+for `_` (`--byvar-list overall,year`); booleans are `--drift` and `--no-drift`, and a boolean
+with one more name takes it after an equals sign: `--drift=book`. `tools/options_page.py` prints this page from the engine's own
 table. The last column is the section of [methodology.md](methodology.md) with the rule. The error for an unknown name or value names the nearest
 valid one.
 
