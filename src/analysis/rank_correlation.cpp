@@ -33,14 +33,17 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b) {
 }
 
 double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span<const double> values, const EarnedReturns& ret) {
-  s_.clear();
-  r_.clear();
+  s_.resize(rows.size() + 1);
+  r_.resize(rows.size() + 1);
+  std::size_t n = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double r = ret[rows[i]];
-    if (r != r) continue;
-    s_.push_back(values[i]);
-    r_.push_back(r);
+    s_[n] = values[i];
+    r_[n] = r;
+    n += r == r;
   }
+  s_.resize(n);
+  r_.resize(n);
   if (s_.size() < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
   average_ranks(s_, scratch_, s_ranks_);
   average_ranks(r_, scratch_, r_ranks_);

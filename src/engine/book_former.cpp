@@ -57,16 +57,20 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
     for (const SecurityIndex security : before.security) held_side_[static_cast<std::size_t>(security)] = kFlat;
   }
   if (candidates.n_cells == 0) return sides_;
-  has_long_.assign(static_cast<std::size_t>(candidates.n_cells), 0);
-  has_short_.assign(has_long_.size(), 0);
+  // Bits by category, with that of names without one first.
+  constexpr std::uint8_t kHasLong = 1, kHasShort = 2, kHasBoth = kHasLong | kHasShort;
+  cell_sides_.assign(static_cast<std::size_t>(candidates.n_cells) + 1, 0);
+  const auto place_of = [&](std::size_t i) { return static_cast<std::size_t>(candidates.cells[i] - kNoCell); };
   for (std::size_t i = 0; i < sides_.size(); ++i)
-    if (sides_[i] != kFlat) (sides_[i] == kLong ? has_long_ : has_short_)[static_cast<std::size_t>(candidates.cells[i])] = 1;
-  int n_two_sided = 0;
-  for (std::size_t cell = 0; cell < has_long_.size(); ++cell) n_two_sided += has_long_[cell] &= has_short_[cell];
+    cell_sides_[place_of(i)] |= static_cast<std::uint8_t>((sides_[i] == kLong) * kHasLong | (sides_[i] == kShort) * kHasShort);
+  cell_sides_[0] = 0;
   for (std::size_t i = 0; i < sides_.size(); ++i)
-    if (sides_[i] != kFlat && !has_long_[static_cast<std::size_t>(candidates.cells[i])]) sides_[i] = kFlat;
+    sides_[i] = static_cast<std::int8_t>(sides_[i] * (cell_sides_[place_of(i)] == kHasBoth));
   if (portfolio == 0) {
-    is_two_sided_ = has_long_;
+    is_two_sided_.resize(cell_sides_.size() - 1);
+    int n_two_sided = 0;
+    for (std::size_t cell = 0; cell < is_two_sided_.size(); ++cell)
+      n_two_sided += is_two_sided_[cell] = cell_sides_[cell + 1] == kHasBoth;
     if (counts) counts->one_sided_category += candidates.cells_with_names - n_two_sided;
   }
   return sides_;

@@ -61,7 +61,7 @@ class BookFormer {
   std::vector<double> group_values_;
   std::vector<std::int8_t> sides_;
   std::vector<std::int8_t> held_side_;  // by security; all 0 between calls
-  std::vector<std::uint8_t> has_long_, has_short_, is_two_sided_;
+  std::vector<std::uint8_t> cell_sides_, is_two_sided_;
 };
 
 template <class Show>
@@ -72,6 +72,8 @@ void BookFormer::sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& sh
   };
   if (plan().is_single())
     take(0, sorter_.sort_values(names.slots(), names.first_row(), {}, guesses_[0]));
+  else if (plan().is_by_category())
+    take(0, sorter_.sort_categories(names.slots(), names.first_row(), names.category_day(), names.n_categories()));
   else
     take(0, sorter_.sort_names(names.all()));
   for (std::size_t i = 0; i < portfolios_.groupings.size(); ++i) {

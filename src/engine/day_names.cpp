@@ -6,10 +6,22 @@
 #include "engine/align/eligibility_mask.hpp"
 #include "engine/kernels/kernels.hpp"
 #include "engine/panel/as_of.hpp"
+#include "engine/portfolios.hpp"
 #include "fractile/error.hpp"
 #include "fractile/types.hpp"
 
 namespace fractile {
+namespace {
+
+/// True if a sorter reads the names one by one; otherwise it reads slots.
+bool sorts_listed_names(const RunConfig& config) {
+  const SortPlan plan(config);
+  const bool has_groups = std::any_of(config.byvar_list.begin(), config.byvar_list.end(), makes_portfolios);
+  return !plan.is_single() && (!plan.is_by_category() || has_groups);
+}
+
+}  // namespace
+
 DayNames::DayNames(const PanelView& panel, const RunConfig& config, const ExposureRows& exposures, const CrossSections& sections,
                    const RegressorCache* cached_regressors, bool lists_names)
     : panel_(panel),
@@ -18,7 +30,7 @@ DayNames::DayNames(const PanelView& panel, const RunConfig& config, const Exposu
       sections_(sections),
       cached_regressors_(cached_regressors),
       missing_returns_(panel.missing_rows(config.from_open ? "openret" : "ret")),
-      lists_names_(lists_names || exposures.is_needed() || !SortPlan(config).is_single()) {
+      lists_names_(lists_names || exposures.is_needed() || sorts_listed_names(config)) {
   require_columns(panel, config);
   if (config.sort_method == SortMethod::double_) double_var_ = panel.characteristic(config.double_var);
   if (!config.rank_within.empty()) {
@@ -146,7 +158,17 @@ void DayNames::count_missing(DayCounts& counts) const {
   counts.missing_return += count_missing_returns();
   if (double_var_)
     counts.missing_double_var += std::count_if(double_values_.begin(), double_values_.end(), [](double x) { return x != x; });
-  if (category_) counts.missing_rank_within += std::count(cells_.begin(), cells_.end(), kNoCell);
+  if (category_) counts.missing_rank_within += count_missing_categories();
+}
+
+std::int64_t DayNames::count_missing_categories() const {
+  const GroupedDays::Day& day = category_day();
+  if (day.runs.empty() || day.runs.back().group >= 0) return 0;
+  const std::int32_t begin = day.runs.size() > 1 ? day.runs[day.runs.size() - 2].end : 0;
+  return std::count_if(day.slot.begin() + begin, day.slot.end(), [&](std::int32_t slot) {
+    const double value = slots_[static_cast<std::size_t>(slot)];
+    return value == value;
+  });
 }
 
 std::int64_t DayNames::count_missing_returns() const {

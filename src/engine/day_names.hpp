@@ -43,6 +43,9 @@ class DayNames {
   const RankedNames& all() const noexcept { return all_; }
   /// The names among some slots of the day, ascending. Valid until the next call. Requires lists_names().
   const RankedNames& among(std::span<const std::int32_t> slots);
+  /// The categories of the day's rows. Requires rank_within.
+  const GroupedDays::Day& category_day() const { return category_days_->find_or_make(n_); }
+  int n_categories() const noexcept { return category_->n_groups(); }
   /// Counts the names without a return, without a double_var or without a category.
   void count_missing(DayCounts& counts) const;
   bool has_duplicates() const noexcept { return has_duplicates_; }
@@ -55,6 +58,7 @@ class DayNames {
   void find_slots();
   const Regressors& regressors(DateIndex n);
   std::int64_t count_missing_returns() const;
+  std::int64_t count_missing_categories() const;
 
   const PanelView& panel_;
   const RunConfig& config_;

@@ -25,5 +25,7 @@ struct Portfolios {
   static Portfolios make(const PanelView& panel, const RunConfig& config);
 };
 bool is_calendar_byvar(const std::string& byvar) noexcept;
+/// True if the byvar's groups are portfolios of their own.
+bool makes_portfolios(const std::string& byvar) noexcept;
 
 }  // namespace fractile

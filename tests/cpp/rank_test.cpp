@@ -65,8 +65,13 @@ RC_GTEST_PROP(Rank, CutsAgainstReferencesFollowTheRule, ())
     const double r = below + (equal + 1) / 2;
     expected.push_back((100.0 * r > b * m) - (100.0 * r <= a * m));
   }
-  const Cuts cuts = find_cuts(reference, a, b);
-  for (std::size_t i = 0; i < names.size(); ++i) RC_ASSERT(cuts.side_of(names[i]) == expected[i]);
+  // Neither a near nor a far guess changes an answer.
+  CutGuess guess{*rc::gen::inRange(-9, 9) / 2.0, *rc::gen::inRange(-9, 9) / 2.0};
+  for (int again = 0; again < 2; ++again) {
+    std::vector<double> reordered = reference;
+    const Cuts cuts = find_cuts(reordered, a, b, guess);
+    for (std::size_t i = 0; i < names.size(); ++i) RC_ASSERT(cuts.side_of(names[i]) == expected[i]);
+  }
 }
 
 RC_GTEST_PROP(Rank, SidesFollowTheRuleWithTies, ())

@@ -189,6 +189,29 @@ std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* pla
   return count;
 }
 
+Neighbours FindNeighbours(const double* values, std::size_t n, double x) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto at = hn::Set(d, x), none_before = hn::Set(d, -__builtin_inf()), none_after = hn::Set(d, __builtin_inf());
+  auto before = none_before, after = none_after;
+  std::size_t below = 0, equal = 0;
+  const auto visit = [&](auto v) {
+    const auto is_below = hn::Lt(v, at);
+    below += hn::CountTrue(d, is_below);
+    equal += hn::CountTrue(d, hn::Eq(v, at));
+    before = hn::Max(before, hn::IfThenElse(is_below, v, none_before));
+    after = hn::Min(after, hn::IfThenElse(hn::Gt(v, at), v, none_after));
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) visit(hn::LoadU(d, values + i));
+  // A lane beyond the end holds NaN, which is on no side.
+  if (i < n) {
+    const auto is_value = hn::FirstN(d, n - i);
+    visit(hn::IfThenElse(is_value, hn::MaskedLoad(is_value, d, values + i), hn::Set(d, __builtin_nan(""))));
+  }
+  return {below, equal, hn::GetLane(hn::MaxOfLanes(d, before)), hn::GetLane(hn::MinOfLanes(d, after))};
+}
+
 constexpr std::size_t kStride = kExposureStride;
 constexpr std::size_t kFactors = kNExposures;
 using FactorTag = hn::CappedTag<double, kStride>;
@@ -358,6 +381,7 @@ HWY_EXPORT(PackNumbers);
 HWY_EXPORT(PackNumbersAndRows);
 HWY_EXPORT(PackTails);
 HWY_EXPORT(FindNotFinite);
+HWY_EXPORT(FindNeighbours);
 HWY_EXPORT(SumExposures);
 HWY_EXPORT(Sum);
 HWY_EXPORT(SumProducts);
@@ -379,6 +403,9 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 }
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindNotFinite)(values, n, places);
+}
+Neighbours find_neighbours(const double* values, std::size_t n, double x) noexcept {
+  return HWY_DYNAMIC_DISPATCH(FindNeighbours)(values, n, x);
 }
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);

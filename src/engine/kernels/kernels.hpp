@@ -32,6 +32,15 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 /// Writes the places of NaN and infinities among values[0 ... n-1], in order; returns their count.
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
+struct Neighbours {
+  std::size_t below;  ///< count of values < x
+  std::size_t equal;  ///< count of values == x
+  double before;      ///< the largest value < x; minus infinity if there is none
+  double after;       ///< the smallest value > x; infinity if there is none
+};
+/// The place of x among values[0 ... n-1], none of which is NaN.
+Neighbours find_neighbours(const double* values, std::size_t n, double x) noexcept;
+
 /// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing exposure adds 0.
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;
 

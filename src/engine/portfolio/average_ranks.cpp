@@ -64,25 +64,49 @@ void sort_keys(std::vector<Key>& keys, std::vector<Key>& buffer) {
   if (!sort_neighbours(keys)) std::sort(keys.begin(), keys.end(), is_below);
 }
 
-/// Puts the keys of the values into equal parts of their range, which insertion then sorts. Gives up if the values fill few
-/// parts.
-bool sort_by_range(std::span<const double> values, std::vector<Key>& keys) {
-  if (values.size() < kFewValues) return false;
-  double low = values[0], high = values[0];
-  for (const double value : values) {
-    low = std::min(low, value);
-    high = std::max(high, value);
+/// Equal parts of the range of the values, about one value each. The range comes from a sample; what lies beyond it is in the
+/// first or the last part.
+struct Parts {
+  double low = 0.0;
+  double scale = 0.0;  ///< parts per unit; 0 or not finite: the sample has no range
+
+  explicit Parts(std::span<const double> values) {
+    constexpr std::size_t kSample = 32, kNearLow = 4;
+    std::array<double, kSample> sample;
+    for (std::size_t i = 0; i < kSample; ++i) sample[i] = values[i * values.size() / kSample];
+    std::sort(sample.begin(), sample.end());
+    // The range reaches as far beyond these two as they are apart: 3.5 standard deviations of a normal distribution.
+    const double near_low = sample[kNearLow], near_high = sample[kSample - 1 - kNearLow];
+    low = near_low - (near_high - near_low);
+    scale = static_cast<double>(kBuckets) / (3.0 * (near_high - near_low));
   }
-  const double scale = static_cast<double>(kBuckets - 1) / (high - low);
-  if (!std::isfinite(scale) || !(scale > 0.0)) return false;
-  // Rounding is monotonic: a larger value is never in a lower bucket.
-  const auto bucket_of = [&](double value) { return static_cast<std::size_t>(static_cast<std::int32_t>((value - low) * scale)); };
+  bool are_usable() const noexcept { return std::isfinite(scale) && scale > 0.0 && std::isfinite(low); }
+  /// Rounding is monotonic: a larger value is never in a lower part.
+  void find(std::span<const double> values, std::int32_t* out) const noexcept {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double place = (values[i] - low) * scale;
+      out[i] = static_cast<std::int32_t>(std::min(std::max(place, 0.0), static_cast<double>(kBuckets - 1)));
+    }
+  }
+};
+
+/// Puts the keys of the values into parts of their range, which insertion then sorts. Gives up if the values fill few parts.
+bool sort_by_range(std::span<const double> values, RankScratch& scratch) {
+  if (values.size() < kFewValues) return false;
+  const Parts parts(values);
+  if (!parts.are_usable()) return false;
+  std::vector<Key>& keys = scratch.order;
+  scratch.parts.resize(values.size());
+  parts.find(values, scratch.parts.data());
   std::array<std::uint32_t, kBuckets> begin{};
-  for (const double value : values) ++begin[bucket_of(value)];
+  for (const std::int32_t part : scratch.parts) ++begin[static_cast<std::size_t>(part)];
+  const std::uint32_t n_first = begin.front(), n_last = begin.back();
   std::uint32_t next = 0;
   for (std::uint32_t& count : begin) next += std::exchange(count, next);
   for (std::size_t i = 0; i < values.size(); ++i)
-    keys[begin[bucket_of(values[i])]++] = {to_key(values[i]), static_cast<std::int32_t>(i)};
+    keys[begin[static_cast<std::size_t>(scratch.parts[i])]++] = {to_key(values[i]), static_cast<std::int32_t>(i)};
+  std::sort(keys.begin(), keys.begin() + n_first, is_below);
+  std::sort(keys.end() - n_last, keys.end(), is_below);
   return sort_neighbours(keys);
 }
 
@@ -91,17 +115,17 @@ bool sort_by_range(std::span<const double> values, std::vector<Key>& keys) {
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
   auto& order = scratch.order;
   order.resize(values.size());
-  if (!sort_by_range(values, order)) {
+  if (!sort_by_range(values, scratch)) {
     for (std::size_t i = 0; i < values.size(); ++i) order[i] = {to_key(values[i]), static_cast<std::int32_t>(i)};
     sort_keys(order, scratch.unsorted);
   }
   out.resize(values.size());
   for (std::size_t first = 0; first < order.size();) {
-    std::size_t last = first;
-    while (last + 1 < order.size() && order[last + 1].key == order[first].key) ++last;
-    const double rank = static_cast<double>(first + last + 2) / 2.0;
-    for (std::size_t i = first; i <= last; ++i) out[static_cast<std::size_t>(order[i].at)] = rank;
-    first = last + 1;
+    std::size_t end = first + 1;
+    while (end < order.size() && order[end].key == order[first].key) ++end;
+    const double rank = static_cast<double>(first + end + 1) / 2.0;
+    for (std::size_t i = first; i < end; ++i) out[static_cast<std::size_t>(order[i].at)] = rank;
+    first = end;
   }
 }
 

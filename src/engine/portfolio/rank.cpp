@@ -48,6 +48,22 @@ OrderStatistic select(std::span<double> values, std::size_t k, std::size_t below
   return out;
 }
 
+/// As select() without other values. From a guess, which becomes the answer, it steps from value to value; each step counts
+/// again.
+OrderStatistic select_from(double& guess, std::span<double> values, std::size_t k) {
+  constexpr std::size_t kFew = 512, kSteps = 8;  // beyond either, a selection is faster
+  if (values.size() <= kFew) {
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      const Neighbours found = find_neighbours(values.data(), values.size(), guess);
+      if (found.below < k && k <= found.below + found.equal) return {guess, found.below, found.equal};
+      guess = k <= found.below ? found.before : found.after;
+    }
+  }
+  const OrderStatistic at = select(values, k, 0);
+  guess = at.value;
+  return at;
+}
+
 Cuts make_cuts(const RankLimits& limits, const OrderStatistic* low, const OrderStatistic& high, CutGuess& guess) {
   guess = {low ? low->value : high.value, high.value, low != nullptr};
   Cuts cuts;
@@ -165,7 +181,7 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, Rank
   }
 }
 
-Cuts find_cuts(std::span<double> reference, double a, double b) {
+Cuts find_cuts(std::span<double> reference, double a, double b, CutGuess& guess) {
   const std::size_t m = reference.size();
   const double am = a * static_cast<double>(m), bm = b * static_cast<double>(m);
   // A name between the k-th and the next reference value has the rank k + 1/2.
@@ -179,13 +195,13 @@ Cuts find_cuts(std::span<double> reference, double a, double b) {
   while (!is_long(high)) ++high;
   Cuts cuts;
   if (is_short(low) && low < m) {
-    const OrderStatistic at = select(reference, low + 1, 0);
+    const OrderStatistic at = select_from(guess.low, reference, low + 1);
     cuts.low = 100.0 * at.mean_rank() <= am ? at.value : std::nextafter(at.value, -kInfinity);
   }
   if (high == 0) {
     cuts.high = -kInfinity;
   } else {
-    const OrderStatistic at = select(reference, high, 0);
+    const OrderStatistic at = select_from(guess.high, reference, high);
     cuts.high = 100.0 * at.mean_rank() > bm ? at.value : std::nextafter(at.value, kInfinity);
   }
   return cuts;

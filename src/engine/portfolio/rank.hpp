@@ -38,7 +38,7 @@ struct Cuts {
 
 /// The cuts of the rule of methodology section 5 at percent a and b, for any s that is ranked against `reference` (not empty, no
 /// NaN; reordered). O(n).
-Cuts find_cuts(std::span<double> reference, double a, double b);
+Cuts find_cuts(std::span<double> reference, double a, double b, CutGuess& guess);
 
 /// Memory of one thread, reused from day to day.
 struct RankScratch {
@@ -53,6 +53,7 @@ struct RankScratch {
     std::int32_t at;
   };
   std::vector<Key> order, unsorted;
+  std::vector<std::int32_t> parts;  // of the range, by value
 };
 
 /// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their

@@ -2,7 +2,10 @@
 #include "engine/portfolio/sort_plan.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+
 #include "fractile/types.hpp"
 
 namespace fractile {
@@ -104,17 +107,85 @@ Candidates Sorter::sort_names(const RankedNames& names) {
   } else {
     group_by_cell(names.cells, plan_.has_categories ? names.n_cells : 1);
   }
+  guesses_.resize(std::max(guesses_.size(), begin_.size()));
   for (std::size_t cell = 0; cell + 1 < begin_.size(); ++cell) {
     const auto first = static_cast<std::size_t>(begin_[cell]), last = static_cast<std::size_t>(begin_[cell + 1]);
     if (first == last) continue;
     ++out.cells_with_names;
-    sort_cell(std::span<const std::int32_t>(members_).subspan(first, last - first), names);
+    const auto members = std::span<const std::int32_t>(members_).subspan(first, last - first);
+    values_.resize(members.size());
+    for (std::size_t j = 0; j < members.size(); ++j) values_[j] = names.s[static_cast<std::size_t>(members[j])];
+    references_.clear();
+    for (std::size_t j = 0; j < members.size(); ++j)
+      if (!plan_.has_references || names.is_reference[static_cast<std::size_t>(members[j])]) references_.push_back(values_[j]);
+    sort_cell(cell, members);
   }
   if (plan_.has_categories) {
     out.cells = names.cells;
     out.n_cells = names.n_cells;
   }
   return out;
+}
+
+Candidates Sorter::sort_categories(std::span<const double> values, RowIndex first_row, const GroupedDays::Day& day,
+                                   int n_categories) {
+  // All arrays are by slot; sides_ ends on a whole word, which list_tails() reads.
+  const std::size_t n_slots = values.size();
+  sides_.assign((n_slots + 7) / 8 * 8, kFlat);
+  cells_.resize(n_slots);
+  if (plan_.by_rank || plan_.by_signal) sizes_.resize(n_slots);
+  guesses_.resize(std::max(guesses_.size(), static_cast<std::size_t>(n_categories)));
+  int with_names = 0;
+  std::size_t n_names = 0, begin = 0;
+  for (const GroupedDays::Run& run : day.runs) {
+    const auto slots = std::span(day.slot).subspan(begin, static_cast<std::size_t>(run.end) - begin);
+    begin = static_cast<std::size_t>(run.end);
+    values_.resize(slots.size() + 1);
+    members_.resize(slots.size() + 1);
+    std::size_t n = 0;
+    for (const std::int32_t slot : slots) {
+      const double value = values[static_cast<std::size_t>(slot)];
+      values_[n] = value;
+      members_[n] = slot;
+      n += value == value;
+    }
+    n_names += n;
+    if (run.group < 0 || n == 0) continue;
+    ++with_names;
+    values_.resize(n);
+    references_ = values_;
+    const auto members = std::span<const std::int32_t>(members_).first(n);
+    for (const std::int32_t slot : members) cells_[static_cast<std::size_t>(slot)] = run.group;
+    sort_cell(static_cast<std::size_t>(run.group), members);
+  }
+  Candidates out = list_tails(first_row);
+  out.n_cells = n_categories;
+  out.cells_with_names = with_names;
+  out.n_names = n_names;
+  return out;
+}
+
+/// The slots with a side, in order. Most words of eight sides are flat.
+Candidates Sorter::list_tails(RowIndex first_row) {
+  const bool is_sized = plan_.by_rank || plan_.by_signal;
+  rows_.clear();
+  tail_cells_.clear();
+  tail_.clear();
+  tail_sides_.clear();
+  for (std::size_t first = 0; first < sides_.size(); first += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, sides_.data() + first, sizeof word);
+    while (word != 0) {
+      const int byte = std::countr_zero(word) / 8;
+      word &= ~(std::uint64_t{0xff} << (byte * 8));
+      const std::size_t slot = first + static_cast<std::size_t>(byte);
+      rows_.push_back(first_row + static_cast<RowIndex>(slot));
+      tail_sides_.push_back(sides_[slot]);
+      tail_cells_.push_back(cells_[slot]);
+      if (is_sized) tail_.push_back(sizes_[slot]);
+    }
+  }
+  return {rows_, tail_, tail_sides_, tail_cells_, 0, 0, 0};
 }
 
 /// A counting sort that preserves the order of names within a cell. Without cells, all names are in one.
@@ -163,37 +234,33 @@ void Sorter::bin_by_double_var(const RankedNames& names) {
     bins_[static_cast<std::size_t>(tail_names_[j])] = bin_of_rank(ranks_[j], plan_.double_bins, m) - 1;
 }
 
-/// Assigns sides, and on request sizes, to names that are ranked together.
-void Sorter::sort_cell(std::span<const std::int32_t> members, const RankedNames& names) {
-  values_.resize(members.size());
-  for (std::size_t j = 0; j < members.size(); ++j) values_[j] = names.s[static_cast<std::size_t>(members[j])];
-  if (plan_.has_references) {
-    references_.clear();
-    for (std::size_t j = 0; j < members.size(); ++j)
-      if (names.is_reference[static_cast<std::size_t>(members[j])]) references_.push_back(values_[j]);
-    if (references_.empty()) return;
-  } else {
-    references_ = values_;
-  }
+/// Assigns sides, and on request sizes, to names that are ranked together. values_ are theirs, references_ those they are ranked
+/// against.
+void Sorter::sort_cell(std::size_t cell, std::span<const std::int32_t> members) {
+  if (references_.empty()) return;
   const std::size_t m = references_.size();
-  const Cuts enter = find_cuts(references_, plan_.a, plan_.b);
-  const Cuts stay = plan_.has_exit ? find_cuts(references_, plan_.c, plan_.d) : enter;
-  const bool is_sized = plan_.by_rank || plan_.by_signal;
+  const Cuts enter = find_cuts(references_, plan_.a, plan_.b, guesses_[cell].enter);
+  const Cuts stay = plan_.has_exit ? find_cuts(references_, plan_.c, plan_.d, guesses_[cell].stay) : enter;
+  for (std::size_t j = 0; j < members.size(); ++j) {
+    const int entered = enter.side_of(values_[j]), held = stay.side_of(values_[j]);
+    sides_[static_cast<std::size_t>(members[j])] = static_cast<std::int8_t>(entered != kFlat ? entered : kStays * held);
+  }
+  if (plan_.by_rank || plan_.by_signal) size_cell(members, m);
+}
+
+/// Assigns sizes to the names of a cell that have a side; values_ and references_ are those of the cell, m is its number of
+/// ranks.
+void Sorter::size_cell(std::span<const std::int32_t> members, std::size_t m) {
   tail_.clear();
   tail_sides_.clear();
   tail_names_.clear();
   for (std::size_t j = 0; j < members.size(); ++j) {
-    const double s = values_[j];
-    const int held = stay.side_of(s);
-    if (held == kFlat) continue;
-    const auto side = static_cast<std::int8_t>(enter.side_of(s) != kFlat ? enter.side_of(s) : kStays * held);
-    sides_[static_cast<std::size_t>(members[j])] = side;
-    if (!is_sized) continue;
-    tail_.push_back(s);
+    const std::int8_t side = sides_[static_cast<std::size_t>(members[j])];
+    if (side == kFlat) continue;
+    tail_.push_back(values_[j]);
     tail_sides_.push_back(side);
     tail_names_.push_back(members[j]);
   }
-  if (!is_sized) return;
   std::vector<double>& sizes = ranks_;
   if (plan_.by_signal) {
     sizes.resize(tail_.size());
@@ -255,8 +322,12 @@ void Sorter::rank_all(const RankedNames& names, std::vector<double>& r, std::vec
       if (!plan_.has_references || names.is_reference[i]) references_.push_back(names.s[i]);
     }
     if (references_.empty()) continue;
-    std::sort(references_.begin(), references_.end());
-    ranks_against(references_, values_, ranks_);
+    if (plan_.has_references) {
+      std::sort(references_.begin(), references_.end());
+      ranks_against(references_, values_, ranks_);
+    } else {
+      average_ranks(values_, rank_, ranks_);
+    }
     for (std::size_t j = 0; j < values_.size(); ++j) {
       const auto i = static_cast<std::size_t>(members_[static_cast<std::size_t>(begin_[cell]) + j]);
       r[i] = ranks_[j];

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/panel/grouped_days.hpp"
 #include "engine/portfolio/rank.hpp"
 #include "fractile/types.hpp"
 
@@ -27,9 +28,12 @@ struct SortPlan {
   bool has_exit;            ///< exit_fractile: the book of the day before matters too
   bool by_rank, by_signal;  ///< weight "rank", "signal": sizes come from the ranking
   /// True if all names of a day are ranked together and against each other, so that cuts of the whole day decide.
-  bool is_single() const noexcept {
-    return input_type == InputType::value && double_bins == 0 && !has_categories && !has_references;
-  }
+  bool is_single() const noexcept { return is_by_value() && !has_categories && !has_references; }
+  /// True if the names of each category are ranked together and against each other.
+  bool is_by_category() const noexcept { return is_by_value() && has_categories && !has_references; }
+
+ private:
+  bool is_by_value() const noexcept { return input_type == InputType::value && double_bins == 0; }
 };
 
 /// The names of one (group, R), securities ascending. Spans that the plan does not need are empty.
@@ -64,6 +68,9 @@ class Sorter {
   /// If the plan is single: values[i] is that of row first_row + slots[i] (no slots: first_row + i), NaN: no name.
   Candidates sort_values(std::span<const double> values, RowIndex first_row, std::span<const std::int32_t> slots,
                          CutGuess& guess);
+  /// If the plan is by category: values[i] is that of row first_row + i, NaN: no name; `day` has the categories of these rows.
+  /// Its candidates have a side or stay on one.
+  Candidates sort_categories(std::span<const double> values, RowIndex first_row, const GroupedDays::Day& day, int n_categories);
   /// Any plan. O(names) for categories; a double sort and weight="rank" sort numbers.
   Candidates sort_names(const RankedNames& names);
   /// Returns r and m of every name by categories and breakpoints only; r is NaN if a name is not ranked.
@@ -72,7 +79,9 @@ class Sorter {
  private:
   void group_by_cell(std::span<const Cell> cells, int n_cells);
   void bin_by_double_var(const RankedNames& names);
-  void sort_cell(std::span<const std::int32_t> members, const RankedNames& names);
+  void sort_cell(std::size_t cell, std::span<const std::int32_t> members);
+  Candidates list_tails(RowIndex first_row);
+  void size_cell(std::span<const std::int32_t> members, std::size_t m);
   void size_by_rank(std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m, double* out);
   void size_by_signal(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides,
                       double* out) const;
@@ -82,9 +91,13 @@ class Sorter {
   std::vector<RowIndex> rows_;
   std::vector<double> sizes_;
   std::vector<std::int8_t> sides_;
-  std::vector<Cell> cells_;
+  std::vector<Cell> cells_, tail_cells_;
   // Names by cell.
   std::vector<std::int32_t> begin_, members_;
+  struct CellGuesses {
+    CutGuess enter, stay;
+  };
+  std::vector<CellGuesses> guesses_;  // by cell
   // One cell.
   std::vector<double> values_, references_, tail_, ranks_;
   std::vector<std::int8_t> tail_sides_;
