@@ -45,17 +45,7 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
                                                       DayCounts* counts) {
   if (!plan().has_exit && candidates.n_cells == 0) return candidates.sides;
   sides_.assign(candidates.sides.begin(), candidates.sides.end());
-  if (plan().has_exit) {
-    for (std::size_t i = 0; i < before.row.size(); ++i)
-      held_side_[static_cast<std::size_t>(before.security[i])] = before.weight[i] > 0.0 ? kLong : kShort;
-    for (std::size_t i = 0; i < sides_.size(); ++i) {
-      if (std::abs(sides_[i]) != kStays) continue;
-      const auto side = static_cast<std::int8_t>(sides_[i] / kStays);
-      const bool is_held = held_side_[static_cast<std::size_t>(panel_.security_of_row(candidates.rows[i]))] == side;
-      sides_[i] = is_held ? side : std::int8_t{kFlat};
-    }
-    for (const SecurityIndex security : before.security) held_side_[static_cast<std::size_t>(security)] = kFlat;
-  }
+  if (plan().has_exit) settle_stays(candidates, before);
   if (candidates.n_cells == 0) return sides_;
   // Bits by category, with that of names without one first.
   constexpr std::uint8_t kHasLong = 1, kHasShort = 2, kHasBoth = kHasLong | kHasShort;
@@ -76,6 +66,21 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
   return sides_;
 }
 
+/// A name that only the exit rule leaves on its side stays if the book of the day before holds it on that side.
+void BookFormer::settle_stays(const Candidates& candidates, const Book& before) {
+  const auto held_side = [&](RowIndex row) -> std::int8_t& {
+    return held_side_[static_cast<std::size_t>(panel_.security_of_row(row))];
+  };
+  for (std::size_t i = 0; i < before.row.size(); ++i)
+    held_side(before.row[i]) = std::signbit(before.weight[i]) ? std::int8_t{kShort} : std::int8_t{kLong};
+  for (std::size_t i = 0; i < sides_.size(); ++i) {
+    const int side = sides_[i], held = held_side(candidates.rows[i]);
+    const bool is_entered = side * side < kStays * kStays;
+    sides_[i] = static_cast<std::int8_t>(is_entered ? side : held * (side == kStays * held));
+  }
+  for (const RowIndex row : before.row) held_side(row) = kFlat;
+}
+
 /// Counts the overall book of a day for the warnings of a result.
 void BookFormer::count_sides(std::size_t names, std::span<const std::int8_t> sides, DayCounts& counts) const {
   const auto n_long = static_cast<std::int64_t>(std::count(sides.begin(), sides.end(), kLong));
@@ -90,10 +95,10 @@ void BookFormer::count_sides(std::size_t names, std::span<const std::int8_t> sid
   counts.most_short = std::max(counts.most_short, n_short);
 }
 
-void BookFormer::form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
-                      Book& book) {
+void BookFormer::choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
+                        Book& book) {
   const std::span<const std::int8_t> sides = settle_sides(portfolio, candidates, before, counts);
-  const int without_size = weigher_.build_book({candidates.rows, sides, candidates.sizes}, n, book);
+  const int without_size = weigher_.choose({candidates.rows, sides, candidates.sizes}, n, book);
   if (!counts || portfolio != 0) return;
   counts->missing_weight += without_size;
   counts->names += static_cast<std::int64_t>(candidates.n_names);

@@ -42,7 +42,13 @@ class BookFormer {
   template <class Show>
   void sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& show);
   /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule.
-  void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
+  void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book) {
+    choose(portfolio, candidates, before, n, counts, book);
+    weigher_.weigh(book);
+  }
+  /// The same without weights, securities and previous rows, which Weigher::weigh() adds to this book. `before` may lack them
+  /// too.
+  void choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
   /// By category: true if the last overall book has names on both sides. Empty without rank_within.
   std::span<const std::uint8_t> is_two_sided() const noexcept { return is_two_sided_; }
   Sorter& sorter() noexcept { return sorter_; }
@@ -50,6 +56,7 @@ class BookFormer {
  private:
   Candidates sort_group(DayNames& names, const Portfolios::Grouping& grouping, int group, std::span<const std::int32_t> slots);
   std::span<const std::int8_t> settle_sides(int portfolio, const Candidates& candidates, const Book& before, DayCounts* counts);
+  void settle_stays(const Candidates& candidates, const Book& before);
   void count_sides(std::size_t n_names, std::span<const std::int8_t> sides, DayCounts& counts) const;
 
   const PanelView& panel_;
@@ -57,7 +64,7 @@ class BookFormer {
   const Portfolios& portfolios_;
   Sorter sorter_;
   Weigher weigher_;
-  std::vector<CutGuess> guesses_;  // by portfolio
+  std::vector<SortGuess> guesses_;  // by portfolio
   std::vector<double> group_values_;
   std::vector<std::int8_t> sides_;
   std::vector<std::int8_t> held_side_;  // by security; all 0 between calls

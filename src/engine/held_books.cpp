@@ -2,7 +2,9 @@
 #include "engine/held_books.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <utility>
 
 #include "engine/align/alignment.hpp"
 #include "engine/align/eligibility_mask.hpp"
@@ -75,13 +77,13 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
       counts_.merge(own.counts);
       has_duplicates_ |= own.names->has_duplicates();
     }
-  if (has_exit) apply_exit_rule(candidates, portfolios, poll);
+  if (has_exit) apply_exit_rule(candidates, portfolios, threads, poll);
   find_table_days(portfolios.count);
 }
 
-/// Forms the books in order of days, because each book decides that of the next day.
+/// Chooses the names of the books in order of days, because each book decides that of the next day; then weighs them.
 void HeldBooks::apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios,
-                                const std::function<void()>& poll) {
+                                int threads, const std::function<void()>& poll) {
   BookFormer former(panel_, config_, portfolios);
   const Book no_book;
   for (DateIndex n = panel_.first(); n <= panel_.last(); ++n) {
@@ -89,12 +91,22 @@ void HeldBooks::apply_exit_rule(const std::vector<std::vector<StoredCandidates>>
     for (const StoredCandidates& stored : candidates[at(n)]) {
       const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
       Book book;
-      former.form(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
+      former.choose(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
       if (!book.is_flat()) days_[at(n)].emplace_back(stored.portfolio, std::move(book));
     }
     const auto flags = former.is_two_sided();
     is_two_sided_[at(n)].assign(flags.begin(), flags.end());
   }
+  std::vector<Weigher> weighers(static_cast<std::size_t>(threads), Weigher(panel_, config_));
+  const int n_blocks = (panel_.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
+  parallel_for(
+      threads, n_blocks,
+      [&](int block, int slot) {
+        const auto begin = static_cast<std::size_t>(block) * Alignment::kBlockDays;
+        for (std::size_t day = begin; day < std::min(days_.size(), begin + Alignment::kBlockDays); ++day)
+          for (auto& [portfolio, book] : days_[day]) weighers[static_cast<std::size_t>(slot)].weigh(book);
+      },
+      poll);
 }
 
 void HeldBooks::find_table_days(int n_portfolios) {
@@ -136,43 +148,60 @@ bool HeldBooks::is_tradable(RowIndex row) const noexcept {
 /// The mean of the formed books of the last `overlap` days. Sums run from the newest book to the oldest.
 void HeldBooks::mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const {
   scratch.sum.resize(panel_.ranges().size(), 0.0);
-  scratch.touched.clear();
+  scratch.is_held.resize(panel_.ranges().size() / 64 + 1, 0);
+  std::size_t n_weights = 0;
   for (DateIndex day = n; day > n - config_.overlap; --day) {
     const Book* const formed = find(day, portfolio);
     if (!formed) continue;
+    n_weights += formed->security.size();
     for (std::size_t i = 0; i < formed->security.size(); ++i) {
-      double& sum = scratch.sum[static_cast<std::size_t>(formed->security[i])];
-      if (sum == 0.0) scratch.touched.push_back(formed->security[i]);
-      sum += formed->weight[i];
+      const auto security = static_cast<std::size_t>(formed->security[i]);
+      scratch.sum[security] += formed->weight[i];
+      scratch.is_held[security / 64] |= std::uint64_t{1} << (security % 64);
     }
   }
+  find_rows(n, n_weights, scratch);
   book.clear();
   const double share = 1.0 / config_.overlap;
-  const auto take = [&](SecurityIndex security, RowIndex row) {
-    const double weight = std::exchange(scratch.sum[static_cast<std::size_t>(security)], 0.0) * share;
-    if (!(std::fabs(weight) >= kNoWeight) || !is_tradable(row)) return;
+  for (const RowIndex row : scratch.rows) {
+    const SecurityIndex security = panel_.security_of_row(row);
+    const double weight = scratch.sum[static_cast<std::size_t>(security)] * share;
+    if (!(std::fabs(weight) >= kNoWeight) || !is_tradable(row)) continue;
     book.security.push_back(security);
     book.row.push_back(row);
     book.weight.push_back(weight);
+    book.previous.push_back(panel_.previous_row(row));
     ++(weight > 0.0 ? book.n_long : book.n_short);
-  };
+  }
+  for (std::size_t word = 0; word < scratch.is_held.size(); ++word)
+    for (std::uint64_t bits = std::exchange(scratch.is_held[word], 0); bits != 0; bits &= bits - 1)
+      scratch.sum[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))] = 0.0;
+}
+
+/// The rows of day n whose securities are held, ascending. `n_weights`: how many weights the books have, a name of several books
+/// several times.
+void HeldBooks::find_rows(DateIndex n, std::size_t n_weights, Scratch& scratch) const {
   const RowIndex first_row = panel_.row_begin(n), end_row = panel_.row_end(n);
-  constexpr std::size_t kManyRows = 4;  // rows per touched name, above which a search for each name is cheaper
-  if (scratch.touched.size() * kManyRows > static_cast<std::size_t>(end_row - first_row)) {
+  const auto n_rows = static_cast<std::size_t>(end_row - first_row);
+  constexpr std::size_t kManyRows = 8;  // rows per weight, above which a search for each name is cheaper
+  scratch.rows.resize(n_rows + 1);
+  std::size_t count = 0;
+  if (n_rows <= kManyRows * n_weights) {
     for (RowIndex row = first_row; row < end_row; ++row) {
-      const SecurityIndex security = panel_.security_of_row(row);
-      if (scratch.sum[static_cast<std::size_t>(security)] != 0.0) take(security, row);
+      const auto security = static_cast<std::size_t>(panel_.security_of_row(row));
+      scratch.rows[count] = row;
+      count += scratch.is_held[security / 64] >> (security % 64) & 1;
     }
   } else {
-    std::sort(scratch.touched.begin(), scratch.touched.end());
-    for (const SecurityIndex security : scratch.touched) {
-      const RowIndex row = panel_.find_row(security, n);
-      if (row != kNoRow && scratch.sum[static_cast<std::size_t>(security)] != 0.0) take(security, row);
-    }
+    for (std::size_t word = 0; word < scratch.is_held.size(); ++word)
+      for (std::uint64_t bits = scratch.is_held[word]; bits != 0; bits &= bits - 1) {
+        const RowIndex row =
+            panel_.find_row(static_cast<SecurityIndex>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits))), n);
+        scratch.rows[count] = row;
+        count += row != kNoRow;
+      }
   }
-  for (const SecurityIndex security : scratch.touched) scratch.sum[static_cast<std::size_t>(security)] = 0.0;
-  book.previous.resize(book.row.size());
-  for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = panel_.previous_row(book.row[i]);
+  scratch.rows.resize(count);
 }
 
 }  // namespace fractile

@@ -32,8 +32,10 @@ class HeldBooks {
 
   /// Memory of one thread.
   struct Scratch {
-    std::vector<double> sum;  // by security; all 0 between calls
-    std::vector<SecurityIndex> touched;
+    // By security; all 0 between calls.
+    std::vector<double> sum;
+    std::vector<std::uint64_t> is_held;  // bits
+    std::vector<RowIndex> rows;
   };
   /// Fills the books of day n, by portfolio, and lists those that are not flat, ascending.
   void read(DateIndex n, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const;
@@ -49,12 +51,13 @@ class HeldBooks {
   /// The formed books of a day that are not flat, portfolios ascending.
   using FormedDay = std::vector<std::pair<int, Book>>;
   std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
-  void apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios,
+  void apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios, int threads,
                        const std::function<void()>& poll);
   void find_table_days(int n_portfolios);
   const Book* find(DateIndex n, int portfolio) const noexcept;
   bool is_tradable(RowIndex row) const noexcept;
   void mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const;
+  void find_rows(DateIndex n, std::size_t n_weights, Scratch& scratch) const;
 
   const PanelView& panel_;
   const RunConfig& config_;

@@ -39,7 +39,7 @@ std::vector<std::int8_t> sides(const std::vector<double>& s, const RunConfig& co
 /// The same by the two cut points that a plain run takes.
 std::vector<std::int8_t> plain_sides(const std::vector<double>& s, const RunConfig& config) {
   Sorter sorter(config);
-  CutGuess guess;
+  SortGuess guess;
   const Candidates found = sorter.sort_values(s, 0, {}, guess);
   std::vector<std::int8_t> out(s.size(), kFlat);
   for (std::size_t i = 0; i < found.rows.size(); ++i) out[static_cast<std::size_t>(found.rows[i])] = found.sides[i];

@@ -45,17 +45,19 @@ bool Weigher::has_enough(const Book& book) const noexcept {
   return config_.method == Method::long_only || book.n_short >= config_.mincos;
 }
 
-int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
+int Weigher::choose(const SidedNames& names, DateIndex n, Book& book) const {
   book.clear();
   int without_size = 0;
   if (is_weighted())
     without_size = take_weighted(names, n, book);
   else
     take_equal(names, book);
-  if (!has_enough(book)) {
-    book.clear();
-    return without_size;
-  }
+  if (!has_enough(book)) book.clear();
+  return without_size;
+}
+
+void Weigher::weigh(Book& book) {
+  if (book.is_flat()) return;
   if (is_weighted())
     set_weights(book);
   else
@@ -65,7 +67,6 @@ int Weigher::build_book(const SidedNames& names, DateIndex n, Book& book) {
     cap_side(false, book);
   }
   look_up_rows(book);
-  return without_size;
 }
 
 /// Takes the sides as weights; set_equal_weights() scales them later.

@@ -36,7 +36,15 @@ class Weigher {
   /// Throws MISSING_PANEL_COLUMN if weight needs a column that the snapshot lacks.
   Weigher(const PanelView& panel, const RunConfig& config);
   /// Builds the book of return day n. Returns the number of names on a side without a usable mcap or adv.
-  int build_book(const SidedNames& names, DateIndex n, Book& book);
+  int build_book(const SidedNames& names, DateIndex n, Book& book) {
+    const int without_size = choose(names, n, book);
+    weigh(book);
+    return without_size;
+  }
+  /// The first half of build_book(): the rows of the book, and magnitudes with the signs of the sides as weights.
+  int choose(const SidedNames& names, DateIndex n, Book& book) const;
+  /// The second half: weights, securities and previous rows.
+  void weigh(Book& book);
 
  private:
   bool has_enough(const Book& book) const noexcept;

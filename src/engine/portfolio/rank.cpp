@@ -155,29 +155,59 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
   return keep_tails(cuts, pack(cuts.low, cuts.high).tails, m, scratch);
 }
 
-void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, RankScratch& scratch) {
+namespace {
+
+/// As select(), which it calls for the values near the guess only, if the order statistic is among them. The answer becomes the
+/// guess.
+OrderStatistic select_near(double& guess, double half, std::vector<double>& values, std::size_t k, std::size_t below,
+                           std::vector<double>& near) {
+  near.resize(values.size() + 1);
+  std::size_t n_near = 0, n_below = below;
+  for (const double x : values) {
+    near[n_near] = x;
+    n_near += (x >= guess - half) & (x <= guess + half);
+    n_below += x < guess - half;
+  }
+  const bool is_near = n_below < k && k <= n_below + n_near;
+  const OrderStatistic at = is_near ? select({near.data(), n_near}, k, n_below) : select(values, k, below);
+  guess = at.value;
+  return at;
+}
+
+}  // namespace
+
+void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutGuess& guess, RankScratch& scratch) {
   if (tails.n_names == 0) return;
   std::vector<double>& lows = scratch.near_low;
   std::vector<double>& highs = scratch.near_high;
-  lows.clear();
-  highs.clear();
-  for (std::size_t i = 0; i < tails.s.size(); ++i) (tails.side[i] == kShort ? lows : highs).push_back(tails.s[i]);
+  lows.resize(tails.s.size() + 1);
+  highs.resize(tails.s.size() + 1);
+  std::size_t n_low = 0, n_high = 0;
+  for (std::size_t i = 0; i < tails.s.size(); ++i) {
+    lows[n_low] = highs[n_high] = tails.s[i];
+    n_low += tails.side[i] == kShort;
+    n_high += tails.side[i] != kShort;
+  }
+  lows.resize(n_low);
+  highs.resize(n_high);
+  constexpr double kBracket = 0.03;
+  const double half = kBracket * (guess.high - guess.low);
   const RankLimits limits(tails.n_names, a, b);
   // If the order statistic of a cut is not in the tail, the wider sort left its ties out, and all of it is beyond the cut.
   double low = limits.low == 0 ? -kInfinity : kInfinity, high = -kInfinity;
-  if (limits.low > 0 && limits.low <= lows.size()) {
-    const OrderStatistic at = select(lows, limits.low, 0);
+  if (limits.low > 0 && limits.low <= n_low) {
+    const OrderStatistic at = select_near(guess.low, half, lows, limits.low, 0, scratch.values);
     low = 100.0 * at.mean_rank() <= limits.am ? at.value : std::nextafter(at.value, -kInfinity);
   }
-  const std::size_t below_high = tails.n_names - highs.size();
-  if (limits.high > below_high && !highs.empty()) {
-    const OrderStatistic at = select(highs, limits.high, below_high);
+  const std::size_t below_high = tails.n_names - n_high;
+  if (limits.high > below_high && n_high > 0) {
+    const OrderStatistic at = select_near(guess.high, half, highs, limits.high, below_high, scratch.values);
     high = 100.0 * at.mean_rank() > limits.bm ? at.value : std::nextafter(at.value, kInfinity);
   }
   for (std::size_t i = 0; i < tails.s.size(); ++i) {
     std::int8_t& side = scratch.tail_side[i];
     const bool is_beyond = side == kShort ? tails.s[i] <= low : tails.s[i] >= high;
-    if (!is_beyond) side = static_cast<std::int8_t>(side * factor);
+    side = static_cast<std::int8_t>(side * (is_beyond ? 1 : factor));
   }
 }
 

@@ -63,7 +63,7 @@ Tails find_tails(std::span<const double> values, double a, double b, CutGuess& g
 
 /// Multiplies the side of each name by `factor` unless the name is beyond the cuts at percent a and b too. `tails`: of a sort at
 /// percents not narrower, still in the scratch. O(names in the tails).
-void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, RankScratch& scratch);
+void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutGuess& guess, RankScratch& scratch);
 
 /// Assigns the sides that a signal of bins, positions or weights itself names: out[i] for s[i]. Requires s without NaN.
 void read_sides(std::span<const double> s, InputType type, std::int8_t* out);

@@ -71,9 +71,9 @@ SortPlan::SortPlan(const RunConfig& config)
       by_signal(config.weight == Weight::signal) {}
 
 Candidates Sorter::sort_values(std::span<const double> values, RowIndex first_row, std::span<const std::int32_t> slots,
-                               CutGuess& guess) {
-  const Tails tails = find_tails(values, plan_.c, plan_.d, guess, rank_);
-  if (plan_.has_exit) mark_stays(tails, plan_.a, plan_.b, kStays, rank_);
+                               SortGuess& guess) {
+  const Tails tails = find_tails(values, plan_.c, plan_.d, guess.stay, rank_);
+  if (plan_.has_exit) mark_stays(tails, plan_.a, plan_.b, kStays, guess.enter, rank_);
   rows_.resize(tails.at.size());
   for (std::size_t i = 0; i < tails.at.size(); ++i)
     rows_[i] = first_row + (slots.empty() ? tails.at[i] : slots[static_cast<std::size_t>(tails.at[i])]);

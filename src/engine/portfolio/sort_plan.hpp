@@ -60,6 +60,11 @@ struct Candidates {
   std::size_t n_names = 0;  ///< number of ranked names
 };
 
+/// The cuts of one cell or portfolio on the day before, at a and b, and at c and d.
+struct SortGuess {
+  CutGuess enter, stay;
+};
+
 /// A sorter that ranks by a plan. One thread uses one sorter; an answer is valid until the next call.
 class Sorter {
  public:
@@ -67,7 +72,7 @@ class Sorter {
   const SortPlan& plan() const noexcept { return plan_; }
   /// If the plan is single: values[i] is that of row first_row + slots[i] (no slots: first_row + i), NaN: no name.
   Candidates sort_values(std::span<const double> values, RowIndex first_row, std::span<const std::int32_t> slots,
-                         CutGuess& guess);
+                         SortGuess& guess);
   /// If the plan is by category: values[i] is that of row first_row + i, NaN: no name; `day` has the categories of these rows.
   /// Its candidates have a side or stay on one.
   Candidates sort_categories(std::span<const double> values, RowIndex first_row, const GroupedDays::Day& day, int n_categories);
@@ -94,10 +99,7 @@ class Sorter {
   std::vector<Cell> cells_, tail_cells_;
   // Names by cell.
   std::vector<std::int32_t> begin_, members_;
-  struct CellGuesses {
-    CutGuess enter, stay;
-  };
-  std::vector<CellGuesses> guesses_;  // by cell
+  std::vector<SortGuess> guesses_;  // by cell
   // One cell.
   std::vector<double> values_, references_, tail_, ranks_;
   std::vector<std::int8_t> tail_sides_;
