@@ -62,7 +62,7 @@ class DecayRun final : public AnalysisRun {
     explicit Observer(DecayRun& run) : run_(run) {}
     void observe(const ObservedDay& day) override {
       average_ranks(day.values, scratch_, ranks_);
-      run_.days_[day.at].assign(run_.context_.panel, day.rows, scratch_.order);
+      run_.days_[day.at].assign(run_.context_.panel, day.rows, ranks_);
       run_.ic_[day.at] = ic_.compute(day.rows, day.values, run_.context_.returns.ret());
     }
 

@@ -48,15 +48,21 @@ class DoubleBins {
  private:
   /// Ranks the signals of the names of one bin1, or of all (-1).
   void rank_members(const ObservedDay& day, std::int32_t bin) {
-    members_.clear();
-    places_.clear();
-    s_.clear();
+    const std::size_t most = known_.size() + 1;
+    members_.resize(most);
+    places_.resize(most);
+    s_.resize(most);
+    std::size_t n = 0;
     for (std::size_t j = 0; j < known_.size(); ++j) {
-      if (bin >= 0 && first_[j] != bin) continue;
-      members_.push_back(j);
-      places_.push_back(static_cast<std::size_t>(known_[j]));
-      s_.push_back(day.values[static_cast<std::size_t>(known_[j])]);
+      const auto place = static_cast<std::size_t>(known_[j]);
+      members_[n] = j;
+      places_[n] = place;
+      s_[n] = day.values[place];
+      n += static_cast<std::size_t>((bin < 0) | (first_[j] == bin));
     }
+    members_.resize(n);
+    places_.resize(n);
+    s_.resize(n);
     const std::size_t m = rank(day, s_);
     if (m == 0) return;
     for (std::size_t i = 0; i < members_.size(); ++i) {

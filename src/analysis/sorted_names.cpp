@@ -2,17 +2,26 @@
 #include "analysis/sorted_names.hpp"
 
 #include <cmath>
+#include <utility>
 
 namespace fractile {
 
-void SortedNames::assign(const PanelView& panel, std::span<const RowIndex> rows, const std::vector<RankScratch::Key>& order) {
-  names_.clear();
-  names_.reserve(rows.size());
+void SortedNames::assign(const PanelView& panel, std::span<const RowIndex> rows, std::span<const double> ranks) {
+  names_.resize(rows.size());
   is_there_.assign(rows.empty() ? 0 : panel.ranges().size() / 64 + 1, 0);
+  // A counting sort: twice a rank is a whole number.
+  const auto key_of = [&](std::size_t i) { return static_cast<std::size_t>(2.0 * ranks[i]); };
+  std::vector<std::uint32_t> place(2 * rows.size() + 1, 0);
+  for (std::size_t i = 0; i < rows.size(); ++i) ++place[key_of(i)];
+  std::uint32_t next = 0;
+  for (std::uint32_t& count : place) next += std::exchange(count, next);
+  // Below this bit, the place of the next name of a rank; the bit is set once the rank has a name.
+  constexpr std::uint32_t kHasName = std::uint32_t{1} << 31;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto security = static_cast<std::uint32_t>(panel.security_of_row(rows[static_cast<std::size_t>(order[i].at)]));
-    const bool is_tied = i > 0 && order[i].key == order[i - 1].key;
-    names_.push_back(security * 2 + is_tied);
+    const auto security = static_cast<std::uint32_t>(panel.security_of_row(rows[i]));
+    std::uint32_t& at = place[key_of(i)];
+    names_[at & ~kHasName] = security * 2 + (at >> 31);
+    at = (at + 1) | kHasName;
     is_there_[security / 64] |= std::uint64_t{1} << (security % 64);
   }
 }

@@ -13,8 +13,8 @@ namespace fractile {
 /// The names of one day in ascending order of their signals. It computes a rank correlation with another day in O(names).
 class SortedNames {
  public:
-  /// `order`: the order of the names at `rows` that average_ranks() made.
-  void assign(const PanelView& panel, std::span<const RowIndex> rows, const std::vector<RankScratch::Key>& order);
+  /// `ranks`: the average ranks of the names at `rows`. O(names).
+  void assign(const PanelView& panel, std::span<const RowIndex> rows, std::span<const double> ranks);
   bool has(SecurityIndex security) const noexcept {
     const auto at = static_cast<std::size_t>(security);
     return !is_there_.empty() && (is_there_[at / 64] >> (at % 64) & 1) != 0;

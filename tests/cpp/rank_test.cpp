@@ -154,12 +154,19 @@ TEST(Rank, AverageRanksShareTies) {
 }
 
 TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
-  // Few digits (ties), values that differ in their last bits only, both signs, both zeros.
-  for (const double step : {0.25, 1e-9, 0x1p-45}) {
+  // Few digits (ties), values that differ in their last bits only, both signs, both zeros, fat tails, infinities; few and many.
+  constexpr double kSteps[] = {0.25, 1e-9, 0x1p-45, 1e300};
+  for (int variant = 0; variant < 12; ++variant) {
+    const double step = kSteps[variant % 4];
+    const int n = variant < 4 ? 90 : variant < 8 ? 3000 : 30'000;
     std::vector<double> values;
-    for (int i = 0; i < 3000; ++i) values.push_back((i * 7919 % 3001 - 1500) / 4 * step + (step < 0.1 ? 1.0 : 0.0));
+    for (int i = 0; i < n; ++i) {
+      const double x = (i * 7919LL % 3001 - 1500) / (variant % 4 + 1) * step;
+      values.push_back(step > 1.0 ? std::cbrt(x) * std::fabs(x / step) * std::fabs(x / step) * (i % 7 + 1) : x + (step < 0.1));
+    }
     values.push_back(0.0);
     values.push_back(-0.0);
+    if (variant % 2 == 1) values.insert(values.end(), {HUGE_VAL, -HUGE_VAL, -HUGE_VAL});
     RankScratch scratch;
     std::vector<double> ranks;
     average_ranks(values, scratch, ranks);
@@ -167,7 +174,7 @@ TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
     std::sort(sorted.begin(), sorted.end());
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), values[i]);
-      EXPECT_EQ(ranks[i], static_cast<double>((low - sorted.begin()) + (high - sorted.begin()) + 1) / 2.0) << step << " " << i;
+      EXPECT_EQ(ranks[i], static_cast<double>((low - sorted.begin()) + (high - sorted.begin()) + 1) / 2.0) << variant << " " << i;
     }
   }
 }

@@ -212,6 +212,27 @@ Neighbours FindNeighbours(const double* values, std::size_t n, double x) {
   return {below, equal, hn::GetLane(hn::MaxOfLanes(d, before)), hn::GetLane(hn::MinOfLanes(d, after))};
 }
 
+void RankAmongNeighbours(const double* values, std::size_t n, double* ranks) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto half = hn::Set(d, 0.5), zero = hn::Zero(d);
+  const auto one_if = [&](auto mask) { return hn::IfThenElse(mask, half, zero); };
+  auto place = hn::Iota(d, 1.0);
+  for (std::size_t i = 0; i < n; i += lanes) {
+    // The last vector reads and writes up to lanes - 1 places beyond the end: these ranks have no meaning.
+    const auto at = hn::LoadU(d, values + i);
+    auto rank = place;
+    for (std::size_t reach = 1; reach <= kRankReach; ++reach) {
+      const auto after = hn::LoadU(d, values + i + reach), before = hn::LoadU(d, values + i - reach);
+      // A lower value behind adds 1 to the rank, an equal one 1/2; a higher value before subtracts 1, an equal one 1/2.
+      rank = hn::Add(rank, hn::Add(one_if(hn::Lt(after, at)), one_if(hn::Le(after, at))));
+      rank = hn::Sub(rank, hn::Add(one_if(hn::Gt(before, at)), one_if(hn::Ge(before, at))));
+    }
+    hn::StoreU(rank, d, ranks + i);
+    place = hn::Add(place, hn::Set(d, static_cast<double>(lanes)));
+  }
+}
+
 constexpr std::size_t kStride = kExposureStride;
 constexpr std::size_t kFactors = kNExposures;
 using FactorTag = hn::CappedTag<double, kStride>;
@@ -382,6 +403,7 @@ HWY_EXPORT(PackNumbersAndRows);
 HWY_EXPORT(PackTails);
 HWY_EXPORT(FindNotFinite);
 HWY_EXPORT(FindNeighbours);
+HWY_EXPORT(RankAmongNeighbours);
 HWY_EXPORT(SumExposures);
 HWY_EXPORT(Sum);
 HWY_EXPORT(SumProducts);
@@ -406,6 +428,9 @@ std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* p
 }
 Neighbours find_neighbours(const double* values, std::size_t n, double x) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindNeighbours)(values, n, x);
+}
+void rank_among_neighbours(const double* values, std::size_t n, double* ranks) noexcept {
+  HWY_DYNAMIC_DISPATCH(RankAmongNeighbours)(values, n, ranks);
 }
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);

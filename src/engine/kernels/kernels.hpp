@@ -41,6 +41,12 @@ struct Neighbours {
 /// The place of x among values[0 ... n-1], none of which is NaN.
 Neighbours find_neighbours(const double* values, std::size_t n, double x) noexcept;
 
+/// How far values may be from their place in the order that rank_among_neighbours() ranks.
+inline constexpr std::size_t kRankReach = 5;
+/// Average ranks of n values, each of which is at most kRankReach places from its place in ascending order. NaN are kRankReach
+/// numbers before the values, and kRankReach + kKernelPadding behind them.
+void rank_among_neighbours(const double* values, std::size_t n, double* ranks) noexcept;
+
 /// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing exposure adds 0.
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;
 

@@ -47,13 +47,15 @@ struct RankScratch {
   std::vector<double> tail_s;
   std::vector<std::int32_t> tail_at;
   std::vector<std::int8_t> tail_side;
-  /// A value as a whole number of the same order, and its place.
-  struct Key {
-    std::uint64_t key;
+  /// A value and its place.
+  struct Valued {
+    double value;
     std::int32_t at;
   };
-  std::vector<Key> order, unsorted;
-  std::vector<std::int32_t> parts;  // of the range, by value
+  std::vector<Valued> valued;
+  std::vector<std::int32_t> parts;   // of the range, by value
+  std::vector<std::int32_t> places;  // of the values in the order of their parts
+  std::vector<double> ranks;         // in the order of their parts
 };
 
 /// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their
@@ -68,8 +70,7 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutG
 /// Assigns the sides that a signal of bins, positions or weights itself names: out[i] for s[i]. Requires s without NaN.
 void read_sides(std::span<const double> s, InputType type, std::int8_t* out);
 
-/// Average ranks, 1 is lowest, ties share the mean. Leaves the values in ascending order in scratch.order. No value is NaN.
-/// O(n); O(n log n) if values differ only in their last digits.
+/// Average ranks, 1 is lowest, ties share the mean. No value is NaN. O(n); O(n log n) if most values are near each other.
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
 
 /// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).
