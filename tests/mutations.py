@@ -272,8 +272,8 @@ MUTATIONS = [
         "a name that leaves a bin is not sold",
         "a bin trades as a book of its names",
         "src/analysis/quantiles.cpp",
-        "if (before.bin >= 0) traded[static_cast<std::size_t>(before.bin)] += before.weight;\n        }",
-        "}",
+        "traded_[held.bin] += is_same ? 0.0 : held.weight;",
+        "",
         "test_analysis_tables.py::test_a_bin_trades_as_a_book_of_its_names",
     ),
     Mutation(
@@ -312,8 +312,8 @@ MUTATIONS = [
         "a dependent double sort ranks over all names",
         "the second sort is within the bins of the first",
         "src/analysis/double_sort.cpp",
-        "if (bin >= 0 && first_[j] != bin) continue;",
-        "",
+        "n += static_cast<std::size_t>((bin < 0) | (first_[j] == bin));",
+        "++n;",
         "test_oracle.py::test_option[double_sort-1]",
     ),
     Mutation(
@@ -328,8 +328,8 @@ MUTATIONS = [
         "a name that was held stays on any side",
         "a held name stays on the side on which it was held",
         "src/engine/book_former.cpp",
-        "candidates.rows[i]))] == side;",
-        "candidates.rows[i]))] != kFlat;",
+        "held * (side == kStays * held)",
+        "side / kStays * (held != kFlat)",
         "test_oracle.py::test_option[exit_groups-1]",
     ),
     Mutation(

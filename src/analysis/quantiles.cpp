@@ -25,58 +25,53 @@ struct BinDay {
 /// The changes of the bins' weights from one day to the next.
 class BinTrades {
  public:
-  explicit BinTrades(const PanelView& panel) : panel_(panel), held_(panel.ranges().size()) {}
+  BinTrades(const PanelView& panel, std::size_t n_bins) : panel_(panel), held_(panel.ranges().size()), traded_(n_bins + 1) {}
 
   void forget() {
     for (const SecurityIndex security : securities_) held_[static_cast<std::size_t>(security)] = {};
     securities_.clear();
   }
 
-  /// Adds to traded[bin] the changes of weights since the last call.
-  void take(const Cells& bins, std::span<double> traded) {
+  /// Returns by bin the sum of the changes of weights since the last call. Valid until the next.
+  std::span<const double> take(const Cells& bins) {
+    std::fill(traded_.begin(), traded_.end(), 0.0);
+    ++call_;
     now_.clear();
     for (std::size_t b = 0; b < bins.n_cells(); ++b) {
-      for (std::size_t i = 0; i < bins.n_names(b); ++i) {
-        const SecurityIndex security = panel_.security_of_row(bins.rows(b)[i]);
-        Held& before = held_[static_cast<std::size_t>(security)];
-        const double weight = bins.weights(b)[i];
-        if (before.bin == static_cast<std::int32_t>(b)) {
-          traded[b] += std::fabs(weight - before.weight);
-        } else {
-          traded[b] += weight;
-          if (before.bin >= 0) traded[static_cast<std::size_t>(before.bin)] += before.weight;
-        }
-        before.bin = kSeen;
-        now_.push_back({security, static_cast<std::int32_t>(b), weight});
+      const auto bin = static_cast<std::uint32_t>(b + 1);
+      const std::span<const RowIndex> rows = bins.rows(b);
+      const std::span<const double> weights = bins.weights(b);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const SecurityIndex security = panel_.security_of_row(rows[i]);
+        Held& held = held_[static_cast<std::size_t>(security)];
+        const bool is_same = held.bin == bin;
+        traded_[bin] += is_same ? std::fabs(weights[i] - held.weight) : weights[i];
+        traded_[held.bin] += is_same ? 0.0 : held.weight;
+        held = {weights[i], bin, call_};
+        now_.push_back(security);
       }
     }
     for (const SecurityIndex security : securities_) {
-      Held& before = held_[static_cast<std::size_t>(security)];
-      if (before.bin >= 0) traded[static_cast<std::size_t>(before.bin)] += before.weight;
-      before = {};
+      Held& held = held_[static_cast<std::size_t>(security)];
+      if (held.call == call_) continue;
+      traded_[held.bin] += held.weight;
+      held = {};
     }
-    securities_.clear();
-    for (const Now& name : now_) {
-      held_[static_cast<std::size_t>(name.security)] = {name.weight, name.bin};
-      securities_.push_back(name.security);
-    }
+    securities_.swap(now_);
+    return std::span(traded_).subspan(1);
   }
 
  private:
-  static constexpr std::int32_t kSeen = -1;
   struct Held {
     double weight = 0.0;
-    std::int32_t bin = kSeen;  // below 0: in no bin
-  };
-  struct Now {
-    SecurityIndex security;
-    std::int32_t bin;
-    double weight;
+    std::uint32_t bin = 0;   // counted from 1; 0: in no bin
+    std::uint32_t call = 0;  // of take() that saw the name last
   };
   const PanelView& panel_;
-  std::vector<Held> held_;                 // by security
-  std::vector<SecurityIndex> securities_;  // the securities in a bin
-  std::vector<Now> now_;
+  std::vector<Held> held_;      // by security
+  std::vector<double> traded_;  // by bin, counted from 1; 0 stays 0
+  std::vector<SecurityIndex> securities_, now_;
+  std::uint32_t call_ = 0;
 };
 
 /// A series of one bin, or of the difference of two, over the days on which it exists.
@@ -117,7 +112,7 @@ class QuantilesRun final : public AnalysisRun {
   class Observer final : public DayObserver {
    public:
     explicit Observer(QuantilesRun& run)
-        : run_(run), ranks_(run.context_), bins_(run.context_, run.n_bins_), trades_(run.context_.panel), traded_(run.n_bins_) {}
+        : run_(run), ranks_(run.context_), bins_(run.context_, run.n_bins_), trades_(run.context_.panel, run.n_bins_) {}
 
     void begin(const ObservedDay* before) override {
       trades_.forget();
@@ -139,15 +134,14 @@ class QuantilesRun final : public AnalysisRun {
    private:
     void take(const ObservedDay& day) {
       bins_.assign(day, ranks_.assign(day));
-      std::fill(traded_.begin(), traded_.end(), 0.0);
-      trades_.take(bins_, traded_);
+      traded_ = trades_.take(bins_);
     }
 
     QuantilesRun& run_;
     SignalBins ranks_;
     Cells bins_;
     BinTrades trades_;
-    std::vector<double> traded_;
+    std::span<const double> traded_;
   };
 
   const BinDay& day_of(std::size_t t, std::size_t bin) const { return days_[t * n_bins_ + bin]; }

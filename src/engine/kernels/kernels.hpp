@@ -43,7 +43,7 @@ Neighbours find_neighbours(const double* values, std::size_t n, double x) noexce
 
 /// How far values may be from their place in the order that rank_among_neighbours() ranks.
 inline constexpr std::size_t kRankReach = 5;
-/// Average ranks of n values, each of which is at most kRankReach places from its place in ascending order. NaN are kRankReach
+/// Average ranks of n values, each of which is up to kRankReach places from its place in ascending order. NaN are kRankReach
 /// numbers before the values, and kRankReach + kKernelPadding behind them.
 void rank_among_neighbours(const double* values, std::size_t n, double* ranks) noexcept;
 

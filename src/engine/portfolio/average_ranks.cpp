@@ -22,7 +22,7 @@ bool is_below(const Valued& a, const Valued& b) noexcept { return a.value < b.va
 /// Equal parts of the range of the values. The range comes from a sample; what lies beyond it is in the first or the last part.
 class Parts {
  public:
-  /// The most crowded parts of normally distributed values have about two.
+  /// Normally distributed values have about two per part at their mode.
   explicit Parts(std::span<const double> values) : count_(std::min(kMostParts, std::bit_ceil(values.size() * 3 / 2))) {
     constexpr std::size_t kSample = 32, kNearLow = 4;
     std::array<double, kSample> sample;

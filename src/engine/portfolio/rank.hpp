@@ -70,7 +70,7 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutG
 /// Assigns the sides that a signal of bins, positions or weights itself names: out[i] for s[i]. Requires s without NaN.
 void read_sides(std::span<const double> s, InputType type, std::int8_t* out);
 
-/// Average ranks, 1 is lowest, ties share the mean. No value is NaN. O(n); O(n log n) if most values are near each other.
+/// Average ranks, 1 is lowest, ties share the mean. No value is NaN. O(n); O(n log n) if many values are near each other.
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
 
 /// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).

@@ -165,7 +165,7 @@ Candidates Sorter::sort_categories(std::span<const double> values, RowIndex firs
   return out;
 }
 
-/// The slots with a side, in order. Most words of eight sides are flat.
+/// The slots with a side, in order. Nearly all words of eight sides are flat.
 Candidates Sorter::list_tails(RowIndex first_row) {
   const bool is_sized = plan_.by_rank || plan_.by_signal;
   rows_.clear();
