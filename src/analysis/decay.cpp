@@ -61,15 +61,12 @@ class DecayRun final : public AnalysisRun {
    public:
     explicit Observer(DecayRun& run) : run_(run) {}
     void observe(const ObservedDay& day) override {
-      average_ranks(day.values, scratch_, ranks_);
-      run_.days_[day.at].assign(run_.context_.panel, day.rows, ranks_);
-      run_.ic_[day.at] = ic_.compute(day.rows, day.values, run_.context_.returns.ret());
+      run_.days_[day.at].assign(run_.context_.panel, day.rows, day.all_ranks.get());
+      run_.ic_[day.at] = ic_.compute(day, run_.context_.returns.ret());
     }
 
    private:
     DecayRun& run_;
-    RankScratch scratch_;
-    std::vector<double> ranks_;
     InformationCoefficient ic_;
   };
 

@@ -35,7 +35,7 @@ class IcRun final : public AnalysisRun {
    public:
     explicit Observer(IcRun& run) : run_(run) {}
     void observe(const ObservedDay& day) override {
-      run_.ic_[day.at] = ic_.compute(day.rows, day.values, run_.context_.returns.ret());
+      run_.ic_[day.at] = ic_.compute(day, run_.context_.returns.ret());
       run_.names_[day.at] = static_cast<std::int32_t>(ic_.n_names());
     }
 

@@ -32,21 +32,22 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b) {
   return correlate_ranks(a_ranks, b_ranks);
 }
 
-double InformationCoefficient::compute(std::span<const RowIndex> rows, std::span<const double> values, const EarnedReturns& ret) {
-  s_.resize(rows.size() + 1);
-  r_.resize(rows.size() + 1);
+double InformationCoefficient::compute(const ObservedDay& day, const EarnedReturns& ret) {
+  s_.resize(day.rows.size() + 1);
+  r_.resize(day.rows.size() + 1);
   std::size_t n = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const double r = ret[rows[i]];
-    s_[n] = values[i];
+  for (std::size_t i = 0; i < day.rows.size(); ++i) {
+    const double r = ret[day.rows[i]];
+    s_[n] = day.values[i];
     r_[n] = r;
     n += r == r;
   }
   s_.resize(n);
   r_.resize(n);
-  if (s_.size() < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
-  average_ranks(s_, scratch_, s_ranks_);
+  if (n < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
   average_ranks(r_, scratch_, r_ranks_);
+  if (n == day.rows.size()) return correlate_ranks(day.all_ranks.get(), r_ranks_);
+  average_ranks(s_, scratch_, s_ranks_);
   return correlate_ranks(s_ranks_, r_ranks_);
 }
 

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/day_observer.hpp"
 #include "engine/panel/earned_returns.hpp"
-#include "engine/panel/panel_view.hpp"
 #include "engine/portfolio/rank.hpp"
 
 namespace fractile {
@@ -17,7 +17,7 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b);
 class InformationCoefficient {
  public:
   /// NaN if fewer than 10 names have a return, or if either list is constant.
-  double compute(std::span<const RowIndex> rows, std::span<const double> values, const EarnedReturns& ret);
+  double compute(const ObservedDay& day, const EarnedReturns& ret);
   /// Names of the last day that have a return.
   std::size_t n_names() const noexcept { return s_.size(); }
 

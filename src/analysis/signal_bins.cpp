@@ -12,8 +12,8 @@ std::span<const std::int32_t> SignalBins::assign(const ObservedDay& day) {
     }
     return bins_;
   }
-  average_ranks(day.values, scratch_, ranks_);
-  for (std::size_t i = 0; i < bins_.size(); ++i) bins_[i] = bin_of_rank(ranks_[i], context_.config.n_fractile, ranks_.size()) - 1;
+  const std::span<const double> ranks = day.all_ranks.get();
+  for (std::size_t i = 0; i < bins_.size(); ++i) bins_[i] = bin_of_rank(ranks[i], context_.config.n_fractile, ranks.size()) - 1;
   return bins_;
 }
 

@@ -20,8 +20,6 @@ class SignalBins {
 
  private:
   const AnalysisContext& context_;
-  RankScratch scratch_;
-  std::vector<double> ranks_;
   std::vector<std::int32_t> bins_;
 };
 

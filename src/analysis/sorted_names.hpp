@@ -31,6 +31,10 @@ class SortedNames {
   template <class Visit>
   std::int64_t rank_common(const SortedNames& other, Visit&& visit) const;
 
+  /// The same for two days without ties; adds the products of twice the ranks to `product`.
+  static std::int64_t multiply_untied(const SortedNames& a, const SortedNames& b, Scratch& scratch, std::int64_t& product);
+
+  bool has_ties_ = false;
   std::vector<std::uint32_t> names_;     // security * 2, and 1 if it ties with the name before
   std::vector<std::uint64_t> is_there_;  // bits by security
 };

@@ -100,6 +100,7 @@ ObservedDay DayRunner::observed_day(DateIndex n, const DayOutcome& outcome, cons
                   .slot_values = names_->given(),
                   .rows = {},
                   .values = {},
+                  .all_ranks = signal_ranks_,
                   .ranks = {},
                   .ranked = {},
                   .is_reference = {},
@@ -110,6 +111,7 @@ ObservedDay DayRunner::observed_day(DateIndex n, const DayOutcome& outcome, cons
     day.rows = names_->all().rows;
     day.values = names_->all().s;
     day.is_reference = names_->all().is_reference;
+    signal_ranks_.reset(day.values);
   }
   if (!needs_ranks_) return day;
   const RankedNames& all = names_->all();

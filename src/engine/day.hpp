@@ -62,6 +62,7 @@ class DayRunner {
   TurnoverAndCosts trades_;
   BorrowFee borrow_fee_;
   std::vector<std::unique_ptr<DayObserver>> observers_;
+  SignalRanks signal_ranks_;
   bool needs_ranks_;
   DayCounts counts_;
   const TradeList no_trades_;

@@ -4,12 +4,35 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/portfolio/book.hpp"
 #include "engine/portfolio/portfolio_return.hpp"
+#include "engine/portfolio/rank.hpp"
 #include "engine/trading/trade_list.hpp"
 
 namespace fractile {
+
+/// The average ranks of the signals of a day, which the observers of a thread share: the first that reads them has them computed.
+class SignalRanks {
+ public:
+  /// Begins a day. `values` must stay valid until the next.
+  void reset(std::span<const double> values) noexcept {
+    values_ = values;
+    are_known_ = false;
+  }
+  std::span<const double> get() {
+    if (!are_known_) average_ranks(values_, scratch_, ranks_);
+    are_known_ = true;
+    return ranks_;
+  }
+
+ private:
+  std::span<const double> values_;
+  bool are_known_ = false;
+  RankScratch scratch_;
+  std::vector<double> ranks_;
+};
 
 /// One day of the overall portfolio. Valid only during DayObserver::observe().
 struct ObservedDay {
@@ -20,6 +43,7 @@ struct ObservedDay {
   std::span<const double> slot_values;         ///< per panel row of the day: the signal before residualization; NaN: not used
   std::span<const RowIndex> rows;              ///< the names, securities ascending; empty unless an observer needs names
   std::span<const double> values;              ///< their signals after residualization
+  SignalRanks& all_ranks;                      ///< theirs, all ranked together
   std::span<const double> ranks;               ///< theirs, if rank_within or breakpoints are given; NaN: in no bin
   std::span<const double> ranked;              ///< the number of names that each was ranked against: r and m of section 5
   std::span<const std::uint8_t> is_reference;  ///< of breakpoints, by name; empty if all names are references
