@@ -11,7 +11,6 @@ namespace fractile {
 
 void SortedNames::assign(const PanelView& panel, std::span<const RowIndex> rows, std::span<const double> ranks) {
   names_.resize(rows.size());
-  has_ties_ = false;
   is_there_.assign(rows.empty() ? 0 : panel.ranges().size() / 64 + 1, 0);
   // A counting sort: twice a rank is a whole number.
   const auto key_of = [&](std::size_t i) { return static_cast<std::size_t>(2.0 * ranks[i]); };
@@ -25,7 +24,6 @@ void SortedNames::assign(const PanelView& panel, std::span<const RowIndex> rows,
     const auto security = static_cast<std::uint32_t>(panel.security_of_row(rows[i]));
     std::uint32_t& at = place[key_of(i)];
     names_[at & ~kHasName] = security * 2 + (at >> 31);
-    has_ties_ |= at >> 31 != 0;
     at = (at + 1) | kHasName;
     is_there_[security / 64] |= std::uint64_t{1} << (security % 64);
   }
@@ -33,56 +31,45 @@ void SortedNames::assign(const PanelView& panel, std::span<const RowIndex> rows,
 
 template <class Visit>
 std::int64_t SortedNames::rank_common(const SortedNames& other, Visit&& visit) const {
+  // Branches on what `other` has would be unpredictable, so a name that it lacks is visited with a mask of 0.
+  const auto mask_of = [&](std::uint32_t name) {
+    return -static_cast<std::int64_t>(other.has(static_cast<SecurityIndex>(name / 2)));
+  };
+  const auto is_tied = [&](std::size_t i) { return i < names_.size() && (names_[i] & 1) != 0; };
   std::int64_t below = 0;
   for (std::size_t first = 0; first < names_.size();) {
+    if (!is_tied(first + 1)) {
+      const std::int64_t mask = mask_of(names_[first]);
+      visit(names_[first] / 2, 2 * below + 2, mask);
+      below -= mask;
+      ++first;
+      continue;
+    }
     std::size_t end = first + 1;
-    while (end < names_.size() && (names_[end] & 1) != 0) ++end;
+    while (is_tied(end)) ++end;
     std::int64_t common = 0;
-    for (std::size_t i = first; i < end; ++i) common += other.has(static_cast<SecurityIndex>(names_[i] / 2));
-    for (std::size_t i = first; i < end; ++i)
-      if (other.has(static_cast<SecurityIndex>(names_[i] / 2))) visit(names_[i] / 2, 2 * below + common + 1);
+    for (std::size_t i = first; i < end; ++i) common -= mask_of(names_[i]);
+    for (std::size_t i = first; i < end; ++i) visit(names_[i] / 2, 2 * below + common + 1, mask_of(names_[i]));
     below += common;
     first = end;
   }
   return below;
 }
 
-std::int64_t SortedNames::multiply_untied(const SortedNames& a, const SortedNames& b, Scratch& scratch, std::int64_t& product) {
-  // No branches: a name that the other day lacks gets a rank too, but nobody reads it.
-  std::int64_t rank = 2;
-  for (const std::uint32_t name : a.names_) {
-    scratch[name / 2] = rank;
-    rank += 2 * static_cast<std::int64_t>(b.has(static_cast<SecurityIndex>(name / 2)));
-  }
-  const std::int64_t n = (rank - 2) / 2;
-  rank = 2;
-  for (const std::uint32_t name : b.names_) {
-    const auto is_common = static_cast<std::int64_t>(a.has(static_cast<SecurityIndex>(name / 2)));
-    product += -is_common & (rank * scratch[name / 2]);
-    rank += 2 * is_common;
-  }
-  return n;
-}
-
 double SortedNames::correlate(const SortedNames& a, const SortedNames& b, std::size_t min_names, Scratch& scratch) {
-  if (a.names_.empty() || b.names_.empty()) return kNaN;
   scratch.resize(std::max(scratch.size(), a.is_there_.size() * 64));
   // Of twice the ranks.
-  std::int64_t n = 0, aa = 0, bb = 0, ab = 0;
-  if (!a.has_ties_ && !b.has_ties_) {
-    n = multiply_untied(a, b, scratch, ab);
-    aa = bb = n * (n + 1) * (2 * n + 1) / 6 * 4;
-  } else {
-    n = a.rank_common(b, [&](std::uint32_t security, std::int64_t rank) {
-      scratch[security] = rank;
-      aa += rank * rank;
-    });
-    b.rank_common(a, [&](std::uint32_t security, std::int64_t rank) {
-      ab += rank * scratch[security];
-      bb += rank * rank;
-    });
-  }
+  std::int64_t aa = 0, bb = 0, ab = 0;
+  const std::int64_t n = a.rank_common(b, [&](std::uint32_t security, std::int64_t rank, std::int64_t mask) {
+    scratch[security] = static_cast<std::int32_t>(rank);
+    aa += rank * rank & mask;
+  });
   if (n < static_cast<std::int64_t>(min_names)) return kNaN;
+  b.rank_common(a, [&](std::uint32_t security, std::int64_t rank, std::int64_t mask) {
+    const std::size_t at = security & static_cast<std::uint32_t>(mask);  // a security that only `b` has may be behind the end
+    ab += rank * scratch[at] & mask;
+    bb += rank * rank & mask;
+  });
   const std::int64_t centre = n * (n + 1) * (n + 1);  // the mean is n + 1
   if (aa == centre || bb == centre) return kNaN;
   return static_cast<double>(ab - centre) / std::sqrt(static_cast<double>(aa - centre) * static_cast<double>(bb - centre));

@@ -21,20 +21,17 @@ class SortedNames {
   }
 
   /// Memory of one thread.
-  using Scratch = std::vector<std::int64_t>;
+  using Scratch = std::vector<std::int32_t>;
   /// Spearman correlation over the common names of both days, ties at their mean rank. NaN below `min_names` names, or if either
   /// side is constant. Exact except for the last division, because all sums are of whole numbers.
   static double correlate(const SortedNames& a, const SortedNames& b, std::size_t min_names, Scratch& scratch);
 
  private:
-  /// Calls visit(security, twice its rank among the names that `other` has too); returns how many there are.
+  /// Calls visit(security, twice its rank among the names that `other` has too, mask) per name; mask is 0 if `other` lacks the
+  /// name, else all ones. Returns how many names both have.
   template <class Visit>
   std::int64_t rank_common(const SortedNames& other, Visit&& visit) const;
 
-  /// The same for two days without ties; adds the products of twice the ranks to `product`.
-  static std::int64_t multiply_untied(const SortedNames& a, const SortedNames& b, Scratch& scratch, std::int64_t& product);
-
-  bool has_ties_ = false;
   std::vector<std::uint32_t> names_;     // security * 2, and 1 if it ties with the name before
   std::vector<std::uint64_t> is_there_;  // bits by security
 };
