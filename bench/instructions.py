@@ -32,7 +32,7 @@ STAGES = {
     "residuals": "fractile::residualize",
     "cuts": "fractile::find_tails",
     "double sort": "fractile::Sorter::sort_names",
-    "weights": "fractile::Weigher::build_book",
+    "weights": "fractile::BookFormer::form",
     "returns and exposures": "fractile::PortfolioReturn::compute",
     "trades and costs": "fractile::TurnoverAndCosts::compute",
     "analysis tables": "fractile::(anonymous namespace)::IcRun::Observer::observe",

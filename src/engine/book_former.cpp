@@ -105,4 +105,10 @@ void BookFormer::choose(int portfolio, const Candidates& candidates, const Book&
   count_sides(candidates.n_names, sides, *counts);
 }
 
+void BookFormer::form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
+                      Book& book) {
+  choose(portfolio, candidates, before, n, counts, book);
+  weigher_.weigh(book);
+}
+
 }  // namespace fractile

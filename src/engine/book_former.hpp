@@ -42,10 +42,7 @@ class BookFormer {
   template <class Show>
   void sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& show);
   /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule.
-  void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book) {
-    choose(portfolio, candidates, before, n, counts, book);
-    weigher_.weigh(book);
-  }
+  void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
   /// The same without weights, securities and previous rows, which Weigher::weigh() adds to this book. `before` may lack them
   /// too.
   void choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);

@@ -26,7 +26,7 @@ template <class Visit>
 void visit_rows(const Snapshot& snapshot, const Visit& visit) {
   const auto n_dates = static_cast<DateIndex>(snapshot.dates().size());
   for (DateIndex n = 0; n < n_dates; ++n)
-    for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) visit(row);
+    for (RowIndex row = snapshot.row_begin(n), end = snapshot.row_end(n); row < end; ++row) visit(row);
 }
 
 void refuse_many_groups(std::size_t found, const ColumnInfo& column) {
@@ -301,7 +301,7 @@ CapClasses::CapClasses(const Snapshot& snapshot, const Characteristic& cap)
   const auto before = [previous](RowIndex row) { return previous[row] < row ? std::max(previous[row], kNoRow) : kNoRow; };
   std::uint8_t* const out = by_row_.data() + 1;
   for (DateIndex n = 0; n < static_cast<DateIndex>(snapshot.dates().size()); ++n)
-    for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) {
+    for (RowIndex row = snapshot.row_begin(n), end = snapshot.row_end(n); row < end; ++row) {
       const double value = cap[row];
       out[row] = value == 1.0 ? 0 : value == 2.0 ? 1 : value == value ? 2 : out[before(row)];
     }

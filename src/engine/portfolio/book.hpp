@@ -35,15 +35,10 @@ class Weigher {
  public:
   /// Throws MISSING_PANEL_COLUMN if weight needs a column that the snapshot lacks.
   Weigher(const PanelView& panel, const RunConfig& config);
-  /// Builds the book of return day n. Returns the number of names on a side without a usable mcap or adv.
-  int build_book(const SidedNames& names, DateIndex n, Book& book) {
-    const int without_size = choose(names, n, book);
-    weigh(book);
-    return without_size;
-  }
-  /// The first half of build_book(): the rows of the book, and magnitudes with the signs of the sides as weights.
+  /// Takes the names of the book of return day n: their rows, and magnitudes with the signs of the sides as weights; none if the
+  /// book is flat. Returns the number of names on a side without a usable mcap or adv.
   int choose(const SidedNames& names, DateIndex n, Book& book) const;
-  /// The second half: weights, securities and previous rows.
+  /// Adds to a book that choose() made its weights, securities and previous rows.
   void weigh(Book& book);
 
  private:
