@@ -43,9 +43,10 @@ class BookFormer {
   void sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& show);
   /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule.
   void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
-  /// The same without weights, securities and previous rows, which Weigher::weigh() adds to this book. `before` may lack them
-  /// too.
+  /// The first half of form(): the book without weights, securities and previous rows. `before` may lack them too.
   void choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
+  /// The second half.
+  void weigh(Book& book) { weigher_.weigh(book); }
   /// By category: true if the last overall book has names on both sides. Empty without rank_within.
   std::span<const std::uint8_t> is_two_sided() const noexcept { return is_two_sided_; }
   Sorter& sorter() noexcept { return sorter_; }

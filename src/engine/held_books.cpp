@@ -33,80 +33,99 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
       is_two_sided_(days_.size()),
       counts_(make_counts(portfolios)) {
   if (config.from_open && config.bad_open == BadOpen::drop) open_return_ = panel.reals("openret");
-  struct Thread {
-    std::unique_ptr<DayNames> names;
-    std::unique_ptr<BookFormer> former;
-    CrossSections::Scratch scratch;
-    DayCounts counts;
-  };
   std::vector<Thread> of_slot(static_cast<std::size_t>(threads));
-  const bool has_exit = config.exit_fractile.has_value();
-  std::vector<std::vector<StoredCandidates>> candidates(has_exit ? days_.size() : 0);
-  const Book no_book;
+  const auto make_thread = [&](int slot) -> Thread& {
+    Thread& own = of_slot[static_cast<std::size_t>(slot)];
+    if (own.names) return own;
+    own.names = make_names();
+    own.former = std::make_unique<BookFormer>(panel, config, portfolios);
+    own.counts = make_counts(portfolios);
+    return own;
+  };
   const int n_blocks = (panel.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
-  parallel_for(
-      threads, n_blocks,
-      [&](int block, int slot) {
-        Thread& own = of_slot[static_cast<std::size_t>(slot)];
-        if (!own.names) {
-          own.names = make_names();
-          own.former = std::make_unique<BookFormer>(panel, config, portfolios);
-          own.counts = make_counts(portfolios);
-        }
-        own.names->start(own.scratch);
-        const DateIndex begin = panel.first() + block * Alignment::kBlockDays;
-        for (DateIndex n = begin; n < std::min(panel.last() + 1, begin + Alignment::kBlockDays); ++n) {
-          own.names->read(n);
-          own.names->count_missing(own.counts);
-          own.former->sort(*own.names, n, &own.counts, [&](int portfolio, const Candidates& found) {
-            if (has_exit) {
-              candidates[at(n)].push_back(StoredCandidates::copy(portfolio, found));
-              return;
-            }
-            Book book;
-            own.former->form(portfolio, found, no_book, n, &own.counts, book);
-            if (!book.is_flat()) days_[at(n)].emplace_back(portfolio, std::move(book));
-          });
-          const auto flags = own.former->is_two_sided();
-          if (!has_exit) is_two_sided_[at(n)].assign(flags.begin(), flags.end());
-        }
-      },
-      poll);
+  if (config.exit_fractile) {
+    apply_exit_rule(make_thread, n_blocks, threads, poll);
+  } else {
+    parallel_for(threads, n_blocks, [&](int block, int slot) { form_block(make_thread(slot), block); }, poll);
+  }
   for (const Thread& own : of_slot)
     if (own.names) {
       counts_.merge(own.counts);
       has_duplicates_ |= own.names->has_duplicates();
     }
-  if (has_exit) apply_exit_rule(candidates, portfolios, threads, poll);
   find_table_days(portfolios.count);
 }
 
-/// Chooses the names of the books in order of days, because each book decides that of the next day; then weighs them.
-void HeldBooks::apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios,
-                                int threads, const std::function<void()>& poll) {
-  BookFormer former(panel_, config_, portfolios);
+/// Calls visit(n) for the days of a block.
+template <class Visit>
+void HeldBooks::visit_days(int block, Visit&& visit) const {
+  const DateIndex begin = panel_.first() + block * Alignment::kBlockDays;
+  for (DateIndex n = begin; n < std::min(panel_.last() + 1, begin + Alignment::kBlockDays); ++n) visit(n);
+}
+
+/// Calls show(n, portfolio, candidates) for the portfolios of a block of days.
+template <class Show>
+void HeldBooks::sort_block(Thread& own, int block, Show&& show) const {
+  own.names->start(own.scratch);
+  visit_days(block, [&](DateIndex n) {
+    own.names->read(n);
+    own.names->count_missing(own.counts);
+    own.former->sort(*own.names, n, &own.counts, [&](int portfolio, const Candidates& found) { show(n, portfolio, found); });
+  });
+}
+
+void HeldBooks::form_block(Thread& own, int block) {
   const Book no_book;
-  for (DateIndex n = panel_.first(); n <= panel_.last(); ++n) {
-    if (poll && at(n) % 64 == 0) poll();
-    for (const StoredCandidates& stored : candidates[at(n)]) {
-      const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
-      Book book;
-      former.choose(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
-      if (!book.is_flat()) days_[at(n)].emplace_back(stored.portfolio, std::move(book));
-    }
-    const auto flags = former.is_two_sided();
+  sort_block(own, block, [&](DateIndex n, int portfolio, const Candidates& found) {
+    Book book;
+    own.former->form(portfolio, found, no_book, n, &own.counts, book);
+    if (!book.is_flat()) days_[at(n)].emplace_back(portfolio, std::move(book));
+    if (portfolio != 0) return;
+    const auto flags = own.former->is_two_sided();
     is_two_sided_[at(n)].assign(flags.begin(), flags.end());
+  });
+}
+
+/// All threads rank the names of some blocks of days; one chooses their books in order of days, because each book decides that of
+/// the next day; all weigh them.
+void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
+                                const std::function<void()>& poll) {
+  constexpr int kBlocks = 8;  // so few that their candidates stay in the cache
+  std::vector<std::vector<StoredCandidates>> candidates(kBlocks * Alignment::kBlockDays);
+  BookFormer& chooser = *make_thread(0).former;
+  const Book no_book;
+  for (int first = 0; first < n_blocks; first += kBlocks) {
+    const int n_now = std::min(kBlocks, n_blocks - first);
+    const auto place = [&](DateIndex n) { return at(n) - static_cast<std::size_t>(first * Alignment::kBlockDays); };
+    parallel_for(
+        threads, n_now,
+        [&](int block, int slot) {
+          visit_days(first + block, [&](DateIndex n) { candidates[place(n)].clear(); });
+          sort_block(make_thread(slot), first + block, [&](DateIndex n, int portfolio, const Candidates& found) {
+            candidates[place(n)].push_back(StoredCandidates::copy(portfolio, found));
+          });
+        },
+        poll);
+    for (int block = first; block < first + n_now; ++block)
+      visit_days(block, [&](DateIndex n) {
+        for (const StoredCandidates& stored : candidates[place(n)]) {
+          const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
+          Book book;
+          chooser.choose(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
+          if (!book.is_flat()) days_[at(n)].emplace_back(stored.portfolio, std::move(book));
+        }
+        const auto flags = chooser.is_two_sided();
+        is_two_sided_[at(n)].assign(flags.begin(), flags.end());
+      });
+    parallel_for(
+        threads, n_now,
+        [&](int block, int slot) {
+          visit_days(first + block, [&](DateIndex n) {
+            for (auto& [portfolio, book] : days_[at(n)]) make_thread(slot).former->weigh(book);
+          });
+        },
+        poll);
   }
-  std::vector<Weigher> weighers(static_cast<std::size_t>(threads), Weigher(panel_, config_));
-  const int n_blocks = (panel_.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
-  parallel_for(
-      threads, n_blocks,
-      [&](int block, int slot) {
-        const auto begin = static_cast<std::size_t>(block) * Alignment::kBlockDays;
-        for (std::size_t day = begin; day < std::min(days_.size(), begin + Alignment::kBlockDays); ++day)
-          for (auto& [portfolio, book] : days_[day]) weighers[static_cast<std::size_t>(slot)].weigh(book);
-      },
-      poll);
 }
 
 void HeldBooks::find_table_days(int n_portfolios) {

@@ -51,7 +51,19 @@ class HeldBooks {
   /// The formed books of a day that are not flat, portfolios ascending.
   using FormedDay = std::vector<std::pair<int, Book>>;
   std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
-  void apply_exit_rule(const std::vector<std::vector<StoredCandidates>>& candidates, const Portfolios& portfolios, int threads,
+  /// What one thread forms books with.
+  struct Thread {
+    std::unique_ptr<DayNames> names;
+    std::unique_ptr<BookFormer> former;
+    CrossSections::Scratch scratch;
+    DayCounts counts;
+  };
+  template <class Visit>
+  void visit_days(int block, Visit&& visit) const;
+  template <class Show>
+  void sort_block(Thread& own, int block, Show&& show) const;
+  void form_block(Thread& own, int block);
+  void apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                        const std::function<void()>& poll);
   void find_table_days(int n_portfolios);
   const Book* find(DateIndex n, int portfolio) const noexcept;
