@@ -68,15 +68,13 @@ std::string_view check_id(std::string_view text, const std::string& column, std:
 }
 
 std::int32_t TextNumbering::number(std::string_view text) {
-  if (last_number_ >= 0 && text == last_) return last_number_;
   auto found = numbers_.find(text);
   if (found == numbers_.end()) {
     const std::string_view owned = owned_.emplace_back(text);
     texts_.push_back(owned);
     found = numbers_.emplace(owned, static_cast<std::int32_t>(texts_.size() - 1)).first;
   }
-  last_ = found->first;
-  return last_number_ = found->second;
+  return found->second;
 }
 
 IdReader::IdReader(const ArrowSchema& schema) : column_(arrow::column_name(schema)) {
@@ -152,10 +150,16 @@ std::int32_t IdReader::code_of(std::string_view text, std::int64_t row) {
 
 void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int32_t* out) {
   if (!schema.dictionary) {
+    // Rows of one security often follow each other.
+    std::string_view last;
+    std::int32_t last_code = kNotSeen;
     for (std::int64_t i = 0; i < chunk.length; ++i) {
       const std::int64_t at = chunk.offset + i;
-      const bool null = arrow::is_null(*chunk.array, at);
-      out[i] = null ? -1 : code_of(arrow::text_at(schema, *chunk.array, at, column_), chunk.first_row + i);
+      out[i] = -1;
+      if (arrow::is_null(*chunk.array, at)) continue;
+      const std::string_view text = arrow::text_at(schema, *chunk.array, at, column_);
+      if (last_code == kNotSeen || text != last) last_code = code_of(last = text, chunk.first_row + i);
+      out[i] = last_code;
     }
     return;
   }

@@ -24,8 +24,6 @@ class TextNumbering {
   std::deque<std::string> owned_;  // a deque, because its elements never move and views point to them
   std::vector<std::string_view> texts_;
   std::unordered_map<std::string_view, std::int32_t> numbers_;
-  std::string_view last_;
-  std::int32_t last_number_ = -1;
 };
 
 /// Returns the id in a text of column security_id: without spaces at both ends, "" if it is missing. Throws COLUMN_TYPE if it is
