@@ -1,0 +1,136 @@
+# Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+"""What one kind of run costs relative to another: both in turn, and the ratio of their medians.
+
+.venv/bin/python bench/ratios.py [--market W10] [--small W2] [--threads 2] [--pairs N] [--cases TEXT] [--processor-time] [--root DIR]
+
+Every pair checks first that its answers are those that they must be. Processor time, the sum over threads, is the measure for a
+machine that others use; the first run of a new process is always wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from fractile import BacktestService, create_snapshot, list_snapshots
+from markets import FOLDER, ROOT, make_market, panel_file, read_signal, reorder, signal_file
+
+N_COLUMNS = 20
+SUITE = {"lags": [0, 1, 2], "resid_modes": ["off", "all"]}
+
+
+class Pair(NamedTuple):
+    """The work `costs` over `of`; `scale` turns the ratio into the one that is asked for."""
+
+    name: str
+    costs: Callable[[], Any]
+    of: Callable[[], Any]
+    scale: Callable[[float], float] = float
+    wall: bool = False
+
+
+def same(a: Any, b: Any) -> None:
+    assert a.daily["ret"].to_numpy().tobytes() == b.daily["ret"].to_numpy().tobytes(), "expected one answer from both runs"
+
+
+def pairs_of(market: str, root: pathlib.Path, threads: int) -> Iterator[Pair]:
+    service = BacktestService.get(market, root=root)
+    new = BacktestService.get(market, root=root, cache_size=0)
+    signal = read_signal(market, root)
+    shuffled = reorder(signal)["shuffled"]
+
+    def run(on: BacktestService = service, rows: pd.DataFrame = signal, **options: Any) -> Any:
+        return on.run(rows, threads=threads, **options)
+
+    same(run(), run(new, shuffled))
+    yield Pair("new keys / cached keys", lambda: run(new), run)
+    yield Pair("new keys, shuffled / sorted", lambda: run(new, shuffled), lambda: run(new))
+    yield Pair("calc_turnover=False / full", lambda: run(calc_turnover=False), run)
+    yield Pair("byvars overall, year, cap / overall", lambda: run(byvar_list=["overall", "year", "cap"]), run)
+    rng = np.random.default_rng(0)
+    noisy = {f"s{i}": signal["signal"].to_numpy() + rng.normal(size=len(signal)) for i in range(N_COLUMNS)}
+    wide = pd.concat([signal[["security_id", "date_sig"]], pd.DataFrame(noisy)], axis=1)
+    names = list(noisy)
+    same(service.run_batch(wide, sigvars=names[:2], threads=threads)["s1"], run(rows=wide, sigvar="s1"))
+    yield Pair(
+        f"one more column of a wide frame of {N_COLUMNS} / single run",
+        lambda: service.run_batch(wide, sigvars=names, threads=threads),
+        lambda: run(rows=wide, sigvar="s0"),
+        lambda ratio: (ratio - 1) / (N_COLUMNS - 1),
+    )
+    yield Pair("suite of 3 lags x 2 resid modes / single run", lambda: service.run_suite(signal, threads=threads, **SUITE), run)
+    same(run(resid="all"), run(new, resid="all"))
+    yield Pair("resid all, new keys / cached keys", lambda: run(new, resid="all"), lambda: run(resid="all"))
+
+
+def pairs_of_small(market: str, root: pathlib.Path, threads: int) -> Iterator[Pair]:
+    service = BacktestService.get(market, root=root)
+    signal = read_signal(market, root)
+    command = [ROOT / ".venv/bin/fractile", "run", signal_file(market, root), "--snapshot", market, "--root", root]
+    options = ["--threads", str(threads)]
+
+    def start() -> None:
+        subprocess.run([*map(str, command), *options], check=True, capture_output=True)
+
+    yield Pair("first run of a new process / warm run", start, lambda: service.run(signal, threads=threads), wall=True)
+    texts = f"{market}-texts"
+    text_of = {name: f"id-{name:08d}" for name in signal["security_id"].unique()}
+    if texts not in set(list_snapshots(root)["id"]):
+        panel = pd.read_parquet(panel_file(market, root))
+        panel["security_id"] = [f"id-{name:08d}" for name in panel["security_id"]]
+        create_snapshot(texts, panel, root=root)
+    by_text = signal.assign(security_id=signal["security_id"].map(text_of).astype("string[pyarrow]"))
+    new = BacktestService.get(market, root=root, cache_size=0)
+    new_texts = BacktestService.get(texts, root=root, cache_size=0)
+    same(new.run(signal, threads=threads), new_texts.run(by_text, threads=threads))
+    yield Pair(
+        "text identifiers / integers, new keys",
+        lambda: new_texts.run(by_text, threads=threads),
+        lambda: new.run(signal, threads=threads),
+    )
+
+
+def measure(pair: Pair, n_pairs: int, clock: Callable[[], float]) -> tuple[float, float]:
+    """The scaled ratio of the medians, and the median of pair.costs in seconds."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for i in range(n_pairs + 1):
+        for of_work, work in zip(times, (pair.costs, pair.of)):
+            began = clock()
+            work()
+            if i > 0:
+                of_work.append(clock() - began)
+    costs, of = map(statistics.median, times)
+    return pair.scale(costs / of), costs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--market", default="W10")
+    parser.add_argument("--small", default="W2")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--cases", default="", help="only cases whose name holds this")
+    parser.add_argument("--root", default=str(FOLDER))
+    parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
+    arguments = parser.parse_args()
+    root = pathlib.Path(arguments.root)
+    make_market(arguments.market, root)
+    make_market(arguments.small, root, with_panel=True)
+    for pairs in (pairs_of(arguments.market, root, arguments.threads), pairs_of_small(arguments.small, root, arguments.threads)):
+        for pair in pairs:
+            if arguments.cases not in pair.name:
+                continue
+            clock = time.process_time if arguments.processor_time and not pair.wall else time.perf_counter
+            ratio, seconds = measure(pair, arguments.pairs, clock)
+            print(f"{pair.name:52} {ratio:5.2f}   {seconds * 1e3:7.1f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()
