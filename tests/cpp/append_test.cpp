@@ -16,6 +16,7 @@
 #include "fractile/changes.hpp"
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
+#include "message_of.hpp"
 #include "panel_table.hpp"
 #include "snapshot/manifest.hpp"
 
@@ -40,17 +41,6 @@ SnapshotInfo create(const ScratchFolder& root, const std::string& id, const Pane
 
 AppendResult append(const ScratchFolder& root, const std::string& id, const PanelTable& table, const std::string& new_id) {
   return append_snapshot(root.path(), id, *panel_of(table, 2), new_id, {});
-}
-
-std::string message_of(ErrorCode code, const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error_info(error.code()).name, error_info(code).name) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

@@ -133,6 +133,35 @@ inline int& live_count() {
   return count;
 }
 
+inline void fill(const Array& from, ArrowSchema* out);
+inline void fill(const Array& from, ArrowArray* out);
+
+/// Gives a C structure its children, its dictionary and its release function, all owned by `held`.
+template <class Held, class Out>
+void own_children(Held* held, Out* out) {
+  held->children.resize(held->array.children.size());
+  for (std::size_t c = 0; c < held->children.size(); ++c) {
+    fill(held->array.children[c], &held->children[c]);
+    held->child_pointers.push_back(&held->children[c]);
+  }
+  out->n_children = static_cast<std::int64_t>(held->children.size());
+  out->children = held->child_pointers.data();
+  if (held->array.dictionary) {
+    fill(*held->array.dictionary, &held->dictionary);
+    out->dictionary = &held->dictionary;
+  }
+  out->private_data = held;
+  out->release = [](Out* released) {
+    auto* mine = static_cast<Held*>(released->private_data);
+    for (Out& child : mine->children)
+      if (child.release) child.release(&child);
+    if (mine->dictionary.release) mine->dictionary.release(&mine->dictionary);
+    released->release = nullptr;
+    delete mine;
+    --live_count();
+  };
+}
+
 struct HeldSchema {
   Array array;
   std::vector<ArrowSchema> children;
@@ -147,27 +176,7 @@ inline void fill(const Array& from, ArrowSchema* out) {
   out->format = held->array.format.c_str();
   out->name = held->array.name.c_str();
   out->flags = ARROW_FLAG_NULLABLE;
-  held->children.resize(held->array.children.size());
-  for (std::size_t c = 0; c < held->children.size(); ++c) {
-    fill(held->array.children[c], &held->children[c]);
-    held->child_pointers.push_back(&held->children[c]);
-  }
-  out->n_children = static_cast<std::int64_t>(held->children.size());
-  out->children = held->child_pointers.data();
-  if (held->array.dictionary) {
-    fill(*held->array.dictionary, &held->dictionary);
-    out->dictionary = &held->dictionary;
-  }
-  out->private_data = held;
-  out->release = [](ArrowSchema* schema) {
-    auto* mine = static_cast<HeldSchema*>(schema->private_data);
-    for (ArrowSchema& child : mine->children)
-      if (child.release) child.release(&child);
-    if (mine->dictionary.release) mine->dictionary.release(&mine->dictionary);
-    schema->release = nullptr;
-    delete mine;
-    --live_count();
-  };
+  own_children(held, out);
 }
 
 struct HeldArray {
@@ -188,27 +197,7 @@ inline void fill(const Array& from, ArrowArray* out) {
   for (const auto& buffer : held->array.buffers) held->buffers.push_back(buffer ? buffer->data() : nullptr);
   out->n_buffers = static_cast<std::int64_t>(held->buffers.size());
   out->buffers = held->buffers.data();
-  held->children.resize(held->array.children.size());
-  for (std::size_t c = 0; c < held->children.size(); ++c) {
-    fill(held->array.children[c], &held->children[c]);
-    held->child_pointers.push_back(&held->children[c]);
-  }
-  out->n_children = static_cast<std::int64_t>(held->children.size());
-  out->children = held->child_pointers.data();
-  if (held->array.dictionary) {
-    fill(*held->array.dictionary, &held->dictionary);
-    out->dictionary = &held->dictionary;
-  }
-  out->private_data = held;
-  out->release = [](ArrowArray* array) {
-    auto* mine = static_cast<HeldArray*>(array->private_data);
-    for (ArrowArray& child : mine->children)
-      if (child.release) child.release(&child);
-    if (mine->dictionary.release) mine->dictionary.release(&mine->dictionary);
-    array->release = nullptr;
-    delete mine;
-    --live_count();
-  };
+  own_children(held, out);
 }
 
 struct HeldStream {

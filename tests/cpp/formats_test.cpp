@@ -18,6 +18,7 @@
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
+#include "message_of.hpp"
 #include "types/id_text.hpp"
 
 namespace fractile {
@@ -119,17 +120,6 @@ void expect_whole(const Signal& signal, const std::string& what) {
     else
       ASSERT_EQ(value, i / 8.0 - 3.0) << what;
   }
-}
-
-std::string message_of(ErrorCode code, const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "expected an error";
-  return "";
 }
 
 TEST_F(Formats, EveryKindOfFileIsTheSameTable) {

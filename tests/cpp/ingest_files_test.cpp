@@ -14,6 +14,7 @@
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
 #include "ingest/date_column.hpp"
+#include "message_of.hpp"
 
 namespace fractile {
 namespace {
@@ -53,18 +54,6 @@ class IngestFiles : public ::testing::Test {
 
   std::filesystem::path folder_;
 };
-
-template <class Run>
-std::string message_of(ErrorCode code, Run&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "expected an error";
-  return "";
-}
 
 TEST_F(IngestFiles, PanelsOfEveryFormatAreTheSame) {
   for (const char* name : {"panel.parquet", "panel.csv", "panel.arrow"}) {

@@ -13,6 +13,7 @@
 #include "fractile/panel.hpp"
 #include "fractile/signal.hpp"
 #include "ingest/date_column.hpp"
+#include "message_of.hpp"
 
 namespace fractile {
 namespace {
@@ -53,19 +54,6 @@ std::vector<std::string> words(std::vector<Array> batches) {
     read_texts(schema, chunk,
                [&](std::int64_t i, std::string_view text, bool null) { out[i] = null ? "<null>" : std::string(text); });
   });
-}
-
-/// The message of the Error that `run` throws; its code must be `code`.
-template <class Run>
-std::string message_of(ErrorCode code, Run&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "expected an error";
-  return "";
 }
 
 /// Every test leaves nothing unreleased behind.

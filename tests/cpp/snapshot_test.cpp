@@ -15,6 +15,7 @@
 
 #include "fractile/error.hpp"
 #include "fractile/panel.hpp"
+#include "message_of.hpp"
 #include "snapshot_rows.hpp"
 
 namespace fractile {
@@ -41,19 +42,6 @@ SnapshotInfo create(const ScratchFolder& root, const std::string& id, const std:
   BuildOptions options;
   options.dtype = dtype;
   return create_snapshot(root.path(), id, *panel_of(rows), options);
-}
-
-/// The message of the Error that `run` throws; its code must be `code`.
-template <class Run>
-std::string message_of(ErrorCode code, Run&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error_info(error.code()).name, error_info(code).name) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
