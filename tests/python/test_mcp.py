@@ -259,6 +259,24 @@ def test_limits_of_the_operator(root):
     assert "of computation" in call(slow, ("run", good), ("run", good))[1]
 
 
+def test_config_says_how_a_signal_is_read(root):
+    rows = make_rows()
+    written = rows.rename(columns={"security_id": "PERMNO"}).assign(signal=rows["signal"].mask(rows.index == 0, -99.0))
+    written.to_csv(root / "signals" / "crsp.csv", index=False)
+    known = rows.drop(index=0)
+    reading = {"map": {"security_id": "PERMNO"}, "null": "-99"}
+    sent = {"signal": {"path": "crsp.csv"}, "config": CONFIG | reading}
+    limited = command(root, "--study", "reading", "--max-rows", str(len(rows)))
+    of_file, of_rows, refused = call(
+        limited,
+        ("run", sent),
+        ("run", {"signal": {"rows": records(known)}, "config": CONFIG}),
+        ("run", sent | {"config": CONFIG}),
+    )
+    assert of_file["summary"] == of_rows["summary"] and of_file["rows_used"] == of_rows["rows_used"]
+    assert "security_id" in refused
+
+
 def test_an_audit_finds_look_ahead_and_counts(root):
     rows = make_rows()
     panel = make_panel(SEED)[["security_id", "date", "ret"]].sort_values(["security_id", "date"])

@@ -36,7 +36,7 @@ def _describe_values(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def options() -> dict[str, Any]:
-    """The object of run options: every option with its values, default and meaning."""
+    """The object of run options and of options of reading: every option with its values, default and meaning."""
     properties = {}
     for option in _core.options():
         default = json.loads(option["default"])
@@ -44,7 +44,11 @@ def options() -> dict[str, Any]:
         if default is None and values:
             values = {"anyOf": [values, {"type": "null"}]}
         properties[option["name"]] = values | {"default": default, "description": option["doc"]}
-    return {"type": "object", "properties": properties, "additionalProperties": False, "description": "Options of a run."}
+    for option in _core.read_options():
+        if not option["is_for_panels"]:
+            properties[option["name"]] = {"description": f"How the signal is read. {option['doc']}"}
+    about = "Options of a run, and of reading its signal."
+    return {"type": "object", "properties": properties, "additionalProperties": False, "description": about}
 
 
 def row_of(table: str) -> dict[str, Any]:

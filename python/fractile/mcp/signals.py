@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fractile.errors import SignalError
-from fractile.frames import read_signal
+from fractile.frames import read_signal, split_options
 from fractile.mcp.limits import Limits
 
 SCHEMA: dict[str, Any] = {
@@ -41,12 +41,12 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def read(signal: Mapping[str, Any], sigvar: str, limits: Limits) -> Any:
+def read(signal: Mapping[str, Any], options: Mapping[str, Any], limits: Limits) -> Any:
     """Returns the signal in a form that `BacktestService.run` takes.
 
     Args:
         signal: As `SCHEMA` says.
-        sigvar: Name of the value column.
+        options: Of the run: sigvar and options of reading.
         limits: Of this server.
 
     Raises:
@@ -55,7 +55,7 @@ def read(signal: Mapping[str, Any], sigvar: str, limits: Limits) -> Any:
     """
     found = _find(signal, limits)
     if limits.rows is not None:
-        limits.check_rows(read_signal(found, [sigvar]).n_rows)
+        limits.check_rows(read_signal(found, [str(options.get("sigvar", "signal"))], split_options(options)[0]).n_rows)
     return found
 
 

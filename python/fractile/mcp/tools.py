@@ -311,7 +311,7 @@ class Toolbox:
         return fractile.BacktestService.get(self._choose(snapshot), end_date=self._limits.end_date, root=self._root)
 
     def _read(self, signal: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-        return signals.read(signal, str(options.get("sigvar", "signal")), self._limits)
+        return signals.read(signal, options, self._limits)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
