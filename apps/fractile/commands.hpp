@@ -23,6 +23,9 @@ void add_multiple_testing(CLI::App& app);
 void add_study(CLI::App& app);
 void add_audit(CLI::App& app);
 void add_fama_macbeth(CLI::App& app);
+void add_attribution(CLI::App& app);
+void add_spanning(CLI::App& app);
+void add_similar(CLI::App& app);
 /// Commands that Python answers: sweep, mcp, doctor.
 void add_python_commands(CLI::App& app);
 void add_serve(CLI::App& app);

@@ -81,6 +81,9 @@ int run(int argc, char** argv) {
   add_study(app);
   add_audit(app);
   add_fama_macbeth(app);
+  add_attribution(app);
+  add_spanning(app);
+  add_similar(app);
   add_python_commands(app);
   add_serve(app);
   add_ui(app);

@@ -15,30 +15,10 @@
 #include "report/signal_tests.hpp"
 #include "report_file.hpp"
 #include "session.hpp"
+#include "signal_files.hpp"
 
 namespace fractile::cli {
-namespace {
-
 namespace fs = std::filesystem;
-
-std::vector<fs::path> signal_files(const std::string& folder) {
-  std::vector<fs::path> out;
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(folder, failed)) {
-    const fs::path path = entry.path();
-    const bool is_packed = path.extension() == ".gz" || path.extension() == ".zst";
-    const std::string extension = (is_packed ? path.stem() : path).extension().string();
-    for (const char* known : {".parquet", ".pq", ".csv", ".tsv", ".txt", ".arrow", ".arrows", ".feather", ".ipc"})
-      if (extension == known) out.push_back(path);
-  }
-  std::sort(out.begin(), out.end());
-  if (out.empty())
-    throw Error(ErrorCode::UNREADABLE_SIGNAL,
-                fmt::format("expected signal files (.parquet, .csv, .arrow) in \"{}\", found none. Check the folder.", folder));
-  return out;
-}
-
-}  // namespace
 
 void add_run(CLI::App& app) {
   CLI::App* command = app.add_subcommand("run", "Backtest one signal");
@@ -122,9 +102,9 @@ struct TestingArguments {
 
 /// Runs every signal of the folder and takes the periods per year of the tests from the runs. Throws the first error: a family
 /// with a hole would say too much.
-std::vector<SignalReturns> run_family(TestingArguments& given) {
+std::vector<ReturnSeries> run_family(TestingArguments& given) {
   const std::vector<fs::path> files = signal_files(given.folder);
-  std::vector<SignalReturns> out;
+  std::vector<ReturnSeries> out;
   for (std::size_t i = 0; i < files.size(); ++i) {
     show_progress(files[i].filename().string(), static_cast<double>(i) / static_cast<double>(files.size()));
     const Signal rows = read_signal_file(files[i].string(), {given.session.sigvar()}, given.session.reading());
@@ -166,7 +146,7 @@ void add_multiple_testing(CLI::App& app) {
   given->session.add_options(*command);
   command->callback([given] {
     given->session.open();
-    const std::vector<SignalReturns> family = run_family(*given);
+    const std::vector<ReturnSeries> family = run_family(*given);
     given->options.resampling.draws = given->session.inference().draws;
     given->options.resampling.seed = given->session.inference().seed;
     const SignalTests tests = test_signals(family, given->options, {default_threads(), {}});

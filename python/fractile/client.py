@@ -125,6 +125,10 @@ class BacktestClient:
         config.pop("study", None)
         return self._backend.fama_macbeth(signal, controls, **config)
 
+    def similar(self, signal: Any, library: Mapping[str, Any], **config: Any) -> pd.DataFrame:
+        """Compares a signal with a library of signals: is it new? See `BacktestService.similar`."""
+        return self._backend.similar(signal, library, **self._complete(config))
+
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use."""
         return self._backend.stats()

@@ -86,8 +86,8 @@ def spanning(result: Any, others: Any, series: str = "ret") -> pd.Series:
     y, x, _ = _join(_returns_of(result, series), _to_factors(others, "others", series))
     coefficients, _, deviation, f, p = _core.stats.fit_factors(y, x.to_numpy(), -1)
     alpha, _, t, _ = coefficients[0]
-    increase = (alpha / deviation) ** 2 if math.isfinite(t) else math.nan
-    return pd.Series({"alpha": alpha, "t": t, "sharpe2_increase": increase, "f": f, "p": p, "periods": len(y)})
+    ratio = alpha / deviation if math.isfinite(t) else math.nan
+    return pd.Series({"alpha": alpha, "t": t, "sharpe2_increase": ratio * ratio, "f": f, "p": p, "periods": len(y)})
 
 
 def _returns_of(result: Any, series: str) -> pd.Series:

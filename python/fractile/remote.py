@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import math
 import os
@@ -12,10 +13,12 @@ import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
+import pandas as pd
+
 from fractile import _core, errors
 from fractile.audit import SignalAudit
 from fractile.errors import FractileError, ServerError, SignalError
-from fractile.frames import is_bytes, read_signal, split_options, view_bytes
+from fractile.frames import is_bytes, read_signal, split_options, table_to_frame, view_bytes
 from fractile.ledger import Moments, resolve_study
 from fractile.option_types import RunOptions
 from fractile.regressions import FamaMacBeth, regression_arguments
@@ -144,6 +147,22 @@ class RemoteService:
         query = {"signals": names, "controls": list(controls), "standardize": standardize, "winsorize": winsorize}
         more = {"lags": lags, "min_names": min_names, "config": {**left, "sigvar": names[0]}}
         return FamaMacBeth(self._answer("/fama_macbeth", body, kind, {**query, **more}))
+
+    def similar(
+        self,
+        signal: Any,
+        library: Mapping[str, Any],
+        sigvar: str = "signal",
+        study: str | None = None,
+        **config: Unpack[RunOptions],
+    ) -> pd.DataFrame:
+        """Compares a signal with a library of signals in one request; see `BacktestService.similar`."""
+        reading, left = split_options(config)
+        bodies = [_to_stream(each, [sigvar], reading) for each in (signal, *library.values())]
+        places = itertools.accumulate(len(body) for body in bodies)
+        whole = {"config": {**left, "sigvar": sigvar}, "library": dict(zip(map(str, library), places))}
+        query, _ = self._with_study(whole, study)
+        return table_to_frame(self._answer("/similar", b"".join(bodies), _STREAM, query)["table"], texts=("name",))
 
     def stats(self) -> dict[str, Any]:
         """Returns the answer of ``GET /stats``."""

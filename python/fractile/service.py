@@ -365,7 +365,12 @@ class BacktestService:
         return FamaMacBeth(json.loads(self._require_engine().fama_macbeth(rows, names, parse_config(options), *arguments)))
 
     def similar(
-        self, signal: Any, library: Mapping[str, Any], sigvar: str = "signal", **config: Unpack[RunOptions]
+        self,
+        signal: Any,
+        library: Mapping[str, Any],
+        sigvar: str = "signal",
+        study: str | None = None,
+        **config: Unpack[RunOptions],
     ) -> pd.DataFrame:
         """Compares a signal with a library of signals: is it new?
 
@@ -373,6 +378,7 @@ class BacktestService:
             signal: As in `run`.
             library: Signals by name, each as in `run`.
             sigvar: Name of the value column, of all signals.
+            study: As in `run`; the run of each signal is a trial.
             **config: Options of `run`; the books are those of the runs.
 
         Returns:
@@ -385,7 +391,7 @@ class BacktestService:
         """
         from fractile.similarity import compare_with_library
 
-        return compare_with_library(self, signal, library, sigvar, config)
+        return compare_with_library(self, signal, library, sigvar, study, config)
 
     def stats(self) -> dict[str, Any]:
         """Returns the loaded data and the counts of its use: snapshot, is_ready, run_count, master_rows, ..."""

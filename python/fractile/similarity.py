@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fractile import _core
 from fractile.errors import ConfigError
 from fractile.factor_models import spanning
 from fractile.frames import read_signal, split_options
@@ -22,32 +23,36 @@ _COLUMNS = ["name", "rank_correlation", "return_correlation", "alpha_t", "common
 
 
 def compare_with_library(
-    service: BacktestService, signal: Any, library: Mapping[str, Any], sigvar: str, options: Mapping[str, Any]
+    service: BacktestService,
+    signal: Any,
+    library: Mapping[str, Any],
+    sigvar: str,
+    study: str | None,
+    options: Mapping[str, Any],
 ) -> pd.DataFrame:
     """`BacktestService.similar`."""
     reading, config = split_options(options)
     compare = service._require_engine().compare_signals
     rows = read_signal(signal, [sigvar], reading)
-    book = _book_of(service, signal, sigvar, options)
+    book = _book_of(service, signal, sigvar, study, options)
     out = []
     for name, member in library.items():
         correlation, _, common = compare(rows, read_signal(member, [sigvar], reading), parse_config(config))
-        other = _book_of(service, member, sigvar, options)
+        other = _book_of(service, member, sigvar, study, options)
         out.append((name, correlation, _correlate(book, other), _alpha_t(book, other), common))
     table = pd.DataFrame(out, columns=_COLUMNS)
     nearest = table["rank_correlation"].abs().sort_values(ascending=False, kind="stable", na_position="last")
     return table.loc[nearest.index].reset_index(drop=True)
 
 
-def _book_of(service: BacktestService, signal: Any, sigvar: str, options: Mapping[str, Any]) -> pd.Series:
-    daily = service.run(signal, sigvar=sigvar, **options).daily
+def _book_of(service: BacktestService, signal: Any, sigvar: str, study: str | None, options: Mapping[str, Any]) -> pd.Series:
+    daily = service.run(signal, sigvar=sigvar, study=study, **options).daily
     return pd.Series(daily["ret"].to_numpy(), index=pd.DatetimeIndex(daily["date"]))
 
 
 def _correlate(a: pd.Series, b: pd.Series) -> float:
-    both = pd.concat([a, b], axis=1, join="inner").to_numpy()
-    is_constant = len(both) < 2 or (both == both[0]).all(axis=0).any()
-    return math.nan if is_constant else float(np.corrcoef(both.T)[0, 1])
+    both = pd.concat([a, b], axis=1, join="inner").dropna().to_numpy()
+    return float(_core.stats.correlation(np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])))
 
 
 def _alpha_t(book: pd.Series, other: pd.Series) -> float:

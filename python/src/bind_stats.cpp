@@ -19,6 +19,7 @@
 #include "stats/drawdowns.hpp"
 #include "stats/factor_model.hpp"
 #include "stats/inference.hpp"
+#include "stats/moments.hpp"
 #include "stats/multiple_testing.hpp"
 #include "stats/newey_west.hpp"
 #include "stats/overfitting.hpp"
@@ -134,6 +135,9 @@ void bind_factor_model(nb::module_& module) {
 }
 
 void bind_moments(nb::module_& module) {
+  module.def(
+      "correlation", [](const Values& a, const Values& b) { return correlation(span_of(a), span_of(b)); }, nb::arg("a"),
+      nb::arg("b"), "Pearson's; NaN if one is constant. Both have the same length.");
   module.def(
       "probabilistic_sharpe",
       [](double sr, double n, double skew, double kurt, double benchmark, bool null_variance) {

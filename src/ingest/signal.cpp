@@ -1,8 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "fractile/read_signal.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -18,9 +16,9 @@
 #include "fractile/error.hpp"
 #include "ingest/date_column.hpp"
 #include "ingest/ids.hpp"
+#include "ingest/number_column.hpp"
 #include "ingest/number_text.hpp"
 #include "ingest/signal_reader.hpp"
-#include "ingest/text_codes.hpp"
 #include "ingest/usual_names.hpp"
 #include "types/ieee_arithmetic.hpp"
 #include "types/nearest.hpp"
@@ -44,44 +42,6 @@ struct Column {
   const void* data = nullptr;
   DateUnit unit = DateUnit::microsecond;
 };
-
-/// The first whole number that float64 cannot hold is refused: two of them would be one value.
-void require_exact(const ArrowSchema& schema, const Chunk& chunk, const ColumnRules& rules, const double* values) {
-  if (std::none_of(values, values + chunk.length, [](double value) { return std::fabs(value) >= kFirstInexact; })) return;
-  std::vector<std::int64_t> whole(static_cast<std::size_t>(chunk.length));
-  read_integers(schema, chunk, 0, whole.data());
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
-      throw Error(
-          ErrorCode::COLUMN_TYPE,
-          fmt::format(
-              "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
-              "them, or pass float64.",
-              rules.column, whole[i], chunk.first_row + static_cast<std::int64_t>(i)));
-}
-
-/// Numbers of any type, and texts that are numbers.
-void read_numbers(const ArrowSchema& schema, const Chunk& chunk, const ColumnRules& rules, double* out) {
-  if (const ArrowType type = describe_type(schema); type.kind != ArrowKind::text) {
-    read_doubles(schema, chunk, out);
-    if (type.kind == ArrowKind::integer) require_exact(schema, chunk, rules, out);
-    for (std::int64_t i = 0; i < chunk.length && !rules.null_numbers.empty(); ++i)
-      if (rules.is_null_number(out[i])) out[i] = std::numeric_limits<double>::quiet_NaN();
-  } else {
-    visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
-      const NumberText kind = null ? NumberText::missing : read_number(text, rules, out[i]);
-      if (kind == NumberText::missing) out[i] = std::numeric_limits<double>::quiet_NaN();
-      if (kind == NumberText::text || kind == NumberText::inexact)
-        throw Error(ErrorCode::COLUMN_TYPE,
-                    "expected " +
-                        std::string(kind == NumberText::text ? "numbers" : "whole numbers that float64 holds (all below 2^53)") +
-                        " in column \"" + rules.column + "\", found " + show_text(text) + " at row " +
-                        std::to_string(chunk.first_row + i) + ". " + number_remedy(text, rules) + ".");
-      return true;
-    });
-  }
-  for (std::int64_t i = 0; i < chunk.length && rules.scale != 1.0; ++i) out[i] *= rules.scale;
-}
 
 /// A reader of the columns of a signal: in place if one batch has all rows, else batch by batch.
 class SignalReader {

@@ -17,18 +17,18 @@ namespace {
 
 constexpr int kSplitBlocks = 16;
 
-std::size_t count_present(const SignalReturns& signal) {
+std::size_t count_present(const ReturnSeries& signal) {
   return static_cast<std::size_t>(std::count_if(signal.values.begin(), signal.values.end(), [](double x) { return x == x; }));
 }
 
 /// Selects the signals to test; the names of the others go to `dropped`.
-std::vector<const SignalReturns*> choose(const std::vector<SignalReturns>& signals, bool drop_short,
-                                         std::vector<std::string>& dropped) {
+std::vector<const ReturnSeries*> choose(const std::vector<ReturnSeries>& signals, bool drop_short,
+                                        std::vector<std::string>& dropped) {
   if (signals.empty()) throw Error(ErrorCode::INVALID_VALUE, "expected a signal, found none. Pass one or more.");
   std::size_t longest = 0;
-  for (const SignalReturns& signal : signals) longest = std::max(longest, count_present(signal));
-  std::vector<const SignalReturns*> out;
-  for (const SignalReturns& signal : signals) {
+  for (const ReturnSeries& signal : signals) longest = std::max(longest, count_present(signal));
+  std::vector<const ReturnSeries*> out;
+  for (const ReturnSeries& signal : signals) {
     const std::size_t present = count_present(signal);
     if (2 * present >= longest) {
       out.push_back(&signal);
@@ -46,9 +46,9 @@ std::vector<const SignalReturns*> choose(const std::vector<SignalReturns>& signa
 }
 
 /// The periods that all signals have; the values of one period are adjacent.
-std::vector<double> join(const std::vector<const SignalReturns*>& signals, std::size_t& n_periods) {
+std::vector<double> join(const std::vector<const ReturnSeries*>& signals, std::size_t& n_periods) {
   std::map<Day, std::size_t> counts;
-  for (const SignalReturns* signal : signals)
+  for (const ReturnSeries* signal : signals)
     for (std::size_t t = 0; t < signal->days.size(); ++t)
       if (signal->values[t] == signal->values[t]) ++counts[signal->days[t]];
   std::map<Day, std::size_t> rows;
@@ -65,9 +65,9 @@ std::vector<double> join(const std::vector<const SignalReturns*>& signals, std::
 
 }  // namespace
 
-SignalTests test_signals(const std::vector<SignalReturns>& signals, const SignalTestOptions& options, const Workers& workers) {
+SignalTests test_signals(const std::vector<ReturnSeries>& signals, const SignalTestOptions& options, const Workers& workers) {
   SignalTests out{};
-  const std::vector<const SignalReturns*> chosen = choose(signals, options.drop_short, out.dropped);
+  const std::vector<const ReturnSeries*> chosen = choose(signals, options.drop_short, out.dropped);
   std::size_t n_periods = 0;
   const std::vector<double> values = join(chosen, n_periods);
   if (n_periods < 2)
@@ -76,7 +76,7 @@ SignalTests test_signals(const std::vector<SignalReturns>& signals, const Signal
   const Frame frame{values.data(), n_periods, chosen.size()};
   MultipleTests tests = test_many(frame, options.resampling, workers);
   std::vector<std::string> names;
-  for (const SignalReturns* signal : chosen) names.push_back(signal->name);
+  for (const ReturnSeries* signal : chosen) names.push_back(signal->name);
   for (double& ratio : tests.sharpe) ratio *= std::sqrt(options.periods_per_year);
   out.table.columns = {{"signal", names},
                        {"sharpe", std::move(tests.sharpe)},
@@ -102,7 +102,7 @@ std::vector<std::pair<const char*, double>> SignalTests::facts() const {
           {"periods", static_cast<double>(periods)}, {"block", block}};
 }
 
-SignalReturns returns_of(const Result& result, const std::string& name, const std::string& series) {
+ReturnSeries returns_of(const Result& result, const std::string& name, const std::string& series) {
   constexpr const char* kKnown[] = {"ret", "resret", "ret_net", "resret_net"};
   if (std::find(std::begin(kKnown), std::end(kKnown), series) == std::end(kKnown))
     throw Error(ErrorCode::INVALID_VALUE,

@@ -7,16 +7,10 @@
 #include <vector>
 
 #include "fractile/result.hpp"
+#include "fractile/return_series.hpp"
 #include "stats/bootstrap.hpp"
 
 namespace fractile {
-
-/// Returns of one signal; NaN is missing.
-struct SignalReturns {
-  std::string name;
-  std::vector<Day> days;  ///< ascending
-  std::vector<double> values;
-};
 
 struct SignalTestOptions {
   Resampling resampling{10'000, 0.0, 0};  ///< block 0: the largest optimal one
@@ -35,10 +29,10 @@ struct SignalTests {
   /// The numbers that hold for all signals, by name.
   std::vector<std::pair<const char*, double>> facts() const;
 };
-/// Throws INVALID_VALUE on a short signal, on no signal, and on fewer than 2 common periods.
-SignalTests test_signals(const std::vector<SignalReturns>& signals, const SignalTestOptions& options, const Workers& workers);
+/// `signals`: days ascending. Throws INVALID_VALUE on a short signal, on no signal, and on fewer than 2 common periods.
+SignalTests test_signals(const std::vector<ReturnSeries>& signals, const SignalTestOptions& options, const Workers& workers);
 
 /// One series of a result's overall book. Throws INVALID_VALUE on a name that is none of ret, resret, ret_net, resret_net.
-SignalReturns returns_of(const Result& result, const std::string& name, const std::string& series);
+ReturnSeries returns_of(const Result& result, const std::string& name, const std::string& series);
 
 }  // namespace fractile

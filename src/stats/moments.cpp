@@ -41,6 +41,22 @@ double standard_deviation(std::span<const double> x) noexcept {
   return std::sqrt(sum / static_cast<double>(x.size() - 1));
 }
 
+double correlation(std::span<const double> a, std::span<const double> b) noexcept {
+  const auto is_constant = [](std::span<const double> x) {
+    return std::all_of(x.begin(), x.end(), [&](double value) { return value == x.front(); });
+  };
+  if (a.size() < 2 || is_constant(a) || is_constant(b)) return kNaN;
+  const double centre_a = mean(a), centre_b = mean(b);
+  double squares_a = 0.0, squares_b = 0.0, products = 0.0;
+  for (std::size_t t = 0; t < a.size(); ++t) {
+    const double x = a[t] - centre_a, y = b[t] - centre_b;
+    squares_a += x * x;
+    squares_b += y * y;
+    products += x * y;
+  }
+  return std::clamp(products / (std::sqrt(squares_a) * std::sqrt(squares_b)), -1.0, 1.0);
+}
+
 double annualised_sharpe(std::span<const double> x, double periods_per_year) noexcept {
   const double deviation = standard_deviation(x);
   if (!(deviation >= kSmallestDeviation)) return kNaN;

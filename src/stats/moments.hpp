@@ -21,6 +21,8 @@ double t_statistic(std::span<const double> x) noexcept;
 /// Newey and West (1987), lag length floor(4 (n / 100)^(2/9)).
 double newey_west_t_statistic(std::span<const double> x) noexcept;
 double skewness(std::span<const double> x) noexcept;
+/// Pearson's, over places; NaN if there are fewer than 2, or if one series is constant. Requires a.size() == b.size().
+double correlation(std::span<const double> a, std::span<const double> b) noexcept;
 /// The kurtosis; 3 for a normal distribution.
 double kurtosis(std::span<const double> x) noexcept;
 

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import subprocess
+import types
+import urllib.parse
 from typing import Any
 
 import fractile
@@ -12,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from fractile.remote import _STREAM, RemoteService, _to_stream
 from oracle.align import align
 from oracle.markets import make_panel, make_signal
 from oracle.panel import Panel, value
@@ -309,3 +314,192 @@ def test_rank_correlation_is_that_of_pandas(service, panel, signal):
             daily.append(pd.Series([names[i] for i in both]).corr(pd.Series([b[day][i] for i in both]), method="spearman"))
     found = service.similar(signal, {"other": other}, mincos=2)
     assert found["rank_correlation"].iloc[0] == pytest.approx(np.nanmean(daily), abs=1e-12)
+
+
+# Attribution, spanning and similar on the command line and over HTTP, to the bit.
+
+
+def posted(server: Any, path: str, body: dict[str, Any], orient: str = "split") -> dict[str, Any]:
+    """The answer to a JSON body; an error's body too."""
+    address = urllib.parse.urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    try:
+        connection.request("POST", f"{path}?orient={orient}", json.dumps(body), {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def rows_of(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Columns with the exact numbers; pandas' to_json rounds them."""
+    dates = {name: [None if pd.isna(x) else x.isoformat() for x in frame[name]] for name in frame if name.startswith("date_")}
+    others = {name: [None if pd.isna(x) else x for x in frame[name].tolist()] for name in frame if name not in dates}
+    return {**others, **dates}
+
+
+def commanded(executable: Any, root: Any, folder: Any, *arguments: str) -> Any:
+    command = [executable, *arguments, "--root", str(root), "--snapshot", "m", "--mincos", "2", "--format", "json"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def shared(root, signal, tmp_path_factory):
+    """Results of the storage that the other surfaces read, files of their inputs, and a server."""
+    folder = tmp_path_factory.mktemp("surfaces")
+    rows = signal.assign(signal=signal["signal"].round(9))
+    rng = np.random.default_rng(2)
+    library = {
+        "near": rows.assign(signal=(rows["signal"] + rng.normal(size=len(rows))).round(9)),
+        "itself": rows,
+        "noise": rows.assign(signal=rng.normal(size=len(rows)).round(9)),
+    }
+    service = fractile.BacktestService.get("m", root=root)
+    result = service.run(rows, mincos=2)
+    dates = result.daily["date"].iloc[2:]
+    factors = pd.DataFrame(
+        rng.normal(0, 0.01, (len(dates), 3)).round(9), index=pd.DatetimeIndex(dates), columns=["z", "mkt", "a"]
+    )
+    factors.iloc[5, 1] = np.nan
+    rows.to_parquet(folder / "signal.parquet")
+    (folder / "library").mkdir()
+    for name, member in library.items():
+        member.to_parquet(folder / "library" / f"{name}.parquet")
+    factors.rename_axis("date").to_csv(folder / "factors.csv")
+    with serving(folder, root, {"defaults": {"byvar_list": ["overall"]}}) as server:
+        yield types.SimpleNamespace(**locals())
+
+
+def factor_columns(factors: pd.DataFrame) -> dict[str, Any]:
+    values = {name: [None if np.isnan(x) else x for x in factors[name]] for name in factors}
+    return {"date": [f"{day:%Y-%m-%d}" for day in factors.index], **values}
+
+
+def same_numbers(found: dict[str, Any], expected: Any, names: list[str]) -> None:
+    for name in names:
+        assert found[name] == getattr(expected, name), name
+
+
+@pytest.mark.parametrize(("series", "lags"), [("ret", None), ("ret_net", 3), ("ret_l", 0)])
+def test_attribution_is_the_same_on_every_surface(shared, executable, series, lags):
+    expected = shared.result.attribution(shared.factors, series=series, lags=lags)
+    assert expected.left_out == 3
+    flags = ["--series", series, *([] if lags is None else ["--lags", str(lags)])]
+    done = commanded(
+        executable, shared.root, shared.folder, "attribution", "signal.parquet", "--factor-returns", "factors.csv", *flags,
+        "--out", series,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert pd.read_parquet(shared.folder / series / "attribution.parquet")["se"].tolist() == expected.table["se"].tolist()
+    body = {"signal": rows_of(shared.rows), "config": {"mincos": 2}, "series": series, "lags": lags}
+    answer = posted(shared.server, "/attribution", {**body, "factor_returns": factor_columns(shared.factors)}, "records")
+    for found in (printed, answer):
+        assert found["table"] == expected.table.to_dict("records")
+        same_numbers(found, expected, ["alpha", "alpha_annualised", "r2", "appraisal", "periods", "left_out", "series"])
+    assert answer["run_id"] == shared.result.run_id
+    client = fractile.BacktestClient(server_url=shared.server.url)
+    remote = client.run(shared.rows, mincos=2).attribution(shared.factors, series=series, lags=lags)
+    pd.testing.assert_frame_equal(remote.table, expected.table, check_exact=True)
+
+
+def test_spanning_is_the_same_on_every_surface(shared, executable):
+    results = {name: shared.service.run(shared.library[name], mincos=2) for name in ("itself", "near", "noise")}
+    others = {name: results[name] for name in ("near", "noise")}
+    expected = fractile.spanning(shared.result, others).to_dict()
+    by_factors = fractile.spanning(shared.result, shared.factors).to_dict()
+    alone = shared.folder / "others"
+    alone.mkdir()
+    for name in others:
+        shared.library[name].to_parquet(alone / f"{name}.parquet")
+    printed = commanded(executable, shared.root, shared.folder, "spanning", "signal.parquet", "others")
+    of_factors = commanded(
+        executable, shared.root, shared.folder, "spanning", "signal.parquet", "--factor-returns", "factors.csv"
+    )
+    body = {"signal": rows_of(shared.rows), "config": {"mincos": 2}}
+    answer = posted(shared.server, "/spanning", {**body, "others": {name: rows_of(shared.library[name]) for name in others}})
+    with_factors = posted(shared.server, "/spanning", {**body, "factor_returns": factor_columns(shared.factors)})
+    for found, want in (
+        (json.loads(printed.stdout), expected),
+        (answer, expected),
+        (json.loads(of_factors.stdout), by_factors),
+        (with_factors, by_factors),
+    ):
+        assert {name: found[name] for name in want} == want
+    missing = commanded(executable, shared.root, shared.folder, "spanning", "signal.parquet")
+    assert missing.returncode == 2
+    assert "expected a folder of other signals or --factor-returns" in missing.stderr
+
+
+def test_similar_is_the_same_on_every_surface(shared, executable):
+    expected = shared.service.similar(shared.rows, shared.library, mincos=2)
+    assert list(expected["name"]) == ["itself", "near", "noise"]
+    done = commanded(executable, shared.root, shared.folder, "similar", "signal.parquet", "library")
+    assert done.returncode == 0, done.stderr
+    client = fractile.BacktestClient(server_url=shared.server.url)
+    pd.testing.assert_frame_equal(client.similar(shared.rows, shared.library, mincos=2), expected, check_exact=True)
+    in_process = fractile.BacktestClient("m", root=shared.root).similar(shared.rows, shared.library, mincos=2)
+    pd.testing.assert_frame_equal(in_process, expected, check_exact=True)
+    rows = {name: rows_of(member) for name, member in shared.library.items()}
+    answer = posted(
+        shared.server, "/similar", {"signal": rows_of(shared.rows), "library": rows, "config": {"mincos": 2}}, "records"
+    )
+    want = expected.astype(object).where(expected.notna(), None).to_dict("records")
+    assert answer["table"] == want == json.loads(done.stdout)["table"]
+
+
+def test_studies_count_the_runs_of_a_library(shared, executable, tmp_path, monkeypatch):
+    monkeypatch.setenv("FRACTILE_LEDGER", str(tmp_path / "ledger.sqlite"))
+    shared.service.similar(shared.rows, {"noise": shared.library["noise"]}, mincos=2, study="python")
+    done = commanded(executable, shared.root, shared.folder, "similar", "signal.parquet", "library", "--study", "shell")
+    assert done.returncode == 0, done.stderr
+    assert fractile.studies(shared.root).set_index("study")["trials"].to_dict() == {"python": 2, "shell": 3}
+
+
+FACTORS = {"date": ["2020-01-01"], "mkt": [0.01]}
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "message"),
+    [
+        ("/attribution", {}, "expected factor_returns, found none"),
+        ("/attribution", {"factor_returns": [1]}, "factor_returns as an object of lists"),
+        ("/attribution", {"factor_returns": {"mkt": [1.0]}}, 'expected a column "date"'),
+        ("/attribution", {"factor_returns": {"date": ["2020-01-01"]}}, "expected a column of returns"),
+        ("/attribution", {"factor_returns": {"date": ["first"], "mkt": [1.0]}}, 'column "date".*first'),
+        ("/attribution", {"factor_returns": {"date": ["2020-01-01"], "mkt": []}}, "lists of equal length"),
+        ("/attribution", {"factor_returns": {"date": ["2020-01-01"] * 2, "mkt": [1, 2]}}, 'each date once in "mkt"'),
+        ("/attribution", {"factor_returns": {"date": ["2020-01-01"], "mkt": ["a"]}}, "returns as numbers"),
+        ("/attribution", {"factor_returns": FACTORS, "series": "alpha"}, "series as one of"),
+        ("/attribution", {"factor_returns": FACTORS, "series": 1}, "series as text"),
+        ("/attribution", {"factor_returns": FACTORS, "lags": -1}, "lags as a whole number"),
+        ("/attribution", {"factor_returns": FACTORS}, "expected 4 periods or more"),
+        ("/spanning", {}, "expected others or factor_returns"),
+        ("/spanning", {"others": []}, "others as an object of signals by name"),
+        ("/spanning", {"others": {"a": [{"security_id": 1}]}}, "date_sig"),
+        ("/similar", {}, "expected library, found none"),
+        ("/similar", {"library": {str(k): [] for k in range(201)}}, "up to 200 signals in library"),
+        ("/similar", {"libary": {}}, 'Did you mean "library"'),
+    ],
+)
+def test_bad_requests_are_refused(shared, path, more, message):
+    answer = posted(shared.server, path, {"signal": rows_of(shared.rows), "config": {"mincos": 2}, **more})
+    assert re.search(message, answer["error"]["message"]), answer
+
+
+@pytest.mark.parametrize("place", [0, 10**9, -1, "1"])
+def test_places_outside_the_body_are_refused(shared, place):
+    remote = RemoteService(shared.server.url)
+    with pytest.raises(fractile.FractileError, match="library as a place inside the body"):
+        remote._answer("/similar", _to_stream(shared.rows, ["signal"]), _STREAM, {"library": {"a": place}})
+
+
+def test_factor_files_are_refused_with_a_remedy(shared, executable):
+    for name, text, message in (
+        ("no_date.csv", "day,mkt\n2020-01-01,0.1\n", 'expected a column "date" in the returns, found'),
+        ("texts.csv", "date,mkt\n2020-01-01,high\n", 'expected numbers in column "mkt", found "high" at row 0'),
+        ("gap.csv", "date,mkt\n,0.1\n", "expected a date in each row of the returns, found a missing one at row 0"),
+    ):
+        (shared.folder / name).write_text(text)
+        done = commanded(executable, shared.root, shared.folder, "attribution", "signal.parquet", "--factor-returns", name)
+        assert done.returncode != 0
+        assert message in done.stderr, done.stderr

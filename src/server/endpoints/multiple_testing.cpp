@@ -29,12 +29,12 @@ double read_test_number(const nlohmann::json& json, const std::string& name, dou
 }
 
 /// {"name": [numbers]}: numbers at the same place belong to the same period.
-std::vector<SignalReturns> read_returns(const nlohmann::json& json) {
+std::vector<ReturnSeries> read_returns(const nlohmann::json& json) {
   if (!json.is_object() || json.empty())
     refuse_test("returns as an object of lists", "Write {\"a\": [0.01, -0.02], \"b\": [0.0, 0.01]}.");
-  std::vector<SignalReturns> out;
+  std::vector<ReturnSeries> out;
   for (const auto& [name, values] : json.items()) {
-    SignalReturns signal{name, {}, {}};
+    ReturnSeries signal{name, {}, {}};
     if (!values.is_array()) refuse_test("returns of \"" + name.substr(0, 40) + "\" as a list", "Write [0.01, -0.02].");
     for (const nlohmann::json& value : values) {
       if (!value.is_number() && !value.is_null())
