@@ -97,8 +97,8 @@ package: all ## Install wheel and C++ library into clean environments and use th
 docs: all ## Build the documentation site into build/docs/html, executing its tutorial
 	@tools/docs.sh
 
-SIMULATIONS ?= 2000
-monte-carlo: build ## Size of every test and coverage of every interval on SIMULATIONS=2000 simulated series (hours)
+SIMULATIONS ?= 1000
+monte-carlo: build ## Size of every test and coverage of every interval on SIMULATIONS=1000 simulated series (a quarter of an hour)
 	@$(PYTHON) bench/monte_carlo.py --simulations $(SIMULATIONS)
 
 bench-inference: build ## Time the statistics and what a study adds to a run

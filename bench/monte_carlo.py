@@ -1,22 +1,28 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Simulated returns: the size of every test and the coverage of every interval at 5 %.
 
-Prints a table in Markdown: `make monte-carlo`. Every figure is a share of SIMULATIONS
-simulations, whose error is about sqrt(p (1 - p) / SIMULATIONS).
+Prints the tables of docs/inference.md and docs/multiple_testing.md in Markdown: `make monte-carlo`. Every figure is a share of
+SIMULATIONS simulations, whose error is about sqrt(p (1 - p) / SIMULATIONS); the PBO is a mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import time
 from collections.abc import Callable
 
+import fractile
 import numpy as np
+import pandas as pd
 from fractile import _core, stats
 
 LENGTHS = (60, 250, 2520)
 BURN_IN = 100
 SHARPE = 0.05  # per period, about 0.8 per year
+SIGNALS = 20
+SKILLED = 5  # of the signals of a family in which some have skill
+SKILL = 6.0  # t of their means
 
 
 def iid(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -50,66 +56,96 @@ def is_inside(low: float, high: float, truth: float) -> bool:
     return low <= truth <= high
 
 
-def one_series(x: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
-    """One simulation: if each 95 % interval covers the truth, and if each test of a true null rejects at 5 %."""
-    ratio = stats.sharpe_ratio(x + SHARPE, 1)
+def intervals(x: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
+    """If each 95 % interval covers the true Sharpe ratio or mean."""
     values = np.ascontiguousarray(x + SHARPE)
+    ratio = stats.sharpe_ratio(values, 1)
     block = max(1.0, np.nan_to_num(_core.stats.optimal_block_length(values)[0], nan=1.0))
     sharpe, mean = _core.stats.bootstrap(values, ["sharpe", "mean"], draws, 0.95, block, seed, 0)
     out = {
-        name: is_inside(ratio.sr - Z * error, ratio.sr + Z * error, SHARPE)
+        f"Sharpe ratio ± 1.96 `{name}`": is_inside(ratio.sr - Z * error, ratio.sr + Z * error, SHARPE)
         for name, error in (("se_iid", ratio.se_iid), ("se", ratio.se), ("se_hac", ratio.se_hac))
     }
-    out |= {
-        "Sharpe percentile": is_inside(sharpe[2], sharpe[3], SHARPE),
-        "Sharpe BCa": is_inside(sharpe[4], sharpe[5], SHARPE),
-        "mean percentile": is_inside(mean[2], mean[3], SHARPE),
-        "mean BCa": is_inside(mean[4], mean[5], SHARPE),
-        "newey_west": stats.newey_west(x).p <= 0.05,
-        "psr": stats.probabilistic_sharpe_ratio(x) >= 0.95,
-        "psr, null variance": stats.probabilistic_sharpe_ratio_from_moments(*_core.stats.sharpe_moments(x), null_variance=True)
-        >= 0.95,
-    }
+    for name, found in (("Sharpe ratio", sharpe), ("mean", mean)):
+        out[f"{name}, bootstrap percentile"] = is_inside(found[2], found[3], SHARPE)
+        out[f"{name}, bootstrap BCa"] = is_inside(found[4], found[5], SHARPE)
     return out
 
 
-def two_series(x: np.ndarray, y: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
-    found = stats.sharpe_difference(x, 0.5 * x + math.sqrt(0.75) * y, draws=draws, seed=seed)
-    return {"sharpe_difference, p_hac": found.p_hac <= 0.05, "sharpe_difference, p_bootstrap": found.p_bootstrap <= 0.05}
+def tests(x: np.ndarray, y: np.ndarray, factors: np.ndarray, draws: int, seed: int) -> dict[str, bool]:
+    """If each test of a true null rejects at 5 %: x, y and the factors are independent and have mean 0."""
+    sr, n, skew, kurt = _core.stats.sharpe_moments(x)
+    pair = stats.sharpe_difference(x, 0.5 * x + math.sqrt(0.75) * y, draws=draws, seed=seed)
+    days = pd.date_range("2000-01-01", periods=len(x))
+    spanned = fractile.spanning(pd.Series(x, days), pd.DataFrame(factors, days))
+    return {
+        "`newey_west` p": stats.newey_west(x).p <= 0.05,
+        "`newey_west` p, `small_sample`": stats.newey_west(x, small_sample=True).p <= 0.05,
+        "`probabilistic_sharpe_ratio` ≥ 0.95": stats.probabilistic_sharpe_ratio(x) >= 0.95,
+        "the same, `null_variance`": stats.probabilistic_sharpe_ratio_from_moments(sr, n, skew, kurt, null_variance=True) >= 0.95,
+        "`sharpe_difference` p_hac": pair.p_hac <= 0.05,
+        "`sharpe_difference` p_bootstrap": pair.p_bootstrap <= 0.05,
+        "`attribution` p of alpha, 3 factors": abs(spanned["t"]) >= Z,
+        "`spanning` p of F, 3 others": spanned["p"] <= 0.05,
+    }
 
 
-def many_series(make: Callable, rng: np.random.Generator, n: int, draws: int, seed: int) -> dict[str, float]:
-    """Twenty series without skill, with correlation 0.3: every rejection is a familywise error."""
-    common = make(rng, n)
-    grid = np.column_stack([math.sqrt(0.3) * common + math.sqrt(0.7) * make(rng, n) for _ in range(20)])
+def families(grid: np.ndarray, draws: int, seed: int) -> dict[str, float]:
+    """Signals without skill: every rejection is an error of the family."""
     table = stats.multiple_testing(grid, draws=draws, seed=seed)
-    out: dict[str, float] = {name: float((table[name] <= 0.05).any()) for name in ("p_holm", "p_romano_wolf", "p_bh")}
-    out |= {name: float(table.attrs[name] <= 0.05) for name in ("reality_check_p", "spa_p")}
-    steps = grid[:, :5]
-    monotonic = stats.monotonic_relation_test(steps, draws=draws, seed=seed)
-    return out | {"monotonic relation, p_studentised": float(monotonic.p_studentised <= 0.05), "mean pbo": table.attrs["pbo"]}
+    out = {"p of one signal": float((table["p"] <= 0.05).mean())}
+    for name in ("p", "p_bonferroni", "p_holm", "p_bh", "p_by", "p_romano_wolf"):
+        out[f"any `{name}` ≤ 0.05"] = float((table[name] <= 0.05).any())
+    out |= {f"`{name}`": float(table.attrs[name] <= 0.05) for name in ("reality_check_p", "spa_p")}
+    ratios = grid.mean(axis=0) / grid.std(axis=0, ddof=1)
+    best, trials = grid[:, ratios.argmax()], table.attrs["effective_trials"]
+    deflated = stats.deflated_sharpe_ratio(best, trials, float(ratios.var(ddof=1)))
+    out["best one's `probabilistic_sharpe_ratio` ≥ 0.95"] = float(stats.probabilistic_sharpe_ratio(best) >= 0.95)
+    out["best one's `deflated_sharpe_ratio` ≥ 0.95"] = float(deflated >= 0.95)
+    monotonic = stats.monotonic_relation_test(grid[:, :5], draws=draws, seed=seed)
+    out["`monotonic_relation_test` p"] = float(monotonic.p <= 0.05)
+    out["`monotonic_relation_test` p_studentised"] = float(monotonic.p_studentised <= 0.05)
+    skilled = grid.copy()
+    skilled[:, :SKILLED] += SKILL / math.sqrt(len(grid))
+    partly = stats.multiple_testing(skilled, draws=draws, seed=seed)["p_romano_wolf"] <= 0.05
+    out[f"any `p_romano_wolf` ≤ 0.05 among the {SIGNALS - SKILLED} without skill"] = float(partly[SKILLED:].any())
+    out[f"share of the {SKILLED} with skill that `p_romano_wolf` finds"] = float(partly[:SKILLED].mean())
+    return out | {"mean `pbo`": table.attrs["pbo"]}
 
 
-def measure(simulations: int, draws: int) -> dict[str, dict[tuple[str, int], float]]:
-    table: dict[str, dict[tuple[str, int], float]] = {}
-    for process, make in PROCESSES.items():
+def simulate(make: Callable, rng: np.random.Generator, n: int, draws: int, seed: int) -> list[dict[str, float]]:
+    """One simulation: what belongs to each of TITLES."""
+    x, y, common = make(rng, n), make(rng, n), make(rng, n)
+    grid = np.column_stack([math.sqrt(0.3) * common + math.sqrt(0.7) * make(rng, n) for _ in range(SIGNALS)])
+    factors = np.column_stack([make(rng, n) for _ in range(3)])
+    return [dict(intervals(x, draws, seed)), dict(tests(x, y, factors, draws, seed)), families(grid, draws, seed)]
+
+
+TITLES = (
+    "Coverage of 95 % intervals (95.0 is exact)",
+    "Rejections of a true null at 5 % (5.0 is exact)",
+    f"Families of {SIGNALS} signals with correlation 0.3 and no skill",
+)
+Rows = dict[str, dict[tuple[str, int], float]]
+
+
+def measure(simulations: int, draws: int) -> list[Rows]:
+    tables: list[Rows] = [{} for _ in TITLES]
+    for number, (process, make) in enumerate(PROCESSES.items()):
         for n in LENGTHS:
-            rng = np.random.default_rng([n, len(process)])
-            sums: dict[str, float] = {}
+            rng = np.random.default_rng([n, number])
             for seed in range(simulations):
-                found: dict[str, float] = dict(one_series(make(rng, n), draws, seed))
-                found |= two_series(make(rng, n), make(rng, n), draws, seed)
-                found |= many_series(make, rng, n, draws, seed)
-                for name, value in found.items():
-                    sums[name] = sums.get(name, 0.0) + float(value)
-            for name, total in sums.items():
-                table.setdefault(name, {})[process, n] = total / simulations
-    return table
+                for table, found in zip(tables, simulate(make, rng, n, draws, seed)):
+                    for name, value in found.items():
+                        row = table.setdefault(name, {})
+                        row[process, n] = row.get((process, n), 0.0) + float(value) / simulations
+    return tables
 
 
-def print_table(table: dict[str, dict[tuple[str, int], float]]) -> None:
+def print_table(title: str, table: Rows) -> None:
     cells = [(process, n) for process in PROCESSES for n in LENGTHS]
-    print("| | " + " | ".join(f"{process}, {n:,}" for process, n in cells) + " |")
+    print(f"\n{title}:\n")
+    print("| percent | " + " | ".join(f"{process}, {n:,}" for process, n in cells) + " |")
     print("|---" * (len(cells) + 1) + "|")
     for name, row in table.items():
         print(f"| {name} | " + " | ".join(f"{100 * row[cell]:.1f}" for cell in cells) + " |")
@@ -117,11 +153,14 @@ def print_table(table: dict[str, dict[tuple[str, int], float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=999)
     arguments = parser.parse_args()
-    print(f"{arguments.simulations:,} simulations, {arguments.draws:,} draws each; percent.\n")
-    print_table(measure(arguments.simulations, arguments.draws))
+    for title, table in zip(TITLES, measure(arguments.simulations, arguments.draws)):
+        print_table(title, table)
+    print(
+        f"\n{arguments.simulations:,} simulations of {arguments.draws:,} draws, {time.process_time():.0f} seconds of processor time."
+    )
 
 
 if __name__ == "__main__":
