@@ -8,7 +8,7 @@
 namespace fractile {
 
 /// Numbers of any type, and texts that are numbers, by the rules of the column; missing: NaN. Writes chunk.length values to
-/// `out`. Throws COLUMN_TYPE on a text that is no number, and on a whole number that float64 cannot hold.
+/// `out`. Throws COLUMN_TYPE on another text, and on a whole number that float64 cannot hold.
 void read_numbers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, const ColumnRules& rules, double* out);
 
 }  // namespace fractile

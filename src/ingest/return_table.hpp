@@ -13,7 +13,7 @@ namespace fractile {
 
 /// Takes the stream over. Dates and numbers are read as those of signals are, except for options that name columns of a signal
 /// (map, drop, text, scale, null of one column), which do not apply. The index column that pandas writes is left out. Throws
-/// UNKNOWN_COLUMN without "date" or without a factor, COLUMN_TYPE on a value that is no date or number, INVALID_VALUE on a
+/// UNKNOWN_COLUMN without "date" or without a factor, COLUMN_TYPE on a value of another type, INVALID_VALUE on a
 /// missing date.
 std::vector<ReturnSeries> read_returns(ArrowArrayStream* stream, const ReadOptions& options);
 /// A Parquet, CSV or Arrow file.

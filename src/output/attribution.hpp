@@ -8,7 +8,7 @@
 
 namespace fractile {
 
-/// What the answers of POST /attribution, /spanning and /similar say of the run.
+/// The run that an answer of POST /attribution, /spanning or /similar is about.
 struct ExplainedRun {
   std::string series;
   std::string snapshot;

@@ -7,7 +7,7 @@
 #include "output/attribution.hpp"
 #include "server/run_request.hpp"
 
-/// What the endpoints that explain a book have in common.
+/// Parts of the endpoints that explain a book.
 namespace fractile::server {
 
 /// The key `series`: the returns to explain; "ret" without it. Throws INVALID_VALUE.
