@@ -195,6 +195,23 @@ struct Columns {
 
   /// Names of ours that the map gives to other keys: a body must not have both.
   std::vector<std::string> shadowed;
+  /// Other keys of the body (of records: of the first), for messages.
+  std::vector<std::string> others;
+
+  void note_other(std::string_view key) {
+    constexpr std::size_t kMost = 100, kMostBytes = 80;
+    if (others.size() < kMost) others.emplace_back(key.substr(0, kMostBytes));
+  }
+  /// The keys that were read, then the others.
+  std::vector<std::string> found() const {
+    std::vector<std::string> out;
+    if (has_ids) out.push_back(keys.front());
+    for (std::size_t k = 0; k < kNDates; ++k)
+      if (dates[k].is_present) out.push_back(keys[k + 1]);
+    if (has_values) out.push_back(keys.back());
+    out.insert(out.end(), others.begin(), others.end());
+    return out;
+  }
 
   Columns(const std::string& sigvar, const ReadOptions& options) {
     check_signal_options(options, {sigvar});
@@ -317,7 +334,10 @@ class RecordReader {
   void read_field(od::field field) {
     const std::string_view key = field.unescaped_key();
     const std::size_t place = out_.find(key);
-    if (place > kValue) return;
+    if (place > kValue) {
+      if (row_ == 0) out_.note_other(key);
+      return;
+    }
     if ((seen_ >> place & 1) != 0) refuse_json("the key \"" + std::string(key) + "\" twice in record " + std::to_string(row_));
     seen_ |= 1U << place;
     od::value value = field.value();
@@ -357,12 +377,11 @@ void read_columns(od::object columns, Behind behind, Columns& out) {
                   std::string(name) + "\")");
     n_rows = length;
   };
-  std::vector<std::string> others;
   for (auto field : columns) {
     const std::string key(std::string_view(field.unescaped_key()));
     const std::size_t place = out.find(key);
     if (place == out.keys.size()) {
-      others.push_back(key.substr(0, 40));
+      out.note_other(key);
       continue;
     }
     od::value value = field.value();
@@ -389,8 +408,10 @@ void read_columns(od::object columns, Behind behind, Columns& out) {
       read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
     }
   }
-  if (!n_rows && std::find(others.begin(), others.end(), "columns") != others.end() &&
-      std::find(others.begin(), others.end(), "data") != others.end())
+  const auto has_other = [&](const char* name) {
+    return std::find(out.others.begin(), out.others.end(), name) != out.others.end();
+  };
+  if (!n_rows && has_other("columns") && has_other("data"))
     refuse_json(
         "the keys \"columns\" and \"data\" of orient=\"split\" instead of columns such as security_id. Send "
         "frame.to_json(orient=\"records\", date_format=\"iso\")");
@@ -484,6 +505,9 @@ Signal JsonBody::read_signal(const std::string& sigvar, const ReadOptions& optio
       refuse_json("a signal that is neither records nor columns");
     return 0;
   });
+  // Refuses a missing column as a file without it is refused: with what the body has, and the map that it may need.
+  if (!columns->others.empty() && !(columns->has_ids && columns->dates[0].is_present && columns->has_values))
+    match_signal_names(columns->found(), {sigvar}, options);
   if (columns->ids.size() == 0 && columns->n_values() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Send a signal with rows.");
   return make_signal(columns, sigvar);

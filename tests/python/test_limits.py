@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fractile import BacktestService, FractileError, create_snapshot
+from fractile.frames import read_signal
 from support.raw_http import Connection, exchange, request
 from support.server_market import assert_refusal, json_body, make_root, make_rows, to_records
 from support.server_process import serving
@@ -115,6 +116,25 @@ def test_years_of_a_panel(tmp_path):
     panel.loc[1, "date"] += pd.Timedelta(days=1)
     with pytest.raises(FractileError, match=r"^PANEL_TOO_LARGE.*400 years"):
         create_snapshot("t", panel, root=tmp_path)
+
+
+def test_files_of_a_folder(tmp_path):
+    """Names alone are counted, before any file is opened: 100,000 empty files are refused for what they are, one more for the number."""
+    folder = tmp_path / "lake"
+    folder.mkdir()
+    for number in range(100_000):
+        (folder / f"{number}.csv").touch()
+    for read in (lambda: create_snapshot("s", folder, root=tmp_path), lambda: read_signal(folder, ["signal"])):
+        with pytest.raises(FractileError, match=r"^UNREADABLE_(PANEL|SIGNAL)(?!.*more than)"):
+            read()
+    (folder / "_left_out.csv").touch()  # names that begin with "_" do not count
+    with pytest.raises(FractileError, match=r"^UNREADABLE_SIGNAL(?!.*more than)"):
+        read_signal(folder, ["signal"])
+    (folder / "more.csv").touch()
+    with pytest.raises(FractileError, match=r"^UNREADABLE_SIGNAL.*more than 100000 files"):
+        read_signal(folder, ["signal"])
+    with pytest.raises(FractileError, match=r"^UNREADABLE_PANEL.*more than 100000 files"):
+        create_snapshot("s", folder, root=tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 import shlex
+import urllib.parse
 
 import fractile
+import pandas as pd
 import pytest
 from support.doors import PANEL, SIGNAL, csv_of, with_cell, write
+from support.server_process import serving
 
 pl = pytest.importorskip("polars")
 
@@ -141,6 +146,61 @@ def test_a_wrong_signal_is_refused_and_its_remedy_works(service, tmp_path, fault
     options = {name: ",".join(values) if name == "map" else values[0] for name, values in remedy.items()}
     if options:
         assert service.run(signal, mincos=1, **options).diagnostics["rows_given"] == len(frame)
+
+
+HTTP_FAULTS = {
+    # Remedies that are not flags.
+    "another value": {"sigvar": "score"},
+}
+
+
+@pytest.fixture(scope="module")
+def server(home, service, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server"), home) as running:
+        yield running
+
+
+def columns_of(frame):
+    """The frame as the columns of a JSON body; what is missing is null."""
+    texts = {name: frame[name].astype(object).where(frame[name].notna(), None) for name in frame}
+    return {name: [x.isoformat() if isinstance(x, pd.Timestamp) else x for x in values] for name, values in texts.items()}
+
+
+def ask(server, form, frame, config):
+    """Status and body of POST /run, with the frame as JSON or CSV."""
+    address = urllib.parse.urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    try:
+        if form == "json":
+            body = json.dumps({"signal": columns_of(frame), "config": config}, default=int)
+            connection.request("POST", "/run", body, {"Content-Type": "application/json"})
+        else:
+            query = urllib.parse.urlencode({"config": json.dumps(config)})
+            connection.request("POST", f"/run?{query}", csv_of(frame), {"Content-Type": "text/csv"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("fault", SIGNAL_FAULTS)
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_the_remedy_for_a_wrong_signal_works_over_http(server, fault, form):
+    """Options of reading are keys of config, under the names of the flags that the message prints."""
+    make, words = SIGNAL_FAULTS[fault]
+    frame = make()
+    status, answer = ask(server, form, frame, {"mincos": 2})
+    message = answer["error"]["message"]
+    assert status == 422, answer
+    for word in words:
+        assert word in message
+    remedy = {name: ",".join(values) if name == "map" else values[0] for name, values in flags_of(message).items()}
+    remedy |= HTTP_FAULTS.get(fault, {})
+    assert remedy or fault == "offsets here and there", message
+    if remedy:
+        status, answer = ask(server, form, frame, {"mincos": 1, **remedy})
+        assert status == 200, answer
+        assert answer["diagnostics"]["rows_given"] == len(frame)
 
 
 CONTAINERS = {
