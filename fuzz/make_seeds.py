@@ -61,6 +61,37 @@ def csv(columns: dict[str, pa.Array]) -> bytes:
     return sink.getvalue()
 
 
+def reading_seeds() -> None:
+    rows = "security_id;date_sig;signal\n1;02/01/2020;1,5\n2;02/01/2020;N.M.\n3;03/01/2020;(2,5)\n"
+    options = {"date_format": "%d/%m/%Y", "delimiter": ";", "decimal": ",", "null": {"signal": ["N.M.", "(2,5)"]}}
+    write("read_options", "signal", json.dumps(options) + "\n" + rows)
+    rows = "PERMNO,Date,RET,PRC\n1,20200102,1.5,1 000\n2,20200102,C,2 000\n1,20200103,-99,3 000\n"
+    more = {"map": {"security_id": "PERMNO", "date": "Date", "ret": "RET"}, "null": "RET=C,-99", "scale": "ret=0.01"}
+    write("read_options", "panel", json.dumps({**more, "thousands": " ", "text": ["PRC"]}) + "\n" + rows)
+    write("read_options", "returns", json.dumps({"date_format": "%Y-%m", "decimal": ","}) + "\ndate;mkt;smb\n2020-01;0,01;\n")
+    write(
+        "read_options",
+        "latin",
+        json.dumps({"encoding": "latin-1"}).encode() + b"\nsecurity_id,date_sig,signal\n\xd6,2020-01-02,1\n",
+    )
+    write("date_format", "days", "%d/%m/%Y\n02/01/2020,13/01/2020\n31/12/1999")
+    write("date_format", "times", "%m/%d/%Y %I:%M:%S %p\n01/02/2020 04:30:00 PM\n01/03/2020 12:00:00 AM")
+    write("date_format", "names", "%d %b %Y %z\n02 Jan 2020 +09:00\n03 Feb 2020 Z")
+    write("date_format", "unix", "unix_ms\n1577923200000\n1578009600000.5")
+    part = "security_id,date,ret\n{},2020-01-02,0.01\n{},2020-01-03,0.02\n"
+    files = {"year=2020/a.csv": part.format(1, 1), "year=2020/b.csv": part.format(2, 2), "_SUCCESS": ""}
+    write("folder", "panel", "\0".join(f"{name}\0{text}" for name, text in files.items()))
+    rows = "security_id,signal\n1,0.5\n2,1.5\n"
+    files = {
+        "date_sig=2020-01-06/a.csv": rows,
+        "date_sig=2020%2D01%2D07/a.csv": rows,
+        "date_sig=__HIVE_DEFAULT_PARTITION__/x.csv": rows,
+    }
+    write("folder", "signal", "\0".join(f"{name}\0{text}" for name, text in files.items()))
+    files = {"x=1/a.csv": "x,security_id,date_sig,signal\n1.0,1,2020-01-06,1\n", "x=2/b.csv": "x,signal\n3,1\n"}
+    write("folder", "keys", "\0".join(f"{name}\0{text}" for name, text in files.items()))
+
+
 def arrow_seeds() -> None:
     write("arrow_ipc", "signal", stream(signal()))
     write("arrow_ipc", "signal_batches", stream(signal(), batch_rows=5))
@@ -160,4 +191,5 @@ if __name__ == "__main__":
     request_seeds()
     config_seeds()
     encoded_seeds()
+    reading_seeds()
     random_seeds()

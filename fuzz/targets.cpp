@@ -11,10 +11,13 @@ void run_arrow_ipc(Input input);
 void run_config(Input input);
 void run_content_encoding(Input input);
 void run_csv(Input input);
+void run_date_format(Input input);
+void run_folder(Input input);
 void run_id_texts(Input input);
 void run_json_request(Input input);
 void run_manifest(Input input);
 void run_query(Input input);
+void run_read_options(Input input);
 void run_snapshot_open(Input input);
 
 namespace {
@@ -24,10 +27,13 @@ constexpr Target kTargets[] = {{"aligner", run_aligner},
                                {"config", run_config},
                                {"content_encoding", run_content_encoding},
                                {"csv", run_csv},
+                               {"date_format", run_date_format},
+                               {"folder", run_folder},
                                {"id_texts", run_id_texts},
                                {"json_request", run_json_request},
                                {"manifest", run_manifest},
                                {"query", run_query},
+                               {"read_options", run_read_options},
                                {"snapshot_open", run_snapshot_open}};
 
 }  // namespace
