@@ -1,5 +1,5 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-"""What one kind of run costs relative to another: both in turn, and the ratio of their medians.
+"""Costs of one kind of run relative to another: both in turn, and the ratio of their medians.
 
 .venv/bin/python bench/ratios.py [--market W10] [--small W2] [--threads 2] [--pairs N] [--cases TEXT] [--processor-time] [--root DIR]
 

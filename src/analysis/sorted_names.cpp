@@ -58,7 +58,7 @@ std::int64_t SortedNames::rank_common(const SortedNames& other, Visit&& visit) c
 
 double SortedNames::correlate(const SortedNames& a, const SortedNames& b, std::size_t min_names, Scratch& scratch) {
   scratch.resize(std::max(scratch.size(), a.is_there_.size() * 64));
-  // Of twice the ranks.
+  // Sums over twice the ranks.
   std::int64_t aa = 0, bb = 0, ab = 0;
   const std::int64_t n = a.rank_common(b, [&](std::uint32_t security, std::int64_t rank, std::int64_t mask) {
     scratch[security] = static_cast<std::int32_t>(rank);

@@ -51,7 +51,7 @@ class HeldBooks {
   /// The formed books of a day that are not flat, portfolios ascending.
   using FormedDay = std::vector<std::pair<int, Book>>;
   std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
-  /// What one thread forms books with.
+  /// The objects with which one thread forms books.
   struct Thread {
     std::unique_ptr<DayNames> names;
     std::unique_ptr<BookFormer> former;
