@@ -81,7 +81,13 @@ def fetch(handle: Any) -> Any:
     """The value of a handle of `Executor.share`, inside a call. An argument of `Executor.submit` needs no fetch; a handle that
     is part of an argument does, so that only calls that want the value fetch it."""
     package = type(handle).__module__.partition(".")[0]
-    return handle.result() if package == "distributed" else handle
+    if package == "distributed":
+        distributed: Any = require("distributed", "fractile[dask]")
+        # A future inside a scattered value comes without its client: Dask unpacks the value outside of any task. Scattered values
+        # are in memory at once, so there is nothing to wait for.
+        client = distributed.get_client()
+        return client.gather(distributed.Future(handle.key, client, state="memory"))
+    return handle
 
 
 def require(package: str, extra: str) -> Any:
