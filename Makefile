@@ -5,7 +5,7 @@ SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
-  wheel package docs sanitize sanitize-fast web web-check test-web screenshots agents clean
+  wheel package docs sanitize sanitize-fast web web-check test-web test-scale screenshots agents clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ extensions: all ## Add one table, statistic and endpoint to a copy, build it, fi
 
 web: ## Build the pages of web/ into web/built, which the product embeds (needs Node from 20.19)
 	@cd web && npm ci --silent && npm run --silent build
+
+test-scale: all ## Sweep 2,000 signals on every executor, with 50 kills; measure the driver's memory over 100,000 (20 minutes)
+	@$(PYTHON) -m pytest -q -s tests/scale
 
 test-web: all ## Run all tests of the pages in Chromium, with a signal file of 100 MB (four minutes)
 	@$(PYTHON) -m pytest -q tests/web tests/python/test_dashboard.py tests/python/test_dashboard_views.py tests/python/test_tear_sheet_browser.py
