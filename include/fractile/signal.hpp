@@ -64,6 +64,9 @@ struct Signal {
   std::vector<std::shared_ptr<void>> owners;
 };
 
+/// Hashes of the content of each value column with the keys: equal for equal columns in memory, whatever else the signal has.
+std::vector<std::string> digest_columns(const Signal& signal);
+
 /// Reads the columns of a signal from an Arrow stream, and ignores others.
 ///
 /// No copy where a stream of one batch has a column in a type of SignalKeys (int64; date32; timestamp of

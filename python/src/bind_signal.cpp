@@ -180,6 +180,14 @@ void bind_signal(nb::module_& module) {
       nb::arg("data"), nb::arg("format"), nb::arg("sigvars"), nb::arg("reading") = "{}",
       "A signal from Arrow IPC bytes in any buffer, which it may keep and view.");
   module.def(
+      "signal_digests",
+      [](const Signal& signal) {
+        std::vector<std::string> digests;
+        run_released([&](const Interrupt&) { digests = digest_columns(signal); });
+        return digests;
+      },
+      nb::arg("signal"), "Hashes of the content of each value column with the keys.");
+  module.def(
       "signal_to_bytes",
       [](const Signal& signal) {
         nb::bytes bytes;

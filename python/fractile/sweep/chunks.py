@@ -86,11 +86,10 @@ def _run_task(plan: Plan, service: BacktestService, task: Task, tables: dict[str
 def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mapping[int, str]) -> dict[int, Any]:
     """Results or errors by the numbers of cells. All cells share one alignment. Raises ConfigError for a wrong option of reading."""
     try:
-        is_file = isinstance(task.item.source, str)
-        signal = read_signal(task.item.source, [task.item.column], plan.reading if is_file else None)
+        signal = _read(plan, task)
         configs = [parse_config({"threads": plan.threads, **json.loads(text)}) for text in running.values()]
         # The engine itself: the service would warn, and the rows have the warnings' texts.
-        raw = service._require_engine().run_many(signal, [0] * len(configs), configs, False, lambda done: None)
+        raw = service._require_engine().run_many(signal, [task.item.place] * len(configs), configs, False, lambda done: None)
     except ConfigError:
         raise
     except FractileError as error:
@@ -105,6 +104,13 @@ def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mappin
             ledger.record(plan.study, outcome)
         outcomes[number] = BacktestResult(outcome, ledger, plan.study)
     return outcomes
+
+
+def _read(plan: Plan, task: Task) -> _core.Signal:
+    source = task.item.source
+    if isinstance(source, _core.Signal):
+        return source
+    return read_signal(source, [task.item.column], plan.reading if isinstance(source, str) else None)
 
 
 def describe(plan: Plan, task: Task, outcomes: Mapping[int, Any]) -> list[dict[str, Any]]:

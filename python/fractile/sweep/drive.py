@@ -11,6 +11,7 @@ from typing import Any
 from fractile import _core
 from fractile.errors import SnapshotNotFoundError
 from fractile.executors import Executor, open_executor
+from fractile.executors.threads import ThreadsExecutor
 from fractile.frames import split_options
 from fractile.ledger import LocalLedger, ledger_file, resolve_study
 from fractile.progress import open_bar
@@ -85,7 +86,9 @@ def sweep(
     with contextlib.ExitStack() as stack:
         rows = stack.enter_context(Rows(schema, store, resume, _KEEP[keep]))
         adapter = stack.enter_context(open_executor(executor))
-        items, n_signals = read_items(signals, sigvar, sigvars, _is_remote(adapter), reading)
+        items, n_signals = read_items(
+            signals, sigvar, sigvars, _is_remote(adapter), reading, isinstance(adapter, ThreadsExecutor)
+        )
         plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, schema, _KEEP[keep], counted, reading)
         total = None if n_signals is None else n_signals * len(cells)
         rows.show = stack.enter_context(open_bar(total, "sweep", progress))

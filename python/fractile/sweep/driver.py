@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fractile import _core
 from fractile.errors import FractileError, SnapshotNotFoundError, make_error
 from fractile.executors import Executor
 from fractile.sweep.chunks import Outcome, describe, pack, run_chunk
@@ -87,7 +88,7 @@ class Driver:
         for task in tasks:
             cut.append(task)
             cells += len(task.cells)
-            n_bytes += 0 if isinstance(task.item.source, str) else len(task.item.source)
+            n_bytes += 0 if isinstance(task.item.source, (str, _core.Signal)) else len(task.item.source)
             seconds = self._seconds_per_cell * (cells + len(task.cells))
             is_full = len(cut) == _LARGEST_CHUNK or n_bytes > _LARGEST_BYTES
             if is_full or not self._seconds_per_cell or seconds > self._chunk_seconds:

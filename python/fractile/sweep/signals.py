@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import glob
 import hashlib
@@ -28,9 +29,10 @@ class Item:
     Attributes:
         name: Its name in the result.
         digest: Hash of its content; of a file, of the file's bytes. Empty for what cannot be read.
-        source: Arrow bytes in a pyarrow buffer, or the absolute path of a file.
+        source: Arrow bytes in a pyarrow buffer, the absolute path of a file, or a signal in the memory of this process.
         column: The value column.
         error: Why it cannot be read; None for a signal that runs.
+        place: Number of the value column in a signal in memory.
     """
 
     name: str
@@ -38,10 +40,16 @@ class Item:
     source: Any
     column: str
     error: FractileError | None = None
+    place: int = 0
 
 
 def read_items(
-    signals: Any, sigvar: str, sigvars: Sequence[str] | None, is_remote: bool = False, reading: Mapping[str, Any] | None = None
+    signals: Any,
+    sigvar: str,
+    sigvars: Sequence[str] | None,
+    is_remote: bool = False,
+    reading: Mapping[str, Any] | None = None,
+    shares_memory: bool = False,
 ) -> tuple[Iterator[Item], int | None]:
     """The signals in order, and how many they are; None if only the end will tell.
 
@@ -52,6 +60,7 @@ def read_items(
         sigvars: Value columns of a wide one, each a signal of its own.
         is_remote: Workers may not see this machine's files: signals of files travel as Arrow bytes.
         reading: Options of reading, as `read_signal` takes them.
+        shares_memory: Workers are threads of this process: columns of a wide frame in memory need no copy.
 
     Raises:
         SignalError: No file is there.
@@ -59,7 +68,7 @@ def read_items(
     """
     given = dict(reading or {})
     if sigvars is not None:
-        return _read_wide(signals, sigvars, given), len(sigvars)
+        return _read_wide(signals, sigvars, given, shares_memory), len(sigvars)
     if isinstance(signals, (str, os.PathLike)):
         paths = _find_files(os.fspath(signals))
         return (_make_item(pathlib.Path(path).stem, path, sigvar, is_remote, given) for path in paths), len(paths)
@@ -71,12 +80,19 @@ def read_items(
     return (_make_item(*_name_of(number, entry), sigvar, is_remote, given) for number, entry in enumerate(signals)), total
 
 
-def _read_wide(signals: Any, sigvars: Sequence[str], reading: Mapping[str, Any]) -> Iterator[Item]:
+def _read_wide(signals: Any, sigvars: Sequence[str], reading: Mapping[str, Any], shares_memory: bool) -> Iterator[Item]:
     """One signal per column; of what is not in memory, one column at a time is read, unless options of reading may name others."""
     import pyarrow.dataset as ds
 
     if isinstance(signals, (str, os.PathLike)) and (os.path.isdir(signals) or os.fspath(signals).endswith(".parquet")):
         signals = ds.dataset(os.fspath(signals), format="parquet")
+    if shares_memory and not isinstance(signals, ds.Dataset) and not hasattr(signals, "project"):
+        # If a column cannot be read, each one is read by itself below, so that only that one fails.
+        with contextlib.suppress(FractileError):
+            signal = read_signal(signals, sigvars, reading)
+            digests = _core.signal_digests(signal)
+            yield from (Item(name, digests[i], signal, name, place=i) for i, name in enumerate(sigvars))
+            return
     for name in sigvars:
         source = signals
         if isinstance(signals, ds.Dataset) and reading:
@@ -130,8 +146,8 @@ def _make_item(name: str, signal: Any, column: str, is_remote: bool, reading: Ma
             if not is_remote:
                 return Item(name, digest, path, column)
             signal = path
-        content = pa.py_buffer(_core.signal_to_bytes(read_signal(signal, [column], reading)))
-        return Item(name, digest or hashlib.blake2b(content, digest_size=16).hexdigest(), content, column)
+        rows = read_signal(signal, [column], reading)
+        return Item(name, digest or _core.signal_digests(rows)[0], pa.py_buffer(_core.signal_to_bytes(rows)), column)
     except ConfigError:
         raise  # an option of reading, which no signal can satisfy
     except FractileError as error:

@@ -84,6 +84,17 @@ std::string describe_alignment(const RunConfig& config) {
 
 }  // namespace
 
+std::vector<std::string> digest_columns(const Signal& signal) {
+  const std::string keys = hash_columns(signal.keys, 1, {});
+  std::vector<std::string> out;
+  for (const double* const values : signal.values) {
+    const std::string both =
+        keys + " " + to_hex(hash_bytes(values, static_cast<std::size_t>(signal.keys.n_rows) * sizeof values[0]));
+    out.push_back(to_hex(hash_bytes(both.data(), both.size())));
+  }
+  return out;
+}
+
 bool AlignmentCache::is_seen(const Hash128& sample) {
   const std::lock_guard lock(mutex_);
   const auto found = std::find(seen_.begin(), seen_.end(), sample);
