@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test test-scale lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference bench-scale monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast web web-check screenshots agents clean
 
 help: ## List the targets
@@ -27,8 +27,14 @@ test: all ## Run all tests, C++ and Python
 	@ctest --test-dir build/release --output-on-failure -j2 --quiet --output-log build/release/ctest.log || \
 	  { grep -vE ' Passed |^ +Start ' build/release/ctest.log; exit 1; }
 	@grep 'tests passed' build/release/ctest.log
-	@$(PYTHON) -m pytest -q -n 2 -m 'not alone'
+	@$(PYTHON) -m pytest -q -n 2 -m 'not alone and not scale'
 	@$(PYTHON) -m pytest -q -m alone
+
+test-scale: all ## Sweeps on a real Ray cluster of two nodes and on Dask: nodes that die, snapshots shipped, 50 kills (ten minutes)
+	@tools/test_scale.sh
+
+bench-scale: all ## Measure sweeps: overhead, memory, resume, executors; the plan of docs/scale.md
+	@PYTHONPATH=tests $(PYTHON) bench/scale.py
 
 lint: setup ## Check formats, types and the rules of the house
 	@$(PYTHON) -m ruff check .

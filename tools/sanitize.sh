@@ -74,7 +74,7 @@ address() {
   without+=(--ignore=tests/test_docker.py --ignore=tests/python/test_docs.py --ignore=tests/python/test_readme.py
     --ignore=tests/python/test_snapshot_crashes.py)
   # Tests that measure times, memory or processes run alone.
-  with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -n 2 -m 'not alone' tests
+  with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -n 2 -m 'not alone and not scale' tests
   with_python asan libasan.so -m pytest -q -p no:cacheprovider "${without[@]}" -m alone tests
   with_python asan libasan.so tests/leaks.py
 }

@@ -314,6 +314,47 @@ def test_ctrl_c_leaves_a_store_that_resumes(executable, folder, whole, tmp_path)
     assert rows_of(run_sweep(folder, store=tmp_path)) == rows_of(whole)
 
 
+def write_foreign_files(folder) -> None:
+    """Signals as other systems write them: own names, days first, decimal commas, -99 for what is missing."""
+    base = make_signal(make_panel(SEED), 0, messy=False)
+    for number in range(3):
+        values = (base["signal"] + number).mask(base.index % 7 == 0, -99).map("{:.6f}".format).str.replace(".", ",")
+        days = pd.to_datetime(base["date_sig"]).dt.strftime("%d/%m/%Y")
+        table = pd.DataFrame({"permno": base["security_id"], "day": days, "score": values})
+        table.to_csv(folder / f"f{number}.csv", sep=";", index=False)
+
+
+def test_options_of_reading_reach_the_files(executable, folder, service, tmp_path):
+    write_foreign_files(tmp_path)
+    renamed = {"security_id": "permno", "date_sig": "day"}
+    reading = {"map": renamed, "date_format": "%d/%m/%Y", "decimal": ",", "delimiter": ";"}
+    reading["null"] = r"score=-99\,000000"
+    want = run_sweep(folder, tmp_path, sigvar="score", **reading)
+    assert not len(want.errors), want.errors["message"].iloc[0]
+    single = service.run(tmp_path / "f1.csv", "score", mincos=2, **reading)
+    row = want.table[(want.table["signal"] == "f1") & (want.table["cell"] == 0)].iloc[0]
+    assert (row["run_id"], row["null_signal"]) == (single.run_id, single.diagnostics["null_signal"])
+    assert row["null_signal"] > 0
+    assert rows_of(run_sweep(folder, tmp_path, sigvar="score", executor="dask", **reading)) == rows_of(want)
+    other = run_sweep(folder, tmp_path, sigvar="score", **{**reading, "null": "score=-98"})
+    assert not set(other.table["key"]) & set(want.table["key"])
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in reading.items() if name != "map"]
+    words += [f"--map={name}={column}" for name, column in renamed.items()]
+    command = [executable, "sweep", str(tmp_path), "--sigvar", "score", "--root", str(folder), "--mincos", "2", "--quiet", *words]
+    command += ["--grid", "lag=0,1", "--grid", "resid=off,all", "--store", str(tmp_path / "store")]
+    environment = {**os.environ, "FRACTILE_PYTHON": sys.executable}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    stored = run_sweep(
+        folder, tmp_path, store=tmp_path / "store", sigvar="score", **{**reading, "map": "security_id=permno,date_sig=day"}
+    )
+    assert {name: rows_of(stored)[name] for name in ("run_id", "signal")} == {
+        name: rows_of(want)[name] for name in ("run_id", "signal")
+    }
+    with pytest.raises(fractile.ConfigError, match="abs_price"):
+        run_sweep(folder, tmp_path, sigvar="score", abs_price=True)
+
+
 def test_own_factors_are_columns(folder):
     signals = {"a": str(folder / "signals" / "s0007.parquet")}
     found = run_sweep(folder, signals, grid={"factors": [["size"], ["mcap"]]})

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import pathlib
 import warnings
 from typing import Any
 
 import fractile
+import psutil
 from fractile.sweep.columns import TIMES
+from fractile.sweep.plan import Plan
 from oracle.markets import make_panel, make_signal
 
 GRID = {"lag": [0, 1], "resid": ["off", "all"]}
@@ -41,3 +45,29 @@ def rows_of(result: fractile.SweepResult) -> dict[str, list[Any]]:
     """All columns that do not tell where and when a row was made, with reals as their bits."""
     columns = result.arrow.drop_columns(list(TIMES)).to_pydict()
     return {name: [value.hex() if isinstance(value, float) else value for value in values] for name, values in columns.items()}
+
+
+def hide_root(value: Any) -> Any:
+    """The value as workers with another file system see it: the root of a plan does not exist there."""
+    if isinstance(value, Plan):
+        return dataclasses.replace(value, service={**value.service, "root": "/nowhere"})
+    return value
+
+
+def damage(cache: pathlib.Path) -> tuple[pathlib.Path, bytes]:
+    """Flips one bit in the largest data file of a cache of snapshots; the path, and what it holds now."""
+    path = max(cache.glob("*/v1/segments/*/*"), key=lambda path: path.stat().st_size)
+    data = bytearray(path.read_bytes())
+    data[-2000] ^= 1
+    path.write_bytes(data)
+    return path, bytes(data)
+
+
+def workers_below_this_process(*titles: str) -> list[psutil.Process]:
+    """Descendants of this process, never those of another test, whose command lines begin with one of the titles."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if " ".join(process.cmdline()).startswith(titles):
+                found.append(process)
+    return found

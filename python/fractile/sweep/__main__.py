@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", help="Folder of the rows; an interrupted sweep resumes there")
     parser.add_argument("--grid", action="append", default=[], metavar="OPTION=A,B", help="Values of an option; may be repeated")
     parser.add_argument("--executor", default="threads", metavar="NAME", help=f"{', '.join(NAMES)} (threads)")
-    parser.add_argument("--address", help="Address of a running Dask scheduler")
+    parser.add_argument("--address", help="Address of a running Ray cluster or Dask scheduler")
     parser.add_argument("--keep", choices=["daily", "all"], help="Store daily returns, or every table, beside the rows")
     parser.add_argument("--sigvars", metavar="A,B", help="Value columns of one wide file or of a folder of Parquet files")
     parser.add_argument("--chunk-seconds", type=float, default=1.0, metavar="S", help="Seconds of work that travel together (1)")
@@ -45,6 +45,12 @@ def make_parser() -> argparse.ArgumentParser:
     data.add_argument("--root", help="Folder of the snapshots; $FRACTILE_SNAPSHOTS, else ./snapshots")
     data.add_argument("--start-date", "--start", metavar="DATE", help="First return day")
     data.add_argument("--end-date", "--end", metavar="DATE", help="Last return day")
+    reading = parser.add_argument_group("options of reading the signals (docs/reading.md)")
+    for option in _core.read_options():
+        if not option["is_for_panels"]:
+            flag = "--" + option["name"].replace("_", "-")
+            words = option["doc"].replace("%", "%%")
+            reading.add_argument(flag, dest=f"read.{option['name']}", action="append", metavar="TEXT", help=words)
     options = parser.add_argument_group("options of every run (docs/options.md)")
     for option in _core.options():
         flag = "--" + option["name"].replace("_", "-")
@@ -85,14 +91,22 @@ def read_option(option: dict[str, Any], text: str) -> Any:
     return value
 
 
+def find_reading(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of reading as `sweep` takes them; a flag that is given twice adds up."""
+    found = {name.removeprefix("read."): texts for name, texts in given.items() if name.startswith("read.") and texts is not None}
+    return {name: ",".join(texts) for name, texts in found.items()}
+
+
 def find_executor(name: str, address: str | None) -> str:
     """What `open_executor` takes for the two flags."""
     if address is None:
         return name
     if name == "dask":
         return address if "://" in address else f"tcp://{address}"
+    if name == "ray":
+        return address if address.startswith("ray://") else f"ray:{address}"
     raise ConfigError(
-        f"REFUSED_COMBINATION: expected --address with --executor dask, found --executor {name}. Remove --address.",
+        f"REFUSED_COMBINATION: expected --address with --executor ray or dask, found --executor {name}. Remove --address.",
         "REFUSED_COMBINATION",
     )
 
@@ -120,6 +134,7 @@ def run(arguments: list[str]) -> int:
         name: read_option(option, text) for name, option in declared.items() if (text := vars(given)[f"run.{name}"]) is not None
     }
     config |= {name: value for name in ("snapshot", "root", "start_date", "end_date") if (value := vars(given)[name]) is not None}
+    config |= find_reading(vars(given))
     began = time.perf_counter()
     result = sweep(
         given.signals,

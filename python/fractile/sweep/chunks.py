@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fractile import _core
-from fractile.errors import FractileError
+from fractile.errors import ConfigError, FractileError
 from fractile.frames import read_signal
 from fractile.result import BacktestResult
 from fractile.run_options import parse_config
@@ -84,12 +84,15 @@ def _run_task(plan: Plan, service: BacktestService, task: Task, tables: dict[str
 
 
 def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mapping[int, str]) -> dict[int, Any]:
-    """Results or errors by the numbers of cells. All cells share one alignment."""
+    """Results or errors by the numbers of cells. All cells share one alignment. Raises ConfigError for a wrong option of reading."""
     try:
-        signal = read_signal(task.item.source, [task.item.column])
+        is_file = isinstance(task.item.source, str)
+        signal = read_signal(task.item.source, [task.item.column], plan.reading if is_file else None)
         configs = [parse_config({"threads": plan.threads, **json.loads(text)}) for text in running.values()]
         # The engine itself: the service would warn, and the rows have the warnings' texts.
         raw = service._require_engine().run_many(signal, [0] * len(configs), configs, False, lambda done: None)
+    except ConfigError:
+        raise
     except FractileError as error:
         return dict.fromkeys(running, error)
     ledger = service._ledger()

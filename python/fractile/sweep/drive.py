@@ -11,6 +11,7 @@ from typing import Any
 from fractile import _core
 from fractile.errors import SnapshotNotFoundError
 from fractile.executors import Executor, open_executor
+from fractile.frames import split_options
 from fractile.ledger import LocalLedger, ledger_file, resolve_study
 from fractile.progress import open_bar
 from fractile.result import TABLES
@@ -61,7 +62,8 @@ def sweep(
         sigvars: Value columns of a wide signal.
         study: Name under which the ledger counts every run as a trial, as in `BacktestService.run`. Workers write to
             $FRACTILE_LEDGER, else to the folder of the snapshots, as each of them sees it.
-        **config: Options of every run, and snapshot, start_date, end_date, compact and root as in `BacktestService.get`.
+        **config: Options of every run; options of reading (null, map, date_format, ...) as `BacktestService.run` takes them, which
+            hold for all signals; and snapshot, start_date, end_date, compact and root as in `BacktestService.get`.
 
     Raises:
         ConfigError: An option or the executor is unknown, every cell is refused, or the store does not fit.
@@ -75,15 +77,16 @@ def sweep(
         raise parse_error("chunk_seconds", "seconds above 0", chunk_seconds)
     service = {name: config.pop(name) for name in _SERVICE if name in config}
     counted = resolve_study(study)
-    cells = make_cells(grid, config)
+    reading, options = split_options(config)
+    cells = make_cells(grid, options)
     info = _find_snapshot(service)
     LocalLedger(ledger_file(service["root"])).open(counted)
     schema = make_schema(cells, info)
     with contextlib.ExitStack() as stack:
         rows = stack.enter_context(Rows(schema, store, resume, _KEEP[keep]))
         adapter = stack.enter_context(open_executor(executor))
-        items, n_signals = read_items(signals, sigvar, sigvars, _is_remote(adapter))
-        plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, schema, _KEEP[keep], counted)
+        items, n_signals = read_items(signals, sigvar, sigvars, _is_remote(adapter), reading)
+        plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, schema, _KEEP[keep], counted, reading)
         total = None if n_signals is None else n_signals * len(cells)
         rows.show = stack.enter_context(open_bar(total, "sweep", progress))
         driver = Driver(plan, adapter, rows.add, chunk_seconds, on_error == "raise")

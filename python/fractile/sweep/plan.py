@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fractile import _core
@@ -29,6 +30,7 @@ class Plan:
         schema: Columns of the rows, of pyarrow.
         keep: Names of the result tables that the store has beside the rows.
         study: Name under which the ledger counts every run as a trial; "" is none.
+        reading: Options of reading signal files; signals that travel as Arrow bytes were read with them.
         parcel: The snapshot's files in the scheduler's object store, once a worker lacked them.
     """
 
@@ -39,6 +41,7 @@ class Plan:
     schema: Any
     keep: tuple[str, ...] = ()
     study: str = ""
+    reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     parcel: Parcel | None = None
 
 

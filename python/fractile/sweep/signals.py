@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fractile import _core
-from fractile.errors import FractileError, SignalError
-from fractile.frames import DATE_COLUMNS, read_signal
+from fractile.errors import ConfigError, FractileError, SignalError
+from fractile.frames import DATE_COLUMNS, read_signal, reading_text
 from fractile.service import parse_error
 
 _ENDINGS = (".parquet", ".csv", ".arrow")
@@ -41,7 +41,7 @@ class Item:
 
 
 def read_items(
-    signals: Any, sigvar: str, sigvars: Sequence[str] | None, is_remote: bool = False
+    signals: Any, sigvar: str, sigvars: Sequence[str] | None, is_remote: bool = False, reading: Mapping[str, Any] | None = None
 ) -> tuple[Iterator[Item], int | None]:
     """The signals in order, and how many they are; None if only the end will tell.
 
@@ -51,38 +51,44 @@ def read_items(
         sigvar: Value column of signals that have one.
         sigvars: Value columns of a wide one, each a signal of its own.
         is_remote: Workers may not see this machine's files: signals of files travel as Arrow bytes.
+        reading: Options of reading, as `read_signal` takes them.
 
     Raises:
         SignalError: No file is there.
         ConfigError: `signals` is one signal, without `sigvars`.
     """
+    given = dict(reading or {})
     if sigvars is not None:
-        return _read_wide(signals, sigvars), len(sigvars)
+        return _read_wide(signals, sigvars, given), len(sigvars)
     if isinstance(signals, (str, os.PathLike)):
         paths = _find_files(os.fspath(signals))
-        return (_make_item(pathlib.Path(path).stem, path, sigvar, is_remote) for path in paths), len(paths)
+        return (_make_item(pathlib.Path(path).stem, path, sigvar, is_remote, given) for path in paths), len(paths)
     if isinstance(signals, Mapping):
-        return (_make_item(str(name), signal, sigvar, is_remote) for name, signal in signals.items()), len(signals)
+        return (_make_item(str(name), signal, sigvar, is_remote, given) for name, signal in signals.items()), len(signals)
     if hasattr(signals, "__arrow_c_stream__") or not isinstance(signals, Iterable):
         raise parse_error("signals", "many signals, or a wide one with sigvars", type(signals).__name__)
     total = len(signals) if isinstance(signals, Sequence) else None
-    return (_make_item(*_name_of(number, entry), sigvar, is_remote) for number, entry in enumerate(signals)), total
+    return (_make_item(*_name_of(number, entry), sigvar, is_remote, given) for number, entry in enumerate(signals)), total
 
 
-def _read_wide(signals: Any, sigvars: Sequence[str]) -> Iterator[Item]:
-    """One signal per column; of what is not in memory, one column at a time is read."""
+def _read_wide(signals: Any, sigvars: Sequence[str], reading: Mapping[str, Any]) -> Iterator[Item]:
+    """One signal per column; of what is not in memory, one column at a time is read, unless options of reading may name others."""
     import pyarrow.dataset as ds
 
     if isinstance(signals, (str, os.PathLike)) and (os.path.isdir(signals) or os.fspath(signals).endswith(".parquet")):
         signals = ds.dataset(os.fspath(signals), format="parquet")
     for name in sigvars:
         source = signals
-        if isinstance(signals, ds.Dataset):
+        if isinstance(signals, ds.Dataset) and reading:
+            source = signals.to_table()
+        elif isinstance(signals, ds.Dataset):
             source = signals.to_table(columns=[c for c in signals.schema.names if c == name or c in _KEYS])
-        elif hasattr(signals, "project") and hasattr(signals, "columns"):  # a relation of DuckDB computes what it is asked for
+        elif (
+            not reading and hasattr(signals, "project") and hasattr(signals, "columns")
+        ):  # a relation of DuckDB computes what it is asked for
             chosen = [c for c in signals.columns if c == name or c in _KEYS]
             source = signals.project(", ".join('"' + c.replace('"', '""') + '"' for c in chosen))
-        yield _make_item(name, source, name, True)
+        yield _make_item(name, source, name, True, reading)
 
 
 def _name_of(number: int, entry: Any) -> tuple[str, Any]:
@@ -113,19 +119,21 @@ def _find_files(pattern: str) -> list[str]:
     return files
 
 
-def _make_item(name: str, signal: Any, column: str, is_remote: bool) -> Item:
+def _make_item(name: str, signal: Any, column: str, is_remote: bool, reading: Mapping[str, Any]) -> Item:
     import pyarrow as pa
 
     digest = ""
     try:
         if isinstance(signal, (str, os.PathLike)):
             path = os.path.abspath(os.fspath(signal))
-            digest = _hash_file(path, column)
+            digest = _hash_file(path, column + reading_text(reading) if reading else column)
             if not is_remote:
                 return Item(name, digest, path, column)
             signal = path
-        content = pa.py_buffer(_core.signal_to_bytes(read_signal(signal, [column])))
+        content = pa.py_buffer(_core.signal_to_bytes(read_signal(signal, [column], reading)))
         return Item(name, digest or hashlib.blake2b(content, digest_size=16).hexdigest(), content, column)
+    except ConfigError:
+        raise  # an option of reading, which no signal can satisfy
     except FractileError as error:
         return Item(name, digest, b"", column, error)
     except OSError as error:
@@ -136,8 +144,9 @@ def _make_item(name: str, signal: Any, column: str, is_remote: bool) -> Item:
         return Item(name, digest, b"", column, unreadable)
 
 
-def _hash_file(path: str, column: str) -> str:
-    digest = hashlib.blake2b(column.encode(), digest_size=16)
+def _hash_file(path: str, how: str) -> str:
+    """Hash of a file's bytes and of how they are read: value column and options of reading."""
+    digest = hashlib.blake2b(how.encode(), digest_size=16)
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
