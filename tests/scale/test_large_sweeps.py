@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -11,7 +12,10 @@ import textwrap
 import time
 
 import duckdb
+import polars as pl
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.sweeps import GRID, SEED, make_folder, rows_of, run_sweep
 
@@ -117,3 +121,25 @@ def test_memory_of_the_driver_is_flat(folder, tmp_path):
     assert len(steps) == 10
     assert max(steps[2:]) - steps[1] < 40, steps
     assert duckdb.sql(f"select count(distinct signal) from '{tmp_path}/*.parquet'").fetchall() == [(N_TINY,)]
+
+
+def test_a_store_of_a_million_rows_is_read_and_resumed(folder, tmp_path):
+    """The rows of a sweep, copied under other keys and names until there are a million; a sweep finds that its own are there."""
+    run_sweep(folder, store=tmp_path)
+    table = pa.concat_tables([pq.read_table(part) for part in sorted(tmp_path.glob("part-*.parquet"))])
+    n_own, copies = table.num_rows, 1_000_000 // table.num_rows + 1
+    names = table["signal"].to_pylist()
+    width = len(table["key"][0].as_py())
+    for copy in range(copies):
+        keys = [hashlib.blake2b(f"{copy} {row}".encode()).hexdigest()[:width] for row in range(n_own)]
+        others = {"key": keys, "signal": [f"{copy} {name}" for name in names]}
+        columns = [pa.array(others[f.name], f.type) if f.name in others else table[f.name] for f in table.schema]
+        pq.write_table(pa.table(columns, schema=table.schema), tmp_path / f"part-9{copy:08d}.parquet")
+    expected = n_own * (copies + 1)
+    counted = duckdb.sql(f"select count(*), count(distinct key) from '{tmp_path}/part-*.parquet'").fetchall()[0]
+    assert counted == (expected, expected)
+    assert pl.scan_parquet(f"{tmp_path}/part-*.parquet").select(pl.len()).collect().item() == expected
+    began = time.monotonic()
+    result = run_sweep(folder, store=tmp_path)
+    print(f"{expected} rows: a sweep of {n_own} finds that none is missing in {time.monotonic() - began:.1f} s")
+    assert (result.computed, result.resumed) == (0, n_own)
