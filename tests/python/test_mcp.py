@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import json
 import os
 import pathlib
@@ -22,6 +23,8 @@ import fractile
 import jsonschema
 import pandas as pd
 import pytest
+from fractile.mcp.limits import Limits
+from fractile.mcp.tools import Toolbox
 from mcp import Client, StdioServerParameters
 from oracle.markets import make_panel
 from support.server_market import SEED, SNAPSHOT, make_root, make_rows, to_ipc, to_table
@@ -319,6 +322,56 @@ def test_no_tool_sees_the_holdout_period(root):
             assert [row["ret"] for row in answer["daily"]] == [row["ret"] for row in second["daily"]]
         if name == "audit":
             assert answer["checks"] == second["checks"]
+
+
+# A value other than the default for every option that has no list of choices.
+OTHER_VALUES: dict[str, Any] = {
+    "analysis": ["ic", "fractile", "quantiles", "exposures", "drilldown", "capacity", "decay", "coverage"],
+    "borrow_bps": 50,
+    "breakpoints": {"cap": [1]},
+    "byvar_list": ["overall", "year", "cap"],
+    "capacity_gmv": [1, 10],
+    "delisting_return": -0.3,
+    "double_var": "size",
+    "exit_fractile": [20, 80],
+    "exposure_groups": ["sector_id"],
+    "factors": ["size"],
+    "fractile": [30, 70],
+    "hold_days": "next",
+    "horizons": [1, 2, 5],
+    "max_weight": 0.5,
+    "neutralize_weight": "sqrt_mcap",
+    "rank_within": "sector_id",
+    "sigvar": "signal",
+    "tc_value": [0.3, 0.5],
+    "universe": {"cap": [1, 2]},
+}
+
+
+def test_no_option_shows_the_holdout_period(root):
+    """Rows of the hold-out period change no answer, whatever option is given; a refused one is refused both times."""
+    limits = Limits(study="options", holdout_from=dt.date.fromisoformat(HOLDOUT))
+    toolbox = Toolbox(str(root), limits)
+    rows = make_rows()
+    changed = rows.assign(signal=rows["signal"].where(rows["date_sig"] < HOLDOUT, 7.0))
+    hidden = [day.strftime("%Y-%m-%d") for day in pd.date_range(HOLDOUT, "2020-12-31")]
+    n_tried = 0
+    for option in fractile._core.options():
+        name, default = option["name"], json.loads(option["default"])
+        values = [OTHER_VALUES[name]] if name in OTHER_VALUES else [c for c in option["choices"] if c != default]
+        for value in values or [not default if isinstance(default, bool) else 2]:
+            answers = []
+            for frame in (rows, changed):
+                sent = {"signal": {"rows": records(frame)}, "config": CONFIG | {name: value}, "daily": True}
+                try:
+                    answer = toolbox.call("run", sent)
+                    n_tried += 1
+                    assert not any(day in json.dumps(answer) for day in hidden), name
+                    answers.append((answer["daily"], answer["summary"]))
+                except fractile.FractileError as error:
+                    answers.append(error.code)
+            assert repr(answers[0]) == repr(answers[1]), name
+    assert n_tried > 50
 
 
 def test_a_client_that_is_killed_ends_its_server(root):
