@@ -9,14 +9,13 @@ first run. Processor time, the sum over threads, is the measure for a machine th
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import statistics
 import time
 from typing import Any
 
 from fractile import BacktestService
-from markets import FOLDER, make_market, read_signal
+from markets import make_market, make_parser, read_signal
 
 SIX = [1, 2, 3, 5, 10, 21]
 OWN_FACTORS = ["momentum", "size", "volatility", "value", "yield", "growth", "leverage", "mcap", "adv", "vol", "cap", "close_adj"]
@@ -49,13 +48,7 @@ CONSTRUCTION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--market", default="W10")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--cases", default="", help="only cases whose name holds this")
-    parser.add_argument("--root", default=str(FOLDER))
-    parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
+    parser = make_parser(__doc__)
     arguments = parser.parse_args()
     clock = time.process_time if arguments.processor_time else time.perf_counter
     root = pathlib.Path(arguments.root)

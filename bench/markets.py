@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import subprocess
 
@@ -18,6 +19,18 @@ MARKETS = {
     "W10": ("2012-01-01", "2021-12-31", 5000),
     "WFull": ("1997-01-01", "2021-12-31", 5000),
 }
+
+
+def make_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The arguments of a benchmark that compares runs in pairs."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--market", default="W10")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--cases", default="", help="only cases whose name holds this")
+    parser.add_argument("--root", default=str(FOLDER))
+    parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
+    return parser
 
 
 def make_market(name: str, root: pathlib.Path = FOLDER, with_panel: bool = False) -> None:

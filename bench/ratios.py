@@ -9,7 +9,6 @@ machine that others use; the first run of a new process is always wall time.
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import statistics
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from fractile import BacktestService, create_snapshot, list_snapshots
-from markets import FOLDER, ROOT, make_market, panel_file, read_signal, reorder, signal_file
+from markets import ROOT, make_market, make_parser, panel_file, read_signal, reorder, signal_file
 
 N_COLUMNS = 20
 SUITE = {"lags": [0, 1, 2], "resid_modes": ["off", "all"]}
@@ -111,14 +110,8 @@ def measure(pair: Pair, n_pairs: int, clock: Callable[[], float]) -> tuple[float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--market", default="W10")
+    parser = make_parser(__doc__)
     parser.add_argument("--small", default="W2")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--cases", default="", help="only cases whose name holds this")
-    parser.add_argument("--root", default=str(FOLDER))
-    parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
     arguments = parser.parse_args()
     root = pathlib.Path(arguments.root)
     make_market(arguments.market, root)
