@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/align/cross_sections.hpp"
+#include "engine/portfolio/rank.hpp"
 #include "fractile/types.hpp"
 #include "parallel/huge_array.hpp"
 #include "parallel/workers.hpp"
@@ -15,13 +16,36 @@ namespace {
 
 constexpr auto kPoints = static_cast<std::size_t>(kOffsets);
 
-/// Dense ranks of a column of values within each loaded day.
+/// Numbers in the order of a column of values within each loaded day, as RankCorrelation reads them.
 struct RankedDays {
-  HugeArray<std::int32_t> rank;     // by panel row from the first loaded
-  std::vector<std::int32_t> count;  // different values, by loaded day
+  HugeArray<std::int32_t> rank;     // by panel row from the first loaded; kNoRank for a missing value
+  std::vector<std::int32_t> names;  // values, by loaded day
 
-  RankedDays(std::size_t n_rows, std::size_t n_days) : count(n_days, 0) { rank.reserve(n_rows); }
+  RankedDays(std::size_t n_rows, std::size_t n_days) : names(n_days, 0) { rank.reserve(n_rows); }
 };
+
+/// Memory of the ranks of a day.
+struct DayScratch {
+  std::vector<double> values, ranks;
+  std::vector<std::size_t> places;
+  RankScratch rank;
+};
+
+/// out[i]: the average rank of values[i] less one, rounded down; kNoRank if it is NaN. Returns how many values are not NaN.
+std::int32_t rank_day_values(std::span<const double> values, DayScratch& scratch, std::int32_t* out) {
+  scratch.values.resize(values.size());
+  scratch.places.resize(values.size());
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    out[i] = kNoRank;
+    scratch.values[n] = values[i];
+    scratch.places[n] = i;
+    n += values[i] == values[i];
+  }
+  average_ranks(std::span(scratch.values).first(n), scratch.rank, scratch.ranks);
+  for (std::size_t i = 0; i < n; ++i) out[scratch.places[i]] = static_cast<std::int32_t>(scratch.ranks[i]) - 1;
+  return static_cast<std::int32_t>(n);
+}
 
 class ProfileRun {
  public:
@@ -37,7 +61,7 @@ class ProfileRun {
         n_days_(static_cast<std::size_t>(panel.n_days())),
         by_return_(n_rows(), n_days_),
         by_signal_(n_rows(), n_days_),
-        names_(n_days_, 0),
+        is_constant_(n_days_, 0),
         ic_(n_days_ * kPoints, kNaN),
         ic_names_(n_days_ * kPoints, 0),
         autocorrelation_(n_days_, kNaN) {}
@@ -51,8 +75,8 @@ class ProfileRun {
  private:
   struct Scratch {
     CrossSections::Scratch section;
-    DenseRankScratch ranks;
-    std::vector<double> values;
+    DayScratch day;
+    std::vector<double> returns;
     RankCorrelation correlation;
     std::vector<std::size_t> securities;      // the names of a day
     std::vector<std::int32_t> signal, other;  // their ranks
@@ -82,14 +106,15 @@ class ProfileRun {
     const DateIndex n = panel_.first() + day;
     const RowIndex begin = panel_.row_begin(n);
     const auto n_names = static_cast<std::size_t>(panel_.row_end(n) - begin);
-    scratch.values.resize(n_names);
-    for (std::size_t i = 0; i < n_names; ++i) scratch.values[i] = returns_[begin + static_cast<RowIndex>(i)];
-    by_return_.count[t] = rank_densely(scratch.values, scratch.ranks, by_return_.rank.data() + at(begin));
+    scratch.returns.resize(n_names);
+    for (std::size_t i = 0; i < n_names; ++i) scratch.returns[i] = returns_[begin + static_cast<RowIndex>(i)];
+    by_return_.names[t] = rank_day_values(scratch.returns, scratch.day, by_return_.rank.data() + at(begin));
     bool has_duplicates = false;
     const CrossSection section = sections_.read(n, scratch.section, has_duplicates);
-    by_signal_.count[t] = rank_densely(section.values, scratch.ranks, by_signal_.rank.data() + at(begin));
-    names_[t] = static_cast<std::int32_t>(
-        std::count_if(section.values.begin(), section.values.end(), [](double value) { return value == value; }));
+    const std::int32_t n_signals = rank_day_values(section.values, scratch.day, by_signal_.rank.data() + at(begin));
+    by_signal_.names[t] = n_signals;
+    const std::vector<double>& ranks = scratch.day.ranks;
+    is_constant_[t] = n_signals > 1 && std::equal(ranks.begin() + 1, ranks.end(), ranks.begin());
   }
 
   void rank_days() {
@@ -100,7 +125,7 @@ class ProfileRun {
     std::int32_t before = -1;
     for (std::size_t t = 0; t < n_days_; ++t) {
       day_before_.push_back(before);
-      if (names_[t] > 0) before = static_cast<std::int32_t>(t);
+      if (by_signal_.names[t] > 0) before = static_cast<std::int32_t>(t);
     }
   }
 
@@ -128,7 +153,7 @@ class ProfileRun {
 
   void correlate_day(int day, Scratch& scratch) {
     const auto t = static_cast<std::size_t>(day);
-    if (names_[t] == 0) return;
+    if (by_signal_.names[t] == 0) return;
     scratch.signal.clear();
     scratch.securities.clear();
     const DateIndex n = panel_.first() + day;
@@ -137,7 +162,7 @@ class ProfileRun {
       scratch.signal.push_back(by_signal_.rank[at(row)]);
       scratch.securities.push_back(static_cast<std::size_t>(panel_.security_of_row(row)));
     }
-    scratch.correlation.set(scratch.signal, by_signal_.count[t]);
+    scratch.correlation.set(scratch.signal, by_signal_.names[t]);
     scratch.other.resize(scratch.signal.size());
     for (std::size_t j = 0; j < kPoints; ++j) {
       const int other = day + kFirstOffset + static_cast<int>(j) - first_k_;
@@ -146,7 +171,7 @@ class ProfileRun {
           scratch.window.data() + static_cast<std::size_t>(other - scratch.window_begin) * panel_.ranges().size();
       for (std::size_t i = 0; i < scratch.other.size(); ++i) scratch.other[i] = of_day[scratch.securities[i]];
       const RankCorrelation::Outcome found =
-          scratch.correlation.compute(scratch.other, by_return_.count[static_cast<std::size_t>(other)]);
+          scratch.correlation.compute(scratch.other, by_return_.names[static_cast<std::size_t>(other)]);
       ic_[t * kPoints + j] = found.value;
       ic_names_[t * kPoints + j] = found.names;
     }
@@ -160,7 +185,7 @@ class ProfileRun {
       const RowIndex row = panel_.find_row(static_cast<SecurityIndex>(scratch.securities[i]), m);
       scratch.other[i] = row >= begin && row < end ? by_signal_.rank[at(row)] : kNoRank;
     }
-    return scratch.correlation.compute(scratch.other, by_signal_.count[static_cast<std::size_t>(other)]).value;
+    return scratch.correlation.compute(scratch.other, by_signal_.names[static_cast<std::size_t>(other)]).value;
   }
 
   ProfilePoint summarise_point(std::size_t j) const {
@@ -170,7 +195,7 @@ class ProfileRun {
       if (value != value) continue;
       ic.push_back(value);
       names.push_back(ic_names_[t * kPoints + j]);
-      share.push_back(names.back() / names_[t]);
+      share.push_back(names.back() / by_signal_.names[t]);
     }
     ProfilePoint point{kFirstOffset + static_cast<int>(j), kNaN, kNaN, static_cast<std::int64_t>(ic.size()), kNaN, kNaN};
     if (ic.empty()) return point;
@@ -187,8 +212,8 @@ class ProfileRun {
     std::vector<double> autocorrelations;
     for (std::size_t t = 0; t < n_days_; ++t) {
       if (autocorrelation_[t] == autocorrelation_[t]) autocorrelations.push_back(autocorrelation_[t]);
-      out.days += names_[t] > 0;
-      if (names_[t] > 1 && by_signal_.count[t] == 1) out.constant_days.push_back(panel_.first() + static_cast<DateIndex>(t));
+      out.days += by_signal_.names[t] > 0;
+      if (is_constant_[t] != 0) out.constant_days.push_back(panel_.first() + static_cast<DateIndex>(t));
     }
     out.autocorrelation = autocorrelations.empty() ? kNaN : mean(autocorrelations);
     return out;
@@ -204,10 +229,10 @@ class ProfileRun {
   std::size_t n_days_;
   RankedDays by_return_, by_signal_;
   // By loaded day.
-  std::vector<std::int32_t> names_;
-  std::vector<std::int32_t> day_before_;  // the newest earlier one with a signal, or -1
-  std::vector<double> ic_;                // kPoints per day
-  std::vector<std::int32_t> ic_names_;    // the same
+  std::vector<std::uint8_t> is_constant_;  // several signals, all equal
+  std::vector<std::int32_t> day_before_;   // the newest earlier one with a signal, or -1
+  std::vector<double> ic_;                 // kPoints per day
+  std::vector<std::int32_t> ic_names_;     // the same
   std::vector<double> autocorrelation_;
 };
 

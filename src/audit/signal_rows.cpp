@@ -146,6 +146,27 @@ void merge_parts(const std::vector<Part>& parts, const PanelView& panel, const S
   out.names_before_first_row = std::count(is_backfilled.begin(), is_backfilled.end(), std::uint8_t{1});
 }
 
+/// Fills by_panel_row and signal_row. The last of several rows for one place wins: each thread reads all rows in input order,
+/// and writes those of its own part of the panel.
+void place_values(const PanelView& panel, const double* values, const HugeArray<RowIndex>& panel_row, std::int64_t n_rows,
+                  bool with_rows, int threads, SignalRows& out) {
+  const auto n_panel_rows = static_cast<std::size_t>(panel.snapshot().row_capacity());
+  out.by_panel_row.reserve(n_panel_rows);
+  if (with_rows) out.signal_row.reserve(n_panel_rows);
+  const auto n_parts = static_cast<std::size_t>(threads);
+  parallel_for(threads, threads, [&](int task, int) {
+    const auto part = static_cast<std::size_t>(task);
+    const std::size_t begin = n_panel_rows * part / n_parts, end = n_panel_rows * (part + 1) / n_parts;
+    std::fill(out.by_panel_row.data() + begin, out.by_panel_row.data() + end, kNaN);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n_rows); ++i) {
+      const auto row = static_cast<std::size_t>(panel_row[i]);  // kNoRow is beyond all parts
+      if (row < begin || row >= end) continue;
+      out.by_panel_row[row] = values[i] + 0.0;  // -0 is 0
+      if (with_rows) out.signal_row[row] = static_cast<std::uint32_t>(i);
+    }
+  });
+}
+
 }  // namespace
 
 SignalKeys SignalRows::possible(const SignalKeys& keys) const {
@@ -183,17 +204,7 @@ SignalRows read_signal_rows(const PanelView& panel, const SignalKeys& keys, cons
 
   merge_parts(parts, panel, keys, config, out);
   if (out.impossible.count > 0) blank_dates(keys, impossible_rows, out);
-  const auto n_panel_rows = static_cast<std::size_t>(panel.snapshot().row_capacity());
-  out.by_panel_row.reserve(n_panel_rows);
-  std::fill_n(out.by_panel_row.data(), n_panel_rows, kNaN);
-  if (with_rows) out.signal_row.reserve(n_panel_rows);
-  // By one thread in input order: of several rows for one place the last one wins.
-  for (std::size_t i = 0; i < n_rows; ++i) {
-    const RowIndex row = panel_row[i];
-    if (row == kNoRow) continue;
-    out.by_panel_row[static_cast<std::size_t>(row)] = values[i] + 0.0;  // -0 is 0
-    if (with_rows) out.signal_row[static_cast<std::size_t>(row)] = static_cast<std::uint32_t>(i);
-  }
+  place_values(panel, values, panel_row, keys.n_rows, with_rows, threads, out);
   return out;
 }
 
