@@ -82,23 +82,31 @@ double acceleration_of(std::span<const double> without) noexcept {
   return squares == 0.0 ? 0.0 : cubes / (6.0 * std::pow(squares, 1.5));
 }
 
-}  // namespace
-
-void fill_stationary(std::span<std::uint32_t> index, double block, std::uint64_t seed, std::uint64_t draw) noexcept {
-  if (index.empty()) return;
-  const auto n = static_cast<std::uint64_t>(index.size());
+/// visit(t, place) for t = 0 ... n_periods - 1: the places of a draw, as fill_stationary() describes them.
+template <class Visit>
+void visit_stationary(std::size_t n_periods, double block, std::uint64_t seed, std::uint64_t draw, Visit&& visit) noexcept {
+  if (n_periods == 0) return;
+  const auto n = static_cast<std::uint64_t>(n_periods);
   const auto begins = static_cast<std::uint64_t>(4294967296.0 / block);
   DrawStream random(seed, draw);
   std::uint64_t place = DrawStream::scale(random.next() >> 32, n);
-  index[0] = static_cast<std::uint32_t>(place);
-  for (std::size_t t = 1; t < index.size(); ++t) {
+  visit(0, place);
+  for (std::size_t t = 1; t < n_periods; ++t) {
     const std::uint64_t bits = random.next();
-    const std::uint64_t anywhere = DrawStream::scale(bits >> 32, n), next = place + 1 == n ? 0 : place + 1;
-    // A mask instead of a branch, which the processor would predict wrongly at every other block.
+    const std::uint64_t anywhere = DrawStream::scale(bits >> 32, n);
+    // A mask instead of a branch, which the processor would predict wrongly at every other block. A block passes the end at most
+    // once; its places wrap on their way out, so that no step waits for it.
     const std::uint64_t begin = 0 - static_cast<std::uint64_t>((bits & 0xffffffffULL) < begins);
-    place = (anywhere & begin) | (next & ~begin);
-    index[t] = static_cast<std::uint32_t>(place);
+    place = (anywhere & begin) | ((place + 1) & ~begin);
+    visit(t, std::min(place, place - n));
   }
+}
+
+}  // namespace
+
+void fill_stationary(std::span<std::uint32_t> index, double block, std::uint64_t seed, std::uint64_t draw) noexcept {
+  visit_stationary(index.size(), block, seed, draw,
+                   [&](std::size_t t, std::uint64_t place) { index[t] = static_cast<std::uint32_t>(place); });
 }
 
 double compute(Statistic statistic, std::span<const double> x) noexcept {
@@ -134,12 +142,11 @@ std::vector<std::vector<double>> bootstrap_draws(std::span<const double> x, std:
   if (x.empty()) return out;
   const std::int64_t n_tasks = (resampling.draws + kDrawsPerTask - 1) / kDrawsPerTask;
   const auto body = [&](int task, int) {
-    std::vector<std::uint32_t> index(x.size());
     std::vector<double> sample(x.size());
     const std::int64_t first = task * kDrawsPerTask, last = std::min(first + kDrawsPerTask, resampling.draws);
     for (std::int64_t draw = first; draw < last; ++draw) {
-      fill_stationary(index, resampling.block, resampling.seed, static_cast<std::uint64_t>(draw));
-      for (std::size_t t = 0; t < x.size(); ++t) sample[t] = x[index[t]];
+      visit_stationary(x.size(), resampling.block, resampling.seed, static_cast<std::uint64_t>(draw),
+                       [&](std::size_t t, std::uint64_t place) { sample[t] = x[place]; });
       for (std::size_t k = 0; k < statistics.size(); ++k) out[k][static_cast<std::size_t>(draw)] = compute(statistics[k], sample);
     }
   };
