@@ -102,45 +102,44 @@ Chunk dictionary_chunk(const Chunk& chunk) {
   return {values, values ? values->offset : 0, values ? values->length : 0};
 }
 
-std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column) {
-  const auto refuse = [&](const std::string& found) {
-    throw Error(ErrorCode::UNREADABLE_SIGNAL,
-                "expected a text inside its buffer, found " + found + " in column \"" + column + "\". Check the data's source.");
-  };
+Texts::Texts(const ArrowSchema& schema, const ArrowArray& array, const std::string& column) : array_(array), column_(column) {
   const std::string_view format = schema.format;
-  if (format != "vu") {
-    // The text buffer ends with the array's last text.
-    std::int64_t begin = 0, end = 0, size = 0;
-    const auto read_offsets = [&](const auto* offsets) {
-      if (!offsets) return;
-      begin = offsets[at];
-      end = offsets[at + 1];
-      size = offsets[array.offset + array.length];
-    };
-    if (format == "u")
-      read_offsets(buffer<std::int32_t>(array, 1));
-    else
-      read_offsets(buffer<std::int64_t>(array, 1));
-    const char* texts = buffer<char>(array, 2);
-    if (begin == end) return {};
-    if (begin < 0 || end < begin || end > size || !texts)
-      refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
-    return {texts + begin, static_cast<std::size_t>(end - begin)};
+  if (format == "vu") {
+    views_ = buffer<char>(array, 1);
+    return;
   }
+  // The text buffer ends with the array's last text.
+  if (array.length == 0) return;
+  const std::int64_t n = array.offset + array.length;
+  texts_ = buffer<char>(array, 2);
+  if (format == "u") {
+    short_offsets_ = buffer<std::int32_t>(array, 1);
+    if (short_offsets_) size_ = short_offsets_[n];
+  } else {
+    long_offsets_ = buffer<std::int64_t>(array, 1);
+    if (long_offsets_) size_ = long_offsets_[n];
+  }
+}
+
+void Texts::refuse(const std::string& found) const {
+  throw Error(ErrorCode::UNREADABLE_SIGNAL,
+              "expected a text inside its buffer, found " + found + " in column \"" + column_ + "\". Check the data's source.");
+}
+
+std::string_view Texts::view_at(std::int64_t at) const {
   // A string_view has 16 bytes. It contains a text of up to 12 bytes, or points into a numbered buffer. The last
   // buffer has the sizes of those buffers.
-  const char* views = buffer<char>(array, 1);
-  if (!views) return {};
-  const char* view = views + at * 16;
+  if (!views_) return {};
+  const char* view = views_ + at * 16;
   std::int32_t length = 0, number = 0, place = 0;
   std::memcpy(&length, view, 4);
   if (length < 0) refuse("a length of " + std::to_string(length));
   if (length <= 12) return {view + 4, static_cast<std::size_t>(length)};
   std::memcpy(&number, view + 8, 4);
   std::memcpy(&place, view + 12, 4);
-  if (number < 0 || number >= array.n_buffers - 3 || place < 0) refuse("buffer " + std::to_string(number));
-  const char* texts = buffer<char>(array, 2 + number);
-  const auto* sizes = buffer<std::int64_t>(array, array.n_buffers - 1);
+  if (number < 0 || number >= array_.n_buffers - 3 || place < 0) refuse("buffer " + std::to_string(number));
+  const char* texts = buffer<char>(array_, 2 + number);
+  const auto* sizes = buffer<std::int64_t>(array_, array_.n_buffers - 1);
   if (!texts || (sizes && std::int64_t{place} + length > sizes[number]))
     refuse("it at " + std::to_string(place) + " of buffer " + std::to_string(number));
   return {texts + place, static_cast<std::size_t>(length)};
@@ -187,23 +186,10 @@ void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::in
 void read_texts(const ArrowSchema& schema, const arrow::Chunk& chunk,
                 const std::function<void(std::int64_t, std::string_view, bool)>& sink) {
   if (describe_type(schema).kind != ArrowKind::text) arrow::refuse_type(schema, "text");
-  const std::string column = arrow::column_name(schema);
-  if (!schema.dictionary) {
-    for (std::int64_t i = 0; i < chunk.length; ++i) {
-      const std::int64_t at = chunk.offset + i;
-      const bool null = arrow::is_null(*chunk.array, at);
-      sink(i, null ? std::string_view() : arrow::text_at(schema, *chunk.array, at, column), null);
-    }
-    return;
-  }
-  const arrow::Chunk values = arrow::dictionary_chunk(chunk);
-  const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const std::int64_t at = values.offset + indices[i];
-    const bool null = indices[i] < 0 || arrow::is_null(*values.array, at);
-    sink(static_cast<std::int64_t>(i), null ? std::string_view() : arrow::text_at(*schema.dictionary, *values.array, at, column),
-         null);
-  }
+  arrow::visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
+    sink(i, text, null);
+    return true;
+  });
 }
 
 }  // namespace fractile

@@ -22,11 +22,10 @@ double half_to_double(std::uint16_t bits) noexcept;
 /// The index of each row of a dictionary column; -1 if the row is null. Throws UNREADABLE_SIGNAL on an index
 /// outside the dictionary.
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk);
+/// An array without rows.
+inline constexpr ArrowArray kNoArray{};
 /// All values of a dictionary, as a chunk of `*schema.dictionary`.
 Chunk dictionary_chunk(const Chunk& chunk);
-/// The text at index `at` (offset included), which must not be null; `column` is for messages.
-std::string_view text_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at, const std::string& column);
-
 template <class T>
 const T* buffer(const ArrowArray& array, std::int64_t i) {
   return i < array.n_buffers && array.buffers ? static_cast<const T*>(array.buffers[i]) : nullptr;
@@ -37,6 +36,36 @@ inline bool is_null(const ArrowArray& array, std::int64_t at) {
   const auto* bits = buffer<std::uint8_t>(array, 0);
   return bits && (bits[at / 8] >> (at % 8) & 1) == 0;
 }
+
+/// The texts of an array, each checked to be inside its buffer. `column` is for messages; all must outlive the object.
+class Texts {
+ public:
+  Texts(const ArrowSchema& schema, const ArrowArray& array, const std::string& column);
+  /// The text at index `at` (offset included), which must not be null. Throws UNREADABLE_SIGNAL.
+  std::string_view operator[](std::int64_t at) const {
+    if (short_offsets_) return between(short_offsets_[at], short_offsets_[at + 1]);
+    if (long_offsets_) return between(long_offsets_[at], long_offsets_[at + 1]);
+    return view_at(at);
+  }
+
+ private:
+  std::string_view between(std::int64_t begin, std::int64_t end) const {
+    if (begin == end) return {};
+    if (begin < 0 || end < begin || end > size_ || !texts_)
+      refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
+    return {texts_ + begin, static_cast<std::size_t>(end - begin)};
+  }
+  std::string_view view_at(std::int64_t at) const;
+  [[noreturn]] void refuse(const std::string& found) const;
+
+  const ArrowArray& array_;
+  const std::string& column_;
+  const std::int32_t* short_offsets_ = nullptr;
+  const std::int64_t* long_offsets_ = nullptr;
+  const char* texts_ = nullptr;
+  const char* views_ = nullptr;
+  std::int64_t size_ = 0;  // bytes of texts_
+};
 
 /// Calls visit(i, is_null, value) with plain values of type T.
 template <class T, class Visit>
@@ -92,6 +121,28 @@ bool visit_numbers(const ArrowType& type, const ArrowArray& array, std::int64_t 
     }
   }
   return false;
+}
+
+/// Calls visit(i, text, is_null) for every text of a chunk until it returns false. Texts and dictionaries of texts.
+template <class Visit>
+void visit_texts(const ArrowSchema& schema, const Chunk& chunk, Visit&& visit) {
+  const std::string column = column_name(schema);
+  if (!schema.dictionary) {
+    const Texts texts(schema, chunk.array ? *chunk.array : kNoArray, column);
+    for (std::int64_t i = 0; i < chunk.length; ++i) {
+      const bool null = is_null(*chunk.array, chunk.offset + i);
+      if (!visit(i, null ? std::string_view() : texts[chunk.offset + i], null)) return;
+    }
+    return;
+  }
+  const Chunk values = dictionary_chunk(chunk);
+  const std::vector<std::int64_t> indices = read_indices(schema, chunk);
+  const Texts texts(*schema.dictionary, values.array ? *values.array : kNoArray, column);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::int64_t at = values.offset + indices[i];
+    const bool null = indices[i] < 0 || is_null(*values.array, at);
+    if (!visit(static_cast<std::int64_t>(i), null ? std::string_view() : texts[at], null)) return;
+  }
 }
 
 /// Reads the dictionary's values with `read`, then spreads them over the rows.

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
 
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
@@ -21,6 +23,18 @@ constexpr std::int32_t kNotSeen = -2;
   const std::string where = row < 0 ? "" : fmt::format(" at row {}", row);
   throw Error(ErrorCode::COLUMN_TYPE,
               fmt::format("expected {} in column \"{}\", found {}{}. {}", expected, column, found, where, remedy));
+}
+
+/// a == b. Ids of 8 to 16 bytes take two comparisons of whole words.
+bool is_same(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  if (a.size() < 8 || a.size() > 16) return a == b;
+  std::array<std::uint64_t, 4> words;
+  std::memcpy(&words[0], a.data(), 8);
+  std::memcpy(&words[1], b.data(), 8);
+  std::memcpy(&words[2], a.data() + a.size() - 8, 8);
+  std::memcpy(&words[3], b.data() + b.size() - 8, 8);
+  return words[0] == words[1] && words[2] == words[3];
 }
 
 /// Calls visit(i, is_null, number) for every entry of a plain array of numbers.
@@ -148,17 +162,31 @@ std::int32_t IdReader::code_of(std::string_view text, std::int64_t row) {
   return code;
 }
 
+std::int32_t IdReader::code_after(std::int32_t before, std::string_view text, std::int64_t row) {
+  if (before < 0) return code_of(text, row);
+  const auto at = static_cast<std::size_t>(before);
+  if (at >= next_code_.size()) next_code_.resize(at + 1, 0);
+  std::int32_t& next = next_code_[at];
+  if (!is_same(text, numbering_.texts()[static_cast<std::size_t>(next)])) {
+    const std::int32_t code = code_of(text, row);
+    if (code >= 0) next = code;
+    return code;
+  }
+  return next;
+}
+
 void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, std::int32_t* out) {
   if (!schema.dictionary) {
-    // Rows of one security often follow each other.
+    // Rows of one security often follow each other, or days list the securities in one order.
+    const arrow::Texts texts(schema, *chunk.array, column_);
     std::string_view last;
     std::int32_t last_code = kNotSeen;
     for (std::int64_t i = 0; i < chunk.length; ++i) {
       const std::int64_t at = chunk.offset + i;
       out[i] = -1;
       if (arrow::is_null(*chunk.array, at)) continue;
-      const std::string_view text = arrow::text_at(schema, *chunk.array, at, column_);
-      if (last_code == kNotSeen || text != last) last_code = code_of(last = text, chunk.first_row + i);
+      const std::string_view text = texts[at];
+      if (last_code == kNotSeen || !is_same(text, last)) last_code = code_after(last_code, last = text, chunk.first_row + i);
       out[i] = last_code;
     }
     return;
@@ -167,6 +195,7 @@ void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, 
   const arrow::Chunk values = arrow::dictionary_chunk(chunk);
   std::vector<std::int32_t> codes(static_cast<std::size_t>(values.length), kNotSeen);
   const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
+  const arrow::Texts texts(*schema.dictionary, values.array ? *values.array : arrow::kNoArray, column_);
   for (std::size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] < 0) {
       out[i] = -1;
@@ -176,9 +205,7 @@ void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, 
     if (code == kNotSeen) {
       const std::int64_t at = values.offset + indices[i];
       const bool null = arrow::is_null(*values.array, at);
-      code = null ? -1
-                  : code_of(arrow::text_at(*schema.dictionary, *values.array, at, column_),
-                            chunk.first_row + static_cast<std::int64_t>(i));
+      code = null ? -1 : code_of(texts[at], chunk.first_row + static_cast<std::int64_t>(i));
     }
     out[i] = code;
   }

@@ -56,6 +56,8 @@ class IdReader {
   void add_rows(std::int64_t count);
   void mark_missing(std::int64_t row) noexcept;
   void read_numbers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t* out);
+  /// The code of `text` in the row after one with code `before` (below 0: unknown).
+  std::int32_t code_after(std::int32_t before, std::string_view text, std::int64_t row);
   void read_codes(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int32_t* out);
   std::int32_t code_of(std::string_view text, std::int64_t row);
 
@@ -66,6 +68,7 @@ class IdReader {
   std::int64_t n_rows_ = 0;  // rows up to the end of the current chunk
   bool has_missing_ = false;
   TextNumbering numbering_;
+  std::vector<std::int32_t> next_code_;  // by code: the one that followed it last
 };
 
 }  // namespace fractile

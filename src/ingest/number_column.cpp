@@ -43,7 +43,7 @@ void read_numbers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, c
     for (std::int64_t i = 0; i < chunk.length && !rules.null_numbers.empty(); ++i)
       if (rules.is_null_number(out[i])) out[i] = std::numeric_limits<double>::quiet_NaN();
   } else {
-    visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
+    arrow::visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
       const NumberText kind = null ? NumberText::missing : read_number(text, rules, out[i]);
       if (kind == NumberText::missing) out[i] = std::numeric_limits<double>::quiet_NaN();
       if (kind == NumberText::text || kind == NumberText::inexact)

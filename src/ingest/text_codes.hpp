@@ -7,9 +7,6 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "arrow/arrow_column.hpp"
-#include "arrow/arrow_visit.hpp"
-
 namespace fractile {
 
 /// A numbering of different texts in order of appearance.
@@ -35,28 +32,5 @@ class TextCodes {
   std::string_view last_;
   std::int32_t last_code_ = -1;
 };
-
-/// Calls visit(i, text, is_null) for every text of a chunk until it returns false. Texts and dictionaries of texts.
-template <class Visit>
-void visit_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, Visit&& visit) {
-  const std::string column = arrow::column_name(schema);
-  if (schema.dictionary) {
-    const arrow::Chunk values = arrow::dictionary_chunk(chunk);
-    const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      const std::int64_t at = values.offset + indices[i];
-      const bool null = indices[i] < 0 || arrow::is_null(*values.array, at);
-      if (!visit(static_cast<std::int64_t>(i),
-                 null ? std::string_view() : arrow::text_at(*schema.dictionary, *values.array, at, column), null))
-        return;
-    }
-    return;
-  }
-  for (std::int64_t i = 0; i < chunk.length; ++i) {
-    const std::int64_t at = chunk.offset + i;
-    const bool null = arrow::is_null(*chunk.array, at);
-    if (!visit(i, null ? std::string_view() : arrow::text_at(schema, *chunk.array, at, column), null)) return;
-  }
-}
 
 }  // namespace fractile

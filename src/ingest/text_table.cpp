@@ -38,7 +38,7 @@ bool TextTable::Column::add_numbers(const ArrowSchema& schema, const ArrowBatche
     // Leading zeros can mark a text. The reader of the column decides if they matter.
     return kind == NumberText::number || kind == NumberText::missing;
   };
-  visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
+  arrow::visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
     if (null)
       out[i] = std::numeric_limits<double>::quiet_NaN();
     else
@@ -52,7 +52,7 @@ bool TextTable::Column::add_numbers(const ArrowSchema& schema, const ArrowBatche
 void TextTable::Column::add_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk) {
   const std::size_t size = static_cast<std::size_t>(chunk.length) * sizeof(std::int32_t);
   auto* out = reinterpret_cast<std::int32_t*>(values.prepare(size));
-  visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
+  arrow::visit_texts(schema, chunk, [&](std::int64_t i, std::string_view text, bool null) {
     out[i] = null ? texts.add("") : texts.add(text);
     return true;
   });

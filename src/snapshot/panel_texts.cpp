@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
 #include "fractile/types.hpp"
 #include "ingest/date_text.hpp"
@@ -38,7 +39,7 @@ CodedTexts code_texts(const ArrowBatches& batches, const ColumnRules& rules, con
   TextCodes numbering;
   std::vector<std::int32_t> raw(static_cast<std::size_t>(batches.n_rows()), kMissingCode);
   for (const auto& chunk : batches.chunks(0))
-    visit_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
+    arrow::visit_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
       const auto row = static_cast<std::size_t>(chunk.first_row + i);
       if (!null && index.row_of_source[row] != kNoRow) raw[row] = numbering.add(text);
       return true;
@@ -93,7 +94,7 @@ std::optional<std::vector<double>> read_as_numbers(const ArrowBatches& batches, 
   std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), kNaN);
   bool is_number = true;
   for (const auto& chunk : batches.chunks(0)) {
-    visit_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
+    arrow::visit_texts(batches.schema(0), chunk, [&](std::int64_t i, std::string_view text, bool null) {
       const RowIndex row = index.row_of_source[static_cast<std::size_t>(chunk.first_row + i)];
       if (null || row == kNoRow) return true;
       double number = kNaN;

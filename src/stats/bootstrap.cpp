@@ -94,8 +94,8 @@ void visit_stationary(std::size_t n_periods, double block, std::uint64_t seed, s
   for (std::size_t t = 1; t < n_periods; ++t) {
     const std::uint64_t bits = random.next();
     const std::uint64_t anywhere = DrawStream::scale(bits >> 32, n);
-    // A mask instead of a branch, which the processor would predict wrongly at every other block. A block passes the end at most
-    // once; its places wrap on their way out, so that no step waits for it.
+    // A mask instead of a branch, which the processor would predict wrongly at every other block. A block can pass the end
+    // once only; its places wrap on their way out, so that no step waits for it.
     const std::uint64_t begin = 0 - static_cast<std::uint64_t>((bits & 0xffffffffULL) < begins);
     place = (anywhere & begin) | ((place + 1) & ~begin);
     visit(t, std::min(place, place - n));
