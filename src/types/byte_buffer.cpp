@@ -15,7 +15,8 @@ namespace fractile {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kBig = 4 * kHugePage;  // smaller mappings are not worth retaining
+constexpr std::size_t kBig = 4 * kHugePage;    // smaller mappings are not worth retaining
+constexpr std::size_t kGrown = kHugePage / 4;  // a buffer of this size is likely to grow further
 
 struct Mapping {
   char* data = nullptr;
@@ -131,8 +132,10 @@ char* ByteBuffer::prepare(std::size_t count) {
   constexpr std::size_t kPage = 4096;
   const std::size_t needed = size_ + count + kPadding;
   if (needed > capacity_) {
-    const std::size_t step = needed >= kBig ? kHugePage : kPage;
-    const std::size_t wanted = (std::max(needed, capacity_ * 2) + step - 1) / step * step;
+    // A buffer that grows is touched once from end to end; huge pages make this several times faster.
+    const bool is_huge = needed >= kGrown;
+    const std::size_t step = is_huge ? kHugePage : kPage;
+    const std::size_t wanted = (std::max({needed, capacity_ * 2, is_huge ? kBig : 0}) + step - 1) / step * step;
     if (!data_ && wanted >= kBig)
       if (const Mapping again = kept().take(wanted); again.data) {
         data_ = again.data;
@@ -143,7 +146,6 @@ char* ByteBuffer::prepare(std::size_t count) {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<char*>(memory);
     capacity_ = wanted;
-    // A big buffer is touched once from end to end; huge pages make this several times faster.
     if (wanted >= kBig) madvise(data_, capacity_, MADV_HUGEPAGE);
   }
   return data_ + size_;
