@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference bench-scale monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast web web-check test-web test-scale screenshots agents clean
 
 help: ## List the targets
@@ -55,8 +55,8 @@ extensions: all ## Add one table, statistic and endpoint to a copy, build it, fi
 web: ## Build the pages of web/ into web/built, which the product embeds (needs Node from 20.19)
 	@cd web && npm ci --silent && npm run --silent build
 
-test-scale: all ## Sweep 2,000 signals on every executor, with 50 kills; measure the driver's memory over 100,000 (20 minutes)
-	@$(PYTHON) -m pytest -q -s tests/scale
+test-scale: all ## Sweep 2,000 signals on every executor and on two nodes of Ray, with 50 kills; measure the driver's memory over 100,000 (30 minutes)
+	@tools/test_scale.sh
 
 test-web: all ## Run all tests of the pages in Chromium, with a signal file of 100 MB (four minutes)
 	@$(PYTHON) -m pytest -q tests/web tests/python/test_dashboard.py tests/python/test_dashboard_views.py tests/python/test_tear_sheet_browser.py
@@ -103,6 +103,9 @@ docs: all ## Build the documentation site into build/docs/html, executing its tu
 SIMULATIONS ?= 1000
 monte-carlo: build ## Size of every test and coverage of every interval on SIMULATIONS=1000 simulated series (a quarter of an hour)
 	@$(PYTHON) bench/monte_carlo.py --simulations $(SIMULATIONS)
+
+bench-scale: all ## Measure sweeps: overhead, calls of executors, memory, a million rows; writes docs/scale.md
+	@PYTHONPATH=tests $(PYTHON) bench/scale.py --write
 
 bench-inference: build ## Time the statistics and what a study adds to a run
 	@$(PYTHON) bench/inference.py

@@ -16,6 +16,7 @@ import time
 
 import duckdb
 import fractile
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -193,6 +194,21 @@ def test_every_form_of_many_signals_is_the_same_rows(tmp_path, folder):
         assert {name: found[name] for name in found if name not in ("key", "signal_hash")} == {
             name: want[name] for name in want if name not in ("key", "signal_hash")
         }
+
+
+def test_a_generator_may_write_each_signal_into_the_same_memory(folder):
+    frame = make_signal(make_panel(SEED), 0, messy=False)
+    keys = {name: frame[name].to_numpy() for name in ("security_id", "date_sig")}
+    first = frame["signal"].to_numpy()
+
+    def in_one_place():
+        values = first.copy()
+        for number in range(12):
+            values[:] = np.roll(first, number)
+            yield f"s{number}", {**keys, "signal": values}
+
+    apart = {f"s{number}": {**keys, "signal": np.roll(first, number)} for number in range(12)}
+    assert rows_of(run_sweep(folder, in_one_place())) == rows_of(run_sweep(folder, apart))
 
 
 def test_a_generator_is_read_as_fast_as_workers_take_it(folder):

@@ -17,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.ray_cluster import two_nodes
 from support.sweeps import GRID, SEED, make_folder, rows_of, run_sweep
 
 N_SIGNALS = int(os.environ.get("FRACTILE_SWEEP_SIGNALS", "2000"))
@@ -39,6 +40,13 @@ def whole(folder):
 @pytest.mark.parametrize("name", ["processes", "joblib", "dask"])
 def test_every_executor_gives_the_same_bits(folder, whole, name):
     assert rows_of(run_sweep(folder, executor=name, chunk_seconds=1.0)) == whole
+
+
+def test_two_nodes_of_ray_give_the_same_bits(folder, whole, tmp_path):
+    with two_nodes([tmp_path / "a", tmp_path / "b"]):
+        result = run_sweep(folder, executor="ray", chunk_seconds=1.0)
+    assert rows_of(result) == whole
+    assert len(set(result.table["worker"].dropna())) >= 2
 
 
 DRIVER = textwrap.dedent("""

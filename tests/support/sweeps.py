@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import warnings
 from typing import Any
 
 import fractile
+import psutil
 from fractile.sweep.columns import TIMES
 from fractile.sweep.plan import Plan
 from oracle.markets import make_panel, make_signal
@@ -59,3 +61,13 @@ def damage(cache: pathlib.Path) -> tuple[pathlib.Path, bytes]:
     data[-2000] ^= 1
     path.write_bytes(data)
     return path, bytes(data)
+
+
+def workers_below_this_process(*titles: str) -> list[psutil.Process]:
+    """Descendants of this process, never those of another test, whose command lines begin with one of the titles."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if " ".join(process.cmdline()).startswith(titles):
+                found.append(process)
+    return found

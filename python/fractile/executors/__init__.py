@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from fractile.errors import ConfigError
 
-NAMES = ("threads", "processes", "joblib", "dask")
+NAMES = ("threads", "processes", "joblib", "ray", "dask")
 
 
 class Executor(Protocol):
@@ -36,7 +36,8 @@ def open_executor(executor: Any) -> Iterator[Executor]:
     """The adapter of what a user names or holds. Ends the workers that it started, and no others.
 
     Args:
-        executor: None or "threads", "processes", "joblib", "dask"; "tcp://HOST:PORT", the address of a Dask scheduler; a ``dask.distributed.Client``, any
+        executor: None or "threads", "processes", "joblib", "ray", "dask"; "ray:HOST:PORT" or "ray://HOST:PORT", the address of a
+            Ray cluster; "tcp://HOST:PORT", the address of a Dask scheduler; a ``dask.distributed.Client``, any
             ``concurrent.futures.Executor``, or an object with the methods of `Executor`.
 
     Raises:
@@ -59,6 +60,11 @@ def _adapt(executor: Any, stack: contextlib.ExitStack) -> Executor:
         from fractile.executors.joblib import JoblibExecutor
 
         return JoblibExecutor()
+    if isinstance(executor, str) and (executor == "ray" or executor.startswith("ray:")):
+        from fractile.executors.ray import RayExecutor
+
+        address = executor if executor.startswith("ray://") else executor.removeprefix("ray").removeprefix(":")
+        return stack.enter_context(RayExecutor(address or None))
     is_address = isinstance(executor, str) and executor.startswith(("tcp://", "tls://"))
     if executor == "dask" or is_address or type(executor).__module__.startswith("distributed."):
         from fractile.executors.dask import DaskExecutor
@@ -81,6 +87,10 @@ def fetch(handle: Any) -> Any:
     """The value of a handle of `Executor.share`, inside a call. An argument of `Executor.submit` needs no fetch; a handle that
     is part of an argument does, so that only calls that want the value fetch it."""
     package = type(handle).__module__.partition(".")[0]
+    if package == "ray":
+        import ray
+
+        return ray.get(handle)
     if package == "distributed":
         distributed: Any = require("distributed", "fractile[dask]")
         # A future inside a scattered value comes without its client: Dask unpacks the value outside of any task. Scattered values

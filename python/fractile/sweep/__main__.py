@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", help="Folder of the rows; an interrupted sweep resumes there")
     parser.add_argument("--grid", action="append", default=[], metavar="OPTION=A,B", help="Values of an option; may be repeated")
     parser.add_argument("--executor", default="threads", metavar="NAME", help=f"{', '.join(NAMES)} (threads)")
-    parser.add_argument("--address", help="Address of a running Dask scheduler")
+    parser.add_argument("--address", help="Address of a running Ray cluster or Dask scheduler")
     parser.add_argument("--keep", choices=["daily", "all"], help="Store daily returns, or every table, beside the rows")
     parser.add_argument("--sigvars", metavar="A,B", help="Value columns of one wide file or of a folder of Parquet files")
     parser.add_argument("--chunk-seconds", type=float, default=1.0, metavar="S", help="Seconds of work that travel together (1)")
@@ -103,8 +103,10 @@ def find_executor(name: str, address: str | None) -> str:
         return name
     if name == "dask":
         return address if "://" in address else f"tcp://{address}"
+    if name == "ray":
+        return address if address.startswith("ray://") else f"ray:{address}"
     raise ConfigError(
-        f"REFUSED_COMBINATION: expected --address with --executor dask, found --executor {name}. Remove --address.",
+        f"REFUSED_COMBINATION: expected --address with --executor ray or dask, found --executor {name}. Remove --address.",
         "REFUSED_COMBINATION",
     )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import socket
@@ -87,7 +88,7 @@ def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mappin
     """Results or errors by the numbers of cells. All cells share one alignment. Raises ConfigError for a wrong option of reading."""
     try:
         signal = _read(plan, task)
-        configs = [parse_config({"threads": plan.threads, **json.loads(text)}) for text in running.values()]
+        configs = [_read_options(text, plan.threads) for text in running.values()]
         # The engine itself: the service would warn, and the rows have the warnings' texts.
         raw = service._require_engine().run_many(signal, [task.item.place] * len(configs), configs, False, lambda done: None)
     except ConfigError:
@@ -104,6 +105,12 @@ def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mappin
             ledger.record(plan.study, outcome)
         outcomes[number] = BacktestResult(outcome, ledger, plan.study)
     return outcomes
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_options(text: str, threads: int) -> Any:
+    """The engine's options of a cell, which every signal shares."""
+    return parse_config({"threads": threads, **json.loads(text)})
 
 
 def _read(plan: Plan, task: Task) -> _core.Signal:

@@ -83,9 +83,5 @@ def make_table(rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
         values = [row.get(field.name) for row in rows]
         if pa.types.is_string(field.type):
             values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
-        arrays.append(pa.array([_plain(value) for value in values], field.type))
+        arrays.append(pa.array(values, field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value

@@ -60,7 +60,8 @@ def read_items(
         sigvars: Value columns of a wide one, each a signal of its own.
         is_remote: Workers may not see this machine's files: signals of files travel as Arrow bytes.
         reading: Options of reading, as `read_signal` takes them.
-        shares_memory: Workers are threads of this process: columns of a wide frame in memory need no copy.
+        shares_memory: Workers are threads of this process: signals that are in memory before the sweep begins need no copy. Those
+            of a generator do, as it may write the next one into the same memory.
 
     Raises:
         SignalError: No file is there.
@@ -73,11 +74,13 @@ def read_items(
         paths = _find_files(os.fspath(signals))
         return (_make_item(pathlib.Path(path).stem, path, sigvar, is_remote, given) for path in paths), len(paths)
     if isinstance(signals, Mapping):
-        return (_make_item(str(name), signal, sigvar, is_remote, given) for name, signal in signals.items()), len(signals)
+        named = ((str(name), signal) for name, signal in signals.items())
+        return (_make_item(*one, sigvar, is_remote, given, shares_memory) for one in named), len(signals)
     if hasattr(signals, "__arrow_c_stream__") or not isinstance(signals, Iterable):
         raise parse_error("signals", "many signals, or a wide one with sigvars", type(signals).__name__)
     total = len(signals) if isinstance(signals, Sequence) else None
-    return (_make_item(*_name_of(number, entry), sigvar, is_remote, given) for number, entry in enumerate(signals)), total
+    shares = shares_memory and total is not None
+    return (_make_item(*_name_of(number, entry), sigvar, is_remote, given, shares) for number, entry in enumerate(signals)), total
 
 
 def _read_wide(signals: Any, sigvars: Sequence[str], reading: Mapping[str, Any], shares_memory: bool) -> Iterator[Item]:
@@ -135,7 +138,9 @@ def _find_files(pattern: str) -> list[str]:
     return files
 
 
-def _make_item(name: str, signal: Any, column: str, is_remote: bool, reading: Mapping[str, Any]) -> Item:
+def _make_item(
+    name: str, signal: Any, column: str, is_remote: bool, reading: Mapping[str, Any], shares_memory: bool = False
+) -> Item:
     import pyarrow as pa
 
     digest = ""
@@ -147,7 +152,8 @@ def _make_item(name: str, signal: Any, column: str, is_remote: bool, reading: Ma
                 return Item(name, digest, path, column)
             signal = path
         rows = read_signal(signal, [column], reading)
-        return Item(name, digest or _core.signal_digests(rows)[0], pa.py_buffer(_core.signal_to_bytes(rows)), column)
+        source = rows if shares_memory else pa.py_buffer(_core.signal_to_bytes(rows))
+        return Item(name, digest or _core.signal_digests(rows)[0], source, column)
     except ConfigError:
         raise  # an option of reading, which no signal can satisfy
     except FractileError as error:
