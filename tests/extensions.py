@@ -125,14 +125,14 @@ def add_one_of_each(tree: Tree) -> None:
     tree.replace(
         "weight scheme",
         options,
-        "FRACTILE_CHOICE(Weight, equal, value, volume)",
-        "FRACTILE_CHOICE(Weight, equal, value, volume, price)",
+        "FRACTILE_CHOICE(Weight, equal, value, volume, rank, signal)",
+        "FRACTILE_CHOICE(Weight, equal, value, volume, rank, signal, price)",
     )
     tree.insert_after(
         "weight scheme",
-        book,
-        '    {Weight::volume, "adv", "weight=\\"volume\\""},\n',
-        '    {Weight::price, "close_adj", "weight=\\"price\\""},\n',
+        "src/engine/portfolio/weight_schemes.cpp",
+        '    {Weight::volume, "weight=\\"volume\\"", "adv", false, true},\n',
+        '    {Weight::price, "weight=\\"price\\"", "close_adj", false, true},\n',
     )
     tree.add("analysis table", "src/analysis/breadth.cpp", BREADTH)
     tree.insert_after(

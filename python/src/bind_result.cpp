@@ -18,18 +18,18 @@ namespace nb = nanobind;
 namespace fractile::python {
 namespace {
 
-using Held = std::shared_ptr<const Result>;
+using HeldResult = std::shared_ptr<const Result>;
 
 /// Makes an array over the result's own memory, which the array keeps alive.
 template <class T>
-nb::object view(const Held& result, const std::vector<T>& values) {
-  auto* kept = new Held(result);
-  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<Held*>(p); });
+nb::object view(const HeldResult& result, const std::vector<T>& values) {
+  auto* kept = new HeldResult(result);
+  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<HeldResult*>(p); });
   return nb::cast(nb::ndarray<nb::numpy, const T, nb::ndim<1>>(values.data(), {values.size()}, owner));
 }
 
 /// Columns by name: float64, int64, dates as int32 days (under "name:days"), texts as lists.
-nb::dict table_to_dict(const Held& result, const Table& table) {
+nb::dict table_to_dict(const HeldResult& result, const Table& table) {
   nb::dict out;
   for (const Column& column : table.columns) {
     if (const auto* reals = std::get_if<std::vector<double>>(&column.values))

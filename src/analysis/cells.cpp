@@ -2,13 +2,13 @@
 #include "analysis/cells.hpp"
 
 #include "engine/kernels/kernels.hpp"
+#include "engine/portfolio/weight_schemes.hpp"
 
 namespace fractile {
 
 Cells::Cells(const AnalysisContext& context, std::size_t n_cells)
     : context_(context), as_of_(context.panel, context.config), begin_(n_cells + 1, 0) {
-  if (context.config.weight == Weight::value) size_ = context.panel.reals("mcap");
-  if (context.config.weight == Weight::volume) size_ = context.panel.reals("adv");
+  if (const char* column = find_weight_scheme(context.config.weight).column) size_ = context.panel.reals(column);
 }
 
 void Cells::measure(const ObservedDay& day, std::span<const std::int32_t> cell) {

@@ -39,7 +39,7 @@ class Cells {
 
   const AnalysisContext& context_;
   AsOf as_of_;
-  Reals size_;                      // mcap or adv; empty for equal weights
+  Reals size_;                      // column of the weight scheme; empty if it has none
   std::vector<std::size_t> begin_;  // by cell, and one past the last
   std::vector<std::size_t> next_;
   std::vector<double> measured_;  // by name of the day; 0: in no cell

@@ -1,7 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <fmt/format.h>
 
 #include "output/output.hpp"
+#include "types/format_to.hpp"
 
 namespace fractile {
 namespace {

@@ -1,11 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <fmt/format.h>
 
 #include <cmath>
 #include <optional>
 #include <string_view>
 
 #include "output/output.hpp"
+#include "types/format_to.hpp"
 #include "types/json_text.hpp"
 
 namespace fractile {

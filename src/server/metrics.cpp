@@ -1,7 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "server/metrics.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <sstream>
 
 #include "parallel/workers.hpp"
+#include "types/format_to.hpp"
 
 namespace fractile::server {
 

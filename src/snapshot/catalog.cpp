@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
-#include <regex>
 #include <tuple>
 #include <utility>
 
@@ -51,9 +50,25 @@ std::vector<std::string> snapshot_names(const fs::path& root) {
 
 /// The process id in ".<id>.<pid>.<8 hexadecimal digits or removed>.tmp"; 0 for any other name, which is not a build's.
 long builder_of(const std::string& name) {
-  static const std::regex kPattern(R"(\.[A-Za-z0-9][A-Za-z0-9._-]*\.([0-9]{1,9})\.([0-9a-f]{8}|removed)\.tmp)");
-  std::smatch parts;
-  return std::regex_match(name, parts, kPattern) ? std::stol(parts[1]) : 0;
+  // Not std::regex, which would take an eighth of the room's compile time.
+  constexpr std::string_view kEnd = ".tmp", kDigits = "0123456789", kHexDigits = "0123456789abcdef";
+  std::string_view rest = name;
+  const auto take_last = [&rest] {
+    const std::size_t dot = rest.rfind('.');
+    const std::string_view part = dot == rest.npos ? std::string_view() : rest.substr(dot + 1);
+    rest = rest.substr(0, dot == rest.npos ? 0 : dot);
+    return part;
+  };
+  const auto is_made_of = [](std::string_view text, std::string_view letters) {
+    return text.find_first_not_of(letters) == text.npos;
+  };
+  if (!rest.ends_with(kEnd)) return 0;
+  rest.remove_suffix(kEnd.size());
+  const std::string_view mark = take_last(), pid = take_last();
+  if (mark != "removed" && !(mark.size() == 8 && is_made_of(mark, kHexDigits))) return 0;
+  if (pid.empty() || pid.size() > 9 || !is_made_of(pid, kDigits)) return 0;
+  if (!rest.starts_with('.') || !is_snapshot_id(rest.substr(1))) return 0;
+  return std::stol(std::string(pid));
 }
 
 void remove_all_quietly(const fs::path& path) {

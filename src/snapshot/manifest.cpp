@@ -240,11 +240,15 @@ std::string compute_content_hash(const Manifest& manifest) {
   return hash_text(text);
 }
 
-void check_snapshot_id(const std::string& id) {
+bool is_snapshot_id(std::string_view id) noexcept {
   constexpr std::size_t kMaxLength = 100;
   bool is_fine = !id.empty() && id.size() <= kMaxLength && std::isalnum(static_cast<unsigned char>(id[0]));
   for (const char c : id) is_fine &= std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-  if (!is_fine)
+  return is_fine;
+}
+
+void check_snapshot_id(const std::string& id) {
+  if (!is_snapshot_id(id))
     throw Error(ErrorCode::INVALID_SNAPSHOT_ID,
                 "expected a snapshot id of letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit, "
                 "up to 100 long, found \"" +

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fractile/data_report.hpp"
@@ -50,6 +51,8 @@ Manifest read_manifest(const std::filesystem::path& directory);
 /// Hash over calendar, securities and columns, which is all that a run can see.
 std::string compute_content_hash(const Manifest& manifest);
 
+/// True if the text is a valid id of a snapshot.
+bool is_snapshot_id(std::string_view id) noexcept;
 /// Throws INVALID_SNAPSHOT_ID.
 void check_snapshot_id(const std::string& id);
 

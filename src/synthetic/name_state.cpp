@@ -16,7 +16,7 @@ constexpr double kStdLogVolatility = 0.38;
 
 constexpr double kOvernightStd = 0.5477225575051661;  // sqrt(0.3), as in the common factors
 constexpr double kIntradayStd = 0.8366600265340756;
-constexpr double kOvernightShare = 0.3;
+constexpr double kOvernightAlphaShare = 0.3;
 
 constexpr double kAlphaMemory = 0.97;
 constexpr double kAlphaInnovation = 0.2431049156228644;  // sqrt(1 - memory^2)
@@ -77,8 +77,8 @@ NameState make_name(const Lifetime& life, bool is_covered, Random& random) {
 NameStep advance_to_close(NameState& name, const SessionFactors& intraday, Random& random) {
   NameStep step;
   step.intraday_common = common_return(name, intraday);
-  const double own = name.idiosyncratic_volatility *
-                     (kIntradayStd * random.next_student() + (1.0 - kOvernightShare) * kAlphaPerVolatility * name.earlier_alpha);
+  const double own = name.idiosyncratic_volatility * (kIntradayStd * random.next_student() +
+                                                      (1.0 - kOvernightAlphaShare) * kAlphaPerVolatility * name.earlier_alpha);
   const double reversion = kPriceReversion * (name.base_log_price - portable_log(name.price));
   step.intraday = within(step.intraday_common + own + reversion, -0.8, 3.0);
   const double growth = (1.0 + name.overnight) * (1.0 + step.intraday);
@@ -106,7 +106,7 @@ void draw_next_overnight(NameState& name, const SessionFactors& overnight, Rando
   name.overnight_common = common_return(name, overnight);
   // The alpha was made one close ago and can be traded at this close, so the next night and day earn it.
   const double own = name.idiosyncratic_volatility *
-                     (kOvernightStd * random.next_student() + kOvernightShare * kAlphaPerVolatility * name.alpha);
+                     (kOvernightStd * random.next_student() + kOvernightAlphaShare * kAlphaPerVolatility * name.alpha);
   name.overnight = within(name.overnight_common + own, -0.8, 3.0);
   name.earlier_alpha = name.alpha;
   name.alpha = kAlphaMemory * name.alpha + kAlphaInnovation * random.next_normal();

@@ -1,8 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "tearsheet/packed_column.hpp"
+#include "types/format_to.hpp"
 #include "types/json_text.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>

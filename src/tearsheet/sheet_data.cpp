@@ -1,5 +1,4 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -9,6 +8,7 @@
 #include "output/output.hpp"
 #include "tearsheet/packed_column.hpp"
 #include "tearsheet/tear_sheet.hpp"
+#include "types/format_to.hpp"
 #include "types/json_text.hpp"
 #include "types/take_rows.hpp"
 

@@ -8,20 +8,6 @@
 #include "fractile/types.hpp"
 
 namespace fractile {
-namespace {
-
-/// A weight scheme that reads a panel column.
-struct SizeScheme {
-  Weight weight;
-  const char* column;
-  const char* asked_by;
-};
-constexpr SizeScheme kSizeSchemes[] = {
-    {Weight::value, "mcap", "weight=\"value\""},
-    {Weight::volume, "adv", "weight=\"volume\""},
-};
-
-}  // namespace
 
 void Book::clear() noexcept {
   security.clear();
@@ -31,13 +17,13 @@ void Book::clear() noexcept {
   n_long = n_short = 0;
 }
 
-Weigher::Weigher(const PanelView& panel, const RunConfig& config) : panel_(panel), config_(config) {
-  for (const SizeScheme& scheme : kSizeSchemes) {
-    if (scheme.weight != config.weight) continue;
-    panel.require(scheme.column, scheme.asked_by);
-    size_ = panel.reals(scheme.column);
+Weigher::Weigher(const PanelView& panel, const RunConfig& config)
+    : panel_(panel), config_(config), scheme_(find_weight_scheme(config.weight)) {
+  if (scheme_.column) {
+    panel.require(scheme_.column, scheme_.option);
+    size_ = panel.reals(scheme_.column);
   }
-  has_sizes_ = config.input_type == InputType::weight || config.weight == Weight::rank || config.weight == Weight::signal;
+  has_sizes_ = config.input_type == InputType::weight || scheme_.is_from_ranking;
 }
 
 bool Weigher::has_enough(const Book& book) const noexcept {
@@ -121,7 +107,7 @@ void Weigher::set_equal_weights(Book& book) noexcept {
 
 /// Scales the weights, so that those of each side sum to 1 or -1.
 void Weigher::set_weights(Book& book) {
-  if (size_ || config_.weight == Weight::signal) {
+  if (scheme_.is_clipped) {
     clip_side(true, book);
     clip_side(false, book);
   }

@@ -7,6 +7,7 @@
 
 #include "engine/panel/panel_view.hpp"
 #include "engine/portfolio/rank.hpp"
+#include "engine/portfolio/weight_schemes.hpp"
 #include "fractile/config.hpp"
 
 /// Books: from sides to weights, methodology section 6.
@@ -31,12 +32,13 @@ struct SidedNames {
   std::span<const double> sizes;       ///< absolute values are weights, 0: not held; empty if a panel column or nothing weighs
 };
 
+/// The weights of a book by the weight scheme of a run. One thread uses one object.
 class Weigher {
  public:
   /// Throws MISSING_PANEL_COLUMN if weight needs a column that the snapshot lacks.
   Weigher(const PanelView& panel, const RunConfig& config);
   /// Takes the names of the book of return day n: their rows, and magnitudes with the signs of the sides as weights; none if the
-  /// book is flat. Returns the number of names on a side without a usable mcap or adv.
+  /// book is flat. Returns the number of names on a side without a usable size.
   int choose(const SidedNames& names, DateIndex n, Book& book) const;
   /// Adds to a book that choose() made its weights, securities and previous rows.
   void weigh(Book& book);
@@ -54,7 +56,8 @@ class Weigher {
 
   const PanelView& panel_;
   const RunConfig& config_;
-  Reals size_;              // mcap or adv; empty for other weights
+  const WeightScheme& scheme_;
+  Reals size_;              // the scheme's column; empty if it has none
   bool has_sizes_ = false;  // SidedNames::sizes has the weights
   std::vector<double> side_values_;
   std::vector<std::size_t> side_places_;

@@ -6,14 +6,10 @@
 #include <string>
 
 #include "engine/kernels/kernels.hpp"
+#include "engine/residual/bounds.hpp"
 
 namespace fractile {
 namespace {
-
-// The same bounds as in regressors.cpp and residualize.cpp.
-constexpr double kSmallestPivot = 1e-6;
-constexpr double kOrthogonal = 1e-14;
-constexpr double kCollinear = 1e-11;
 
 /// products[k] = sum over names of weight, factor k and y, names in order.
 void multiply(const OwnFactorRows& rows, const double* y, double* products) {

@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/residual/bounds.hpp"
+
 namespace fractile {
 namespace {
-
-// A pivot is the share of a factor's variance that earlier factors do not explain. Below this bound the square of the condition
-// number would cost more digits than refinement restores.
-constexpr double kSmallestPivot = 1e-6;
 
 static_assert(kMaxGroups <= UINT16_MAX, "industries are stored in sixteen bits");
 

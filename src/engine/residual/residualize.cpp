@@ -5,13 +5,11 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "engine/residual/bounds.hpp"
+
 namespace fractile {
 namespace {
 
-/// If the remaining part of a column is below this share of the column, it is in the span of the earlier columns.
-constexpr double kCollinear = 1e-11;
-/// Maximum part of an orthogonal residual along a factor, as a share of the signal.
-constexpr double kOrthogonal = 1e-14;
 /// Residuals are rounded to this many bits of the signal's deviation, so that exact ties tie.
 constexpr int kBits = 36;
 

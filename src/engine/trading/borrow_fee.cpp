@@ -7,14 +7,14 @@ namespace fractile {
 namespace {
 
 constexpr const char* kFeeColumn = "borrow_bps";
-constexpr double kBps = 1e4;
+constexpr double kBpsPerUnit = 1e4;
 
 }  // namespace
 
 BorrowFee::BorrowFee(const PanelView& panel, const RunConfig& config)
     : as_of_(panel, config),
       of_others_(config.borrow_bps.value_or(0.0)),
-      days_per_unit_(kBps * periodicity(panel.view(), config).periods_per_year) {
+      days_per_unit_(kBpsPerUnit * periodicity(panel.view(), config).periods_per_year) {
   const bool is_off = config.borrow_bps == 0.0;
   if (!is_off) of_name_ = panel.number(kFeeColumn, kFeeColumn);
   can_arise_ = config.method == Method::long_short && !is_off && (of_others_ > 0.0 || of_name_);
