@@ -131,8 +131,8 @@ def add_one_of_each(tree: Tree) -> None:
     tree.insert_after(
         "weight scheme",
         "src/engine/portfolio/weight_schemes.cpp",
-        '    {Weight::volume, "weight=\\"volume\\"", "adv", false, true},\n',
-        '    {Weight::price, "weight=\\"price\\"", "close_adj", false, true},\n',
+        '    {.weight = Weight::volume, .option = "weight=\\"volume\\"", .column = "adv", .is_clipped = true},\n',
+        '    {.weight = Weight::price, .option = "weight=\\"price\\"", .column = "close_adj", .is_clipped = true},\n',
     )
     tree.add("analysis table", "src/analysis/breadth.cpp", BREADTH)
     tree.insert_after(

@@ -104,37 +104,37 @@ bool AlignmentCache::is_seen(const Hash128& sample) {
   return false;
 }
 
-void AlignmentCache::shrink() {
+void AlignmentCache::evict() {
   std::size_t bytes = 0;
   int count = 0;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const bool is_of_newest = count == 0;  // an alignment is used before its exposures and regressors, so it is behind them here
     bytes += entry->bytes;
     count += entry->is_alignment;
-    const bool is_kept = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
-    entry = is_kept ? std::next(entry) : entries_.erase(entry);
+    const bool is_cached = is_of_newest || (count <= capacity_ && bytes <= kMaxBytes);
+    entry = is_cached ? std::next(entry) : entries_.erase(entry);
   }
 }
 
-template <class Kept, class Make>
-std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& key, Make&& make,
-                                                             const std::function<bool()>& are_keys_unchanged) {
+template <class Cached, class Make>
+std::shared_ptr<const Cached> AlignmentCache::find_or_make_one(const std::string& key, Make&& make,
+                                                               const std::function<bool()>& are_keys_unchanged) {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (found != entries_.end()) {
       entries_.splice(entries_.begin(), entries_, found);
-      return std::static_pointer_cast<const Kept>(found->kept);
+      return std::static_pointer_cast<const Cached>(found->object);
     }
     if (making_.insert(key).second) break;
     made_.wait(lock);
   }
   lock.unlock();
-  std::shared_ptr<const Kept> kept;
+  std::shared_ptr<const Cached> made;
   bool is_of_key = false;
   std::exception_ptr failure;
   try {
-    kept = make();
+    made = make();
     is_of_key = are_keys_unchanged();
   } catch (...) {
     failure = std::current_exception();
@@ -143,10 +143,10 @@ std::shared_ptr<const Kept> AlignmentCache::find_or_make_one(const std::string& 
   making_.erase(key);
   made_.notify_all();
   if (failure) std::rethrow_exception(failure);
-  if (!is_of_key) return kept;
-  entries_.push_front({key, kept->bytes(), std::is_same_v<Kept, Alignment>, kept});
-  shrink();
-  return kept;
+  if (!is_of_key) return made;
+  entries_.push_front({key, made->bytes(), std::is_same_v<Cached, Alignment>, made});
+  evict();
+  return made;
 }
 
 std::string AlignmentCache::identify(const SignalKeys& keys, bool come_again, int threads, const std::function<void()>& poll) {

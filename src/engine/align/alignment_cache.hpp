@@ -42,14 +42,15 @@ class AlignmentCache {
     std::string key;
     std::size_t bytes;
     bool is_alignment;  // counts towards the capacity
-    std::shared_ptr<const void> kept;
+    std::shared_ptr<const void> object;
   };
   /// If the keys changed meanwhile, the new object is returned but not cached.
-  template <class Kept, class Make>
-  std::shared_ptr<const Kept> find_or_make_one(const std::string& key, Make&& make,
-                                               const std::function<bool()>& are_keys_unchanged);
+  template <class Cached, class Make>
+  std::shared_ptr<const Cached> find_or_make_one(const std::string& key, Make&& make,
+                                                 const std::function<bool()>& are_keys_unchanged);
   bool is_seen(const Hash128& sample);
-  void shrink();
+  /// Evicts the least recently used entries until the number of alignments and the bytes are within their bounds.
+  void evict();
 
   static constexpr std::size_t kMaxBytes = std::size_t{512} << 20;
   static constexpr std::size_t kMaxSeen = 64;

@@ -6,9 +6,11 @@ namespace {
 
 // By value of the option; run_options.def spells the values. Sorter::size_cell() computes the sizes that come from the ranking.
 constexpr WeightScheme kWeightSchemes[] = {
-    {Weight::equal, "weight=\"equal\"", nullptr, false, false}, {Weight::value, "weight=\"value\"", "mcap", false, true},
-    {Weight::volume, "weight=\"volume\"", "adv", false, true},  {Weight::rank, "weight=\"rank\"", nullptr, true, false},
-    {Weight::signal, "weight=\"signal\"", nullptr, true, true},
+    {.weight = Weight::equal, .option = "weight=\"equal\""},
+    {.weight = Weight::value, .option = "weight=\"value\"", .column = "mcap", .is_clipped = true},
+    {.weight = Weight::volume, .option = "weight=\"volume\"", .column = "adv", .is_clipped = true},
+    {.weight = Weight::rank, .option = "weight=\"rank\"", .is_from_ranking = true},
+    {.weight = Weight::signal, .option = "weight=\"signal\"", .is_from_ranking = true, .is_clipped = true},
 };
 
 }  // namespace

@@ -8,11 +8,11 @@ namespace fractile {
 
 /// A weight scheme. Weights within a side are in proportion to the sizes of names; Weigher clips, caps and scales them.
 struct WeightScheme {
-  Weight weight;
-  const char* option;    ///< the option as messages show it
-  const char* column;    ///< the panel column that gives the size of a name; null if no column does
-  bool is_from_ranking;  ///< true if the Sorter gives the size of a name, from its rank or signal
-  bool is_clipped;       ///< true if sizes are clipped at upper_pct
+  Weight weight = Weight::equal;
+  const char* option = "";       ///< the option as messages show it
+  const char* column = nullptr;  ///< the panel column that gives the size of a name; null if no column does
+  bool is_from_ranking = false;  ///< true if the Sorter gives the size of a name, from its rank or signal
+  bool is_clipped = false;       ///< true if sizes are clipped at upper_pct
 };
 
 /// The declaration of a scheme.
