@@ -10,20 +10,24 @@
 namespace fractile {
 namespace {
 
+/// In lower case, with "_" between words: "Trade Date" is "trade_date".
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
+    if (c == ' ' || c == '-') return '_';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
+  });
   return out;
 }
 
 /// The names in lower case, the likeliest first.
 const std::vector<std::string_view>& usual_names(std::string_view ours) {
-  static const std::vector<std::string_view> kIds{"permno",        "ts_code", "ticker",     "asset", "symbol",   "instrument",
-                                                  "asset_id",      "gvkey",   "cusip",      "isin",  "sedol",    "order_book_id",
-                                                  "instrument_id", "code",    "stock_code", "stkcd", "wind_code"};
-  static const std::vector<std::string_view> kDates{"date",     "trade_date", "datadate", "mthcaldt", "dlycaldt",     "caldt",
-                                                    "datetime", "timestamp",  "time",     "trddt",    "trading_date", "eom"};
+  static const std::vector<std::string_view> kIds{
+      "permno", "ts_code",       "ticker",        "asset", "symbol",     "instrument", "asset_id",  "gvkey", "cusip", "isin",
+      "sedol",  "order_book_id", "instrument_id", "code",  "stock_code", "stkcd",      "wind_code", "figi",  "sid",   "id"};
+  static const std::vector<std::string_view> kDates{"date",     "trade_date",  "datadate", "mthcaldt", "dlycaldt",     "caldt",
+                                                    "datetime", "timestamp",   "time",     "trddt",    "trading_date", "eom",
+                                                    "day",      "signal_date", "as_of",    "asof"};
   static const std::vector<std::string_view> kRets{"ret",     "dlyret",       "mthret",  "pct_chg",    "return",
                                                    "returns", "total_return", "ret_exc", "pct_change", "ret_usd"};
   static const std::vector<std::string_view> kNone;
@@ -38,6 +42,13 @@ std::string find_usual_name(std::string_view ours, const std::vector<std::string
   for (const std::string& name : names)
     if (lower(name) == ours) return name;
   for (const std::string_view usual : usual_names(ours))
+    for (const std::string& name : names)
+      if (lower(name) == usual) return name;
+  return "";
+}
+
+std::string find_usual_value(const std::vector<std::string>& names) {
+  for (const char* usual : {"signal", "score", "alpha", "value", "factor", "prediction", "pred", "forecast", "weight"})
     for (const std::string& name : names)
       if (lower(name) == usual) return name;
   return "";

@@ -8,8 +8,11 @@
 /// The usual names of our columns in other sources.
 namespace fractile {
 
-/// The name among `names` that differs only in case, or that is usual for our column; "" if there is none.
+/// The name among `names` that differs only in case or in the marks between words, or that is usual for our column; "" if there
+/// is none.
 std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names);
+/// The name among `names` that is usual for the values of a signal; "" if there is none.
+std::string find_usual_value(const std::vector<std::string>& names);
 /// "--map security_id=PERMNO --map date=MthCalDt" for the `missing` columns with a usual name; "" if none has one.
 std::string propose_map(const std::vector<std::string>& missing, const std::vector<std::string>& names);
 /// True for a column without a meaning: the index that pandas writes.

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "config/options.hpp"
 #include "fractile/error.hpp"
+#include "ingest/read_options.hpp"
 #include "ingest/signal_reader.hpp"
 #include "output/audit.hpp"
 #include "server/endpoint.hpp"
@@ -17,7 +19,8 @@ namespace fractile::server {
 namespace {
 
 /// In a JSON body: the older vintage, as `signal`. Else in the query: the byte of the body at which its stream begins.
-constexpr std::string_view kMore[] = {"previous"};
+/// previous_config: in the query, sigvar and the options of reading of the older vintage; default: those of the signal.
+constexpr std::string_view kMore[] = {"previous", "previous_config"};
 
 const std::string* find_previous(const Request& request) {
   const auto found = request.query.find("previous");
@@ -47,6 +50,20 @@ Signal read_previous(const std::string& text, const RunRequest& run) {
   return JsonBody(std::move(bytes), {}).read_signal(run.sigvar, run.reading);
 }
 
+/// The older vintage behind the signal in the body, whose columns may have names of their own.
+Signal read_tail(const std::shared_ptr<ByteBuffer>& tail, const Request& request, const RunRequest& run,
+                 const ServerState& state) {
+  std::string sigvar = run.sigvar;
+  ReadOptions reading = run.reading;
+  if (const auto own = run.more.find("previous_config"); own != run.more.end()) {
+    std::string config = parse_parameter(own->second, "previous_config").dump();
+    reading = take_read_options(config);
+    sigvar = "signal";
+    parse_config(config, &sigvar);
+  }
+  return read_own_bytes(tail, body_format(request), {sigvar}, state.options.max_body_bytes, reading);
+}
+
 Answer answer_audit(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
   const std::string* const place = find_previous(request);
@@ -55,7 +72,7 @@ Answer answer_audit(Request& request, const ServerState& state, const Interrupt&
   const RunConfig config = parse_config(run.options);
   std::optional<Signal> previous;
   if (tail)
-    previous = read_own_bytes(tail, body_format(request), {run.sigvar}, state.options.max_body_bytes, run.reading);
+    previous = read_tail(tail, request, run, state);
   else if (const auto text = run.more.find("previous"); text != run.more.end() && text->second != "null")
     previous = read_previous(text->second, run);
   std::optional<SignalVintage> vintage;
@@ -96,7 +113,11 @@ Json describe_audit(bool asks_token) {
                       {"description",
                        "An older vintage: rows as in signal. With a body that is not JSON: the byte at which the older vintage "
                        "begins behind the signal."}};
-  Json out = describe_signal_post("audit", "Examine a signal for look-ahead", schema, {{"previous", previous}}, asks_token);
+  Json own = reference("Config");
+  own["description"] =
+      "With previous in the query: sigvar and the options of reading of the older vintage; default: those of config.";
+  Json out = describe_signal_post("audit", "Examine a signal for look-ahead", schema,
+                                  {{"previous", previous}, {"previous_config", own}}, asks_token);
   out["responses"]["200"] = json_answer(schema, "The verdict, the checks and the profile.");
   return out;
 }

@@ -6,20 +6,22 @@ import { drawAudit as drawFound, type Audit } from '../audit';
 import { h } from '../dom';
 import { theForm, type OptionsForm } from './options';
 import { postJson } from './server';
-import { Choice, SignalPicker, theSignal, valueOption, type Rows } from './signal_picker';
+import { Choice, SignalPicker, theSignal, type Rows } from './signal_picker';
 import { Work } from './work';
 
 const theOlder = new Choice();
 
 class AuditView {
-  private readonly picker = new SignalPicker('signal-file', 'Signal file', theSignal);
-  private readonly older = new SignalPicker('older-file', 'Older vintage', theOlder);
+  private readonly picker: SignalPicker;
+  private readonly older: SignalPicker;
   private readonly start = h('button', { type: 'submit', class: 'primary' }, 'Audit');
   private readonly found = h('div', { class: 'sheet' });
   private readonly olderFault = h('p', { role: 'alert', class: 'fault' });
   private readonly work: Work;
 
   constructor(private readonly form: OptionsForm) {
+    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form.reading);
+    this.older = new SignalPicker('older-file', 'Older vintage', theOlder, form.reading);
     this.work = new Work([this.start], [(error) => this.picker.blame(error), (error) => form.blame(error.message)]);
   }
 
@@ -53,12 +55,13 @@ class AuditView {
 
   private async run(): Promise<void> {
     this.olderFault.textContent = '';
-    const rows = this.picker.read();
+    const rows = await this.picker.read();
     if (!rows) return;
-    const older = this.readOlder(rows);
+    const older = await this.readOlder(rows);
     if (older === undefined) return;
-    const config = { ...this.form.read(), ...valueOption(rows) };
-    const query = new URLSearchParams({ config: JSON.stringify(config), ...(older ? { previous: String(rows.body.size) } : {}) });
+    const config = { ...this.form.read(), ...rows.columns };
+    const previous: Record<string, string> = older ? { previous: String(rows.body.size), previous_config: JSON.stringify({ ...this.form.reading(), ...older.columns }) } : {};
+    const query = new URLSearchParams({ config: JSON.stringify(config), ...previous });
     const body = older ? new Blob([rows.body, older.body]) : rows.body;
     await this.work.during(async () => {
       const audit = await postJson<Audit>({ ...this.work.sending({ body, type: rows.type }), path: `audit?${query}` });
@@ -69,9 +72,9 @@ class AuditView {
   }
 
   /** The older vintage; null if none is chosen, undefined if it cannot be sent. */
-  private readOlder(rows: Rows): Rows | null | undefined {
+  private async readOlder(rows: Rows): Promise<Rows | null | undefined> {
     if (!this.older.isChosen) return null;
-    const older = this.older.read(rows.sigvar);
+    const older = await this.older.read();
     if (!older) return undefined;
     if (older.type === rows.type) return older;
     this.olderFault.textContent = `expected a file of the same form as "${rows.file}", found "${older.file}". Choose another.`;

@@ -31,6 +31,8 @@ export const readOptions = async (): Promise<Options> => (await describe()).comp
 /** True if this server has the address. */
 export const hasPath = async (path: string): Promise<boolean> => path in (await describe()).paths;
 
+/** Options of reading a file: the first rows depend on them. */
+const READING = ['date_format', 'delimiter', 'decimal', 'thousands', 'encoding', 'null', 'text', 'scale'];
 /** Groups of the form, by name; options that no group names come last. */
 const GROUPS: [title: string, names: string[]][] = [
   ['Signal', ['input_type', 'lag', 'hold_days', 'from_open', 'lookahead', 'resid', 'resid_style', 'factors', 'neutralize_weight']],
@@ -39,10 +41,11 @@ const GROUPS: [title: string, names: string[]][] = [
     ['method', 'fractile', 'weight', 'upper_pct', 'max_weight', 'mincos', 'universe', 'rank_within', 'breakpoints', 'exit_fractile', 'overlap', 'sort_method', 'double_var', 'double_frac'],
   ],
   ['Costs', ['calc_turnover', 'tc_model', 'tc_level', 'tc_value', 'gmv_musd', 'drift', 'borrow_bps', 'delisting_return', 'charge_entry_exit']],
+  ['Reading the file', READING],
   ['Tables', ['byvar_list', 'analysis', 'n_fractile', 'horizons', 'capacity_gmv', 'exposure_groups', 'double_style', 'periods_per_year']],
 ];
-/** Not in the form: the view itself chooses the value column; weights and threads are not of a page. */
-const HIDDEN = new Set(['sigvar', 'keep_weights', 'threads']);
+/** Not in the form: the view itself chooses the columns; weights and threads are not of a page. */
+const HIDDEN = new Set(['sigvar', 'map', 'drop', 'keep_weights', 'threads']);
 /** An option that only matters when another one has a value. */
 const DEPENDS: Record<string, (value: (name: string) => unknown) => boolean> = {
   resid_style: (value) => value('resid') === true,
@@ -181,6 +184,14 @@ export class OptionsForm {
     for (const field of this.fields.values())
       if (!field.input.disabled && !same(this.value(field), field.option.default)) out[field.name] = this.value(field);
     return out;
+  }
+
+  /** Of read(), the options of reading a file. */
+  readonly reading = (): Record<string, unknown> => Object.fromEntries(Object.entries(this.read()).filter(([name]) => READING.includes(name)));
+
+  /** Calls `then` after an option of reading has changed. */
+  onReading(then: () => void): void {
+    for (const name of READING) this.fields.get(name)?.input.addEventListener('change', then);
   }
 
   write(config: Record<string, unknown>): void {

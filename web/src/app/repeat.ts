@@ -33,8 +33,13 @@ export const asPython = ({ file, snapshot, config, study }: Run): string =>
     'print(result)',
   ].join('\n');
 
+/** Of the command line, a comma separates entries. */
+const entry = (text: string): string => text.replace(/,/g, '\\,');
+
 function flag(name: string, value: unknown): string {
   const dashed = name.replace(/_/g, '-');
+  if (name === 'map') return Object.entries(value as Record<string, string>).map(([ours, theirs]) => `--map ${shellText(`${ours}=${entry(theirs)}`)}`).join(' ');
+  if (name === 'drop') return `--drop ${shellText((value as string[]).map(entry).join(','))}`;
   if (typeof value === 'boolean') return value ? `--${dashed}` : `--no-${dashed}`;
   return `--${dashed} ${shellText(typeof value === 'string' ? value : JSON.stringify(value))}`;
 }

@@ -1,10 +1,12 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
 import { h } from '../dom';
+import { shown, whole } from '../text';
 import { theForm, type OptionsForm } from './options';
-import { runSignal, ServerError } from './server';
+import { getJson, runSignal, ServerError } from './server';
 import { remember } from './session';
-import { SignalPicker, theSignal, valueOption, type Rows } from './signal_picker';
+import type { SnapshotInfo } from './start_view';
+import { SignalPicker, theSignal, type Rows } from './signal_picker';
 import { getStudies, type Study } from './studies';
 import { Work } from './work';
 
@@ -25,7 +27,7 @@ const nameOf = (file: string, config: Config): string =>
   [file, ...Object.entries(config).map(([option, value]) => `${option}=${typeof value === 'string' ? value : JSON.stringify(value)}`)].join(', ');
 
 class RunView {
-  private readonly picker = new SignalPicker('signal-file', 'Signal file', theSignal);
+  private readonly picker: SignalPicker;
   private readonly start = h('button', { type: 'submit', class: 'primary' }, 'Run');
   private readonly grid = h('button', { type: 'button' }, 'Run over lags and residuals');
   private readonly study = h('input', { type: 'text', id: 'study', list: 'studies', autocomplete: 'off', 'aria-describedby': 'study-help' });
@@ -34,9 +36,11 @@ class RunView {
 
   constructor(
     private readonly form: OptionsForm,
+    private readonly snapshot: HTMLElement,
     private readonly studies: Study[],
     private readonly show: (id: string) => void,
   ) {
+    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form.reading);
     this.work = new Work([this.start, this.grid], [(error) => this.blameStudy(error), (error) => this.picker.blame(error), (error) => form.blame(error.message)]);
     this.study.value = study;
     this.study.addEventListener('input', () => setStudy(this.study.value.trim()));
@@ -56,7 +60,11 @@ class RunView {
       event.preventDefault();
       void this.runOnce();
     });
-    return [h('h1', {}, 'Run'), element];
+    return [h('h1', {}, 'Run'), this.snapshot, element];
+  }
+
+  refresh(): void {
+    this.picker.refresh();
   }
 
   private drawStudy(): HTMLElement {
@@ -65,7 +73,7 @@ class RunView {
       { class: 'study-field' },
       h('label', { for: 'study' }, 'Study '),
       this.study,
-      h('small', { id: 'study-help' }, 'a name counts the run as a trial'),
+      h('small', { id: 'study-help' }, 'optional: a name counts the run as a trial, so that the ratio can be corrected for the number of tries'),
       h('datalist', { id: 'studies' }, ...this.studies.map((one) => h('option', { value: one.study }))),
       this.studyFault,
     );
@@ -86,15 +94,15 @@ class RunView {
   }
 
   private async runOnce(): Promise<void> {
-    const rows = this.picker.read();
+    const rows = await this.picker.read();
     if (!rows) return;
-    await this.work.during(async () => this.show(await this.run(rows, { ...this.form.read(), ...valueOption(rows) })));
+    await this.work.during(async () => this.show(await this.run(rows, { ...this.form.read(), ...rows.columns })));
   }
 
   private async runGrid(): Promise<void> {
-    const rows = this.picker.read();
+    const rows = await this.picker.read();
     if (!rows) return;
-    const config = { ...this.form.read(), ...valueOption(rows) };
+    const config = { ...this.form.read(), ...rows.columns };
     const cells = LAGS.flatMap((lag) => MODES.map((resid) => ({ lag, resid })));
     let refused = 0;
     await this.work.during(async () => {
@@ -113,7 +121,25 @@ class RunView {
   }
 }
 
+/** The snapshot that the signal meets: a file of other ids or days has nothing to do with it. */
+async function describeSnapshot(): Promise<HTMLElement> {
+  const loaded = (await getJson<SnapshotInfo[]>('snapshots')).find((snapshot) => snapshot.is_loaded);
+  if (!loaded) return h('p', { class: 'lead' }, 'No snapshot is loaded.');
+  return h(
+    'p',
+    { class: 'lead' },
+    'On the snapshot ',
+    h('bdi', {}, shown(loaded.id)),
+    `: ${whole(loaded.securities)} securities, ${loaded.first_date ?? ''} to ${loaded.last_date ?? ''}. The file must use its security ids.`,
+  );
+}
+
+/** Of all views' forms, the one that is shown reads the file again after an option of reading has changed. */
+let current: RunView | null = null;
+
 export async function drawRun(show: (id: string) => void): Promise<Node[]> {
-  const [form, studies] = await Promise.all([theForm(), getStudies()]);
-  return new RunView(form, studies, show).draw();
+  const [form, snapshot, studies] = await Promise.all([theForm(), describeSnapshot(), getStudies()]);
+  if (!current) form.onReading(() => current?.refresh());
+  current = new RunView(form, snapshot, studies, show);
+  return current.draw();
 }

@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
-/** A signal file as the reader chose it: its type, and of CSV the first rows and the meaning of the columns. */
+/** A signal file as the reader chose it: its type, its first rows and the meaning of its columns, as the server reads them. */
+
+import { postJson } from './server';
 
 const TYPES: Record<string, string> = {
   csv: 'text/csv',
@@ -11,69 +13,43 @@ const TYPES: Record<string, string> = {
   ipc: 'application/vnd.apache.arrow.file',
   arrows: 'application/vnd.apache.arrow.stream',
 };
+/** The beginning of a CSV file that is enough for its first rows; the other forms are sent whole, because their directory is at the end. */
 const HEAD_BYTES = 64 * 1024;
-const ROWS = 6;
 
-/** The columns of a signal, and names that they often have elsewhere. */
-export const MEANINGS: Record<string, RegExp> = {
-  security_id: /^(security_?id|permno|gvkey|ticker|symbol|sid|id|isin|cusip|figi|asset)$/i,
-  date_sig: /^(date_?sig|date|day|signal_?date|as_?of|timestamp|time)$/i,
-  signal: /^(signal|score|value|alpha|factor|pred(iction)?)$/i,
-};
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly cells: (string | null)[];
+}
+
+export interface Recognised {
+  readonly security_id: string | null;
+  readonly date_sig: string | null;
+  readonly value: string | null;
+}
 
 export interface SignalFile {
   readonly file: File;
   readonly type: string;
-  /** Of CSV: the header and the first rows; else empty. */
-  readonly columns: string[];
-  readonly rows: string[][];
-  /** Bytes of the header line, its line break included. */
-  readonly headBytes: number;
+  readonly columns: readonly Column[];
+  readonly recognised: Recognised;
 }
 
-/** One line of CSV, quotes as RFC 4180 has them. */
-export function splitLine(line: string): string[] {
-  const out: string[] = [];
-  let field = '';
-  let inside = false;
-  for (let i = 0; i < line.length; ++i) {
-    const c = line.charAt(i);
-    if (inside && c === '"' && line.charAt(i + 1) === '"') (field += '"'), ++i;
-    else if (c === '"') inside = !inside;
-    else if (c === ',' && !inside) out.push(field), (field = '');
-    else field += c;
-  }
-  return [...out, field];
+/** Whole lines of the beginning of a CSV file. */
+async function readHead(file: File): Promise<Blob> {
+  if (file.size <= HEAD_BYTES) return file;
+  const bytes = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  return file.slice(0, bytes.lastIndexOf(10) + 1 || HEAD_BYTES);
 }
 
-export async function readSignalFile(file: File): Promise<SignalFile> {
+/** `reading`: the options of reading that were typed, such as the delimiter. */
+export async function readSignalFile(file: File, reading: Record<string, unknown>): Promise<SignalFile> {
   const ending = file.name.slice(file.name.lastIndexOf('.') + 1).toLowerCase();
   const type = TYPES[ending];
   if (!type) throw new Error(`expected a file that ends in .csv, .parquet or .arrow, found "${file.name}". Choose another.`);
   if (file.size === 0) throw new Error(`expected rows in "${file.name}", found an empty file. Choose another.`);
-  if (type !== 'text/csv') return { file, type, columns: [], rows: [], headBytes: 0 };
-  const text = await file.slice(0, HEAD_BYTES).text();
-  const lines = text.split('\n');
-  const first = lines[0] ?? '';
-  const headBytes = new TextEncoder().encode(`${first}\n`).length;
-  const clean = (line: string): string => line.replace(/\r$/, '');
-  return {
-    file,
-    type,
-    columns: splitLine(clean(first.replace(/^\ufeff/, ''))),
-    rows: lines.slice(1, 1 + ROWS).filter(Boolean).map((line) => splitLine(clean(line))),
-    headBytes,
-  };
-}
-
-/** The column that most likely has a meaning; "" if none. */
-export const guess = (columns: string[], meaning: string): string =>
-  columns.find((name) => name === meaning) ?? columns.find((name) => MEANINGS[meaning]?.test(name)) ?? '';
-
-/** The file with its columns renamed, without reading more than its header. */
-export function renamed(signal: SignalFile, names: ReadonlyMap<string, string>): Blob {
-  if (signal.type !== 'text/csv' || names.size === 0) return signal.file;
-  const quote = (name: string): string => (/[",\r]/.test(name) ? `"${name.replace(/"/g, '""')}"` : name);
-  const header = signal.columns.map((name) => quote(names.get(name) ?? name)).join(',');
-  return new Blob([`${header}\n`, signal.file.slice(signal.headBytes)], { type: signal.type });
+  const body = type === 'text/csv' ? await readHead(file) : file;
+  const query = new URLSearchParams({ config: JSON.stringify(reading) });
+  const found = await postJson<Pick<SignalFile, 'columns' | 'recognised'>>({ path: `preview?${query}`, body, type });
+  return { file, type, ...found };
 }

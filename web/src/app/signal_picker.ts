@@ -1,53 +1,73 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
-/** Chooses a signal file: a field that also takes a dropped file, the first rows of a CSV file, and the meaning of its columns. */
+/** Chooses a signal file: a field that also takes a dropped file, its first rows, and the meaning of its columns. */
 
 import { h } from '../dom';
 import { drawTable } from '../table';
-import { shown, whole } from '../text';
-import type { ServerError } from './server';
-import { guess, MEANINGS, readSignalFile, renamed, type SignalFile } from './signal_file';
+import { fixed, shown, whole } from '../text';
+import { ServerError } from './server';
+import { readSignalFile, type SignalFile } from './signal_file';
 
 const VALUE = 'signal';
+/** Our columns, what a reader calls them, and if a signal can be without them. */
+const MEANINGS: [column: string, label: string, isNeeded: boolean][] = [
+  ['security_id', 'security', true],
+  ['date_sig', 'date', true],
+  [VALUE, 'value', true],
+  ['date_avail', 'known from', false],
+];
 /** Errors that the rows of a signal cause: docs/errors.md. */
 const OF_ROWS = new Set([
   'UNKNOWN_COLUMN', 'COLUMN_TYPE', 'EMPTY_SIGNAL', 'NO_USABLE_ROWS', 'INFINITE_SIGNAL', 'IMPOSSIBLE_DATES', 'TRADE_BEFORE_AVAIL',
   'INVALID_POSITION', 'UNREADABLE_SIGNAL', 'SIGNAL_TOO_LARGE', 'BODY_TOO_LARGE',
 ]);
 
-/** A body for the server, and the column of it that has the values. */
+/** A body for the server, and the options that say which of its columns are which. */
 export interface Rows {
   readonly body: Blob;
   readonly type: string;
   readonly file: string;
-  readonly sigvar: string;
+  readonly columns: Record<string, unknown>;
 }
 
-/** A file chosen by a reader; it survives a visit to another view. */
+/** A file chosen by a reader, with the meanings chosen by hand; it survives a visit to another view. */
 export class Choice {
+  file: File | null = null;
+  /** Null before the first rows are read, and if they cannot be. */
   signal: SignalFile | null = null;
+  readonly byHand = new Map<string, string>();
 }
 
 /** The signal of Run and Audit. */
 export const theSignal = new Choice();
 
+const size = (bytes: number): string => (bytes < 1e6 ? `${whole(Math.ceil(bytes / 1e3))} KB` : `${fixed(bytes / 1e6, 1)} MB`);
+
 export class SignalPicker {
   readonly element: HTMLElement;
-  private readonly mapping = new Map<string, HTMLSelectElement>();
+  private readonly mapping = new Map<string, { select: HTMLSelectElement; fault: HTMLElement }>();
   private readonly preview = h('div', { class: 'preview' });
   private readonly fault = h('p', { role: 'alert', class: 'fault' });
-  private readonly valueColumn: HTMLInputElement;
   private readonly input: HTMLInputElement;
+  private visit = 0;
+  private taken: Promise<void> = Promise.resolve();
 
+  /** `reading`: the typed options of reading. */
   constructor(
     id: string,
     label: string,
     private readonly choice: Choice,
+    private readonly reading: () => Record<string, unknown>,
   ) {
-    this.valueColumn = h('input', { type: 'text', value: VALUE, id: `${id}-value`, autocomplete: 'off' });
     this.input = h('input', { type: 'file', id, accept: '.csv,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
     this.input.addEventListener('change', () => this.takeFirst(this.input.files));
-    const drop = h('div', { class: 'drop' }, h('label', { for: id }, label), this.input, h('small', {}, '.csv, .parquet or .arrow; or drop it here'));
+    const drop = h(
+      'div',
+      { class: 'drop' },
+      h('label', { for: id }, label),
+      this.input,
+      h('small', {}, '.csv, .parquet or .arrow with a security, a date and a number in each row; or drop it here'),
+    );
     drop.addEventListener('dragover', (event) => event.preventDefault());
     drop.addEventListener('drop', (event) => {
       event.preventDefault();
@@ -61,9 +81,15 @@ export class SignalPicker {
     return this.choice.signal !== null;
   }
 
-  /** Shows an error about rows beside the file. False if it is about something else. */
+  /** Shows an error about rows beside the column that it names, else beside the file. False if it is about something else. */
   blame({ code, message }: ServerError): boolean {
     if (!OF_ROWS.has(code)) return false;
+    for (const [column, { select, fault }] of this.mapping)
+      if ([column, select.value].some((name) => name && message.includes(`"${name}"`))) {
+        fault.textContent = message;
+        select.focus();
+        return true;
+      }
     this.showFault(message);
     return true;
   }
@@ -75,16 +101,30 @@ export class SignalPicker {
 
   private takeFirst(files: FileList | null | undefined): void {
     const [file] = files ?? [];
-    if (file) void this.take(file);
+    if (!file) return;
+    this.choice.byHand.clear();
+    this.taken = this.take(file);
+  }
+
+  /** Reads the first rows again, after an option of reading has changed. */
+  refresh(): void {
+    if (this.choice.file) this.taken = this.take(this.choice.file);
   }
 
   private async take(file: File): Promise<void> {
+    const mine = ++this.visit;
     this.fault.textContent = '';
+    this.choice.file = file;
+    this.choice.signal = null;
+    this.preview.replaceChildren(h('p', { role: 'status' }, `Reading the first rows of ${shown(file.name)} …`));
     try {
-      this.choice.signal = await readSignalFile(file);
-      this.show(this.choice.signal);
+      const signal = await readSignalFile(file, this.reading());
+      if (mine !== this.visit) return;
+      this.choice.signal = signal;
+      this.show(signal);
     } catch (error) {
-      this.choice.signal = null;
+      if (mine !== this.visit) return;
+      this.mapping.clear();
       this.preview.replaceChildren();
       this.fault.textContent = String(error instanceof Error ? error.message : error);
     }
@@ -92,66 +132,77 @@ export class SignalPicker {
 
   private show(signal: SignalFile): void {
     this.mapping.clear();
-    const about = h('p', {}, h('bdi', {}, shown(signal.file.name)), ` · ${whole(Math.ceil(signal.file.size / 1024))} KB`);
-    if (signal.columns.length === 0) {
-      this.preview.replaceChildren(
-        about,
-        h('p', {}, 'The server reads the columns security_id and date_sig of this file, and one value column: '),
-        h('label', { for: this.valueColumn.id }, 'value column '),
-        this.valueColumn,
-      );
-      return;
-    }
-    const selects = Object.keys(MEANINGS).map((meaning) => {
-      const select = h('select', {}, h('option', { value: '' }, 'none'), ...signal.columns.map((name) => h('option', { value: name }, shown(name))));
-      select.value = guessed(signal, meaning);
-      this.mapping.set(meaning, select);
-      return h('label', {}, `${meaning === VALUE ? 'value' : meaning} `, select);
+    const heads = h('div');
+    const draw = (): void => heads.replaceChildren(this.drawRows(signal));
+    const selects = MEANINGS.map(([column, label, isNeeded]) => {
+      const names = signal.columns.map(({ name }) => h('option', { value: name }, shown(name)));
+      const select = h('select', {}, h('option', { value: '' }, isNeeded ? 'choose' : 'none'), ...names);
+      select.value = this.choice.byHand.get(column) ?? guessed(signal, column);
+      select.addEventListener('change', () => {
+        this.choice.byHand.set(column, select.value);
+        draw();
+      });
+      const fault = h('p', { role: 'alert', class: 'fault' });
+      this.mapping.set(column, { select, fault });
+      return h('div', {}, h('label', {}, `${label} `, select), fault);
     });
     this.preview.replaceChildren(
-      about,
+      h('p', {}, h('bdi', {}, shown(signal.file.name)), ` · ${size(signal.file.size)} · which column is which:`),
       h('div', { class: 'mapping' }, ...selects),
-      drawTable(
-        `First rows of ${shown(signal.file.name)}`,
-        signal.columns.map((name, i) => ({ head: shown(name), text: (row: string[]) => shown(row[i] ?? '') })),
-        signal.rows,
-      ),
+      heads,
+    );
+    draw();
+  }
+
+  /** The first rows; above each column its meaning. */
+  private drawRows(signal: SignalFile): HTMLElement {
+    for (const { fault } of this.mapping.values()) fault.textContent = '';
+    const meaning = (name: string): string => MEANINGS.find(([column]) => this.mapping.get(column)?.select.value === name)?.[1] ?? 'not used';
+    const places = Array.from(signal.columns[0]?.cells ?? [], (_, i) => i);
+    return drawTable(
+      `First rows of ${shown(signal.file.name)}`,
+      signal.columns.map(({ name, cells }) => ({ head: `${shown(name)} (${meaning(name)})`, isName: true, text: (i: number) => shown(cells[i] ?? '') })),
+      places,
     );
   }
 
-  /** The rows of the chosen file; shows why there are none. `valueName`: the value column of a CSV file gets this name. */
-  read(valueName?: string): Rows | null {
-    this.fault.textContent = '';
+  /** The rows of the chosen file; shows why there are none. */
+  async read(): Promise<Rows | null> {
+    await this.taken;
+    for (const { fault } of this.mapping.values()) fault.textContent = '';
     const { signal } = this.choice;
     if (!signal) {
-      this.showFault('Choose a signal file first.');
+      // The reason why a file could not be read stays.
+      this.showFault(this.fault.textContent || 'Choose a signal file first.');
       return null;
     }
-    const { type, file } = signal;
-    if (signal.columns.length === 0) return { body: file, type, file: file.name, sigvar: this.valueColumn.value.trim() };
-    const names = new Map<string, string>();
-    for (const [meaning, select] of this.mapping) {
-      if (!select.value) {
-        this.fault.textContent = `Choose the column of ${meaning === VALUE ? 'the value' : meaning}.`;
-        select.focus();
+    this.fault.textContent = '';
+    const map: Record<string, string> = {};
+    const drop: string[] = [];
+    for (const [column, label, isNeeded] of MEANINGS) {
+      const field = this.mapping.get(column);
+      const name = field?.select.value ?? '';
+      if (field && isNeeded && !name) {
+        field.fault.textContent = `Choose the column of the ${label}.`;
+        field.select.focus();
         return null;
       }
-      const name = meaning === VALUE ? (valueName ?? select.value) : meaning;
-      if (select.value !== name) names.set(select.value, name);
+      if (column === VALUE || name === column) continue;
+      if (name) map[column] = name;
+      if (signal.columns.some((one) => one.name === column)) drop.push(column);
     }
-    const value = this.mapping.get(VALUE)?.value ?? VALUE;
-    return { body: renamed(signal, names), type, file: file.name, sigvar: names.get(value) ?? value };
+    const sigvar = this.mapping.get(VALUE)?.select.value ?? VALUE;
+    const columns = {
+      ...(sigvar === VALUE ? {} : { sigvar }),
+      ...(Object.keys(map).length ? { map } : {}),
+      ...(drop.length ? { drop } : {}),
+    };
+    return { body: signal.file, type: signal.type, file: signal.file.name, columns };
   }
 }
 
-/** Of the value, the last resort is a column that nothing else has taken. */
-function guessed(signal: SignalFile, meaning: string): string {
-  const found = guess(signal.columns, meaning);
-  if (found || meaning !== VALUE) return found;
-  const taken = new Set(['security_id', 'date_sig'].map((other) => guess(signal.columns, other)));
-  const numeric = signal.columns.filter((name, i) => !taken.has(name) && signal.rows.every((row) => row[i] === '' || Number.isFinite(Number(row[i]))));
-  return numeric[0] ?? '';
+function guessed({ recognised, columns }: SignalFile, column: string): string {
+  if (column === 'security_id' || column === 'date_sig') return recognised[column] ?? '';
+  if (column === VALUE) return recognised.value ?? '';
+  return columns.some(({ name }) => name === column) ? column : '';
 }
-
-/** The option that names the value column, if it needs one. */
-export const valueOption = ({ sigvar }: Rows): Record<string, unknown> => (sigvar === VALUE ? {} : { sigvar });
