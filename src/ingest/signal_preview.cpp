@@ -27,7 +27,7 @@ constexpr std::int64_t kSeenRows = 200;
 constexpr std::size_t kMaxColumns = 256;
 constexpr std::size_t kMaxBytes = 80;
 
-/// At most kMaxBytes, cut between two characters of UTF-8.
+/// Up to kMaxBytes, cut between two characters of UTF-8.
 std::string shorten(std::string_view text) {
   if (text.size() <= kMaxBytes) return std::string(text);
   std::size_t end = kMaxBytes;

@@ -7,16 +7,19 @@ import gzip
 import json
 import pathlib
 import re
+import shlex
+import signal
 import subprocess
 import urllib.parse
 
 import fractile
 import numpy as np
+import pandas as pd
 import pytest
 from support.browser import Browser, open_browser
 from support.raw_http import exchange, request
-from support.server_market import SNAPSHOT, make_root, make_rows
-from support.server_process import ServerProcess, eventually, serving
+from support.server_market import FILE, SNAPSHOT, STREAM, make_root, make_rows, to_ipc, to_table
+from support.server_process import ServerProcess, eventually, find_executable, serving, start_server
 
 SHEET = "application/vnd.fractile.sheet+json"
 CONFIG = {"mincos": 2}
@@ -31,6 +34,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def server(root, tmp_path_factory):
     with serving(tmp_path_factory.mktemp("server"), root, {"defaults": CONFIG}) as server:
         yield server
+        failed = [record for record in server.log_records() if record.get("status", 0) >= 500]
+        assert failed == [], "expected no 5xx under the tests of the browser"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         folder / "foreign.csv", index=False
     )
     rows.to_parquet(folder / "signal.parquet")
+    pd.read_csv(folder / "foreign.csv", parse_dates=["day"]).to_parquet(folder / "foreign.parquet")
     return folder
 
 
@@ -115,6 +121,11 @@ def test_every_run_has_an_id_of_its_own(server):
     assert post_sheet(server).headers["location"] != post_sheet(server).headers["location"]
 
 
+def test_the_repeated_command_names_no_column_that_is_the_default(server):
+    sheet = post_sheet(server).body.decode()
+    assert "--mincos 2" in sheet and "--sigvar" not in sheet
+
+
 def test_other_answers_of_run_store_nothing(server):
     assert "location" not in post_sheet(server, "application/json").headers
     assert "location" not in post_sheet(server, "text/html").headers
@@ -167,6 +178,72 @@ def test_a_parquet_body_is_the_same_run(server, files, expected):
     target = f"/run?config={urllib.parse.quote(json.dumps({**CONFIG, 'byvar_list': ['overall']}))}"
     answer = exchange(server.port, request("POST", target, body, content_type="application/vnd.apache.parquet"))
     assert answer is not None and answer.json()["run_id"] == expected.run_id
+
+
+# The first rows of a file
+
+
+def preview(server: ServerProcess, body: bytes, kind: str = "text/csv", **config):
+    target = f"/preview?config={urllib.parse.quote(json.dumps(config))}"
+    answer = exchange(server.port, request("POST", target, body, content_type=kind))
+    assert answer is not None
+    return answer
+
+
+def test_the_first_rows_are_the_same_in_every_form(server):
+    rows = make_rows().head(9).rename(columns={"security_id": "PERMNO", "date_sig": "Trade Date", "signal": "My Alpha"})
+    rows = rows[["Trade Date", "PERMNO", "My Alpha"]]
+    bodies = {
+        "text/csv": rows.to_csv(index=False, sep=";").encode(),
+        "application/vnd.apache.parquet": rows.to_parquet(),
+        FILE: to_ipc(to_table(rows), "file", chunk=2),
+        STREAM: to_ipc(to_table(rows), chunk=100),
+    }
+    for kind, body in bodies.items():
+        found = preview(server, body, kind).json()
+        assert found["recognised"] == {"security_id": "PERMNO", "date_sig": "Trade Date", "value": "My Alpha"}, kind
+        assert [column["name"] for column in found["columns"]] == list(rows)
+        dates, ids, values = (column["cells"] for column in found["columns"])
+        n = len(dates)
+        assert n == (2 if kind == FILE else 6)
+        assert dates == [str(date.date()) for date in rows["Trade Date"].head(n)]
+        assert ids == [str(id) for id in rows["PERMNO"].head(n)]
+        assert [float(value) for value in values] == list(rows["My Alpha"].head(n))
+
+
+def test_columns_are_recognised_by_their_values(server):
+    body = b"when,who,note,size\n2020-01-06,AA,x,1.5\n2020-01-07,BB,y,\n"
+    found = preview(server, body).json()
+    assert found["recognised"] == {"security_id": "who", "date_sig": "when", "value": "size"}
+    assert found["columns"][3]["cells"][0] == "1.5"
+    assert preview(server, b"a,b\nx,y\n").json()["recognised"] == {"security_id": "a", "date_sig": None, "value": None}
+    european = b"when,who,size\n06/01/2020,AA,1.5\n13/01/2020,AA,2\n"
+    assert preview(server, european).json()["recognised"]["date_sig"] is None
+    assert preview(server, european, date_format="%d/%m/%Y").json()["recognised"]["date_sig"] == "when"
+
+
+def test_the_first_rows_are_bounded(server):
+    wide = ",".join(f"c{k}" for k in range(400)) + "\n" + ",".join(["\u00e4" * 100] * 400) + "\n"
+    found = preview(server, wide.encode()).json()
+    assert len(found["columns"]) == 256
+    assert found["columns"][0]["cells"] == ["\u00e4" * 40]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b"PAR1 no", "application/vnd.apache.parquet", 422, "UNREADABLE_SIGNAL"),
+        (b"", "text/csv", 422, "UNREADABLE_SIGNAL"),
+        (b"{}", "application/json", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ],
+)
+def test_a_file_that_cannot_be_shown_is_refused(server, body, kind, status, code):
+    answer = (
+        preview(server, body, kind)
+        if kind != "application/json"
+        else exchange(server.port, request("POST", "/preview", body, content_type=kind))
+    )
+    assert answer.status == status and answer.json()["error"]["code"] == code
 
 
 def test_the_snapshots_of_the_folder(server, root):
@@ -243,10 +320,45 @@ def test_from_a_file_to_a_judged_signal(browser: Browser, server, files, expecte
         assert visit.messages == []
 
 
-def test_columns_of_other_names_are_mapped(browser: Browser, server, files, expected):
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_columns_of_other_names_are_mapped(browser: Browser, server, files, expected, root, ending):
     with browser.visit(f"{server.url}/#/run") as visit:
-        run_file(visit.page, files / "foreign.csv")
-        assert sharpe_of(visit.page) == round(expected.sharpe, 2)
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / f"foreign.{ending}"))
+        page.wait_for_selector(".mapping")
+        heads = page.locator(".preview thead th").all_inner_texts()
+        assert {"ticker (security)", "day (date)", "my score (value)"} <= set(heads)
+        assert visit.find_faults() == []
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".cards")
+        assert sharpe_of(page) == round(expected.sharpe, 2)
+        page.get_by_role("button", name="Python", exact=True).click()
+        page.wait_for_selector(".copied:not(:empty)")
+        assert 'map={"security_id": "ticker", "date_sig": "day"}' in page.locator(".copied").inner_text()
+        page.get_by_role("button", name="CLI", exact=True).click()
+        page.get_by_text("--map security_id=ticker").wait_for()
+        command = page.locator(".copied").inner_text().removeprefix("Copied: ")
+    done = subprocess.run(
+        [*shlex.split(command), "--root", str(root), "--mincos", "2", "--format", "json"],
+        executable=find_executable(), cwd=files, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["summary"][0]["sharpe_ret"] == expected.sharpe
+    assert visit.messages == []
+
+
+def test_a_wrong_column_is_blamed_beside_its_choice(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / "foreign.csv"))
+        page.get_by_label("date", exact=True).select_option("")
+        page.get_by_role("button", name="Run", exact=True).click()
+        row = page.locator(".mapping > div", has=page.get_by_label("date", exact=True))
+        assert row.locator(".fault").inner_text() == "Choose the column of the date."
+        page.get_by_label("date", exact=True).select_option("ticker")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".mapping .fault:not(:empty)")
+        assert '"date_sig"' in row.locator(".fault").inner_text()
+        assert visit.find_faults() == []
 
 
 def test_an_option_changes_the_run_and_a_wrong_one_is_blamed(browser: Browser, server, files, root):
@@ -291,6 +403,76 @@ def test_a_small_screen_and_the_keyboard_alone(browser: Browser, server, files):
         page.wait_for_selector(".cards")
         assert page.evaluate("document.documentElement.scrollWidth") == 400
         assert visit.find_faults() == [] and visit.messages == []
+
+
+def test_the_keyboard_alone_leads_from_start_to_a_result(browser: Browser, server, files, expected):
+    with browser.visit(f"{server.url}/") as visit:
+        page = visit.page
+        page.wait_for_selector("table")
+
+        def tab_to(selector: str) -> None:
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                if page.evaluate("what => document.activeElement.matches(what)", selector):
+                    return
+            raise AssertionError(f"expected to reach {selector} by Tab, did not")
+
+        tab_to('main a[href="#/run"]')
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#signal-file")
+        with page.expect_file_chooser() as chooser:  # around the way there: the browser begins to catch dialogs after a while
+            tab_to("#signal-file")
+            page.keyboard.press("Enter")
+        chooser.value.set_files(str(files / "foreign.csv"))
+        page.wait_for_selector(".mapping")
+        tab_to("button.primary")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".cards")
+        assert sharpe_of(page) == round(expected.sharpe, 2) and visit.messages == []
+
+
+def test_the_grid_is_that_of_a_suite(browser: Browser, server, files, root):
+    suite = fractile.BacktestService.get(SNAPSHOT, root=root).run_suite(
+        make_rows(), lags=[0, 1, 2, 5], resid_modes=["off", "industry", "factor", "all"], **CONFIG
+    )
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_role("button", name="Run over lags and residuals").click()
+        grid = page.locator("table", has=page.locator("caption", has_text="Sharpe ratio by lag and residual"))
+        grid.wait_for(timeout=60_000)
+        modes = [text.removeprefix("resid ") for text in grid.locator("thead th").all_inner_texts()]
+        rows = grid.locator("tbody tr").all()
+        assert len(rows) == 4 and len(modes) == 4
+        for row in rows:
+            lag = row.locator("th").inner_text().removeprefix("lag ")
+            for mode, cell in zip(modes, row.locator("td").all_inner_texts(), strict=True):
+                assert number(cell) == round(suite[f"lag{lag}_resid{mode}"].sharpe, 2), (lag, mode)
+        assert visit.find_faults() == [] and visit.messages == []
+
+
+def test_a_server_that_dies_in_a_run_is_named_and_the_page_works_after_its_restart(browser: Browser, root, tmp_path, files):
+    configuration = {"defaults": CONFIG}
+    server = start_server(tmp_path / "server", root, configuration)
+    again = None
+    try:
+        with browser.visit(f"{server.url}/#/run") as visit:
+            page = visit.page
+            page.set_input_files("#signal-file", str(files / "signal.csv"))
+            page.wait_for_selector(".mapping")
+            server.send_signal(signal.SIGSTOP)  # The run is sent and never answered.
+            page.get_by_role("button", name="Run", exact=True).click()
+            page.get_by_text("Computing").wait_for()
+            server.kill()
+            page.get_by_text("The server does not answer. Is it still running?").wait_for()
+            again = start_server(tmp_path / "again", root, configuration, port=server.port)
+            page.get_by_role("button", name="Run", exact=True).click()
+            page.wait_for_selector(".cards")
+            assert page.get_by_text("The server does not answer").count() == 0
+    finally:
+        server.kill()
+        if again:
+            again.stop()
 
 
 def test_a_server_that_stops_is_named(browser: Browser, root, tmp_path, files):

@@ -32,7 +32,7 @@ const BOTTOM = 24;
 const RIGHT = 8;
 const TOP = 8;
 /** Width of a character of a label. */
-const CHARACTER = 7;
+const CHARACTER = 6.5;
 
 /** Steps of 1, 2 or 5 times a power of ten: about four. */
 function ticks(low: number, high: number): number[] {

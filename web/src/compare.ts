@@ -22,9 +22,19 @@ function common(a: Result, b: Result, name: string): [Float64Array, Float64Array
   return [Float64Array.from(pairs, ([x]) => x), Float64Array.from(pairs, ([, y]) => y)];
 }
 
+/** The results' names without what all of them begin with: the file, if there are options behind it. */
+function shorten(results: Result[]): string[] {
+  const names = results.map((result) => shown(result.name));
+  const file = (name: string): string => name.split(', ', 1)[0] ?? '';
+  const first = file(names[0] ?? '');
+  if (names.length < 2 || names.some((name) => file(name) !== first) || new Set(names).size < names.length) return names;
+  return names.map((name) => name.slice(first.length + 2) || 'defaults');
+}
+
 function drawReturns(results: Result[], series: 'ret' | 'ret_net', title: string): HTMLElement | null {
   const days = [...new Set(results.flatMap((r) => Array.from(numbers(r.tables.get('daily'), 'date') ?? [])))].sort((a, b) => a - b);
   const x = Float64Array.from(days);
+  const names = shorten(results);
   const lines = results.flatMap((result, i) => {
     const daily = result.tables.get('daily');
     const values = numbers(daily, series);
@@ -32,7 +42,7 @@ function drawReturns(results: Result[], series: 'ret' | 'ret_net', title: string
     const sums = cumulated(values);
     const places = new Map(Array.from(numbers(daily, 'date') ?? [], (day, j) => [day, j]));
     const line = x.map((day) => sums[places.get(day) ?? -1] ?? NaN);
-    return [{ label: shown(result.name), values: line, colour: `line-${i % COLOURS}`, span: true }];
+    return [{ label: names[i] ?? '', values: line, colour: `line-${i % COLOURS}`, span: true }];
   });
   if (x.length < 2 || lines.length === 0) return null;
   return drawChart({
@@ -65,11 +75,12 @@ export function drawComparison(results: Result[]): HTMLElement {
     ],
     results,
   );
-  const names = results.map((result) => shown(result.name));
+  const names = shorten(results);
+  // Numbers as heads: the names of many results would make the table wider than the page.
   const heat = drawHeat(
     'Correlation of returns',
-    names,
-    results.map((a) => ({ name: shown(a.name), values: results.map((b) => correlation(...common(a, b, 'ret'))) })),
+    names.map((_, i) => String(i + 1)),
+    results.map((a, i) => ({ name: `${i + 1}: ${names[i] ?? ''}`, values: results.map((b) => correlation(...common(a, b, 'ret'))) })),
     (value) => fixed(value),
     'before costs, on common days',
   );

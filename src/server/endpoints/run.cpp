@@ -24,7 +24,7 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
   answer.run_id = result.run_id;
   if (wants_sheet(request)) {
     const auto stored = std::make_shared<StoredResult>();
-    parse_config(run.options, &stored->sigvar);
+    stored->sigvar = run.sigvar;
     stored->result =
         with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
     write_sheet(request, stored->result, stored->sigvar, answer);

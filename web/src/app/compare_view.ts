@@ -10,6 +10,9 @@ import { getResult } from './server';
 import { annual, deflate, getTrials, studyLink, type Deflated } from './studies';
 import { drawTogether } from './together';
 
+/** Results chosen at first, the newest: as many as there are colours of lines. */
+const MOST_SHOWN = 8;
+
 /** Runs of before a reload that the server still has. */
 async function recall(): Promise<void> {
   if (allRuns().length) return;
@@ -76,8 +79,8 @@ export async function drawCompare(): Promise<Node[]> {
   const runs = allRuns();
   const title = h('h1', {}, 'Compare');
   if (runs.length === 0) return [title, h('p', {}, 'No result yet. ', h('a', { href: '#/run' }, 'Run a signal'), ' first.')];
-  const boxes = runs.map((run) => {
-    const box = h('input', { type: 'checkbox', checked: true, value: run.id });
+  const boxes = runs.map((run, i) => {
+    const box = h('input', { type: 'checkbox', checked: i >= runs.length - MOST_SHOWN, value: run.id });
     box.addEventListener('change', () => show());
     return { run, box };
   });

@@ -2,7 +2,7 @@
 
 /** Chooses a signal file: a field that also takes a dropped file, its first rows, and the meaning of its columns. */
 
-import { h } from '../dom';
+import { h, uniqueId } from '../dom';
 import { drawTable } from '../table';
 import { fixed, shown, whole } from '../text';
 import { ServerError } from './server';
@@ -136,7 +136,8 @@ export class SignalPicker {
     const draw = (): void => heads.replaceChildren(this.drawRows(signal));
     const selects = MEANINGS.map(([column, label, isNeeded]) => {
       const names = signal.columns.map(({ name }) => h('option', { value: name }, shown(name)));
-      const select = h('select', {}, h('option', { value: '' }, isNeeded ? 'choose' : 'none'), ...names);
+      const id = uniqueId('column');
+      const select = h('select', { id }, h('option', { value: '' }, isNeeded ? 'choose' : 'none'), ...names);
       select.value = this.choice.byHand.get(column) ?? guessed(signal, column);
       select.addEventListener('change', () => {
         this.choice.byHand.set(column, select.value);
@@ -144,7 +145,7 @@ export class SignalPicker {
       });
       const fault = h('p', { role: 'alert', class: 'fault' });
       this.mapping.set(column, { select, fault });
-      return h('div', {}, h('label', {}, `${label} `, select), fault);
+      return h('div', {}, h('label', { for: id }, label), ' ', select, fault);
     });
     this.preview.replaceChildren(
       h('p', {}, h('bdi', {}, shown(signal.file.name)), ` · ${size(signal.file.size)} · which column is which:`),
