@@ -90,6 +90,22 @@ def spanning(result: Any, others: Any, series: str = "ret") -> pd.Series:
     return pd.Series({"alpha": alpha, "t": t, "sharpe2_increase": ratio * ratio, "f": f, "p": p, "periods": len(y)})
 
 
+def hedge(result: Any, others: Any, series: str = "ret") -> pd.Series:
+    """The returns of a book less those of the mixture of others that explains it best: alpha and residuals, by date.
+
+    Args:
+        result: As in `spanning`.
+        others: Books as in `spanning`, or factor returns as in `BacktestResult.attribution`.
+        series: The returns of results.
+
+    Raises:
+        ConfigError: The others are collinear, or too few dates are common.
+    """
+    y, x, _ = _join(_returns_of(result, series), _to_factors(others, "others", series))
+    coefficients = _core.stats.fit_factors(y, x.to_numpy(), -1)[0]
+    return pd.Series(y - x.to_numpy() @ np.array([each[0] for each in coefficients[1:]]), index=x.index)
+
+
 def _returns_of(result: Any, series: str) -> pd.Series:
     """Returns by day."""
     if isinstance(result, pd.Series):

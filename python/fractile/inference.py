@@ -77,7 +77,8 @@ def read_trials(trials: Any) -> Trials | None:
     return Trials(count, count, check_number("variance of trials", variance, 0.0))
 
 
-def _moments(result: BacktestResult, series: str) -> tuple[float, ...]:
+def moments_of(result: BacktestResult, series: str) -> tuple[float, ...]:
+    """Sharpe ratio per period, periods, skewness and kurtosis of the overall book."""
     values = result.daily[series].to_numpy(dtype=np.float64)
     return tuple(_core.stats.sharpe_moments(np.ascontiguousarray(values[~np.isnan(values)])))
 
@@ -86,7 +87,7 @@ def deflate(result: BacktestResult, ledger: Ledger, study: str) -> dict[str, Any
     """`BacktestResult.deflation`."""
     if not study:
         raise refuse("a study", "a run that no study counts", 'Pass study="name" to the run, or name one here.')
-    return ledger.deflate(study, result.run_id, result.periods_per_year, _moments(result, "ret"), _moments(result, "ret_net"))
+    return ledger.deflate(study, result.run_id, result.periods_per_year, moments_of(result, "ret"), moments_of(result, "ret_net"))
 
 
 def _read_study(result: BacktestResult, study: str | None) -> dict[str, Trials]:

@@ -1,4 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include <fmt/format.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
@@ -10,6 +11,7 @@
 
 #include "bind.hpp"
 #include "formats/formats.hpp"
+#include "fractile/error.hpp"
 #include "fractile/snapshot.hpp"
 #include "ledger/ledger.hpp"
 #include "output/output.hpp"
@@ -21,6 +23,9 @@ namespace {
 namespace nb = nanobind;
 
 using ledger::Ledger;
+/// A contiguous array of one dimension.
+template <class T>
+using Array = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Moments = std::array<double, 4>;  // ratio per period, periods, skewness, kurtosis
 
 /// A result whose tables are the one given.
@@ -60,6 +65,29 @@ void bind_ledger(nb::module_& module) {
         Ledger::at(file).record(ledger::make_record(study, *raw.result));
       },
       nb::arg("file"), nb::arg("study"), nb::arg("raw"), Released(), "Queues a result as a trial of the study.");
+  ledger.def(
+      "record_series",
+      [](const std::string& file, const std::string& study, const std::string& run_id, const std::string& snapshot,
+         const std::string& config, int periods_per_year, const Array<Day>& days, const Array<double>& ret,
+         const std::optional<Array<double>>& ret_net) {
+        if (ret.size() != days.size() || (ret_net && ret_net->size() != days.size()))
+          throw Error(ErrorCode::INVALID_VALUE,
+                      fmt::format("expected as many returns as days, found {} and {}.", ret.size(), days.size()));
+        ledger::TrialRecord record;
+        record.trial.run_id = run_id;
+        record.trial.periods_per_year = periods_per_year;
+        record.study = study;
+        record.snapshot = snapshot;
+        record.config = config;
+        record.days.assign(days.data(), days.data() + days.size());
+        record.ret.assign(ret.data(), ret.data() + ret.size());
+        if (ret_net) record.ret_net.assign(ret_net->data(), ret_net->data() + ret_net->size());
+        const nb::gil_scoped_release released;
+        Ledger::at(file).record(ledger::complete_record(std::move(record)));
+      },
+      nb::arg("file"), nb::arg("study"), nb::arg("run_id"), nb::arg("snapshot"), nb::arg("config"), nb::arg("periods_per_year"),
+      nb::arg("days"), nb::arg("ret"), nb::arg("ret_net").none(),
+      "Queues returns that no run has as a trial: days since 1970-01-01, and returns as long. Raises ConfigError.");
   ledger.def("flush_all", &ledger::flush_all, Released(), "Waits until all trials of this process are in their files.");
   ledger.def(
       "studies", [](const std::string& file) { return hold("studies", Ledger::at(file).studies()); }, nb::arg("file"), Released(),

@@ -14,6 +14,11 @@ std::span<const double> series(const Result& result, std::string_view name) {
   return column ? std::span<const double>(std::get<std::vector<double>>(column->values)) : std::span<const double>();
 }
 
+std::int64_t now_ms() {
+  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
 bool is_missing(double x) noexcept { return x != x; }
 
 SharpeMoments moments_of(std::span<const double> values) {
@@ -30,17 +35,23 @@ Trial make_trial(const Result& result) {
 }
 
 TrialRecord make_record(const std::string& study, const Result& result) {
-  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
   TrialRecord record;
   record.trial = make_trial(result);
   record.study = study;
-  record.time_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  record.time_ms = now_ms();
   record.snapshot = result.snapshot;
   record.config = result.config_json;
   if (const Column* const dates = result.tables["daily"].find("date")) record.days = std::get<Column::Dates>(dates->values).days;
   const auto ret = series(result, "ret"), ret_net = series(result, "ret_net");
   record.ret.assign(ret.begin(), ret.end());
   if (!std::all_of(ret_net.begin(), ret_net.end(), is_missing)) record.ret_net.assign(ret_net.begin(), ret_net.end());
+  return record;
+}
+
+TrialRecord complete_record(TrialRecord record) {
+  record.time_ms = now_ms();
+  record.trial.ret = moments_of(record.ret);
+  record.trial.ret_net = moments_of(record.ret_net);
   return record;
 }
 

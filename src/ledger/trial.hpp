@@ -30,5 +30,8 @@ struct TrialRecord {
 Trial make_trial(const Result& result);
 /// Makes the record of a result, with the present time.
 TrialRecord make_record(const std::string& study, const Result& result);
+/// Adds the present time and the moments of the series to the record of returns that no run has, such as the daily coefficients
+/// of a regression. `ret` has the length of `days`; `ret_net` too, or it is empty.
+TrialRecord complete_record(TrialRecord record);
 
 }  // namespace fractile::ledger

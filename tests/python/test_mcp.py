@@ -75,6 +75,11 @@ def call(server: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     return talk(server, conversation)
 
 
+def factor_rows() -> list[dict[str, Any]]:
+    days = sorted(make_panel(SEED)["date"].unique())
+    return [{"date": str(day)[:10], "mkt": ((7 * place) % 11 - 5) / 500} for place, day in enumerate(days)]
+
+
 def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """A valid call of every tool."""
     sent = {"rows": records(rows)}
@@ -88,6 +93,9 @@ def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
         "compare": {"signals": {"a": sent, "b": other}, "config": CONFIG},
         "audit": {"signal": sent, "config": CONFIG},
         "fama_macbeth": {"signal": sent, "controls": ["size"], "standardize": True, "config": CONFIG},
+        "attribution": {"signal": sent, "factors": {"rows": factor_rows()}, "config": CONFIG},
+        "spanning": {"signal": sent, "factors": {"rows": factor_rows()}, "config": CONFIG},
+        "similar": {"signal": sent, "library": {"b": other}, "config": CONFIG},
         "reveal": {"signal": sent, "config": CONFIG},
         "study": {"top": 3},
         "explain_error": {"code": "UNKNOWN_COLUMN"},
@@ -130,18 +138,21 @@ def assert_answers(root, found: dict[str, Any], study: str) -> None:
     assert [(row["check"], row["status"]) for row in found["audit"]["checks"]] == list(zip(checks["check"], checks["status"]))
     assert found["audit"]["run_id"] == want.run_id and len(json.dumps(found["audit"])) < 2000
     premium = service.fama_macbeth(make_rows(), ["size"], True, **CONFIG)
-    assert [row["t_nw"] for row in found["fama_macbeth"]["table"]] == list(premium.table["t_nw"])
-    assert found["fama_macbeth"]["run_id"] == want.run_id
+    assert found["fama_macbeth"]["coefficient"]["t_nw"] == premium.table.set_index("name")["t_nw"]["signal"]
     revealed = fractile.BacktestService.get(SNAPSHOT, start_date=HOLDOUT, root=root).run(make_rows(), **CONFIG)
     assert found["reveal"]["run_id"] == revealed.run_id
     assert {row["signal"] for row in found["sweep"]["rows"]} == {"a", "b"} and len(found["sweep"]["rows"]) == 8
-    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit and fama_macbeth (known).
+    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit (known), reveal (known). fama_macbeth, attribution and spanning add one each.
     assert found["study"]["study"] == study
-    assert found["study"]["trials"] == len({*all_run_ids(found)})
+    assert found["study"]["trials"]["trials"] == len({*all_run_ids(found)})
+    for name in ("run", "sweep", "compare", "audit", "fama_macbeth", "attribution", "spanning", "similar", "study", "reveal"):
+        judged = found[name]["trials"]
+        assert judged["verdict"].startswith("It ") and judged["trials_effective"] >= 1, name
 
 
 def all_run_ids(found: dict[str, Any]) -> list[str]:
     ids = [found["run"]["run_id"], *(answer["run_id"] for answer in found["suite"]["results"].values())]
+    ids += [found[name]["trial"] for name in ("fama_macbeth", "attribution", "spanning")]
     return ids + [row["run_id"] for row in found["sweep"]["rows"]]
 
 
@@ -151,7 +162,7 @@ def test_every_tool_over_stdio(root):
     assert_answers(root, found, "stdio")
     # A new process continues the study, and the hold-out period stays used up.
     again, refused = call(server, ("study", {}), ("reveal", arguments_of(make_rows())["reveal"]))
-    assert again["trials"] == found["study"]["trials"]
+    assert again["trials"]["trials"] == found["study"]["trials"]["trials"]
     assert "used up" in refused
 
 
@@ -297,10 +308,10 @@ def test_an_audit_finds_look_ahead_and_counts(root):
     assert found["verdict"] == "suspicious" and "too good" in checks["implausible"]["meaning"]
     assert all(("meaning" in check) == (check["status"] != "pass") for check in found["checks"])
     # The run of the same signal is the same trial.
-    assert found["trials"] == again["trials"]["trials"] == 1 and found["run_id"] == again["run_id"]
+    assert found["trials"]["trials"] == again["trials"]["trials"] == 1 and found["run_id"] == again["run_id"]
     # A run refuses impossible dates, so the audit of them tells nothing about returns, and counts no trial.
     assert refused["verdict"] == "look-ahead" and [check["check"] for check in refused["checks"]] == ["dates"]
-    assert refused["checks"][0]["rows"] and "run_id" not in refused and refused["trials"] == 1
+    assert refused["checks"][0]["rows"] and "run_id" not in refused and refused["trials"]["trials"] == 1
     assert isinstance(run, str)
     few = command(root, "--study", "audits", "--max-runs", "1")
     assert "up to 1 trials" in call(few, ("audit", {"signal": {"path": "good.parquet"}, "config": CONFIG}))[0]

@@ -5,10 +5,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
 import pathlib
+import stat
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from fractile.errors import ConfigError
+
+MAX_FOLDERS = 1000  # below a path that is a folder
 
 
 def refuse(limit: str, expected: str, found: str, remedy: str) -> ConfigError:
@@ -29,7 +36,6 @@ class Limits:
         snapshots: Ids that a client sees; None is all.
         holdout_from: First day that no tool sees, except one call of `reveal`.
         folder: Folder below which paths of signals must lie; None refuses paths.
-        reports: Folder for tear sheets; None writes none.
     """
 
     study: str = "agents"
@@ -40,7 +46,6 @@ class Limits:
     snapshots: tuple[str, ...] | None = None
     holdout_from: dt.date | None = None
     folder: pathlib.Path | None = None
-    reports: pathlib.Path | None = None
 
     @property
     def end_date(self) -> str | None:
@@ -84,9 +89,25 @@ class Limits:
             raise refuse("path", "a path below the folder of signals", f"{path!r}", "Correct it.") from error
         if not file.is_relative_to(folder):
             raise refuse("path", "a path below the folder of signals", f"{path!r}", "Name a file inside the folder.")
-        if not file.exists():
-            raise refuse("path", "a file below the folder of signals", f"{path!r}", "Name a file that exists.")
+        self._check_file(file, folder, path)
         return file
+
+    def _check_file(self, file: pathlib.Path, folder: pathlib.Path, path: str) -> None:
+        """Refuses what is neither a file nor a folder of files: pipes would never end, and a link may lead outside."""
+        try:
+            mode = file.stat().st_mode
+        except OSError:
+            raise refuse("path", "a file below the folder of signals", f"{path!r}", "Name a file that exists.") from None
+        if stat.S_ISREG(mode):
+            return
+        if not stat.S_ISDIR(mode):
+            raise refuse("path", "a file below the folder of signals", f"{path!r}, which is none", "Name a file.")
+        for count, (place, _, names) in enumerate(os.walk(file, followlinks=True)):
+            inside = [pathlib.Path(place).resolve(), *((pathlib.Path(place) / name).resolve() for name in names)]
+            if count >= MAX_FOLDERS or not all(each.is_relative_to(folder) for each in inside):
+                raise refuse("path", "a folder whose files are inside the folder of signals", f"{path!r}", "Name a file.")
+            if not all(stat.S_ISREG(each.stat().st_mode) for each in inside[1:] if each.exists()):
+                raise refuse("path", "a folder of files", f"{path!r} with something else", "Name a file.")
 
 
 class Clock:
@@ -97,13 +118,24 @@ class Clock:
         self._used = 0.0
         self._lock = threading.Lock()
 
-    def check(self) -> None:
-        """Refuses a call once the seconds are used up."""
-        with self._lock:
-            if self._limit is not None and self._used >= self._limit:
-                raise refuse("seconds", f"up to {self._limit:g} of computation", f"{self._used:.1f} used", "Ask the operator.")
+    @contextmanager
+    def running(self) -> Iterator[Callable[[], None]]:
+        """Counts the seconds of a block. Yields a function that refuses once the seconds are used up, those of the block included.
 
-    def add(self, seconds: float) -> None:
-        """Counts the seconds of a call."""
-        with self._lock:
-            self._used += seconds
+        Raises:
+            ConfigError: They are used up already.
+        """
+        began = time.monotonic()
+
+        def check() -> None:
+            with self._lock:
+                used = self._used + time.monotonic() - began
+            if self._limit is not None and used >= self._limit:
+                raise refuse("seconds", f"up to {self._limit:g} of computation", f"{used:.1f} used", "Ask the operator.")
+
+        check()
+        try:
+            yield check
+        finally:
+            with self._lock:
+                self._used += time.monotonic() - began

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from fractile import _core
@@ -76,3 +78,17 @@ def object_of(required: dict[str, Any], optional: dict[str, Any] | None = None) 
 def array_of(items: dict[str, Any]) -> dict[str, Any]:
     """A list."""
     return {"type": "array", "items": items}
+
+
+def number(value: Any) -> float | None:
+    """A number as JSON has it: None if it is missing or not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of a frame as JSON values."""
+    out: dict[str, Any] = {}
+    for name, value in row.items():
+        one = value.item() if hasattr(value, "item") else value
+        out[str(name)] = None if isinstance(one, float) and not math.isfinite(one) else one
+    return out

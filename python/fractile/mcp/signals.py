@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from fractile.errors import SignalError
+from fractile.errors import ConfigError, SignalError
 from fractile.frames import read_signal, split_options
 from fractile.mcp.limits import Limits
 
@@ -39,6 +40,72 @@ SCHEMA: dict[str, Any] = {
         },
     ],
 }
+
+
+_FACTORS = "Factor returns per period: a column `date` and one per factor, as fractions."
+FACTORS_SCHEMA: dict[str, Any] = {
+    "description": _FACTORS,
+    "oneOf": [
+        {
+            "type": "object",
+            "properties": {
+                "path": {"type": "string", "description": "A .csv or .parquet file below the server's folder of signals."}
+            },
+            "required": ["path"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "rows": {"type": "array", "items": {"type": "object"}, "minItems": 1, "description": "One object per date."}
+            },
+            "required": ["rows"],
+            "additionalProperties": False,
+        },
+    ],
+}
+
+
+def read_factors(factors: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
+    """Returns factor returns by date.
+
+    Args:
+        factors: As `FACTORS_SCHEMA` says.
+        limits: Of this server.
+
+    Raises:
+        ConfigError: The path is outside the folder, there are too many rows, or they are no dates and numbers.
+    """
+    try:
+        frame = _read_frame(factors, limits)
+        limits.check_rows(len(frame))
+        if "date" not in frame:
+            raise _refuse_factors(f"the columns {', '.join(map(str, frame.columns[:20]))}")
+        return frame.assign(date=pd.to_datetime(frame["date"])).set_index("date").astype(float)
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise _refuse_factors(str(error)[:200]) from None
+
+
+def _read_frame(factors: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
+    if "rows" in factors:
+        return pd.DataFrame(factors["rows"])
+    file = limits.resolve(factors["path"])
+    readers: dict[str, Callable[[pathlib.Path], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    reader = readers.get(pathlib.Path(file).suffix.lower())
+    if reader is None:
+        raise _refuse_factors(f'the file "{factors["path"]}"')
+    frame: pd.DataFrame = reader(file)
+    return frame.reset_index() if "date" not in frame and frame.index.name == "date" else frame
+
+
+def _refuse_factors(found: str) -> ConfigError:
+    return ConfigError(
+        f"INVALID_VALUE: expected factor returns as a column date and columns of numbers (.csv, .parquet or rows), found {found}. "
+        'Send {"rows": [{"date": "2020-01-02", "mkt": 0.01}, ...]}.',
+        "INVALID_VALUE",
+    )
 
 
 def read(signal: Mapping[str, Any], options: Mapping[str, Any], limits: Limits) -> Any:
