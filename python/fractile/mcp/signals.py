@@ -74,7 +74,7 @@ def read_factors(factors: Mapping[str, Any], limits: Limits) -> pd.DataFrame:
         limits: Of this server.
 
     Raises:
-        ConfigError: The path is outside the folder, there are too many rows, or they are no dates and numbers.
+        ConfigError: The path is outside the folder, there are too many rows, or a value is neither a date nor a number.
     """
     try:
         frame = _read_frame(factors, limits)

@@ -317,7 +317,7 @@ class Toolbox:
             if self._trials.count(self._limits.holdout_study):
                 raise refuse("reveal", "one call per study", "a second one", "The hold-out period of this study is used up.")
             rows = self._read(signal, options)
-            # What is wrong with the signal shows here, on days that the client sees.
+            # Errors of the signal show here, on days that the client sees.
             self._run(visible, rows, options)
             hidden = fractile.BacktestService.get(self._choose(snapshot), start_date=first.isoformat(), root=self._root)
             try:

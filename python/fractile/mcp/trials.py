@@ -189,7 +189,7 @@ class StudyTrials:
             "deflated_sharpe_net": None,
             "is_best": False,
             "survives": False,
-            "verdict": f"It would not survive: {reason}, so that there is no Sharpe ratio to deflate.",
+            "verdict": f"It would not survive: {reason}, so a Sharpe ratio to deflate is missing.",
         }
 
     def judge_best(self, trials: Sequence[Trial]) -> tuple[int, dict[str, Any], list[tuple[float | None, float | None]]]:
