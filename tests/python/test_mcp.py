@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import datetime as dt
 import json
+import math
 import os
 import pathlib
 import re
@@ -22,6 +24,7 @@ from typing import Any
 import fractile
 import jsonschema
 import pandas as pd
+import psutil
 import pytest
 from fractile.mcp.limits import Limits
 from fractile.mcp.tools import Toolbox
@@ -51,7 +54,9 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def command(root, *more: str) -> StdioServerParameters:
     arguments = ["-P", "-m", "fractile.mcp", "--root", str(root), "--signals", str(root / "signals"), *more]
-    return StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+    return StdioServerParameters(
+        command=sys.executable, args=arguments, env={**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
+    )
 
 
 def talk(server: Any, conversation: Callable[[Client], Awaitable[Any]]) -> Any:
@@ -75,9 +80,10 @@ def call(server: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     return talk(server, conversation)
 
 
-def factor_rows() -> list[dict[str, Any]]:
-    days = sorted(make_panel(SEED)["date"].unique())
-    return [{"date": str(day)[:10], "mkt": ((7 * place) % 11 - 5) / 500} for place, day in enumerate(days)]
+def make_factors(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """A factor return on every day, without the signal's values."""
+    days = sorted(rows["date_sig"].dt.strftime("%Y-%m-%d").unique())
+    return [{"date": day, "mkt": math.sin(place) / 100} for place, day in enumerate(days) if day < HOLDOUT]
 
 
 def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -92,10 +98,10 @@ def arguments_of(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
         "sweep": {"signals": {"a": sent, "b": other}, "grid": {"lag": [0, 1], "mincos": [2, 3]}},
         "compare": {"signals": {"a": sent, "b": other}, "config": CONFIG},
         "audit": {"signal": sent, "config": CONFIG},
-        "fama_macbeth": {"signal": sent, "controls": ["size"], "standardize": True, "config": CONFIG},
-        "attribution": {"signal": sent, "factors": {"rows": factor_rows()}, "config": CONFIG},
-        "spanning": {"signal": sent, "factors": {"rows": factor_rows()}, "config": CONFIG},
         "similar": {"signal": sent, "library": {"b": other}, "config": CONFIG},
+        "fama_macbeth": {"signal": sent, "controls": ["size"], "standardize": True, "config": CONFIG},
+        "attribution": {"signal": sent, "factors": {"rows": make_factors(rows)}, "config": CONFIG},
+        "spanning": {"signal": sent, "factors": {"rows": make_factors(rows)}, "config": CONFIG},
         "reveal": {"signal": sent, "config": CONFIG},
         "study": {"top": 3},
         "explain_error": {"code": "UNKNOWN_COLUMN"},
@@ -137,17 +143,26 @@ def assert_answers(root, found: dict[str, Any], study: str) -> None:
     assert found["audit"]["verdict"] == audit.verdict
     assert [(row["check"], row["status"]) for row in found["audit"]["checks"]] == list(zip(checks["check"], checks["status"]))
     assert found["audit"]["run_id"] == want.run_id and len(json.dumps(found["audit"])) < 2000
-    premium = service.fama_macbeth(make_rows(), ["size"], True, **CONFIG)
-    assert found["fama_macbeth"]["coefficient"]["t_nw"] == premium.table.set_index("name")["t_nw"]["signal"]
+    premium = service.fama_macbeth(make_rows(), ["size"], True, **CONFIG).table.set_index("name")
+    assert found["fama_macbeth"]["coefficient"]["t_nw"] == premium.loc["signal", "t_nw"]
+    similar = service.similar(make_rows(), {"b": make_rows().assign(signal=-make_rows()["signal"])}, **CONFIG)
+    assert found["similar"]["rows"][0]["rank_correlation"] == similar["rank_correlation"].iloc[0]
+    factors = pd.DataFrame(make_factors(make_rows())).assign(date=lambda frame: pd.to_datetime(frame["date"])).set_index("date")
+    assert found["attribution"]["alpha"] == want.attribution(factors).alpha
+    assert found["spanning"]["t"] == fractile.spanning(want, factors)["t"]
     revealed = fractile.BacktestService.get(SNAPSHOT, start_date=HOLDOUT, root=root).run(make_rows(), **CONFIG)
     assert found["reveal"]["run_id"] == revealed.run_id
     assert {row["signal"] for row in found["sweep"]["rows"]} == {"a", "b"} and len(found["sweep"]["rows"]) == 8
-    # Runs: run, suite (4, one of them known), sweep (8, two known), compare (2, both known), audit (known), reveal (known). fama_macbeth, attribution and spanning add one each.
-    assert found["study"]["study"] == study
-    assert found["study"]["trials"]["trials"] == len({*all_run_ids(found)})
-    for name in ("run", "sweep", "compare", "audit", "fama_macbeth", "attribution", "spanning", "similar", "study", "reveal"):
+    # Each answer is about one trial or the best of several, and every trial is counted once.
+    for name in ("sweep", "compare"):
+        best = found[name]["rows"][found[name]["best"]]
         judged = found[name]["trials"]
-        assert judged["verdict"].startswith("It ") and judged["trials_effective"] >= 1, name
+        assert best["deflated_sharpe_net"] == max(row["deflated_sharpe_net"] for row in found[name]["rows"])
+        assert judged["deflated_sharpe_net"] == pytest.approx(best["deflated_sharpe_net"], abs=1e-12)
+    judged = [found[name]["trials"] for name in found if "trials" in found[name]]
+    assert len(judged) == 10 and all(answer["verdict"].startswith("It ") for answer in judged)
+    assert found["study"]["trials"]["study"] == study
+    assert found["study"]["trials"]["trials"] == len({*all_run_ids(found)})
 
 
 def all_run_ids(found: dict[str, Any]) -> list[str]:
@@ -333,6 +348,69 @@ def test_no_tool_sees_the_holdout_period(root):
             assert [row["ret"] for row in answer["daily"]] == [row["ret"] for row in second["daily"]]
         if name == "audit":
             assert answer["checks"] == second["checks"]
+
+
+def test_every_set_of_controls_is_a_trial(root):
+    sent = {"signal": {"path": "good.parquet"}, "config": CONFIG}
+    sets: list[dict[str, Any]] = [
+        {},
+        {"controls": ["size"]},
+        {"controls": ["size"], "standardize": True},
+        {"controls": ["size", "value"]},
+    ]
+    again = {"controls": ["value", "size"]}  # in another order
+    found = call(command(root, "--study", "controls"), *(("fama_macbeth", sent | more) for more in [*sets, again]), ("study", {}))
+    assert [answer["trials"]["trials"] for answer in found] == [1, 2, 3, 4, 4, 4]
+    assert found[4]["trial"] == found[3]["trial"] and {row["kind"] for row in found[5]["best"]} == {"fama_macbeth"}
+
+
+def test_an_answer_links_to_its_tear_sheet(root, http):
+    sent = [{"signal": {"path": "good.parquet"}, "config": {"mincos": mincos}} for mincos in (2, 3, 4)]
+    few = command(root, "--study", "files", "--max-reports", "2", "--reports", str(root / "reports"))
+    first, second, third = call(few, *(("run", each) for each in sent))
+    files = [pathlib.Path(answer["report"].removeprefix("file://")) for answer in (first, second, third)]
+    assert [file.exists() for file in files] == [False, True, True]
+    assert third["run_id"] in files[2].read_text()
+    assert "report" not in call(command(root, "--study", "files", "--max-reports", "0"), ("run", sent[0]))[0]
+    answer = call(http, ("run", sent[0]))[0]
+    link = answer["report"]
+    assert link.startswith(http.removesuffix("/mcp") + "/results/")
+    with urllib.request.urlopen(link, timeout=30) as page:
+        assert page.headers["Content-Type"].startswith("text/html") and answer["run_id"] in page.read().decode()
+    for url, host, status in ((link, "evil.example", 421), (link[:-4] + "0000", "", 404)):
+        asked = urllib.request.Request(url, headers={"Host": host} if host else {})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked, timeout=30)
+        assert refused.value.code == status
+
+
+def test_two_servers_share_the_limit_of_runs(root):
+    shared = command(root, "--study", "shared", "--max-runs", "5")
+
+    def work(first: int) -> list[Any]:
+        signal = {"signal": {"path": "good.parquet"}}
+        return call(shared, *(("run", signal | {"config": {"mincos": 2, "lag": lag}}) for lag in range(first, first + 4)))
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = [answer for found in pool.map(work, (0, 4)) for answer in found]
+    refused = [answer for answer in answers if isinstance(answer, str)]
+    assert len(refused) == 3 and all("up to 5 trials" in text for text in refused)
+
+
+def test_a_message_without_end_is_dropped(root):
+    words = command(root, "--study", "long", "--max-mb", "1")
+    process = subprocess.Popen([words.command, *words.args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=words.env)
+    for _ in range(64):
+        process.stdin.write(b"x" * (1 << 20))
+    hello = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    process.stdin.write(b"\n" + json.dumps(message).encode() + b"\n")
+    process.stdin.flush()
+    answers = (json.loads(line) for line in process.stdout)
+    assert any(answer.get("id") == 1 and "result" in answer for answer in answers)
+    assert psutil.Process(process.pid).memory_info().rss < 400 << 20
+    process.stdin.close()
+    assert process.wait(60) == 0
 
 
 # A value other than the default for every option that has no list of choices.
