@@ -42,7 +42,9 @@ class BookFormer {
   template <class Show>
   void sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& show);
   /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule.
-  void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
+  // A call of its own, because bench/instructions.py counts it.
+  [[gnu::noinline]] void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
+                              Book& book);
   /// The first half of form(): the book without weights, securities and previous rows. `before` may lack them too.
   void choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
   /// The second half.
