@@ -119,15 +119,6 @@ DRIVER = textwrap.dedent("""
 KINDS = ["worker", "node", "driver"]
 
 
-def assert_same_rows(found: fractile.SweepResult, whole) -> None:
-    """rows_of(found) == whole; the message names the first row that differs."""
-    rows = rows_of(found)
-    for place in range(len(whole["signal"])):
-        one, other = ({name: column[place] for name, column in each.items()} for each in (rows, whole))
-        assert one == other
-    assert rows == whole
-
-
 def test_random_kills_of_workers_nodes_and_drivers_lose_no_row(cluster, folder, whole, caches, tmp_path):
     """Each driver meets a kill of each kind at a random moment; the next one resumes. A full store is compared and a new one begun."""
     draw = random.Random(11)
@@ -158,13 +149,13 @@ def test_random_kills_of_workers_nodes_and_drivers_lose_no_row(cluster, folder, 
                 driver.kill()
             kills[kind] += 1
         if driver.wait(120) == 0:
-            assert_same_rows(run_sweep(folder, store=store), whole)
+            assert rows_of(run_sweep(folder, store=store)) == rows_of(whole)
             store = next(stores)
         if extra:
             cluster.remove_node(extra, allow_graceful=False)
     assert min(kills.values()) > 0, kills
     print("kills:", kills)
-    assert_same_rows(run_sweep(folder, executor="ray", store=store), whole)
+    assert rows_of(run_sweep(folder, executor="ray", store=store)) == rows_of(whole)
 
 
 def test_a_call_that_kills_its_worker_fails_alone(cluster):
