@@ -7,9 +7,11 @@ import os
 import pathlib
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import fractile
 import pytest
+from support.browser import Browser, open_browser
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -23,6 +25,13 @@ def executable() -> str:
     path = pathlib.Path(fractile.__file__).parent / "_bin" / "fractile"
     assert path.exists(), f"expected the fractile executable at {path}: run make build"
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the pages of a file of tests."""
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

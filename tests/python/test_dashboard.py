@@ -4,22 +4,25 @@
 from __future__ import annotations
 
 import gzip
+import http.client
+import http.server
 import json
 import pathlib
 import re
 import shlex
 import signal
 import subprocess
+import threading
 import urllib.parse
 
 import fractile
 import numpy as np
 import pandas as pd
 import pytest
-from support.browser import Browser, open_browser
+from support.browser import Browser, serving_pages
 from support.raw_http import exchange, request
 from support.server_market import FILE, SNAPSHOT, STREAM, make_root, make_rows, to_ipc, to_table
-from support.server_process import ServerProcess, eventually, find_executable, serving, start_server
+from support.server_process import ServerProcess, eventually, find_executable, start_server
 
 SHEET = "application/vnd.fractile.sheet+json"
 CONFIG = {"mincos": 2}
@@ -32,10 +35,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def server(root, tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("server"), root, {"defaults": CONFIG}) as server:
+    with serving_pages(tmp_path_factory.mktemp("server"), root, {"defaults": CONFIG}) as server:
         yield server
-        failed = [record for record in server.log_records() if record.get("status", 0) >= 500]
-        assert failed == [], "expected no 5xx under the tests of the browser"
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +56,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def expected(root):
     return fractile.BacktestService.get(SNAPSHOT, root=root).run(make_rows(), **CONFIG)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 def ask(server: ServerProcess, target: str, headers: dict[str, str] | None = None):
@@ -144,7 +139,7 @@ def test_an_unknown_table_is_not_found(server):
 
 
 def test_the_store_is_bounded(root, tmp_path):
-    with serving(tmp_path / "server", root, {"server": {"result_store_mb": 0.2}}) as server:
+    with serving_pages(tmp_path / "server", root, {"server": {"result_store_mb": 0.2}}) as server:
         locations = [post_sheet(server).headers["location"] for _ in range(12)]
         statuses = [ask(server, f"/{location}").status for location in locations]
     assert statuses[-1] == 200 and statuses[0] == 404
@@ -152,7 +147,7 @@ def test_the_store_is_bounded(root, tmp_path):
 
 
 def test_a_store_of_nothing_stores_nothing(root, tmp_path):
-    with serving(tmp_path / "server", root, {"server": {"result_store_mb": 0}}) as server:
+    with serving_pages(tmp_path / "server", root, {"server": {"result_store_mb": 0}}) as server:
         answer = post_sheet(server)
     assert answer.status == 200 and "location" not in answer.headers
 
@@ -165,7 +160,7 @@ def test_formulas_in_names_stay_text(tmp_path):
     panel = panel.assign(country=names[(panel["security_id"].to_numpy() % 2).astype(int)])
     fractile.create_snapshot("formulas", panel, root=tmp_path)
     body = make_signal(panel, 5, messy=False).to_csv(index=False).encode()
-    with serving(tmp_path / "server", tmp_path) as server:
+    with serving_pages(tmp_path / "server", tmp_path) as server:
         config = urllib.parse.quote(json.dumps({"byvar_list": ["overall", "country"], "mincos": 2}))
         answer = exchange(server.port, request("POST", f"/run?config={config}", body, {"Accept": SHEET}, "text/csv"))
         assert answer is not None
@@ -297,8 +292,7 @@ def test_start_shows_the_snapshot(browser: Browser, server):
     with browser.visit(f"{server.url}/") as visit:
         visit.page.wait_for_selector("table")
         assert f"{SNAPSHOT} (loaded)" in visit.page.locator("main").inner_text()
-        assert visit.find_faults() == [] and visit.messages == []
-        assert all(address.startswith(server.url) for address in visit.requests)
+        assert visit.find_faults() == []
 
 
 def test_from_a_file_to_a_judged_signal(browser: Browser, server, files, expected):
@@ -317,7 +311,6 @@ def test_from_a_file_to_a_judged_signal(browser: Browser, server, files, expecte
         page.reload()
         page.wait_for_selector(".cards")
         assert sharpe_of(page) == round(expected.sharpe, 2)
-        assert visit.messages == []
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -343,7 +336,6 @@ def test_columns_of_other_names_are_mapped(browser: Browser, server, files, expe
         executable=find_executable(), cwd=files, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout)["summary"][0]["sharpe_ret"] == expected.sharpe
-    assert visit.messages == []
 
 
 def test_a_wrong_column_is_blamed_beside_its_choice(browser: Browser, server, files):
@@ -389,7 +381,7 @@ def test_two_runs_are_compared(browser: Browser, server, files):
         page.get_by_role("link", name="Compare").click()
         page.wait_for_selector(".heat-map")
         assert page.locator(".heat-map td.heat").all_inner_texts() == ["1.00"] * 4
-        assert visit.find_faults() == [] and visit.messages == []
+        assert visit.find_faults() == []
 
 
 def test_a_small_screen_and_the_keyboard_alone(browser: Browser, server, files):
@@ -402,7 +394,7 @@ def test_a_small_screen_and_the_keyboard_alone(browser: Browser, server, files):
         page.keyboard.press("Enter")
         page.wait_for_selector(".cards")
         assert page.evaluate("document.documentElement.scrollWidth") == 400
-        assert visit.find_faults() == [] and visit.messages == []
+        assert visit.find_faults() == []
 
 
 def test_the_keyboard_alone_leads_from_start_to_a_result(browser: Browser, server, files, expected):
@@ -428,7 +420,7 @@ def test_the_keyboard_alone_leads_from_start_to_a_result(browser: Browser, serve
         tab_to("button.primary")
         page.keyboard.press("Enter")
         page.wait_for_selector(".cards")
-        assert sharpe_of(page) == round(expected.sharpe, 2) and visit.messages == []
+        assert sharpe_of(page) == round(expected.sharpe, 2)
 
 
 def test_the_grid_is_that_of_a_suite(browser: Browser, server, files, root):
@@ -448,7 +440,7 @@ def test_the_grid_is_that_of_a_suite(browser: Browser, server, files, root):
             lag = row.locator("th").inner_text().removeprefix("lag ")
             for mode, cell in zip(modes, row.locator("td").all_inner_texts(), strict=True):
                 assert number(cell) == round(suite[f"lag{lag}_resid{mode}"].sharpe, 2), (lag, mode)
-        assert visit.find_faults() == [] and visit.messages == []
+        assert visit.find_faults() == []
 
 
 def test_a_server_that_dies_in_a_run_is_named_and_the_page_works_after_its_restart(browser: Browser, root, tmp_path, files):
@@ -456,7 +448,7 @@ def test_a_server_that_dies_in_a_run_is_named_and_the_page_works_after_its_resta
     server = start_server(tmp_path / "server", root, configuration)
     again = None
     try:
-        with browser.visit(f"{server.url}/#/run") as visit:
+        with browser.visit(f"{server.url}/#/run", loses_server=True) as visit:
             page = visit.page
             page.set_input_files("#signal-file", str(files / "signal.csv"))
             page.wait_for_selector(".mapping")
@@ -476,7 +468,10 @@ def test_a_server_that_dies_in_a_run_is_named_and_the_page_works_after_its_resta
 
 
 def test_a_server_that_stops_is_named(browser: Browser, root, tmp_path, files):
-    with serving(tmp_path / "server", root) as server, browser.visit(f"{server.url}/#/run") as visit:
+    with (
+        serving_pages(tmp_path / "server", root) as server,
+        browser.visit(f"{server.url}/#/run", loses_server=True) as visit,
+    ):
         visit.page.wait_for_selector("#signal-file")
         visit.page.set_input_files("#signal-file", str(files / "signal.csv"))
         server.stop()
@@ -487,7 +482,7 @@ def test_a_server_that_stops_is_named(browser: Browser, root, tmp_path, files):
 def test_a_token_is_asked_for_once(browser: Browser, root, tmp_path):
     (tmp_path / "token").write_text("secret\n")
     options = {"server": {"token_file": str(tmp_path / "token")}}
-    with serving(tmp_path / "server", root, options) as server, browser.visit(f"{server.url}/") as visit:
+    with serving_pages(tmp_path / "server", root, options) as server, browser.visit(f"{server.url}/") as visit:
         page = visit.page
         page.get_by_label("Token").fill("wrong")
         with page.expect_response(lambda response: response.status == 401):
@@ -499,3 +494,58 @@ def test_a_token_is_asked_for_once(browser: Browser, root, tmp_path):
         page.reload()
         page.wait_for_selector("table")
         assert page.get_by_label("Token").count() == 0
+
+
+class Prefix(http.server.BaseHTTPRequestHandler):
+    """A proxy that forwards /desk/fractile/... to the / of the server at `port`, and nothing else."""
+
+    port = 0
+
+    def forward(self) -> None:
+        if not self.path.startswith("/desk/fractile/"):
+            self.send_error(404)
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request(self.command, self.path.removeprefix("/desk/fractile"), body, dict(self.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length", "date", "server"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        connection.close()
+
+    do_GET = do_POST = do_HEAD = forward
+
+    def log_message(self, *message: object) -> None:
+        """Writes nothing."""
+
+
+def test_the_page_works_under_a_path_of_a_proxy_and_with_a_token(browser: Browser, root, tmp_path, files):
+    (tmp_path / "token").write_text("secret\n")
+    options = {"server": {"token_file": str(tmp_path / "token")}, "defaults": CONFIG}
+    with serving_pages(tmp_path / "server", root, options) as server:
+        handler = type("Handler", (Prefix,), {"port": server.port})
+        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        try:
+            with browser.visit(f"http://127.0.0.1:{proxy.server_port}/desk/fractile/#/run") as visit:
+                page = visit.page
+                page.get_by_label("Token").fill("secret")
+                page.keyboard.press("Enter")
+                page.wait_for_selector("#signal-file")
+                page.set_input_files("#signal-file", str(files / "signal.csv"))
+                page.wait_for_selector(".mapping")
+                page.get_by_role("button", name="Run", exact=True).click()
+                page.wait_for_selector(".cards")
+                assert "/desk/fractile/#/results/" in page.url
+                page.reload()
+                page.wait_for_selector(".cards")
+                assert all("/desk/fractile/" in address for address in visit.requests if address.startswith("http"))
+        finally:
+            proxy.shutdown()
+            proxy.server_close()

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import shutil
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from support.server_process import ServerProcess, serving
+
+_REFUSED = "Failed to load resource: the server responded with a status of 4"
+_LOST = "Failed to load resource: net::ERR_"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 
 
@@ -43,6 +49,14 @@ class Visit:
         page.on("pageerror", lambda error: self.messages.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
+    def assert_behaved(self, url: str, loses_server: bool) -> None:
+        """No message but those that `Browser.visit` allows, and no request to another host."""
+        allowed = [_REFUSED, _LOST] if loses_server else [_REFUSED]
+        assert [text for text in self.messages if not text.startswith(tuple(allowed))] == []
+        parts = urllib.parse.urlsplit(url)
+        own = (f"{parts.scheme}://{parts.netloc}/", "blob:", "data:")
+        assert [address for address in self.requests if not address.startswith(own)] == []
+
     def find_faults(self) -> list[str]:
         """The objections of axe-core, as "rule: element"."""
         from axe_playwright_python.sync_playwright import Axe
@@ -58,7 +72,14 @@ class Browser:
         self._chromium = chromium
 
     @contextlib.contextmanager
-    def visit(self, url: str, width: int = 1300, scheme: str = "light", offline: bool = False) -> Iterator[Visit]:
+    def visit(
+        self, url: str, width: int = 1300, scheme: str = "light", offline: bool = False, loses_server: bool = False
+    ) -> Iterator[Visit]:
+        """Opens a page in a window of `width` pixels; at the end the page must have behaved.
+
+        Asserts that it asked no other host, and that the console is empty. Chromium itself writes there that an answer had a
+        status of 4xx, which a page that explains a refusal cannot prevent; and, if the page `loses_server`, that nobody answers.
+        """
         context = self._chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=offline, accept_downloads=True
         )
@@ -66,6 +87,7 @@ class Browser:
             visit = Visit(context.new_page())
             visit.page.goto(url)
             yield visit
+            visit.assert_behaved(url, loses_server)
         finally:
             context.close()
 
@@ -81,3 +103,12 @@ def open_browser() -> Iterator[Browser]:
             yield Browser(chromium)
         finally:
             chromium.close()
+
+
+@contextlib.contextmanager
+def serving_pages(folder: pathlib.Path, root: pathlib.Path, config: dict[str, Any] | None = None) -> Iterator[ServerProcess]:
+    """A server as `serving` starts it, whose log has no 5xx at the end."""
+    with serving(folder, root, config) as server:
+        yield server
+        failed = [record for record in server.log_records() if record.get("status", 0) >= 500]
+        assert failed == [], "expected no 5xx under the tests of the browser"

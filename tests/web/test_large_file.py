@@ -8,9 +8,8 @@ import pathlib
 import numpy as np
 import pandas as pd
 import pytest
-from support.browser import Browser, open_browser
+from support.browser import Browser, serving_pages
 from support.server_market import SNAPSHOT, make_root, make_rows
-from support.server_process import serving
 
 MEGABYTES = 100
 # Records each text of the status line and each value of the bar from now on.
@@ -28,14 +27,8 @@ RECORD = """() => {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     root = make_root(tmp_path_factory.mktemp("large"))
-    with serving(tmp_path_factory.mktemp("server"), root, {"defaults": {"mincos": 2}}) as server:
+    with serving_pages(tmp_path_factory.mktemp("server"), root, {"defaults": {"mincos": 2}}) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +68,7 @@ def test_it_is_sent_with_progress_and_judged(browser: Browser, server, large):
         assert any(0 < value < 1 for value in bars) and bars == sorted(bars)
         assert any(text.startswith("Sending: ") for text in texts) and any(text.startswith("Computing") for text in texts)
         shown = page.locator("main").inner_text()
-        assert SNAPSHOT in shown and visit.messages == []
-        assert all(address.startswith((server.url, "blob:", "data:")) for address in visit.requests)
+        assert SNAPSHOT in shown
     assert server.is_healthy(5)
 
 
@@ -92,5 +84,4 @@ def test_it_can_be_cancelled_while_it_is_sent(browser: Browser, server, large):
         page.get_by_role("button", name="Cancel").click()
         page.get_by_text("Cancelled.").wait_for()
         assert page.get_by_role("button", name="Run", exact=True).is_enabled()
-        assert visit.messages == []
     assert server.is_healthy(5)
