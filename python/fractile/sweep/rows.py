@@ -63,7 +63,7 @@ class Rows:
                 lacking = np.flatnonzero(~contains(self._known, np.array(own, f"S{KEY_DIGITS}"))).tolist()
                 self.resumed += len(own) - len(lacking)
             if lacking:
-                yield Task(item, tuple(lacking), tuple(own[number] for number in lacking))
+                yield Task(item.pack(), tuple(lacking), tuple(own[number] for number in lacking))
 
     def add(self, outcome: Outcome) -> None:
         """Takes the rows of a chunk."""

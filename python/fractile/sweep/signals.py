@@ -33,6 +33,7 @@ class Item:
         column: The value column.
         error: Why it cannot be read; None for a signal that runs.
         place: Number of the value column in a signal in memory.
+        must_travel: `source` is a signal in memory that becomes Arrow bytes before it is run, and before the next one is read.
     """
 
     name: str
@@ -41,6 +42,15 @@ class Item:
     column: str
     error: FractileError | None = None
     place: int = 0
+    must_travel: bool = False
+
+    def pack(self) -> Item:
+        """The item as it reaches a worker."""
+        import pyarrow as pa
+
+        if not self.must_travel:
+            return self
+        return dataclasses.replace(self, source=pa.py_buffer(_core.signal_to_bytes(self.source)), must_travel=False)
 
 
 def read_items(
@@ -141,8 +151,6 @@ def _find_files(pattern: str) -> list[str]:
 def _make_item(
     name: str, signal: Any, column: str, is_remote: bool, reading: Mapping[str, Any], shares_memory: bool = False
 ) -> Item:
-    import pyarrow as pa
-
     digest = ""
     try:
         if isinstance(signal, (str, os.PathLike)):
@@ -152,8 +160,7 @@ def _make_item(
                 return Item(name, digest, path, column)
             signal = path
         rows = read_signal(signal, [column], reading)
-        source = rows if shares_memory else pa.py_buffer(_core.signal_to_bytes(rows))
-        return Item(name, digest or _core.signal_digests(rows)[0], source, column)
+        return Item(name, digest or _core.signal_digests(rows)[0], rows, column, must_travel=not shares_memory)
     except ConfigError:
         raise  # an option of reading, which no signal can satisfy
     except FractileError as error:
