@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fractile.errors import ConfigError, FractileError
+from fractile.sweep.plan import KEY_DIGITS
 
 LOCK = ".lock"
 _PATIENCE_SECONDS = 5.0
@@ -111,8 +112,8 @@ class Store:
 
     def keys(self) -> np.ndarray:
         """The keys of all rows, sorted: 32 bytes per row."""
-        read = [np.array(table.column("key").to_pylist(), dtype="S32") for table in self._read(["key"])]
-        return np.unique(np.concatenate(read)) if read else np.empty(0, "S32")
+        read = [_key_bytes(table.column("key")) for table in self._read(["key"])]
+        return np.unique(np.concatenate(read)) if read else np.empty(0, f"S{KEY_DIGITS}")
 
     def _read(self, columns: list[str] | None = None) -> Iterator[Any]:
         import pyarrow.parquet as pq
@@ -187,6 +188,20 @@ def _write_part(folder: pathlib.Path, name: str, table: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(aside, folder / f"{name}.parquet")
+
+
+def _key_bytes(column: Any) -> np.ndarray:
+    """The keys of a column, read where they lie in Arrow's buffers: without a Python text per row."""
+    import pyarrow.compute as pc
+
+    if pc.any(pc.not_equal(pc.binary_length(column), KEY_DIGITS)).as_py():
+        return np.array(column.to_pylist(), f"S{KEY_DIGITS}")  # rows that no sweep wrote
+    read = [
+        np.frombuffer(chunk.buffers()[2], f"S{KEY_DIGITS}", len(chunk), chunk.offset * KEY_DIGITS)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(read) if read else np.empty(0, f"S{KEY_DIGITS}")
 
 
 def contains(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
