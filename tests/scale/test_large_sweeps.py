@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.ray_cluster import two_nodes
-from support.sweeps import GRID, SEED, make_folder, rows_of, run_sweep
+from support.sweeps import SEED, make_folder, rows_of, run_sweep, start_driver, wait_for_part
 
 N_SIGNALS = int(os.environ.get("FRACTILE_SWEEP_SIGNALS", "2000"))
 N_TINY = int(os.environ.get("FRACTILE_SWEEP_TINY", "100000"))
@@ -49,28 +49,6 @@ def test_two_nodes_of_ray_give_the_same_bits(folder, whole, tmp_path):
     assert len(set(result.table["worker"].dropna())) >= 2
 
 
-DRIVER = textwrap.dedent("""
-    import sys, fractile
-    from fractile.sweep import store
-    store._PATIENCE_SECONDS = 0.05  # parts are written often, so kills meet them
-    signals, root, folder = sys.argv[1:]
-    fractile.sweep(signals, {grid!r}, "processes", folder, root=root, mincos=2, chunk_seconds=0.02, progress=False)
-""")
-
-
-def start_driver(folder, store) -> psutil.Popen:
-    words = [sys.executable, "-W", "ignore", "-c", DRIVER.format(grid=GRID), str(folder / "signals"), str(folder), str(store)]
-    return psutil.Popen(words)
-
-
-def wait_for_part(driver, store) -> None:
-    """Until the driver has written one more part, or ended."""
-    before = len(list(store.glob("part-*.parquet")))
-    deadline = time.monotonic() + 60
-    while driver.poll() is None and len(list(store.glob("part-*.parquet"))) == before and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
 def test_fifty_kills_of_drivers_and_workers_lose_no_row(folder, whole, tmp_path):
     """Each driver loses a worker at a random moment and is killed at another; the next one resumes. A full store is compared."""
     draw = random.Random(7)
@@ -78,7 +56,7 @@ def test_fifty_kills_of_drivers_and_workers_lose_no_row(folder, whole, tmp_path)
     stores = iter(tmp_path / str(number) for number in range(N_KILLS))
     store = next(stores)
     while kills < N_KILLS:
-        driver = start_driver(folder, store)
+        driver = start_driver(folder, store, "processes")
         wait_for_part(driver, store)
         time.sleep(draw.uniform(0, 0.2))
         workers = driver.children(recursive=True) if driver.poll() is None else []

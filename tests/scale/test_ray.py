@@ -6,9 +6,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 
@@ -16,7 +13,16 @@ import fractile
 import pytest
 from fractile.executors.ray import RayExecutor
 from support.ray_cluster import add_node, two_nodes
-from support.sweeps import GRID, damage, hide_root, make_folder, rows_of, run_sweep, workers_below_this_process
+from support.sweeps import (
+    damage,
+    hide_root,
+    make_folder,
+    rows_of,
+    run_sweep,
+    start_driver,
+    wait_for_part,
+    workers_below_this_process,
+)
 
 ray = pytest.importorskip("ray")
 
@@ -109,13 +115,6 @@ def test_a_killed_worker_and_a_lost_node_lose_no_row(cluster, folder, whole, cac
     assert rows_of(result) == rows_of(whole)
 
 
-DRIVER = textwrap.dedent("""
-    import sys, fractile
-    from fractile.sweep import store
-    store._PATIENCE_SECONDS = 0.05  # parts are written often, so kills meet them
-    signals, root, folder, address = sys.argv[1:]
-    fractile.sweep(signals, {grid!r}, "ray:" + address, folder, root=root, mincos=2, chunk_seconds=0.02, progress=False)
-""")
 KINDS = ["worker", "node", "driver"]
 
 
@@ -125,14 +124,10 @@ def test_random_kills_of_workers_nodes_and_drivers_lose_no_row(cluster, folder, 
     kills = dict.fromkeys(KINDS, 0)
     stores = iter(tmp_path / str(number) for number in range(N_KILLS))
     store = next(stores)
-    words = [sys.executable, "-W", "ignore", "-c", DRIVER.format(grid=GRID), str(folder / "signals"), str(folder)]
     while sum(kills.values()) < N_KILLS:
         extra = add_node(cluster, caches[1])
-        driver = subprocess.Popen([*words, str(store), cluster.address])
-        before = set(store.glob("part-*.parquet"))
-        deadline = time.monotonic() + 60
-        while driver.poll() is None and set(store.glob("part-*.parquet")) == before and time.monotonic() < deadline:
-            time.sleep(0.005)
+        driver = start_driver(folder, store, f"ray:{cluster.address}")
+        wait_for_part(driver, store)
         for kind in draw.sample(KINDS, 3) if driver.poll() is None else ():
             time.sleep(draw.uniform(0, 0.5))
             if driver.poll() is not None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import sys
+import time
 import warnings
 from typing import Any
 
@@ -71,3 +73,28 @@ def workers_below_this_process(*titles: str) -> list[psutil.Process]:
             if " ".join(process.cmdline()).startswith(titles):
                 found.append(process)
     return found
+
+
+_DRIVER = """
+import sys, fractile
+from fractile.sweep import store
+store._PATIENCE_SECONDS = 0.05  # parts are written often, so kills meet them
+signals, root, folder, executor = sys.argv[1:]
+fractile.sweep(signals, {grid!r}, executor, folder, root=root, mincos=2, chunk_seconds=0.02, progress=False)
+"""
+
+
+def start_driver(folder: pathlib.Path, store: pathlib.Path, executor: str) -> psutil.Popen:
+    """A process that sweeps the signals of `folder` into a store, to be killed."""
+    script = _DRIVER.format(grid=GRID)
+    return psutil.Popen(
+        [sys.executable, "-W", "ignore", "-c", script, str(folder / "signals"), str(folder), str(store), executor]
+    )
+
+
+def wait_for_part(driver: psutil.Popen, store: pathlib.Path) -> None:
+    """Until the driver has written one more part, or ended."""
+    before = len(list(store.glob("part-*.parquet")))
+    deadline = time.monotonic() + 60
+    while driver.poll() is None and len(list(store.glob("part-*.parquet"))) == before and time.monotonic() < deadline:
+        time.sleep(0.005)
