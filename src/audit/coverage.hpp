@@ -29,6 +29,7 @@ struct Coverage {
 };
 
 /// Rows outside the universe do not count.
-Coverage measure_coverage(const PanelView& panel, const SignalRows& rows, const EligibilityMask& closed);
+Coverage measure_coverage(const PanelView& panel, const SignalRows& rows, const EligibilityMask& closed, int threads,
+                          const std::function<void()>& poll);
 
 }  // namespace fractile::audit

@@ -101,7 +101,7 @@ class AuditRun {
     if (compute_books(possible, values, rows.impossible.count > 0, sharpe)) {
       read_guarded([&] {
         profile = measure_profile(possible, values, rows.first_k);
-        coverage = audit::measure_coverage(panel_, rows, EligibilityMask(panel_, asked_, threads_, poll_));
+        coverage = audit::measure_coverage(panel_, rows, EligibilityMask(panel_, asked_, threads_, poll_), threads_, poll_);
         if (previous) {
           older = audit::read_signal_rows(panel_, previous->keys, previous->values, book_, true, threads_, poll_);
           vintages = audit::compare_vintages(panel_, rows, keys_.n_rows, older, previous->keys.n_rows);
