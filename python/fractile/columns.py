@@ -184,14 +184,20 @@ def _add(out: _core.Columns, name: str, column: Any) -> None:
     if isinstance(dtype, pd.SparseDtype):
         return _add_numpy(out, name, np.asarray(array), None)
     if hasattr(array, "__arrow_array__") and type(array).__name__.startswith("Arrow"):
-        chunks = array.__arrow_array__()
-        return out.add_arrow(name, chunks.combine_chunks() if hasattr(chunks, "combine_chunks") else chunks)
+        return out.add_arrow(name, _in_one(array.__arrow_array__()))
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         present = ~np.asarray(array.isna())
         return _add_numpy(out, name, array.to_numpy(dtype=_plain_type(dtype), na_value=0), present)
     if pd.api.types.is_string_dtype(dtype):
         return _add_objects(out, name, array.to_numpy(dtype=object))
     return out.add_name(name, "z")
+
+
+def _in_one(chunks: Any) -> Any:
+    """The array of a pyarrow array or chunked array. A single chunk is not copied."""
+    if not hasattr(chunks, "combine_chunks"):
+        return chunks
+    return chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
 
 
 def _plain_type(dtype: Any) -> np.dtype:

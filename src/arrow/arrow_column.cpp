@@ -126,6 +126,10 @@ void Texts::refuse(const std::string& found) const {
               "expected a text inside its buffer, found " + found + " in column \"" + column_ + "\". Check the data's source.");
 }
 
+void Texts::refuse_range(std::int64_t begin, std::int64_t end) const {
+  refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
+}
+
 std::string_view Texts::view_at(std::int64_t at) const {
   // A string_view has 16 bytes. It contains a text of up to 12 bytes, or points into a numbered buffer. The last
   // buffer has the sizes of those buffers.

@@ -51,12 +51,12 @@ class Texts {
  private:
   std::string_view between(std::int64_t begin, std::int64_t end) const {
     if (begin == end) return {};
-    if (begin < 0 || end < begin || end > size_ || !texts_)
-      refuse("it from " + std::to_string(begin) + " to " + std::to_string(end));
+    if (begin < 0 || end < begin || end > size_ || !texts_) refuse_range(begin, end);
     return {texts_ + begin, static_cast<std::size_t>(end - begin)};
   }
   std::string_view view_at(std::int64_t at) const;
   [[noreturn]] void refuse(const std::string& found) const;
+  [[noreturn]] void refuse_range(std::int64_t begin, std::int64_t end) const;
 
   const ArrowArray& array_;
   const std::string& column_;

@@ -33,7 +33,9 @@ SecurityKeys::SecurityKeys(const PanelView& panel, const IdColumn& ids, std::int
     return;
   }
   std::optional<std::size_t> first_bad;
-  std::vector<bool> is_bad(ids.texts.size(), false);
+  std::vector<bool> is_bad(ids.texts.size() + 1, false);
+  by_code_.push_back(kMissing);
+  token_.push_back(kMissingId);
   for (const std::string_view given : ids.texts) {
     const std::string_view text = trim_id(given);
     std::int64_t number = 0;
@@ -55,7 +57,7 @@ SecurityKeys::SecurityKeys(const PanelView& panel, const IdColumn& ids, std::int
   }
   if (!first_bad) return;
   for (std::int64_t row = 0; row < n_rows; ++row)
-    if (const std::int32_t code = ids.codes[row]; code >= 0 && is_bad[static_cast<std::size_t>(code)])
+    if (const std::int32_t code = ids.codes[row]; is_bad[place_of(code)])
       refuse(snapshot, std::string(trim_id(ids.texts[static_cast<std::size_t>(code)])), row);
 }
 
@@ -76,8 +78,8 @@ Hash128 SecurityKeys::hash(std::int64_t begin, std::int64_t count, std::vector<s
 }
 
 std::int64_t SecurityKeys::token_of(std::int64_t row) const noexcept {
-  if (is_missing(row)) return kMissingId;
-  return ids_.is_text() ? token_[static_cast<std::size_t>(ids_.codes[row])] : ids_.numbers[row];
+  if (ids_.is_text()) return token_[place_of(ids_.codes[row])];
+  return ids_.has_number(row) ? ids_.numbers[row] : kMissingId;
 }
 
 /// A missing id is hashed as kMissingId. If that is also the id of a row, the hash includes a list of the missing rows.

@@ -33,16 +33,17 @@ class SecurityKeys {
   Hash128 hash(std::int64_t begin, std::int64_t count, std::vector<std::int64_t>& scratch) const;
 
  private:
-  SecurityIndex of_code(std::int32_t code) const noexcept {
-    return code < 0 ? kMissing : by_code_[static_cast<std::size_t>(code)];
-  }
+  /// The place of a code in the tables by code: 0 for a missing id, whose code is negative.
+  static std::size_t place_of(std::int32_t code) noexcept { return code < 0 ? 0 : static_cast<std::size_t>(code) + 1; }
+  SecurityIndex of_code(std::int32_t code) const noexcept { return by_code_[place_of(code)]; }
   std::int64_t token_of(std::int64_t row) const noexcept;
   Hash128 hash_with_missing(std::int64_t begin, std::int64_t count, std::vector<std::int64_t>& scratch) const;
 
   const PanelView& panel_;
   const IdColumn& ids_;
+  // By place_of(code).
   std::vector<SecurityIndex> by_code_;
-  std::vector<std::int64_t> token_;  // by code: the number, or 64 bits of the text's hash
+  std::vector<std::int64_t> token_;  // the number, or 64 bits of the text's hash; kMissingId for a missing id
 };
 
 }  // namespace fractile
