@@ -92,7 +92,14 @@ def sweep(
         plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, schema, _KEEP[keep], counted, reading)
         total = None if n_signals is None else n_signals * len(cells)
         rows.show = stack.enter_context(open_bar(total, "sweep", progress))
-        driver = Driver(plan, adapter, rows.add, chunk_seconds, on_error == "raise")
+        driver = Driver(
+            plan,
+            adapter,
+            rows.add,
+            chunk_seconds,
+            on_error == "raise",
+            lambda: None if n_signals is None else n_signals - rows.n_read,
+        )
         try:
             driver.drive(rows.missing(Keys(plan), items))
         finally:

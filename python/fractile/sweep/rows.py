@@ -33,7 +33,7 @@ class Rows:
         self._keys = tempfile.TemporaryFile(prefix="fractile-sweep-")  # noqa: SIM115  the result reads it later
         self._known = np.empty(0, f"S{KEY_DIGITS}")
         self._exit = contextlib.ExitStack()
-        self.computed = self.resumed = 0
+        self.computed = self.resumed = self.n_read = 0
         self.show: Callable[[int], None] = lambda done: None
 
     def __enter__(self) -> Rows:
@@ -56,6 +56,7 @@ class Rows:
     def missing(self, keys: Keys, items: Iterator[Item]) -> Iterator[Task]:
         """Tasks of the cells that the store lacks."""
         for item in items:
+            self.n_read += 1
             own = keys.of(item)
             self._keys.write("".join(own).encode())
             lacking = list(range(len(own)))
