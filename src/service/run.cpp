@@ -147,7 +147,7 @@ class Run {
                                config_.byvar_list, counts_.has_names, panel_, shape);
     result.diagnostics = build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_,
                                            keys_, panel_.snapshot().id_type());
-    if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+    if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics, panel_.snapshot());
     add_warnings({config_, series.overall, counts_, {values_, static_cast<std::size_t>(keys_.n_rows)}}, result.diagnostics);
     add_portfolio_tables(series, shape, result.tables);
     analyses_.finish(result.tables);
