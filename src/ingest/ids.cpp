@@ -179,13 +179,12 @@ void IdReader::read_codes(const ArrowSchema& schema, const arrow::Chunk& chunk, 
   if (!schema.dictionary) {
     // Rows of one security often follow each other, or days list the securities in one order.
     const arrow::Texts texts(schema, *chunk.array, column_);
-    const bool has_nulls = chunk.array->null_count != 0;
     std::string_view last;
     std::int32_t last_code = kNotSeen;
     for (std::int64_t i = 0; i < chunk.length; ++i) {
       const std::int64_t at = chunk.offset + i;
       out[i] = -1;
-      if (has_nulls && arrow::is_null(*chunk.array, at)) continue;
+      if (arrow::is_null(*chunk.array, at)) continue;
       const std::string_view text = texts[at];
       if (last_code == kNotSeen || !is_same(text, last)) last_code = code_after(last_code, last = text, chunk.first_row + i);
       out[i] = last_code;
