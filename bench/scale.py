@@ -32,7 +32,8 @@ import pyarrow as pa
 from fractile import _core
 from fractile.executors import open_executor
 from fractile.sweep.cells import make_cells
-from fractile.sweep.plan import Keys, Plan
+from fractile.sweep.keys import Keys, key_text
+from fractile.sweep.plan import Plan
 from fractile.sweep.signals import read_items
 from fractile.sweep.store import Store
 from markets import FOLDER, make_market, read_signal
@@ -175,7 +176,9 @@ def measure_resume(folder: pathlib.Path, state: pathlib.Path, n_rows: int) -> di
     filled = Store(store, one.schema)
     for item in itertools.islice(read_items(signals(), "signal", None)[0], n_signals - 5):
         table = one
-        for name, column in {"signal": pa.array([item.name] * n_cells), "key": pa.array(keys.of(item))}.items():
+        own = keys.of(item)
+        texts = [key_text(own, number) for number in range(n_cells)]
+        for name, column in {"signal": pa.array([item.name] * n_cells), "key": pa.array(texts)}.items():
             table = table.set_column(table.schema.get_field_index(name), name, column)
         filled.add(table, {})
     filled.flush()

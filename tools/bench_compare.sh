@@ -20,11 +20,11 @@ if [ ! -d "$base/site" ]; then
   cmake --build "$base/build" >"$base/build.log"
   cmake --install "$base/build" --component python --prefix "$base/site" >/dev/null
 fi
-# A revision need not read the snapshots of a later one: each makes its own from the same panels.
+# The other revision makes the snapshots: a later one reads them too, and both sides then read the same pages.
 mkdir -p "$base/snapshots"
 for market in W2 W10; do
   if [ ! -d "$base/snapshots/$market" ]; then
-    echo "== Making $market for both"
+    echo "== Making $market"
     .venv/bin/python -c "import sys; sys.path.insert(0, 'bench'); import markets; markets.make_market('$market', with_panel=True)"
     "$base/build/bin/fractile" snapshot create "$market" --panel "build/bench/snapshots/$market-panel.parquet" --root "$base/snapshots" >/dev/null
     ln "build/bench/snapshots/$market-signal.parquet" "$base/snapshots/"
@@ -34,8 +34,7 @@ for round in $(seq "$rounds"); do
   for side in base head; do
     echo "== Round $round of $rounds, $side"
     site=$([ $side = base ] && echo "$base/site" || echo "")
-    root=$([ $side = base ] && echo "$base" || echo build/bench)/snapshots
-    PYTHONPATH=$site .venv/bin/python bench/whole_runs.py --root "$root" --cases "$cases" --repetitions 5 \
+    PYTHONPATH=$site .venv/bin/python bench/whole_runs.py --root "$base/snapshots" --cases "$cases" --repetitions 5 \
       --json "build/bench/compare-$side-$round.json" >/dev/null
   done
 done

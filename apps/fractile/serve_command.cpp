@@ -22,8 +22,8 @@ using Json = nlohmann::json;
 
 namespace {
 
-/// The options of serve and ui.
-std::shared_ptr<ServeArguments> add_options(CLI::App* command) {
+/// The options of serve and ui, whose ports differ if none is given.
+std::shared_ptr<ServeArguments> add_options(CLI::App* command, const char* port_doc) {
   auto given = std::make_shared<ServeArguments>();
   const auto text = [&](const char* flag, const char* key, const char* doc) {
     command->add_option_function<std::string>(
@@ -44,7 +44,7 @@ std::shared_ptr<ServeArguments> add_options(CLI::App* command) {
         doc);
   };
   text("--host", "host", "Address to listen on [127.0.0.1]; 0.0.0.0 for all");
-  number("--port", "port", "Port [8000]; 0 for any free port");
+  number("--port", "port", port_doc);
   number("--workers", "workers", "Runs computed at once [2]");
   command->add_option("--snapshot", given->snapshot, "Snapshot id; default: the newest");
   command->add_option("--root", given->root, "Folder of the snapshots; default $FRACTILE_SNAPSHOTS, else ./snapshots");
@@ -86,13 +86,13 @@ void open_browser(const std::string& address) {
 
 void add_serve(CLI::App& app) {
   CLI::App* command = app.add_subcommand("serve", "Answer backtests over HTTP until SIGTERM; SIGHUP opens the newest snapshot");
-  const auto given = add_options(command);
+  const auto given = add_options(command, "Port [8000]; 0 for any free port");
   command->callback([given] { server::serve(read_options(*given)); });
 }
 
 void add_ui(CLI::App& app) {
   CLI::App* command = app.add_subcommand("ui", "Start a server on a free port and open its dashboard in the browser");
-  const auto given = add_options(command);
+  const auto given = add_options(command, "Port [0: any free port], whatever the configuration file says");
   auto is_quiet = std::make_shared<bool>(false);
   command->add_flag("--no-browser", *is_quiet, "Print the address and open no browser");
   command->callback([given, is_quiet] {

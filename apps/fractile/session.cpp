@@ -15,6 +15,7 @@
 #include "config/options.hpp"
 #include "formats/formats.hpp"
 #include "fractile/error.hpp"
+#include "ingest/read_options.hpp"
 #include "output/output.hpp"
 #include "parallel/workers.hpp"
 #include "report/inference.hpp"
@@ -193,7 +194,13 @@ std::optional<ledger::Deflation> Session::deflate(const Result& result) const {
 }
 
 RunPlace Session::place(const std::string& signal) const {
-  return {signal, sigvar_, root_.value_or(""), start_date_.value_or(""), end_date_.value_or(""), compact_.value_or(true)};
+  return {signal,
+          sigvar_,
+          root_.value_or(""),
+          start_date_.value_or(""),
+          end_date_.value_or(""),
+          compact_.value_or(true),
+          read_options_to_json(reading())};
 }
 
 std::vector<Result> Session::run_suite(const Signal& signal, const std::vector<SuiteCell>& suite) const {

@@ -65,7 +65,8 @@ struct Signal {
 };
 
 /// Hashes of the content of each value column with the keys: equal for equal columns in memory, whatever else the signal has.
-std::vector<std::string> digest_columns(const Signal& signal);
+/// In the order of `values`, and the same for every number of threads.
+std::vector<std::string> digest_columns(const Signal& signal, int threads);
 
 /// Reads the columns of a signal from an Arrow stream, and ignores others.
 ///

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fractile import _core
 from fractile.errors import ConfigError, FractileError
-from fractile.frames import read_signal
+from fractile.frames import read_signal, reading_text
 from fractile.wire import WireResult
 
 if TYPE_CHECKING:
@@ -58,7 +58,14 @@ def make_source(
             reference = weakref.ref(signal)
         except TypeError:
             return None
-    return Source(engine, reference, sigvar, reading, config, {"signal": str(name), "sigvar": sigvar, **place})
+    return Source(
+        engine,
+        reference,
+        sigvar,
+        reading,
+        config,
+        {"signal": str(name), "sigvar": sigvar, "reading": reading_text(reading), **place},
+    )
 
 
 def report(

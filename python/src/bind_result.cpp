@@ -9,6 +9,7 @@
 
 #include "bind.hpp"
 #include "fractile/result.hpp"
+#include "ingest/read_options.hpp"
 #include "output/output.hpp"
 #include "report/result_tables.hpp"
 #include "tearsheet/tear_sheet.hpp"
@@ -94,7 +95,8 @@ nb::dict diagnostics_to_dict(const Result& result) {
 
 using Entry = std::tuple<std::string, RawResult, nb::dict, std::string>;
 
-/// "signal", "sigvar", "root", "start_date", "end_date", "compact"; those that are missing keep their initial values.
+/// "signal", "sigvar", "root", "start_date", "end_date", "compact", "reading" (JSON); those that are missing keep their initial
+/// values.
 RunPlace read_place(const nb::dict& place) {
   RunPlace out;
   const auto read = [&](const char* name, std::string& field) {
@@ -105,14 +107,17 @@ RunPlace read_place(const nb::dict& place) {
   read("root", out.root);
   read("start_date", out.start_date);
   read("end_date", out.end_date);
+  if (place.contains("reading")) out.reading = read_options_to_json(parse_read_options(nb::cast<std::string>(place["reading"])));
   if (place.contains("compact")) out.compact = nb::cast<bool>(place["compact"]);
   return out;
 }
 
 std::string draw_sheet(const std::vector<Entry>& results, const std::string& title) {
   std::vector<SheetEntry> entries;
-  for (const auto& [name, raw, place, study] : results)
-    entries.push_back({name, raw.result.get(), repeat_arguments(*raw.result, read_place(place)), study});
+  for (const auto& [name, raw, place, study] : results) {
+    const RunPlace read = read_place(place);
+    entries.push_back({name, raw.result.get(), repeat_arguments(*raw.result, read), study, repeat_options(*raw.result, read)});
+  }
   return tear_sheet(entries, title);
 }
 

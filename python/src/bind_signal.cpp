@@ -23,6 +23,7 @@
 #include "gate.hpp"
 #include "ingest/ids.hpp"
 #include "ingest/read_options.hpp"
+#include "parallel/workers.hpp"
 
 namespace nb = nanobind;
 
@@ -183,7 +184,7 @@ void bind_signal(nb::module_& module) {
       "signal_digests",
       [](const Signal& signal) {
         std::vector<std::string> digests;
-        run_released([&](const Interrupt&) { digests = digest_columns(signal); });
+        run_released([&](const Interrupt&) { digests = digest_columns(signal, default_threads()); });
         return digests;
       },
       nb::arg("signal"), "Hashes of the content of each value column with the keys.");

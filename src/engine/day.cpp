@@ -2,6 +2,7 @@
 #include "engine/day.hpp"
 
 #include <algorithm>
+#include <utility>
 #include "fractile/types.hpp"
 
 namespace fractile {
@@ -78,9 +79,9 @@ void DayRunner::prepare(DateIndex n, CrossSections::Scratch& scratch) {
 void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
   build_books(n, true);
   counts_.left_panel += portfolio_return_.count_leavers(now_[0], n);
-  const PortfolioDay overall = compute_outcome(0, n);
+  PortfolioDay overall = compute_outcome(0, n);
   show_to_observers(n, overall.outcome);
-  const auto report = [&](int portfolio) { out.push_back(portfolio == 0 ? overall : compute_outcome(portfolio, n)); };
+  const auto report = [&](int portfolio) { out.push_back(portfolio == 0 ? std::move(overall) : compute_outcome(portfolio, n)); };
   for (const int portfolio : held_now_) report(portfolio);
   for (const int portfolio : held_before_)
     if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio);

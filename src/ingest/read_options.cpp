@@ -193,6 +193,34 @@ ReadOptions parse_read_options(const std::string& json) {
   return out;
 }
 
+std::string read_options_to_json(const ReadOptions& options) {
+  const ReadOptions none;
+  Json out = Json::object();
+  const auto add = [&](const char* name, const auto& value, const auto& otherwise) {
+    if (value != otherwise) out[name] = value;
+  };
+  // An object has texts by column and none for every column; a list is the reverse.
+  if (!options.null.empty() && !options.null_of.empty())
+    out["null"]["each"] = {options.null, options.null_of};
+  else if (!options.null_of.empty())
+    out["null"] = options.null_of;
+  else
+    add("null", options.null, none.null);
+  add("text", options.text, none.text);
+  add("columns", options.columns, none.columns);
+  add("drop", options.drop, none.drop);
+  add("map", options.map, none.map);
+  add("date_format", options.date_format, none.date_format);
+  add("delimiter", options.delimiter, none.delimiter);
+  add("decimal", options.decimal, none.decimal);
+  add("thousands", options.thousands, none.thousands);
+  add("encoding", options.encoding, none.encoding);
+  add("scale", options.scale, none.scale);
+  add("abs_price", options.abs_price, none.abs_price);
+  add("drop_duplicates", options.drop_duplicates, none.drop_duplicates);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 ReadOptions take_read_options(std::string& config) {
   Json given = Json::parse(config, nullptr, false);
   if (!given.is_object()) return {};

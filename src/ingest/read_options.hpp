@@ -27,6 +27,8 @@ const ReadOptionInfo* find_read_option(std::string_view name);
 /// Parses a JSON object with only read options. A text in place of a list or a map has the form of the command line:
 /// "a,b", "ret=C,B", "ret=RET". Throws UNKNOWN_OPTION, INVALID_VALUE.
 ReadOptions parse_read_options(const std::string& json);
+/// The options that differ from their defaults, as a JSON object that parse_read_options() reads.
+std::string read_options_to_json(const ReadOptions& options);
 /// Moves the read options out of a JSON object of options; `config` retains the others.
 ReadOptions take_read_options(std::string& config);
 

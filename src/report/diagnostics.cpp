@@ -2,6 +2,8 @@
 #include "report/diagnostics.hpp"
 
 #include "fractile/error.hpp"
+#include "fractile/snapshot.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 namespace {
@@ -45,13 +47,20 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
   return out;
 }
 
-void refuse_unusable(const Diagnostics& diagnostics) {
+void refuse_unusable(const Diagnostics& diagnostics, const Snapshot& snapshot) {
   std::string counts;
-  for (const Diagnostics::Count& count : diagnostics.counts)
-    if (count.count > 0 && count.name != "rows_given") counts += ", " + count.name + " " + std::to_string(count.count);
+  for (const Diagnostics::Count& count : diagnostics.counts) {
+    if (count.count == 0 || count.name == "rows_given") continue;
+    counts += ", " + count.name + " " + std::to_string(count.count);
+    if (!count.examples.empty()) counts += ", the first in " + format_row(count.examples[0]);
+  }
+  std::string has;
+  if (!snapshot.dates().empty() && !snapshot.security_ids().empty())
+    has = " The snapshot has securities such as " + show_text(format_id(snapshot.security_id(0))) + ", and days from " +
+          format_day(snapshot.dates().front()) + " to " + format_day(snapshot.dates().back()) + ".";
   throw Error(ErrorCode::NO_USABLE_ROWS, "expected one usable row or more, found none of " +
-                                             std::to_string(diagnostics["rows_given"]) + counts +
-                                             ". Check that security_id and date_sig match the snapshot and its loaded dates.");
+                                             std::to_string(diagnostics["rows_given"]) + counts + "." + has +
+                                             " Check that security_id and date_sig match it and the loaded dates.");
 }
 
 std::int64_t Diagnostics::operator[](std::string_view name) const noexcept {

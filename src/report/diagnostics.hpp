@@ -7,11 +7,13 @@
 
 namespace fractile {
 
+class Snapshot;
+
 /// Collects all counts in the order of the methodology, with warnings for the user.
 Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, const DayCounts& days, std::int64_t unknown_cost,
                               const Portfolios& portfolios, const SignalKeys& keys, IdType id_type);
 
-/// Throws NO_USABLE_ROWS with the counts.
-[[noreturn]] void refuse_unusable(const Diagnostics& diagnostics);
+/// Throws NO_USABLE_ROWS with the counts, the first row of each cause and what the snapshot has.
+[[noreturn]] void refuse_unusable(const Diagnostics& diagnostics, const Snapshot& snapshot);
 
 }  // namespace fractile

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "fractile/types.hpp"
 #include "stats/moments.hpp"
@@ -153,7 +154,7 @@ PortfolioDay* DayResults::last_held(int portfolio) {
   return nullptr;
 }
 
-DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios) {
+DayResults sort_by_portfolio(std::vector<std::vector<PortfolioDay>> chunks, int n_portfolios) {
   DayResults out;
   out.begin.assign(static_cast<std::size_t>(n_portfolios) + 1, 0);
   for (const auto& chunk : chunks)
@@ -161,8 +162,8 @@ DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunk
   for (std::size_t p = 0; p + 1 < out.begin.size(); ++p) out.begin[p + 1] += out.begin[p];
   out.days.resize(out.begin.back());
   std::vector<std::size_t> next(out.begin.begin(), out.begin.end() - 1);
-  for (const auto& chunk : chunks)
-    for (const PortfolioDay& day : chunk) out.days[next[static_cast<std::size_t>(day.portfolio)]++] = day;
+  for (auto& chunk : chunks)
+    for (PortfolioDay& day : chunk) out.days[next[static_cast<std::size_t>(day.portfolio)]++] = std::move(day);
   return out;
 }
 

@@ -74,7 +74,7 @@ struct DayResults {
 };
 
 /// `chunks`: outcomes in the order of days.
-DayResults sort_by_portfolio(const std::vector<std::vector<PortfolioDay>>& chunks, int n_portfolios);
+DayResults sort_by_portfolio(std::vector<std::vector<PortfolioDay>> chunks, int n_portfolios);
 
 /// `has_names`: by portfolio; a group without names on any day has no series. `tables`: as `table` above, by portfolio; may be
 /// empty.

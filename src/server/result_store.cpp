@@ -40,7 +40,7 @@ std::string make_id() {
 }  // namespace
 
 std::string ResultStore::add(std::shared_ptr<const StoredResult> stored) {
-  const std::size_t bytes = count_bytes(stored->result);
+  const std::size_t bytes = count_bytes(stored->result) + stored->place.reading.size();
   if (bytes > max_bytes_) return "";
   std::string id = make_id();
   Entries evicted;  // released after the lock

@@ -9,13 +9,14 @@
 #include <string>
 
 #include "fractile/result.hpp"
+#include "tearsheet/tear_sheet.hpp"
 
 namespace fractile::server {
 
-/// A result and the name of its value column, for the command that repeats the run.
+/// A result and how its signal was read, for the code that repeats the run.
 struct StoredResult {
   Result result;
-  std::string sigvar;
+  RunPlace place;
 };
 
 /// A cache of results by id, bounded by memory: the least recently used is evicted. Thread-safe.

@@ -7,11 +7,9 @@ bool accepts(const Request& request, std::string_view type) noexcept { return re
 
 bool wants_sheet(const Request& request) noexcept { return accepts(request, kSheetJson) || accepts(request, kHtml); }
 
-void write_sheet(const Request& request, const Result& result, const std::string& sigvar, Answer& answer) {
+void write_sheet(const Request& request, const Result& result, const RunPlace& place, Answer& answer) {
   const std::string title = "Run " + result.run_id.substr(0, 12);
-  RunPlace place;
-  place.sigvar = sigvar;
-  const SheetEntry entry{title, &result, repeat_arguments(result, place), ""};
+  const SheetEntry entry{title, &result, repeat_arguments(result, place), "", repeat_options(result, place)};
   if (accepts(request, kSheetJson)) {
     answer.content_type = kSheetJson;
     answer.body = sheet_data({&entry, 1}, title);

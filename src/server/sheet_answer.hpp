@@ -18,6 +18,6 @@ bool accepts(const Request& request, std::string_view type) noexcept;
 /// True if the request asks for the tear sheet or for its data.
 bool wants_sheet(const Request& request) noexcept;
 /// The tear sheet, or its data if the request asks for that.
-void write_sheet(const Request& request, const Result& result, const std::string& sigvar, Answer& answer);
+void write_sheet(const Request& request, const Result& result, const RunPlace& place, Answer& answer);
 
 }  // namespace fractile::server

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "analysis/analysis_module.hpp"
 #include "engine/align/cross_sections.hpp"
@@ -128,7 +129,7 @@ class Run {
         has_duplicates |= runner->has_duplicates();
       }
     if (has_duplicates) alignment_->count_duplicates(values_, exposure_plan_, signal_.counts);
-    days_ = sort_by_portfolio(chunks, portfolios_.count);
+    days_ = sort_by_portfolio(std::move(chunks), portfolios_.count);
     if (config_.charge_entry_exit && config_.calc_turnover) close_books();
   }
 
@@ -147,7 +148,7 @@ class Run {
                                config_.byvar_list, counts_.has_names, panel_, shape);
     result.diagnostics = build_diagnostics(signal_.counts, extended_.copies, counts_, series.overall.unknown_cost, portfolios_,
                                            keys_, panel_.snapshot().id_type());
-    if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics);
+    if (signal_.counts.rows_used == 0) refuse_unusable(result.diagnostics, panel_.snapshot());
     add_warnings({config_, series.overall, counts_, {values_, static_cast<std::size_t>(keys_.n_rows)}}, result.diagnostics);
     add_portfolio_tables(series, shape, result.tables);
     analyses_.finish(result.tables);

@@ -46,21 +46,66 @@ std::string option_text(const std::string& name, const Json& value) {
   return " --" + flag + " " + quote(text);
 }
 
+/// One entry of a list as the command line takes it: a comma inside is escaped.
+std::string entry_text(const Json& entry) {
+  std::string out;
+  for (const char c : entry.is_string() ? entry.get<std::string>() : entry.dump()) {
+    if (c == ',') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string entries_text(const Json& list) {
+  std::string out;
+  for (const Json& entry : list) out += (out.empty() ? "" : ",") + entry_text(entry);
+  return out;
+}
+
+/// An option of reading: a list is "a,b", a map is a flag for each column.
+std::string reading_text(const std::string& name, const Json& value) {
+  std::string out;
+  if (value.is_object() && value.contains("each"))
+    for (const Json& part : value["each"]) out += reading_text(name, part);
+  else if (value.is_object())
+    for (const auto& [column, entry] : value.items())
+      out += option_text(name, column + "=" + (entry.is_array() ? entries_text(entry) : entry_text(entry)));
+  else
+    out = option_text(name, value.is_array() ? Json(entries_text(value)) : value);
+  return out;
+}
+
+/// The options of the run that differ from their defaults. A configuration file may have groups of its own, so these are
+/// always said.
+Json said_options(const Result& result) {
+  const Json config = Json::parse(result.config_json), defaults = Json::parse(config_to_json(RunConfig{}));
+  Json out = Json::object();
+  for (const auto& [name, value] : config.items()) {
+    const bool is_said = name == "byvar_list" || !defaults.contains(name) || defaults[name] != value;
+    if (is_said && !value.is_null()) out[name] = value;
+  }
+  return out;
+}
+
 }  // namespace
 
+std::string repeat_options(const Result& result, const RunPlace& place) {
+  Json out = said_options(result);
+  out.update(Json::parse(place.reading));
+  if (place.sigvar != "signal") out["sigvar"] = place.sigvar;
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string repeat_arguments(const Result& result, const RunPlace& place) {
-  const Json config = Json::parse(result.config_json), defaults = Json::parse(config_to_json(RunConfig{}));
   std::string out = quote(place.signal) + " --snapshot " + quote(result.snapshot);
   if (!place.root.empty()) out += " --root " + quote(place.root);
   if (!place.start_date.empty()) out += " --start-date " + quote(place.start_date);
   if (!place.end_date.empty()) out += " --end-date " + quote(place.end_date);
   if (!place.compact) out += " --no-compact";
   if (place.sigvar != "signal") out += " --sigvar " + quote(place.sigvar);
-  for (const auto& [name, value] : config.items()) {
-    // A configuration file may have groups of its own, so these are always said.
-    const bool is_said = name == "byvar_list" || !defaults.contains(name) || defaults[name] != value;
-    if (is_said && !value.is_null()) out += option_text(name, value);
-  }
+  const Json reading = Json::parse(place.reading), said = said_options(result);
+  for (const auto& [name, value] : reading.items()) out += reading_text(name, value);
+  for (const auto& [name, value] : said.items()) out += option_text(name, value);
   return out;
 }
 

@@ -106,6 +106,7 @@ void append_entry(std::string& out, const SheetEntry& entry) {
   append_json_text(out, entry.arguments);
   out += ",\"study\":";
   append_json_text(out, entry.study);
+  out += ",\"given\":" + entry.given;
   out += ",\"facts\":" + facts_to_json(result) + ",\"tables\":{";
   append_table(out, "summary", short_summary(result.tables["summary"]), {"summary"});
   append_table(out, "daily", short_daily(result.tables["daily"]), {"daily", Packing::floats});

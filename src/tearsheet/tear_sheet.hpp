@@ -13,8 +13,9 @@ namespace fractile {
 struct SheetEntry {
   std::string name;
   const Result* result = nullptr;
-  std::string arguments;  ///< of `fractile run`, so that a reader repeats the run; "" if they are not known
-  std::string study;      ///< a sentence about the study that the run is a trial of; "" if none
+  std::string arguments;     ///< of `fractile run`, so that a reader repeats the run; "" if they are not known
+  std::string study;         ///< a sentence about the study that the run is a trial of; "" if none
+  std::string given = "{}";  ///< repeat_options(), for code in other languages
 };
 
 /// The file. Several entries are shown side by side first. Names and titles are foreign text: none becomes markup.
@@ -29,9 +30,13 @@ struct RunPlace {
   std::string sigvar = "signal";
   std::string root, start_date, end_date;  ///< "" if not given
   bool compact = true;
+  std::string reading = "{}";  ///< the options of reading as JSON: read_options_to_json()
 };
 
-/// The arguments of `fractile run` that repeat a run: the options that differ from their defaults, and byvar_list.
+/// The options that repeat a run, as a JSON object: sigvar, those of reading and those of the run that differ from their
+/// defaults, and byvar_list.
+std::string repeat_options(const Result& result, const RunPlace& place);
+/// The arguments of `fractile run` with these options and the place.
 std::string repeat_arguments(const Result& result, const RunPlace& place);
 
 /// Statistics of the overall book's returns, a row each for ret and ret_net: table "inference" of the sheet.

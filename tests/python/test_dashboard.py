@@ -247,7 +247,19 @@ def test_the_snapshots_of_the_folder(server, root):
     assert only["id"] == SNAPSHOT and only["is_loaded"] is True
     for name in ("dates", "securities", "rows", "bytes"):
         assert only[name] == listed[name]
+    assert only["example_ids"] == [str(one) for one in sorted(make_rows()["security_id"].unique())[:2]]
     assert {column["name"]: column["kind"] for column in only["columns"]}.items() >= {"ret": "real", "country": "text"}.items()
+
+
+def test_help_says_which_port_is_taken(executable):
+    lines = {
+        command: next(
+            line for line in subprocess.check_output([executable, command, "--help"], text=True).splitlines() if "--port" in line
+        )
+        for command in ("serve", "ui")
+    }
+    assert "[8000]" in lines["serve"]
+    assert "any free port" in lines["ui"] and "8000" not in lines["ui"]
 
 
 def test_ui_prints_the_address_of_a_free_port(root, executable, tmp_path):
@@ -327,15 +339,65 @@ def test_columns_of_other_names_are_mapped(browser: Browser, server, files, expe
         assert sharpe_of(page) == round(expected.sharpe, 2)
         page.get_by_role("button", name="Python", exact=True).click()
         page.wait_for_selector(".copied:not(:empty)")
-        assert 'map={"security_id": "ticker", "date_sig": "day"}' in page.locator(".copied").inner_text()
+        assert 'map={"date_sig": "day", "security_id": "ticker"}' in page.locator(".copied").inner_text()
         page.get_by_role("button", name="CLI", exact=True).click()
-        page.get_by_text("--map security_id=ticker").wait_for()
+        page.locator(".copied", has_text="--map security_id=ticker").wait_for()
         command = page.locator(".copied").inner_text().removeprefix("Copied: ")
     done = subprocess.run(
-        [*shlex.split(command), "--root", str(root), "--mincos", "2", "--format", "json"],
+        [*shlex.split(command), "--root", str(root), "--format", "json"],
         executable=find_executable(), cwd=files, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout)["summary"][0]["sharpe_ret"] == expected.sharpe
+
+
+def european(folder: pathlib.Path) -> pathlib.Path:
+    """The signal as a European spreadsheet saves it; one value is a letter."""
+    rows = make_rows()[["security_id", "date_sig", "signal"]].rename(columns={"date_sig": "Tag", "signal": "Wert"})
+    texts = rows["Wert"].map("{:.6f}".format).str.replace(".", ",", regex=False)
+    texts.iloc[3] = "C"
+    rows.assign(Tag=rows["Tag"].dt.strftime("%d/%m/%Y"), Wert=texts).to_csv(folder / "europe.csv", index=False, sep=";")
+    return folder / "europe.csv"
+
+
+def test_a_remedy_of_reading_is_a_button_and_its_code_is_whole_in_another_session(browser: Browser, server, root, tmp_path):
+    path = european(tmp_path)
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(path))
+        page.get_by_label("date", exact=True).select_option("Tag")
+        page.get_by_label("value", exact=True).select_option("Wert")
+        for label in ('Set decimal to ","', 'Read "C" as missing', "Read dates as day/month/year"):
+            page.get_by_role("button", name="Run", exact=True).click()
+            remedy = page.get_by_role("button", name=label, exact=True)
+            remedy.wait_for()
+            assert page.locator(".picker button").count() == 1
+            assert "--" not in page.locator(".picker").inner_text()
+            assert visit.find_faults() == []
+            with page.expect_response(lambda response: "/preview" in response.url):
+                remedy.click()
+            page.get_by_text("Set under Options: ").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".cards")
+        shown, address = sharpe_of(page), page.url
+    with browser.visit(address) as visit:
+        page = visit.page
+        page.get_by_role("button", name="CLI", exact=True).click()
+        page.locator(".copied", has_text="fractile run SIGNAL").wait_for()
+        command = page.locator(".copied").inner_text().removeprefix("Copied: ").replace("SIGNAL", path.name)
+        page.get_by_role("button", name="Python", exact=True).click()
+        page.locator(".copied", has_text="service.run(").wait_for()
+        code = page.locator(".copied").inner_text().removeprefix("Copied: ").replace("SIGNAL", str(path))
+    done = subprocess.run(
+        [*shlex.split(command), "--root", str(root), "--format", "json"],
+        executable=find_executable(), cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    by_command = json.loads(done.stdout)
+    names: dict[str, object] = {}
+    exec(code.replace('get("small")', f'get("small", root={str(root)!r})'), names)
+    by_python = names["result"]
+    assert isinstance(by_python, fractile.BacktestResult)
+    assert by_python.run_id == by_command["run_id"]
+    assert round(by_python.sharpe, 2) == shown
 
 
 def test_a_wrong_column_is_blamed_beside_its_choice(browser: Browser, server, files):
@@ -349,7 +411,7 @@ def test_a_wrong_column_is_blamed_beside_its_choice(browser: Browser, server, fi
         page.get_by_label("date", exact=True).select_option("ticker")
         page.get_by_role("button", name="Run", exact=True).click()
         page.wait_for_selector(".mapping .fault:not(:empty)")
-        assert '"date_sig"' in row.locator(".fault").inner_text()
+        assert 'in column "ticker"' in row.locator(".fault").inner_text()
         assert visit.find_faults() == []
 
 

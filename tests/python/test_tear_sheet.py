@@ -199,6 +199,30 @@ def test_the_command_on_the_sheet_repeats_the_run(service, rows, root, executabl
     assert json.loads(done.stdout)["run_id"] == result.run_id
 
 
+def test_the_command_on_the_sheet_says_how_the_file_was_read(service, rows, root, executable):
+    foreign = rows.rename(columns={"security_id": "a,b", "date_sig": "day", "signal": "score"})[["a,b", "day", "score"]]
+    texts = foreign["score"].map("{:.9f}".format)
+    texts.iloc[[2, 5]] = ["(x,y)", "C"]
+    foreign.assign(day=foreign["day"].dt.strftime("%d.%m.%Y"), score=texts, note="x").to_csv(
+        root / "foreign.csv", index=False, sep="|"
+    )
+    reading = {
+        "map": {"security_id": "a,b", "date_sig": "day"}, "date_format": "%d.%m.%Y", "null": {"score": ["(x,y)", "C"]},
+        "delimiter": "|", "scale": {"score": 2}, "drop": ["note"],
+    }  # fmt: skip
+    result = service.run(root / "foreign.csv", sigvar="score", mincos=2, **reading)
+    sheet = read_sheet(fractile.report(result))["results"][0]
+    assert sheet["given"].items() >= {**reading, "sigvar": "score", "mincos": 2}.items()
+    done = subprocess.run(
+        [executable, "run", *shlex.split(sheet["arguments"]), "--report", "again.html", "--format", "json"],
+        cwd=root, check=True, capture_output=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["run_id"] == result.run_id
+    again = read_sheet((root / "again.html").read_text())["results"][0]
+    assert again["given"] == sheet["given"]
+    assert shlex.split(again["arguments"])[1:] == shlex.split(sheet["arguments"])[1:]
+
+
 def test_foreign_text_stays_text(service, rows):
     result = service.run(rows, mincos=2, byvar_list=["overall", "country"])
     text = fractile.report({HOSTILE: result, "b": result}, title=HOSTILE)

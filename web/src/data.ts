@@ -29,6 +29,8 @@ export interface Result {
   readonly tables: ReadonlyMap<string, Table>;
   /** The command line's arguments that repeat the run, if they are known. */
   readonly arguments: string;
+  /** The options of this command as JSON: the value column, those of reading, and those that differ from their defaults. */
+  readonly given: Record<string, unknown>;
   /** One sentence about the study that the run is a trial of; empty if none. */
   readonly study: string;
 }
@@ -80,7 +82,8 @@ interface PackedResult {
   name: string;
   arguments: string;
   study: string;
-  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'tables'>;
+  given: Record<string, unknown>;
+  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'given' | 'tables'>;
   tables: Record<string, { rows: number; columns: Packed[] }>;
 }
 
@@ -89,6 +92,7 @@ const unpackResult = (packed: PackedResult): Result => ({
   name: packed.name,
   arguments: packed.arguments,
   study: packed.study,
+  given: packed.given,
   tables: new Map(
     Object.entries(packed.tables).map(([name, table]) => [
       name,

@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fractile import _core
@@ -24,6 +24,7 @@ from fractile.sweep.plan import Plan, Task
 from fractile.sweep.shipping import find_root
 
 _NOT_COUNTS = ("missing_group", "examples", "warnings")
+_RUNS_TOGETHER = 16  # of several columns: their results are in memory at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +49,8 @@ def run_chunk(plan: Plan, tasks: list[Task]) -> Outcome:
     service._open_study(plan.study)
     rows: list[dict[str, Any]] = []
     tables: dict[str, list[Any]] = {name: [] for name in plan.keep}
-    for task in tasks:
-        rows += _run_task(plan, service, task, tables)
+    for group in _group(tasks):
+        rows += _run_group(plan, service, group, tables)
     # An executor may end its workers at any time: the ledger must have what the driver gets.
     if plan.study:
         _core.ledger.flush_all()
@@ -64,47 +65,74 @@ def pack(plan: Plan, rows: list[dict[str, Any]], tables: Mapping[str, list[Any]]
     return Outcome(make_table(rows, plan.schema), merged, seconds)
 
 
-def _run_task(plan: Plan, service: BacktestService, task: Task, tables: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _group(tasks: list[Task]) -> Iterator[list[Task]]:
+    """Neighbours that are columns of one signal in memory and lack the same cells: the engine hashes their keys once."""
+    group: list[Task] = []
+    for task in tasks:
+        first = group[0] if group else task
+        is_same = (
+            isinstance(task.item.source, _core.Signal) and task.item.source is first.item.source and task.cells == first.cells
+        )
+        if group and not (is_same and (len(group) + 1) * len(task.cells) <= _RUNS_TOGETHER):
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
+
+
+def _run_group(plan: Plan, service: BacktestService, tasks: list[Task], tables: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """The rows of one task, or of several columns of one signal that lack the same cells."""
     began = time.perf_counter()
-    cells = [plan.cells[number] for number in task.cells]
-    outcomes: dict[int, Any] = {cell.number: cell.error or task.item.error for cell in cells}
-    running = {cell.number: cell.options for cell in cells if outcomes[cell.number] is None}
+    cells = [plan.cells[number] for number in tasks[0].cells]
+    outcomes: list[dict[int, Any]] = [{cell.number: cell.error or task.item.error for cell in cells} for task in tasks]
+    running = {cell.number: cell.options for cell in cells if outcomes[0][cell.number] is None}
     if running:
-        outcomes |= _run_cells(plan, service, task, running)
-    rows = describe(plan, task, outcomes)
-    for row in rows:
-        result = outcomes[row["cell"]]
-        if not isinstance(result, FractileError):
-            for name, parts in tables.items():
-                columns = result._raw.table(name)
-                if columns:
-                    parts.append(table_of(name, columns, row))
-    seconds = (time.perf_counter() - began) / len(cells)
+        for own, ran in zip(outcomes, _run_cells(plan, service, tasks, running)):
+            own |= ran
+    rows = []
+    for task, own in zip(tasks, outcomes):
+        described = describe(plan, task, own)
+        rows += described
+        for row in described if tables else ():
+            _add_tables(row, own[row["cell"]], tables)
+    seconds = (time.perf_counter() - began) / len(rows)
     worker = f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
     return [{**row, "seconds": seconds, "worker": worker} for row in rows]
 
 
-def _run_cells(plan: Plan, service: BacktestService, task: Task, running: Mapping[int, str]) -> dict[int, Any]:
-    """Results or errors by the numbers of cells. All cells share one alignment. Raises ConfigError for a wrong option of reading."""
+def _add_tables(row: Mapping[str, Any], result: Any, tables: dict[str, list[Any]]) -> None:
+    """Adds the result tables of a row; an error has none."""
+    if isinstance(result, FractileError):
+        return
+    for name, parts in tables.items():
+        columns = result._raw.table(name)
+        if columns:
+            parts.append(table_of(name, columns, row))
+
+
+def _run_cells(plan: Plan, service: BacktestService, tasks: list[Task], running: Mapping[int, str]) -> list[dict[int, Any]]:
+    """By task, results or errors by the numbers of cells. All share one alignment. Raises ConfigError for a wrong option of reading."""
     try:
-        signal = _read(plan, task)
+        signal = _read(plan, tasks[0])
         configs = [_read_options(text, plan.threads) for text in running.values()]
+        places = [task.item.place for task in tasks for _ in configs]
         # The engine itself: the service would warn, and the rows have the warnings' texts.
-        raw = service._require_engine().run_many(signal, [task.item.place] * len(configs), configs, False, lambda done: None)
+        raw = service._require_engine().run_many(signal, places, configs * len(tasks), False, lambda done: None)
     except ConfigError:
         raise
     except FractileError as error:
-        return dict.fromkeys(running, error)
+        return [dict.fromkeys(running, error) for _ in tasks]
     ledger = service._ledger()
-    outcomes: dict[int, Any] = {}
-    for number, outcome in zip(running, raw):
+    results: list[Any] = []
+    for outcome in raw:
         if isinstance(outcome, FractileError):
-            outcomes[number] = outcome
+            results.append(outcome)
             continue
         if plan.study:
             ledger.record(plan.study, outcome)
-        outcomes[number] = BacktestResult(outcome, ledger, plan.study)
-    return outcomes
+        results.append(BacktestResult(outcome, ledger, plan.study))
+    return [dict(zip(running, results[first : first + len(running)])) for first in range(0, len(results), len(running))]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -20,7 +20,8 @@ from fractile.service import _as_date, parse_error
 from fractile.sweep.cells import make_cells
 from fractile.sweep.columns import make_schema
 from fractile.sweep.driver import Driver
-from fractile.sweep.plan import Keys, Plan
+from fractile.sweep.keys import Keys
+from fractile.sweep.plan import Plan
 from fractile.sweep.result import SweepResult
 from fractile.sweep.rows import Rows
 from fractile.sweep.signals import read_items
@@ -92,7 +93,14 @@ def sweep(
         plan = Plan(service, info["content_hash"], tuple(cells), adapter.threads_per_run, schema, _KEEP[keep], counted, reading)
         total = None if n_signals is None else n_signals * len(cells)
         rows.show = stack.enter_context(open_bar(total, "sweep", progress))
-        driver = Driver(plan, adapter, rows.add, chunk_seconds, on_error == "raise")
+        driver = Driver(
+            plan,
+            adapter,
+            rows.add,
+            chunk_seconds,
+            on_error == "raise",
+            lambda: None if n_signals is None else n_signals - rows.n_read,
+        )
         try:
             driver.drive(rows.missing(Keys(plan), items))
         finally:

@@ -19,6 +19,7 @@ from fractile.sweep.shipping import SnapshotMissing, pack_snapshot
 _IN_FLIGHT_PER_WORKER = 4
 _TRIES = 3
 _LARGEST_CHUNK = 4096  # signals
+_SHORTEST_CHUNK_SECONDS = 0.02  # a call of every executor costs a small part of it
 _LARGEST_BYTES = 256 << 20  # of signals in one chunk
 _SHIPMENTS = 4  # of one snapshot, should nodes with its files be lost
 
@@ -41,7 +42,13 @@ class Driver:
     """A chunk whose worker dies is tried again alone, so that no other chunk is blamed for the death."""
 
     def __init__(
-        self, plan: Plan, executor: Executor, accept: Callable[[Outcome], None], chunk_seconds: float, is_strict: bool
+        self,
+        plan: Plan,
+        executor: Executor,
+        accept: Callable[[Outcome], None],
+        chunk_seconds: float,
+        is_strict: bool,
+        count_left: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Shares the plan with the workers.
 
@@ -51,6 +58,7 @@ class Driver:
             accept: Takes the rows of a finished chunk.
             chunk_seconds: Seconds of work that travel together.
             is_strict: Raise the error of the first error row.
+            count_left: Number of signals that are still to be read; None if only the end will tell.
         """
         self._plan = plan
         self._executor = executor
@@ -58,6 +66,7 @@ class Driver:
         self._accept_rows = accept
         self._chunk_seconds = chunk_seconds
         self._is_strict = is_strict
+        self._count_left = count_left
         self._running: dict[concurrent.futures.Future[Any], Chunk] = {}
         self._suspects: collections.deque[Chunk] = collections.deque()
         self._seconds_per_cell = 0.0
@@ -82,7 +91,8 @@ class Driver:
                 future.cancel()
 
     def _cut(self, tasks: Iterator[Task]) -> Chunk | None:
-        """The next tasks of about chunk_seconds; one signal while nothing was measured."""
+        """The next tasks of about chunk_seconds, of less near the end; one signal while nothing was measured."""
+        longest = self._find_longest()
         cut: list[Task] = []
         cells = n_bytes = 0
         for task in tasks:
@@ -91,9 +101,17 @@ class Driver:
             n_bytes += 0 if isinstance(task.item.source, (str, _core.Signal)) else len(task.item.source)
             seconds = self._seconds_per_cell * (cells + len(task.cells))
             is_full = len(cut) == _LARGEST_CHUNK or n_bytes > _LARGEST_BYTES
-            if is_full or not self._seconds_per_cell or seconds > self._chunk_seconds:
+            if is_full or not self._seconds_per_cell or seconds > longest:
                 break
         return Chunk(cut) if cut else None
+
+    def _find_longest(self) -> float:
+        """Seconds of the next chunk: half of a worker's share of what is left, or less, so that all workers end at the same time."""
+        left = self._count_left()
+        if left is None:
+            return self._chunk_seconds
+        share = left * len(self._plan.cells) * self._seconds_per_cell / self._executor.workers
+        return min(self._chunk_seconds, max(share / 2, _SHORTEST_CHUNK_SECONDS))
 
     def _submit(self, chunk: Chunk) -> None:
         chunk.plan = self._plan

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fractile.errors import ConfigError
 from fractile.stats import multiple_testing
-from fractile.sweep.plan import KEY_DIGITS
+from fractile.sweep.keys import KeySet
 from fractile.sweep.store import Store
 
 _ORDER = [("signal", "ascending"), ("cell", "ascending"), ("key", "ascending")]
@@ -39,7 +39,7 @@ class SweepResult:
         if not isinstance(self._rows, Store):
             return self._rows.get(table)
         self._keys.seek(0)
-        return self._rows.read(np.unique(np.frombuffer(self._keys.read(), f"S{KEY_DIGITS}")), table)
+        return self._rows.read(KeySet(self._keys.read()), table)
 
     @cached_property
     def arrow(self) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 
 from fractile.errors import ConfigError
 from fractile.sweep.chunks import Outcome
-from fractile.sweep.plan import KEY_DIGITS, Keys, Task
+from fractile.sweep.keys import KEY_BYTES, Keys, KeySet, key_text
+from fractile.sweep.plan import Task
 from fractile.sweep.result import SweepResult
 from fractile.sweep.signals import Item
-from fractile.sweep.store import Store, contains
+from fractile.sweep.store import Store
 
 
 class Rows:
@@ -31,9 +32,9 @@ class Rows:
         self._store = None if folder is None else Store(folder, schema, keep)
         self._resume = resume
         self._keys = tempfile.TemporaryFile(prefix="fractile-sweep-")  # noqa: SIM115  the result reads it later
-        self._known = np.empty(0, f"S{KEY_DIGITS}")
+        self._known = KeySet()
         self._exit = contextlib.ExitStack()
-        self.computed = self.resumed = 0
+        self.computed = self.resumed = self.n_read = 0
         self.show: Callable[[int], None] = lambda done: None
 
     def __enter__(self) -> Rows:
@@ -56,14 +57,15 @@ class Rows:
     def missing(self, keys: Keys, items: Iterator[Item]) -> Iterator[Task]:
         """Tasks of the cells that the store lacks."""
         for item in items:
+            self.n_read += 1
             own = keys.of(item)
-            self._keys.write("".join(own).encode())
-            lacking = list(range(len(own)))
+            self._keys.write(own)
+            lacking = list(range(len(own) // KEY_BYTES))
             if len(self._known):
-                lacking = np.flatnonzero(~contains(self._known, np.array(own, f"S{KEY_DIGITS}"))).tolist()
-                self.resumed += len(own) - len(lacking)
+                lacking = np.flatnonzero(~self._known.contains(own)).tolist()
+                self.resumed += len(own) // KEY_BYTES - len(lacking)
             if lacking:
-                yield Task(item.pack(), tuple(lacking), tuple(own[number] for number in lacking))
+                yield Task(item.pack(), tuple(lacking), tuple(key_text(own, number) for number in lacking))
 
     def add(self, outcome: Outcome) -> None:
         """Takes the rows of a chunk."""

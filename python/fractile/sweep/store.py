@@ -12,10 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from fractile.errors import ConfigError, FractileError
-from fractile.sweep.plan import KEY_DIGITS
+from fractile.sweep.keys import KeySet, read_keys
 
 LOCK = ".lock"
 _PATIENCE_SECONDS = 5.0
@@ -110,10 +108,9 @@ class Store:
         """The files, in order of their names."""
         return sorted(self.folder.glob("part-*.parquet"))
 
-    def keys(self) -> np.ndarray:
-        """The keys of all rows, sorted: 32 bytes per row."""
-        read = [_key_bytes(table.column("key")) for table in self._read(["key"])]
-        return np.unique(np.concatenate(read)) if read else np.empty(0, f"S{KEY_DIGITS}")
+    def keys(self) -> KeySet:
+        """The keys of all rows."""
+        return KeySet(b"".join(read_keys(table.column("key")) for table in self._read(["key"])))
 
     def _read(self, columns: list[str] | None = None) -> Iterator[Any]:
         import pyarrow.parquet as pq
@@ -162,8 +159,8 @@ class Store:
         self._waiting, self._rows_waiting, self._bytes_waiting, self._last_write = [], 0, 0, time.monotonic()
         self._tables = {name: [] for name in self._keep}
 
-    def read(self, keys: np.ndarray, table: str | None = None) -> Any:
-        """The rows of sorted keys; or those of a result table."""
+    def read(self, keys: KeySet, table: str | None = None) -> Any:
+        """The rows of some keys; or those of a result table."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -171,7 +168,7 @@ class Store:
         for part in self.parts() if table is None else sorted((self.folder / table).glob("part-*.parquet")):
             rows = pq.read_table(part)
             own = rows.column("key").combine_chunks().dictionary_encode()
-            wanted = contains(keys, np.array(own.dictionary.to_pylist(), dtype="S32"))
+            wanted = keys.contains(read_keys(own.dictionary))
             found.append(rows.filter(pa.array(wanted[own.indices.to_numpy()])))
         if found:
             return pa.concat_tables(found, promote_options="default")
@@ -188,25 +185,3 @@ def _write_part(folder: pathlib.Path, name: str, table: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(aside, folder / f"{name}.parquet")
-
-
-def _key_bytes(column: Any) -> np.ndarray:
-    """The keys of a column, read where they lie in Arrow's buffers: without a Python text per row."""
-    import pyarrow.compute as pc
-
-    if pc.any(pc.not_equal(pc.binary_length(column), KEY_DIGITS)).as_py():
-        return np.array(column.to_pylist(), f"S{KEY_DIGITS}")  # rows that no sweep wrote
-    read = [
-        np.frombuffer(chunk.buffers()[2], f"S{KEY_DIGITS}", len(chunk), chunk.offset * KEY_DIGITS)
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    return np.concatenate(read) if read else np.empty(0, f"S{KEY_DIGITS}")
-
-
-def contains(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """For each wanted key, whether the sorted keys have it."""
-    if not len(keys):
-        return np.zeros(len(wanted), bool)
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.asarray(keys[places] == wanted)

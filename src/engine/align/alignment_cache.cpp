@@ -84,14 +84,15 @@ std::string describe_alignment(const RunConfig& config) {
 
 }  // namespace
 
-std::vector<std::string> digest_columns(const Signal& signal) {
-  const std::string keys = hash_columns(signal.keys, 1, {});
-  std::vector<std::string> out;
-  for (const double* const values : signal.values) {
-    const std::string both =
-        keys + " " + to_hex(hash_bytes(values, static_cast<std::size_t>(signal.keys.n_rows) * sizeof values[0]));
-    out.push_back(to_hex(hash_bytes(both.data(), both.size())));
-  }
+std::vector<std::string> digest_columns(const Signal& signal, int threads) {
+  const std::string keys = hash_columns(signal.keys, threads, {});
+  const std::size_t bytes = static_cast<std::size_t>(signal.keys.n_rows) * sizeof(double);
+  std::vector<std::string> out(signal.values.size());
+  parallel_for(threads, static_cast<int>(out.size()), [&](int task, int) {
+    const auto column = static_cast<std::size_t>(task);
+    const std::string both = keys + " " + to_hex(hash_bytes(signal.values[column], bytes));
+    out[column] = to_hex(hash_bytes(both.data(), both.size()));
+  });
   return out;
 }
 

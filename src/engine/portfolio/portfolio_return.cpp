@@ -2,6 +2,7 @@
 #include "engine/portfolio/portfolio_return.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/kernels/kernels.hpp"
 
@@ -40,8 +41,11 @@ void PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n, std::vecto
   asof_rows_.assign(book.row.begin(), book.row.end());
   asof_weights_.assign(book.weight.begin(), book.weight.end());
   if (!as_of_.on_return_day()) {
+    // In registers: the compiler cannot know that no store changes the first row of the day before.
+    const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : std::numeric_limits<RowIndex>::max();
     for (std::size_t i = 0; i < asof_rows_.size(); ++i) {
-      const RowIndex asof = as_of_.find_row(book.row[i], book.previous[i], n);
+      const RowIndex previous = book.previous[i];
+      const RowIndex asof = previous >= day_before ? previous : as_of_.find_row(book.row[i], previous, n);
       if (asof == kNoRow)
         asof_weights_[i] = 0.0;
       else

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nlohmann/json.hpp>
 
+#include "ingest/read_options.hpp"
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
 #include "server/run_extras.hpp"
@@ -24,10 +25,11 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
   answer.run_id = result.run_id;
   if (wants_sheet(request)) {
     const auto stored = std::make_shared<StoredResult>();
-    stored->sigvar = run.sigvar;
+    stored->place.sigvar = run.sigvar;
+    stored->place.reading = read_options_to_json(run.reading);
     stored->result =
         with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
-    write_sheet(request, stored->result, stored->sigvar, answer);
+    write_sheet(request, stored->result, stored->place, answer);
     // A page shows the result further; a file is whole.
     const std::string id = accepts(request, kSheetJson) ? state.results.add(stored) : "";
     if (!id.empty()) answer.headers.emplace_back("Location", "results/" + id);

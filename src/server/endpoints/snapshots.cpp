@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
 // The snapshots in the server's folder, and which of them is loaded.
+#include <algorithm>
+
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
 
@@ -18,6 +20,17 @@ Json describe_columns(const SnapshotInfo& info) {
   return columns;
 }
 
+/// The first ids of the loaded snapshot, so that a reader sees their form. Empty for another snapshot, which is not open.
+Json example_ids(const LoadedSnapshot* loaded, const std::string& id) {
+  constexpr std::size_t kExamples = 2;
+  Json out = Json::array();
+  if (!loaded || loaded->id != id) return out;
+  const Snapshot& snapshot = *loaded->backtester.view().snapshot;
+  for (std::size_t i = 0; i < std::min(kExamples, snapshot.security_ids().size()); ++i)
+    out.push_back(format_id(snapshot.security_id(static_cast<SecurityIndex>(i))));
+  return out;
+}
+
 Answer answer_snapshots(Request&, const ServerState& state, const Interrupt&) {
   const auto loaded = state.snapshots.get();
   Json list = Json::array();
@@ -29,6 +42,7 @@ Answer answer_snapshots(Request&, const ServerState& state, const Interrupt&) {
                     {"last_date", info.n_dates ? Json(format_day(info.last_date)) : Json()},
                     {"dates", info.n_dates},
                     {"securities", info.n_securities},
+                    {"example_ids", example_ids(loaded.get(), info.id)},
                     {"rows", info.n_rows},
                     {"bytes", info.bytes},
                     {"columns", describe_columns(info)}});
@@ -46,20 +60,22 @@ Json describe_snapshots(bool asks_token) {
                       {"kind", {{"type", "string"}, {"enum", {"real", "whole", "text"}}}},
                       {"unit", text},
                       {"missing", whole}}}};
-  const Json snapshot{
-      {"type", "object"},
-      {"required", {"id", "is_loaded", "created", "first_date", "last_date", "dates", "securities", "rows", "bytes", "columns"}},
-      {"properties",
-       {{"id", text},
-        {"is_loaded", {{"type", "boolean"}}},
-        {"created", text},
-        {"first_date", nullable("string")},
-        {"last_date", nullable("string")},
-        {"dates", whole},
-        {"securities", whole},
-        {"rows", whole},
-        {"bytes", whole},
-        {"columns", {{"type", "array"}, {"items", column}}}}}};
+  const Json snapshot{{"type", "object"},
+                      {"required",
+                       {"id", "is_loaded", "created", "first_date", "last_date", "dates", "securities", "example_ids", "rows",
+                        "bytes", "columns"}},
+                      {"properties",
+                       {{"id", text},
+                        {"is_loaded", {{"type", "boolean"}}},
+                        {"created", text},
+                        {"first_date", nullable("string")},
+                        {"last_date", nullable("string")},
+                        {"dates", whole},
+                        {"securities", whole},
+                        {"example_ids", {{"type", "array"}, {"items", text}}},
+                        {"rows", whole},
+                        {"bytes", whole},
+                        {"columns", {{"type", "array"}, {"items", column}}}}}};
   return describe_get("snapshots", "The snapshots in the server's folder",
                       json_answer({{"type", "array"}, {"items", snapshot}}, "Oldest first."), token_statuses(asks_token));
 }

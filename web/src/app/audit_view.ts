@@ -20,8 +20,8 @@ class AuditView {
   private readonly work: Work;
 
   constructor(private readonly form: OptionsForm) {
-    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form.reading);
-    this.older = new SignalPicker('older-file', 'Older vintage', theOlder, form.reading);
+    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form);
+    this.older = new SignalPicker('older-file', 'Older vintage', theOlder, form);
     this.work = new Work([this.start], [(error) => this.picker.blame(error), (error) => form.blame(error.message)]);
   }
 

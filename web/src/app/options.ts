@@ -214,6 +214,12 @@ export class OptionsForm {
     return true;
   }
 
+  /** True if it is an option of reading that has its default. */
+  isFree(name: string): boolean {
+    const field = this.fields.get(name);
+    return field !== undefined && READING.includes(name) && same(this.value(field), field.option.default);
+  }
+
   set(name: string, value: unknown): void {
     this.write({ [name]: value });
   }

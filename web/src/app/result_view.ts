@@ -70,10 +70,8 @@ export async function drawResult(id: string): Promise<Node[]> {
   const result: Result = run?.result ?? (await getResult(id)).result;
   const file = run?.file ?? before?.file ?? 'SIGNAL';
   const type = run?.type ?? before?.type ?? 'text/csv';
-  // Of another session's result all options are known, if not which of them were typed.
-  const config = run?.config ?? before?.config ?? Object.fromEntries(Object.entries(result.config).filter(([, value]) => value !== null));
   const study = run?.study ?? before?.study ?? '';
-  const repeated = { file, snapshot: result.snapshot, config, study };
+  const repeated = { file, result, study };
   const status = h('pre', { class: 'copied', role: 'status' });
   const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
     .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)

@@ -40,7 +40,7 @@ class RunView {
     private readonly studies: Study[],
     private readonly show: (id: string) => void,
   ) {
-    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form.reading);
+    this.picker = new SignalPicker('signal-file', 'Signal file', theSignal, form);
     this.work = new Work([this.start, this.grid], [(error) => this.blameStudy(error), (error) => this.picker.blame(error), (error) => form.blame(error.message)]);
     this.study.value = study;
     this.study.addEventListener('input', () => setStudy(this.study.value.trim()));
@@ -130,7 +130,9 @@ async function describeSnapshot(): Promise<HTMLElement> {
     { class: 'lead' },
     'On the snapshot ',
     h('bdi', {}, shown(loaded.id)),
-    `: ${whole(loaded.securities)} securities, ${loaded.first_date ?? ''} to ${loaded.last_date ?? ''}. The file must use its security ids.`,
+    `: ${whole(loaded.securities)} securities, ${loaded.first_date ?? ''} to ${loaded.last_date ?? ''}. The file must use its security ids`,
+    ...(loaded.example_ids.length ? [', such as ', h('bdi', {}, shown(loaded.example_ids.join(' and ')))] : []),
+    '.',
   );
 }
 

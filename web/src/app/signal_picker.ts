@@ -5,6 +5,7 @@
 import { h, uniqueId } from '../dom';
 import { drawTable } from '../table';
 import { fixed, shown, whole } from '../text';
+import { showFault, type ReadingForm } from './remedy';
 import { ServerError } from './server';
 import { readSignalFile, type SignalFile } from './signal_file';
 
@@ -14,7 +15,7 @@ const MEANINGS: [column: string, label: string, isNeeded: boolean][] = [
   ['security_id', 'security', true],
   ['date_sig', 'date', true],
   [VALUE, 'value', true],
-  ['date_avail', 'known from', false],
+  ['date_avail', 'known from (optional)', false],
 ];
 /** Errors that the rows of a signal cause: docs/errors.md. */
 const OF_ROWS = new Set([
@@ -48,16 +49,16 @@ export class SignalPicker {
   private readonly mapping = new Map<string, { select: HTMLSelectElement; fault: HTMLElement }>();
   private readonly preview = h('div', { class: 'preview' });
   private readonly fault = h('p', { role: 'alert', class: 'fault' });
+  private readonly note = h('p', { role: 'status', class: 'status' });
   private readonly input: HTMLInputElement;
   private visit = 0;
   private taken: Promise<void> = Promise.resolve();
 
-  /** `reading`: the typed options of reading. */
   constructor(
     id: string,
     label: string,
     private readonly choice: Choice,
-    private readonly reading: () => Record<string, unknown>,
+    private readonly form: ReadingForm,
   ) {
     this.input = h('input', { type: 'file', id, accept: '.csv,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
     this.input.addEventListener('change', () => this.takeFirst(this.input.files));
@@ -73,7 +74,7 @@ export class SignalPicker {
       event.preventDefault();
       this.takeFirst(event.dataTransfer?.files);
     });
-    this.element = h('div', { class: 'picker' }, drop, this.fault, this.preview);
+    this.element = h('div', { class: 'picker' }, drop, this.fault, this.note, this.preview);
     if (choice.signal) this.show(choice.signal);
   }
 
@@ -86,23 +87,36 @@ export class SignalPicker {
     if (!OF_ROWS.has(code)) return false;
     for (const [column, { select, fault }] of this.mapping)
       if ([column, select.value].some((name) => name && message.includes(`"${name}"`))) {
-        fault.textContent = message;
+        this.explain(fault, this.inNamesOfFile(message));
         select.focus();
         return true;
       }
-    this.showFault(message);
+    this.explain(this.fault, message);
+    this.input.focus();
     return true;
   }
 
-  private showFault(message: string): void {
-    this.fault.textContent = message;
-    this.input.focus();
+  /** The engine says how it names a column; a reader knows the column of the file. */
+  private inNamesOfFile(message: string): string {
+    let text = message;
+    for (const [column, { select }] of this.mapping) if (select.value) text = text.replaceAll(`column "${column}"`, `column "${select.value}"`);
+    return text;
+  }
+
+  /** An error, and what to do about it; what a remedy changes is read again. */
+  private explain(place: HTMLElement, message: string): void {
+    showFault(place, message, this.form, (done) => {
+      this.refresh();
+      this.note.textContent = `${done} Start again.`;
+      this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]')?.focus();
+    });
   }
 
   private takeFirst(files: FileList | null | undefined): void {
     const [file] = files ?? [];
     if (!file) return;
     this.choice.byHand.clear();
+    this.note.textContent = '';
     this.taken = this.take(file);
   }
 
@@ -118,7 +132,7 @@ export class SignalPicker {
     this.choice.signal = null;
     this.preview.replaceChildren(h('p', { role: 'status' }, `Reading the first rows of ${shown(file.name)} …`));
     try {
-      const signal = await readSignalFile(file, this.reading());
+      const signal = await readSignalFile(file, this.form.reading());
       if (mine !== this.visit) return;
       this.choice.signal = signal;
       this.show(signal);
@@ -126,7 +140,7 @@ export class SignalPicker {
       if (mine !== this.visit) return;
       this.mapping.clear();
       this.preview.replaceChildren();
-      this.fault.textContent = String(error instanceof Error ? error.message : error);
+      this.explain(this.fault, String(error instanceof Error ? error.message : error));
     }
   }
 
@@ -174,7 +188,8 @@ export class SignalPicker {
     const { signal } = this.choice;
     if (!signal) {
       // The reason why a file could not be read stays.
-      this.showFault(this.fault.textContent || 'Choose a signal file first.');
+      if (!this.fault.textContent) this.fault.textContent = 'Choose a signal file first.';
+      this.input.focus();
       return null;
     }
     this.fault.textContent = '';

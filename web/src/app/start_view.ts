@@ -21,6 +21,8 @@ export interface SnapshotInfo {
   last_date: string | null;
   dates: number;
   securities: number;
+  /** Of the loaded snapshot, its first ids. */
+  example_ids: string[];
   rows: number;
   bytes: number;
   columns: ColumnInfo[];

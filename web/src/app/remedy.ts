@@ -1,0 +1,61 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+
+/** The remedies of an error. The engine names them as flags of the command line; a page has fields, and buttons that fill them. */
+
+import { h } from '../dom';
+
+/** A form's options of reading. */
+export interface ReadingForm {
+  /** The typed ones. */
+  readonly reading: () => Record<string, unknown>;
+  /** True if the form has the option and nothing was typed there. */
+  isFree(name: string): boolean;
+  set(name: string, value: unknown): void;
+}
+
+type Setting = readonly [option: string, value: string];
+
+/** Flags that follow each other; a value is a word of a shell. Marks that end a sentence are not part of it. */
+const FLAGS = /--[a-z][a-z-]* (?:'(?:[^']|'\\'')*'|[^\s'])+?(?: --[a-z][a-z-]* (?:'(?:[^']|'\\'')*'|[^\s'])+?)*(?=[.,)]*(?:\s|$))/g;
+const FLAG = /--([a-z][a-z-]*) ((?:'(?:[^']|'\\'')*'|[^\s'])+)/g;
+
+const fromShell = (word: string): string => word.replace(/'\\''/g, '\0').replace(/'/g, '').replace(/\0/g, "'");
+const toSettings = (flags: string): Setting[] => [...flags.matchAll(FLAG)].map(([, flag = '', word = '']) => [flag.replace(/-/g, '_'), fromShell(word)]);
+
+const PARTS: Record<string, string> = { '%d': 'day', '%m': 'month', '%Y': 'year', '%y': 'year', '%b': 'month', '%H': 'hour', '%M': 'minute', '%S': 'second' };
+const inWords = (format: string): string => format.replace(/%./g, (part) => PARTS[part] ?? part);
+
+/** "ret=(0\\,01)": a text that is missing in one column. */
+const missingText = (value: string): string => value.slice(value.indexOf('=') + 1).replace(/\\,/g, ',');
+
+function toLabel([option, value]: Setting): string {
+  if (option === 'date_format') return `read dates as ${inWords(value)}`;
+  if (option === 'null') return `read "${missingText(value)}" as missing`;
+  return `set ${option} to "${value}"`;
+}
+
+const toSentence = (settings: Setting[]): string => settings.map(toLabel).join(' and ').replace(/^./, (first) => first.toUpperCase());
+const toText = (settings: Setting[]): string => settings.map(([option, value]) => `${option} "${value}"`).join(', ');
+
+/**
+ * Fills `place` with an error in the words of the page, and a button for each remedy that the form can take. A text that can be
+ * read in another way is not offered as missing.
+ */
+export function showFault(place: HTMLElement, message: string, form: ReadingForm, taken: (done: string) => void): void {
+  const remedies: Setting[][] = [];
+  const text = message.replace(FLAGS, (flags) => {
+    const settings = toSettings(flags);
+    if (!settings.every(([option]) => form.isFree(option))) return flags;
+    remedies.push(settings);
+    return toText(settings);
+  });
+  const better = remedies.filter((settings) => settings.every(([option]) => option !== 'null'));
+  const buttons = (better.length ? better : remedies).map((settings) => {
+    const take = (): void => {
+      for (const [option, value] of settings) form.set(option, value);
+      taken(`Set under Options: ${toText(settings)}.`);
+    };
+    return h('button', { type: 'button', click: take }, toSentence(settings));
+  });
+  place.replaceChildren(text, ...buttons.flatMap((button) => [' ', button]));
+}
