@@ -18,7 +18,7 @@ RECORD = """() => {
   const look = () => {
     const bar = document.querySelector('progress');
     if (!bar) return;
-    window.seen.push([bar.hidden ? null : bar.value, document.querySelector('.status').textContent]);
+    window.seen.push([bar.hidden ? null : bar.value, bar.closest('.actions').nextElementSibling.textContent]);
   };
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
 }"""
