@@ -17,6 +17,7 @@ from fractile.columns import is_wide, list_columns, list_items, refuse_mixed_ids
 from fractile.errors import SignalError
 
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")
+_KEYS = ("security_id", *DATE_COLUMNS)
 READ_OPTIONS = tuple(option["name"] for option in _core.read_options())
 
 
@@ -45,7 +46,7 @@ def read_signal(source: Any, sigvars: Sequence[str], reading: Mapping[str, Any] 
     Raises:
         SignalError: A column is missing, or of a type that cannot be read.
     """
-    names, options = list(sigvars), reading_text(reading or {})
+    names, options = list(sigvars), reading_text(reading) if reading else "{}"
     for name in names:
         if not isinstance(name, str):
             raise SignalError(
@@ -113,11 +114,13 @@ def _to_columns(columns: list[tuple[str, Any]], names: Sequence[str], reading: M
 
 def _wanted(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     """Returns the columns that a signal may have; all columns if one is missing, so that the refusal can name them."""
+    if not reading and all(name in _KEYS or name in names for name, _ in columns):
+        return columns
     renamed = (reading or {}).get("map") or {}
     if isinstance(renamed, Mapping):
         dropped = (reading or {}).get("drop") or []
         dropped = dropped.split(",") if isinstance(dropped, str) else map(str, dropped)
-        known = {"security_id", *DATE_COLUMNS, *names, *map(str, renamed.values()), *dropped}
+        known = {*_KEYS, *names, *map(str, renamed.values()), *dropped}
         found = [(name, column) for name, column in columns if name in known]
         needed = {str(renamed.get(name, name)) for name in ("security_id", "date_sig", *names)}
         if needed <= {name for name, _ in found}:

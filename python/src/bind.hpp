@@ -17,6 +17,7 @@ struct RawResult {
 
 void bind_config(nanobind::module_& module);
 void bind_columns(nanobind::module_& module);
+void bind_keys(nanobind::module_& module);
 void bind_signal(nanobind::module_& module);
 void bind_result(nanobind::module_& module);
 void bind_snapshot(nanobind::module_& module);

@@ -22,6 +22,7 @@ NB_MODULE(_core, module) {
   fractile::python::register_errors(module);
   fractile::python::bind_config(module);
   fractile::python::bind_columns(module);
+  fractile::python::bind_keys(module);
   fractile::python::bind_signal(module);
   fractile::python::bind_result(module);
   fractile::python::bind_snapshot(module);

@@ -21,6 +21,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from fractile.executors.processes import ProcessesExecutor
 from fractile.executors.threads import ThreadsExecutor
@@ -112,6 +113,17 @@ def test_a_killed_driver_leaves_a_store_that_resumes(folder, whole, tmp_path):
     assert (again.computed, again.resumed) == (0, len(whole))
     assert again.read("daily").equals(run_sweep(folder, keep="daily").read("daily"))
     assert not list(tmp_path.rglob("*remains*")) + list(tmp_path.rglob("*.tmp"))
+
+
+def test_rows_that_no_sweep_wrote_are_left_out(folder, whole, tmp_path):
+    run_sweep(folder, store=tmp_path)
+    part = pq.read_table(next(tmp_path.glob("part-*.parquet")))
+    strange = [None, "", "f" * 31, "z" * 32, "\u00fc" * 16]
+    rows = part.slice(0, len(strange)).set_column(part.schema.get_field_index("key"), "key", pa.array(strange))
+    pq.write_table(rows, tmp_path / "part-9-strange.parquet")
+    again = run_sweep(folder, store=tmp_path)
+    assert (again.computed, again.resumed) == (0, len(whole))
+    assert rows_of(again) == rows_of(whole)
 
 
 def test_a_killed_worker_loses_no_row(folder, whole):

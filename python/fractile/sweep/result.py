@@ -10,9 +10,9 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from fractile import _core
 from fractile.errors import ConfigError
 from fractile.stats import multiple_testing
-from fractile.sweep.keys import KeySet
 from fractile.sweep.store import Store
 
 _ORDER = [("signal", "ascending"), ("cell", "ascending"), ("key", "ascending")]
@@ -39,7 +39,7 @@ class SweepResult:
         if not isinstance(self._rows, Store):
             return self._rows.get(table)
         self._keys.seek(0)
-        return self._rows.read(KeySet(self._keys.read()), table)
+        return self._rows.read(_core.KeySet(self._keys.read()), table)
 
     @cached_property
     def arrow(self) -> Any:

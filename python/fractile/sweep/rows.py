@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
+from fractile import _core
 from fractile.errors import ConfigError
 from fractile.sweep.chunks import Outcome
-from fractile.sweep.keys import KEY_BYTES, Keys, KeySet, key_text
+from fractile.sweep.keys import KEY_BYTES, Keys, key_text
 from fractile.sweep.plan import Task
 from fractile.sweep.result import SweepResult
 from fractile.sweep.signals import Item
@@ -32,7 +31,7 @@ class Rows:
         self._store = None if folder is None else Store(folder, schema, keep)
         self._resume = resume
         self._keys = tempfile.TemporaryFile(prefix="fractile-sweep-")  # noqa: SIM115  the result reads it later
-        self._known = KeySet()
+        self._known = _core.KeySet()
         self._exit = contextlib.ExitStack()
         self.computed = self.resumed = self.n_read = 0
         self.show: Callable[[int], None] = lambda done: None
@@ -60,10 +59,8 @@ class Rows:
             self.n_read += 1
             own = keys.of(item)
             self._keys.write(own)
-            lacking = list(range(len(own) // KEY_BYTES))
-            if len(self._known):
-                lacking = np.flatnonzero(~self._known.contains(own)).tolist()
-                self.resumed += len(own) // KEY_BYTES - len(lacking)
+            lacking = [number for number, is_known in enumerate(self._known.contains(own)) if not is_known]
+            self.resumed += len(own) // KEY_BYTES - len(lacking)
             if lacking:
                 yield Task(item.pack(), tuple(lacking), tuple(key_text(own, number) for number in lacking))
 

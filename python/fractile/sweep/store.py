@@ -12,8 +12,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from fractile import _core
 from fractile.errors import ConfigError, FractileError
-from fractile.sweep.keys import KeySet, read_keys
+from fractile.sweep.keys import read_keys
 
 LOCK = ".lock"
 _PATIENCE_SECONDS = 5.0
@@ -108,9 +111,9 @@ class Store:
         """The files, in order of their names."""
         return sorted(self.folder.glob("part-*.parquet"))
 
-    def keys(self) -> KeySet:
+    def keys(self) -> _core.KeySet:
         """The keys of all rows."""
-        return KeySet(b"".join(read_keys(table.column("key")) for table in self._read(["key"])))
+        return _core.KeySet(b"".join(read_keys(table.column("key")) for table in self._read(["key"])))
 
     def _read(self, columns: list[str] | None = None) -> Iterator[Any]:
         import pyarrow.parquet as pq
@@ -159,7 +162,7 @@ class Store:
         self._waiting, self._rows_waiting, self._bytes_waiting, self._last_write = [], 0, 0, time.monotonic()
         self._tables = {name: [] for name in self._keep}
 
-    def read(self, keys: KeySet, table: str | None = None) -> Any:
+    def read(self, keys: _core.KeySet, table: str | None = None) -> Any:
         """The rows of some keys; or those of a result table."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -167,8 +170,8 @@ class Store:
         found = []
         for part in self.parts() if table is None else sorted((self.folder / table).glob("part-*.parquet")):
             rows = pq.read_table(part)
-            own = rows.column("key").combine_chunks().dictionary_encode()
-            wanted = keys.contains(read_keys(own.dictionary))
+            own = rows.column("key").combine_chunks().dictionary_encode("encode")
+            wanted = np.frombuffer(keys.contains(read_keys(own.dictionary)), bool)
             found.append(rows.filter(pa.array(wanted[own.indices.to_numpy()])))
         if found:
             return pa.concat_tables(found, promote_options="default")
