@@ -80,8 +80,7 @@ class ProfileRun {
     RankCorrelation correlation;
     std::vector<std::size_t> securities;      // the names of a day
     std::vector<std::int32_t> signal, other;  // their ranks
-    std::vector<std::int32_t> window;         // ranks of returns by day of a window, then by security
-    int window_begin = 0, window_end = 0;     // its loaded days
+    std::vector<std::int32_t> window;         // ranks of returns of kPoints days by the day's number modulo kPoints, by security
   };
 
   std::size_t n_rows() const { return static_cast<std::size_t>(panel_.row_end(panel_.last()) - first_row_); }
@@ -131,24 +130,30 @@ class ProfileRun {
 
   void correlate_days() {
     for_chunks_of_days([this](int chunk_begin, int chunk_end, Scratch& scratch) {
-      fill_window(std::max(0, chunk_begin + kFirstOffset - first_k_),
-                  std::min(panel_.n_days(), chunk_end + kLastOffset - first_k_), scratch);
-      for (int day = chunk_begin; day < chunk_end; ++day) correlate_day(day, scratch);
+      scratch.window.resize(kPoints * panel_.ranges().size());
+      for (int k = kFirstOffset; k < kLastOffset; ++k) fill_window(chunk_begin + k - first_k_, scratch);
+      for (int day = chunk_begin; day < chunk_end; ++day) {
+        fill_window(day + kLastOffset - first_k_, scratch);
+        correlate_day(day, scratch);
+      }
     });
   }
 
-  /// The ranks of returns of the days about a chunk, side by side for each day's securities: read for each of many days.
-  void fill_window(int begin, int end, Scratch& scratch) const {
-    const std::size_t n_securities = panel_.ranges().size();
-    scratch.window_begin = begin;
-    scratch.window_end = std::max(begin, end);
-    scratch.window.assign(static_cast<std::size_t>(scratch.window_end - begin) * n_securities, kNoRank);
-    for (int day = begin; day < end; ++day) {
-      std::int32_t* const of_day = scratch.window.data() + static_cast<std::size_t>(day - begin) * n_securities;
-      const DateIndex n = panel_.first() + day;
-      for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row)
-        of_day[panel_.security_of_row(row)] = by_return_.rank[at(row)];
-    }
+  bool is_loaded(int day) const noexcept { return day >= 0 && day < panel_.n_days(); }
+
+  /// Where the window has a loaded day.
+  std::int32_t* find_day(int day, Scratch& scratch) const {
+    return scratch.window.data() + static_cast<std::size_t>(day) % kPoints * panel_.ranges().size();
+  }
+
+  /// Puts a day's ranks of returns into the window, in place of those of the day kPoints before: the window stays in the cache.
+  void fill_window(int day, Scratch& scratch) const {
+    if (!is_loaded(day)) return;
+    std::int32_t* const of_day = find_day(day, scratch);
+    std::fill_n(of_day, panel_.ranges().size(), kNoRank);
+    const DateIndex n = panel_.first() + day;
+    for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row)
+      of_day[panel_.security_of_row(row)] = by_return_.rank[at(row)];
   }
 
   void correlate_day(int day, Scratch& scratch) {
@@ -166,9 +171,8 @@ class ProfileRun {
     scratch.other.resize(scratch.signal.size());
     for (std::size_t j = 0; j < kPoints; ++j) {
       const int other = day + kFirstOffset + static_cast<int>(j) - first_k_;
-      if (other < scratch.window_begin || other >= scratch.window_end) continue;
-      const std::int32_t* const of_day =
-          scratch.window.data() + static_cast<std::size_t>(other - scratch.window_begin) * panel_.ranges().size();
+      if (!is_loaded(other)) continue;
+      const std::int32_t* const of_day = find_day(other, scratch);
       for (std::size_t i = 0; i < scratch.other.size(); ++i) scratch.other[i] = of_day[scratch.securities[i]];
       const RankCorrelation::Outcome found =
           scratch.correlation.compute(scratch.other, by_return_.names[static_cast<std::size_t>(other)]);

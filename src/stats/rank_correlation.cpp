@@ -15,20 +15,24 @@ std::int64_t tie_loss(std::int64_t tied) noexcept { return tied * tied * tied - 
 /// Sum of squares of twice the centred ranks of n names.
 std::int64_t sum_squares(std::int64_t n, std::int64_t ties) noexcept { return (n * n * n - n - ties) / 3; }
 
-/// Turns counts of values into twice their average rank, less the centre. Returns the sum of tie_loss().
-std::int64_t centre_ranks(std::span<std::int32_t> counts, std::int32_t n_names) {
+/// The sum of tie_loss() of counts of values.
+std::int64_t sum_tie_losses(std::span<const std::int32_t> counts) {
   std::int32_t is_tied = 0;
   for (const std::int32_t count : counts) is_tied |= count > 1;
   std::int64_t ties = 0;
   if (is_tied != 0)
     for (const std::int32_t count : counts) ties += tie_loss(count);
+  return ties;
+}
+
+/// Turns counts of values into twice their average rank, less the centre.
+void centre_ranks(std::span<std::int32_t> counts, std::int32_t n_names) {
   std::int32_t below = 0;
   for (std::int32_t& count : counts) {
     const std::int32_t end = below + count;
     count = below + end - n_names;  // 2 (below + (count + 1) / 2) - (n + 1)
     below = end;
   }
-  return ties;
 }
 
 }  // namespace
@@ -38,7 +42,8 @@ void RankCorrelation::set(std::span<const std::int32_t> a, std::int32_t n_a) {
   count_a_.assign(static_cast<std::size_t>(n_a), 0);
   for (const std::int32_t rank : a) ++count_a_[static_cast<std::size_t>(rank)];
   centred_a_ = count_a_;
-  ties_a_ = centre_ranks(centred_a_, static_cast<std::int32_t>(a.size()));
+  ties_a_ = sum_tie_losses(count_a_);
+  centre_ranks(centred_a_, static_cast<std::int32_t>(a.size()));
   absent_.resize(a.size() + 1);
 }
 
@@ -48,7 +53,9 @@ std::int64_t RankCorrelation::remove_absent(std::size_t n_absent) {
   if (n_absent * kAbsentShare > a_.size()) {
     std::copy(count_a_.begin(), count_a_.end(), part_a_.begin());
     for (std::size_t i = 0; i < n_absent; ++i) --part_a_[static_cast<std::size_t>(absent_[i])];
-    return centre_ranks(part_a_, all - gone);
+    const std::int64_t ties = sum_tie_losses(part_a_);
+    centre_ranks(part_a_, all - gone);
+    return ties;
   }
   // Ranks between two absent ones shift by the same number.
   std::sort(absent_.begin(), absent_.begin() + gone);
@@ -75,8 +82,10 @@ RankCorrelation::Outcome RankCorrelation::compute(std::span<const std::int32_t> 
   std::int32_t* const of_b = centred_b_.data();
   std::int32_t* const absent = absent_.data();
   std::size_t n_absent = 0;
+  std::int64_t grown = 0;  // a third of the loss by ties
   for (std::size_t i = 0; i < b.size(); ++i) {
-    ++of_b[b[i] + 1];
+    const std::int32_t equal = of_b[b[i] + 1]++;
+    grown += std::int64_t{equal} * (equal + 1);  // tie_loss(equal + 1) - tie_loss(equal) is three times it
     absent[n_absent] = a_[i];
     n_absent += b[i] < 0;
   }
@@ -84,7 +93,9 @@ RankCorrelation::Outcome RankCorrelation::compute(std::span<const std::int32_t> 
   if (names < kMinCorrelatedNames) return {kNaN, names};
   const std::int64_t squares_a = sum_squares(names, n_absent > 0 ? remove_absent(n_absent) : ties_a_);
   const std::int32_t* const of_a = n_absent > 0 ? part_a_.data() : centred_a_.data();
-  const std::int64_t squares_b = sum_squares(names, centre_ranks(std::span(centred_b_).subspan(1), names));
+  const std::int64_t ties_b = 3 * grown - tie_loss(static_cast<std::int64_t>(n_absent));
+  centre_ranks(std::span(centred_b_).subspan(1), names);
+  const std::int64_t squares_b = sum_squares(names, ties_b);
   if (squares_a == 0 || squares_b == 0) return {kNaN, names};
   of_b[0] = 0;
   std::int64_t products = 0;
