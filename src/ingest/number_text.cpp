@@ -50,8 +50,12 @@ std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
-std::string number_remedy(std::string_view given, const ColumnRules& rules) {
-  const std::string_view text = trim(given);
+std::string number_remedy(std::string_view text, const ColumnRules& rules) {
+  return number_remedy(std::vector<std::string>{std::string(text)}, rules);
+}
+
+std::string number_remedy(const std::vector<std::string>& texts, const ColumnRules& rules) {
+  const std::string_view text = trim(texts.front());
   const auto reads_with = [&](char decimal, char thousands) {
     ColumnRules other = rules;
     other.decimal = decimal;
@@ -67,7 +71,10 @@ std::string number_remedy(std::string_view given, const ColumnRules& rules) {
       remedy += remedy.empty() ? "Read its decimal comma: --decimal ," : " (or its decimal comma: --decimal ,)";
     if (remedy.empty() && reads_with(',', '.')) remedy = "Read its marks: --thousands . --decimal ,";
   }
-  return (remedy.empty() ? "Make it missing: " : remedy + ", or make it missing: ") + null_remedy(rules.column, text);
+  if (!remedy.empty()) return remedy + ", or make it missing: " + null_remedy(rules.column, text);
+  std::vector<std::string> bare;
+  for (const std::string& each : texts) bare.emplace_back(trim(each));
+  return (bare.size() == 1 ? "Make it missing: " : "Make them missing: ") + null_remedy(rules.column, bare);
 }
 
 bool is_usual_missing_text(std::string_view text) noexcept {

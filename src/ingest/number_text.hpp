@@ -28,6 +28,8 @@ bool is_missing_text(std::string_view trimmed, const ColumnRules& rules) noexcep
 bool is_usual_missing_text(std::string_view trimmed) noexcept;
 /// The remedy for a text among numbers: read its marks, or make it missing.
 std::string number_remedy(std::string_view text, const ColumnRules& rules);
+/// The remedy of the first of several such texts of one column: all of them are made missing.
+std::string number_remedy(const std::vector<std::string>& texts, const ColumnRules& rules);
 /// True for 0 to 9, whatever the locale.
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 /// Without ASCII spaces and tabs at both ends.

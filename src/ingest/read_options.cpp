@@ -254,9 +254,16 @@ void require_known_columns(const ReadOptions& options, const std::vector<std::st
 }
 
 std::string null_remedy(std::string_view column, std::string_view text) {
-  std::string escaped;
-  for (const char c : text) escaped += c == ',' ? std::string("\\,") : std::string(1, c);
-  return "--null " + quote_for_shell(fmt::format("{}={}", column, escaped));
+  return null_remedy(column, std::vector<std::string>{std::string(text)});
+}
+
+std::string null_remedy(std::string_view column, const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) {
+    if (!list.empty()) list += ',';
+    for (const char c : text) list += c == ',' ? std::string("\\,") : std::string(1, c);
+  }
+  return "--null " + quote_for_shell(fmt::format("{}={}", column, list));
 }
 
 bool ColumnRules::is_null_text(std::string_view text) const noexcept {

@@ -38,6 +38,7 @@ void require_known_columns(const ReadOptions& options, const std::vector<std::st
 
 /// "--null 'ret=(0.01)'": what to type so that a text of a column is missing.
 std::string null_remedy(std::string_view column, std::string_view text);
+std::string null_remedy(std::string_view column, const std::vector<std::string>& texts);
 
 /// The options of one column.
 struct ColumnRules {

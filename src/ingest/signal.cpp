@@ -256,23 +256,41 @@ class SignalReader {
 
 constexpr const char* kSignalDates[] = {"date_sig", "date_avail", "date_ret", "date_openret"};
 
-[[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing, bool is_value) {
-  std::string remedy = propose_map(missing, names);
+/// The column that `sigvar` likely means: one with a usual name, else the first without a meaning; "" if there is none.
+std::string guess_value(const std::vector<std::string>& names, const std::vector<std::string>& missing,
+                        const ReadOptions& options) {
+  std::vector<std::string> free;
+  for (const std::string& name : names) {
+    const bool is_mapped = std::any_of(options.map.begin(), options.map.end(), [&](const auto& e) { return e.second == name; });
+    const bool is_key = std::any_of(missing.begin(), missing.end(),
+                                    [&](const std::string& ours) { return find_usual_name(ours, {name}) == name; });
+    if (!is_mapped && !is_key && name != "security_id" && !name.starts_with("date_") && !is_index_column(name))
+      free.push_back(name);
+  }
+  const std::string usual = find_usual_value(free);
+  return usual.empty() && !free.empty() ? free.front() : usual;
+}
+
+/// Refuses a signal without the `missing` columns, which are all named at once, as is what to type for each.
+[[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing,
+                                 const std::vector<std::string>& sigvars, const ReadOptions& options) {
+  const std::string map = propose_map(missing, names);
+  const bool lacks_value = std::find(sigvars.begin(), sigvars.end(), missing.back()) != sigvars.end();
+  const std::string value = lacks_value ? guess_value(names, missing, options) : "";
+  std::string remedy = map.empty() ? "" : "Name the columns: " + map;
+  if (!value.empty())
+    remedy +=
+        (remedy.empty() ? "Pass sigvar=\"" : ", and pass sigvar=\"") + value + "\" (--sigvar " + quote_for_shell(value) + ")";
   if (has_header_rows(names))
     remedy =
         "The source has several header rows: read it with pd.read_csv(path, header=[0, 1], index_col=0) and give "
         "fractile.from_wide(frame[\"Close\"])";
-  else if (!remedy.empty())
-    remedy = "Name the column that holds it: " + remedy;
-  if (is_value && remedy.empty())
-    for (const std::string& name : names)
-      if (name != "security_id" && !name.starts_with("date_") && !is_index_column(name)) {
-        remedy = "Pass sigvar=\"" + name + "\"";
-        break;
-      }
   if (remedy.empty()) remedy = "Rename the column, or name the one that holds it: --map " + missing.front() + "=Name";
-  throw Error(ErrorCode::UNKNOWN_COLUMN, "expected a column \"" + missing.front() + "\", found " +
-                                             (names.empty() ? "no columns" : join(names)) + ". " + remedy + ".");
+  std::string wanted;
+  for (const std::string& ours : missing)
+    wanted += (wanted.empty() ? "" : &ours == &missing.back() ? " and " : ", ") + ("\"" + ours + "\"");
+  throw Error(ErrorCode::UNKNOWN_COLUMN, std::string("expected ") + (missing.size() > 1 ? "the columns " : "a column ") + wanted +
+                                             ", found " + (names.empty() ? "no columns" : join(names)) + ". " + remedy + ".");
 }
 
 }  // namespace
@@ -338,9 +356,8 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
   };
   add("security_id", true);
   for (const char* date : kSignalDates) add(date, date == kSignalDates[0]);
-  if (!missing.empty()) refuse_missing(names, missing, false);
   for (const std::string& sigvar : sigvars) add(sigvar, true);
-  if (!missing.empty()) refuse_missing(names, missing, true);
+  if (!missing.empty()) refuse_missing(names, missing, sigvars, options);
   return out;
 }
 

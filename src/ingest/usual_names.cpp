@@ -27,12 +27,14 @@ const std::vector<std::string_view>& usual_names(std::string_view ours) {
       "sedol",  "order_book_id", "instrument_id", "code",  "stock_code", "stkcd",      "wind_code", "figi",  "sid",   "id"};
   static const std::vector<std::string_view> kDates{"date",     "trade_date",  "datadate", "mthcaldt", "dlycaldt",     "caldt",
                                                     "datetime", "timestamp",   "time",     "trddt",    "trading_date", "eom",
-                                                    "day",      "signal_date", "as_of",    "asof"};
+                                                    "day",      "signal_date", "as_of",    "asof",     "month_end"};
   static const std::vector<std::string_view> kRets{"ret",     "dlyret",       "mthret",  "pct_chg",    "return",
                                                    "returns", "total_return", "ret_exc", "pct_change", "ret_usd"};
+  static const std::vector<std::string_view> kDelistings{"dlret", "delret", "delisting_return"};
   static const std::vector<std::string_view> kNone;
   if (ours == "security_id") return kIds;
   if (ours == "date" || ours == "date_sig") return kDates;
+  if (ours == "delist_ret") return kDelistings;
   return ours == "ret" ? kRets : kNone;
 }
 

@@ -70,6 +70,36 @@ std::string describe_few_rows(const Diagnostics& diagnostics) {
                      diagnostics["rows_used"], diagnostics["rows_given"], largest->name, largest->count, first);
 }
 
+/// An extreme value of a signal that sources write where a value is missing.
+struct CodeValue {
+  double value = 0.0;
+  std::int64_t rows = 0;  ///< 0: there is none
+};
+
+/// The extreme of a sample, if it is a usual code and every other value of the sample is half of it or less: a code in under
+/// about one of 10,000 rows may be passed over, and a signal without codes costs no pass over its values.
+CodeValue find_code(std::span<const double> values) {
+  constexpr std::size_t kSamples = 16384;
+  constexpr double kCodes[] = {-44.0, -55.0, -66.0, -77.0, -88.0, -99.0, -999.0, -9999.0, 9999.0, 99999.0};
+  const std::size_t step = values.size() / kSamples + 1;
+  double extreme = 0.0, next = 0.0;
+  for (std::size_t i = 0; i < values.size(); i += step) {
+    if (std::fabs(values[i]) > std::fabs(extreme)) {
+      next = extreme;
+      extreme = values[i];
+    } else if (values[i] != extreme && std::fabs(values[i]) > std::fabs(next)) {
+      next = values[i];
+    }
+  }
+  CodeValue code;
+  if (std::find(std::begin(kCodes), std::end(kCodes), extreme) == std::end(kCodes) || std::fabs(extreme) < 2.0 * std::fabs(next))
+    return code;
+  code.value = extreme;
+  code.rows = std::count(values.begin(), values.end(), extreme);
+  if (code.rows < 2) code.rows = 0;  // one value may be what it says
+  return code;
+}
+
 }  // namespace
 
 TiedValue find_tied_value(std::span<const double> values) {
@@ -136,6 +166,11 @@ void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
              describe_tie(facts), percent(static_cast<double>(facts.days.long_names), static_cast<double>(facts.days.names)),
              percent(static_cast<double>(facts.days.short_names), static_cast<double>(facts.days.names)), lower, upper,
              100.0 - upper, lower));
+  if (const CodeValue code = find_code(facts.values); code.rows > 0 && facts.config.input_type == InputType::value)
+    warn("CODE_VALUE",
+         fmt::format("the value {} of {} rows is far from all others and ranks as a number: if it marks a missing value, "
+                     "null=\"{}\" reads it so.",
+                     code.value, code.rows, code.value));
 }
 
 }  // namespace fractile

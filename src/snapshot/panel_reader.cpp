@@ -100,6 +100,20 @@ void require_names(const PanelNames& names, const std::vector<std::string>& sour
                                                            missing.front(), join(source), remedy));
 }
 
+/// A delisting return under another name would only be stored, and the names that left would look better than they were.
+void report_unused_delistings(const PanelNames& names, std::vector<ReportLine>& report) {
+  std::vector<std::string> source;
+  for (const auto& [ours, theirs] : names) {
+    if (ours == "delist_ret") return;
+    source.push_back(theirs);
+  }
+  if (const std::string found = find_usual_name("delist_ret", source); !found.empty())
+    report.push_back({"delisting", true, 1, "",
+                      fmt::format("Column \"{}\" has a usual name of delisting returns, and no run uses it. If it holds them, "
+                                  "make the snapshot with {}.",
+                                  found, propose_map({"delist_ret"}, source))});
+}
+
 }  // namespace
 
 PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
@@ -118,6 +132,7 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
     return true;
   });
   require_names(names, source, needs_ret);
+  report_unused_delistings(names, report);
   std::vector<std::string> ours;
   for (const auto& [name, theirs] : names) {
     if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > 200)

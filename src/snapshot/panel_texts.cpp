@@ -115,11 +115,10 @@ std::optional<std::vector<double>> read_as_numbers(const ArrowBatches& batches, 
   return out;
 }
 
-/// The number of a column's texts that are numbers, and the first other text.
+/// The number of a column's texts that are numbers, and the first other texts.
 struct Profile {
   std::int64_t n_numbers = 0, n_texts = 0;
-  std::string first_text;
-  std::int64_t first_row = -1;
+  std::vector<std::size_t> others;  ///< the different texts other than numbers, by first row
   bool all_booleans = true, all_dates = true;
   std::string usual_missing;  ///< NA, NULL: values here
   std::int64_t n_usual_missing = 0;
@@ -143,14 +142,33 @@ Profile profile_of(const CodedTexts& coded, const ColumnRules& rules) {
       if (out.usual_missing.empty()) out.usual_missing = bare;
     } else if (kind == NumberText::text || kind == NumberText::zero_padded) {
       out.n_texts += coded.count[k];
-      if (out.first_row < 0 || coded.first_row[k] < out.first_row) {
-        out.first_row = coded.first_row[k];
-        out.first_text = text;
-      }
+      out.others.push_back(k);
     } else {
       out.n_numbers += coded.count[k];
     }
   }
+  std::sort(out.others.begin(), out.others.end(),
+            [&](std::size_t a, std::size_t b) { return coded.first_row[a] < coded.first_row[b]; });
+  return out;
+}
+
+/// `"C" at row 0, "B" at row 375`, and what to type. A column with many different texts shows only its first: it has other
+/// trouble than a few codes.
+struct OtherTexts {
+  std::string found, remedy;
+};
+
+OtherTexts other_texts(const CodedTexts& coded, const Profile& profile, const ColumnRules& rules) {
+  constexpr std::size_t kMostCodes = 8;
+  const std::size_t n_shown = profile.others.size() <= kMostCodes ? profile.others.size() : 1;
+  OtherTexts out;
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < n_shown; ++i) {
+    const std::size_t k = profile.others[i];
+    out.found += fmt::format("{}{} at row {}", i > 0 ? ", " : "", show_text(coded.texts[k]), coded.first_row[k]);
+    texts.push_back(coded.texts[k]);
+  }
+  out.remedy = number_remedy(texts, rules);
   return out;
 }
 
@@ -200,10 +218,11 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
   const CodedTexts coded = code_texts(batches, rules, index);
   if (name == "cap") return read_cap(coded, rules, index);
   const Profile profile = profile_of(coded, rules);
-  if (!may_be_text(name))
+  if (!may_be_text(name)) {
+    const OtherTexts others = other_texts(coded, profile, rules);
     throw Error(ErrorCode::PANEL_COLUMN_TYPE,
-                fmt::format("expected numbers in column \"{}\", found {} at row {}. {}.", name, show_text(profile.first_text),
-                            profile.first_row, number_remedy(profile.first_text, rules)));
+                fmt::format("expected numbers in column \"{}\", found {}. {}.", name, others.found, others.remedy));
+  }
   if (profile.all_booleans && !coded.texts.empty()) {
     std::vector<std::string> names;
     for (const std::string& text : coded.texts) names.push_back(lower(trim(text)));
@@ -216,14 +235,13 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
   }
   const std::int64_t n_values = profile.n_numbers + profile.n_texts;
   const double share = n_values > 0 ? static_cast<double>(profile.n_numbers) / static_cast<double>(n_values) : 0.0;
-  if (share > 0.9 && !rules.is_text)
-    throw Error(
-        ErrorCode::PANEL_COLUMN_TYPE,
-        fmt::format(
-            "expected numbers or texts in column \"{}\", found {} at row {} among numbers ({:.1f} % of its values). {}, or "
-            "keep the column as texts: --text {}.",
-            name, show_text(profile.first_text), profile.first_row, 100.0 * share, number_remedy(profile.first_text, rules),
-            quote_for_shell(name)));
+  if (share > 0.9 && !rules.is_text) {
+    const OtherTexts others = other_texts(coded, profile, rules);
+    throw Error(ErrorCode::PANEL_COLUMN_TYPE,
+                fmt::format("expected numbers or texts in column \"{}\", found {} among numbers ({:.1f} % of its values). {}, or "
+                            "keep the column as texts: --text {}.",
+                            name, others.found, 100.0 * share, others.remedy, quote_for_shell(name)));
+  }
   if (coded.texts.size() > kMostTexts) {
     report.push_back({"skipped", true, static_cast<std::int64_t>(coded.texts.size()), name,
                       fmt::format("Column \"{}\" has {} different texts, more than the {} of a category: skipped.", name,
@@ -234,7 +252,8 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
     report.push_back(
         {"text", profile.n_numbers > 0, profile.n_texts, name,
          fmt::format("Column \"{}\" is a category: {:.1f} % of its values are numbers, the first that is none is {} at row {}.",
-                     name, 100.0 * share, show_text(profile.first_text), profile.first_row)});
+                     name, 100.0 * share, show_text(coded.texts[profile.others.front()]),
+                     coded.first_row[profile.others.front()])});
   if (profile.n_usual_missing > 0)
     report.push_back({"text_missing", true, profile.n_usual_missing, name,
                       fmt::format("Column \"{}\" has the text {} as a value: if it means missing, {}.", name,

@@ -379,8 +379,9 @@ TEST_F(Ingest, SignalOfManyBatchesAndManyValues) {
 TEST_F(Ingest, SignalRefusals) {
   auto columns = small_signal();
   columns[2].name = "sig";
-  EXPECT_EQ(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }),
-            "UNKNOWN_COLUMN: expected a column \"signal\", found security_id, date_sig, sig. Pass sigvar=\"sig\".");
+  EXPECT_EQ(
+      message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }),
+      "UNKNOWN_COLUMN: expected a column \"signal\", found security_id, date_sig, sig. Pass sigvar=\"sig\" (--sigvar sig).");
   columns = small_signal();
   columns[0].name = "id";
   EXPECT_NE(message_of(ErrorCode::UNKNOWN_COLUMN, [&] { read(columns); }).find("\"security_id\""), std::string::npos);

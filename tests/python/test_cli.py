@@ -46,7 +46,8 @@ def run(executable, folder):
 
 @pytest.fixture(scope="module")
 def snapshot(run):
-    run("snapshot", "create", "v1", "--panel", "panel.parquet", "--dtype", "both")
+    made = run("snapshot", "create", "v1", "--panel", "panel.parquet", "--dtype", "both")
+    assert made.stdout.splitlines()[-1] == "Next: fractile run SIGNAL --snapshot v1"
     return "v1"
 
 
@@ -62,7 +63,8 @@ def test_snapshot_commands(run, snapshot):
     assert "every hash fits" in run("snapshot", "verify", "v1").stdout
     assert "v1" in run("snapshot", "list").stdout
     assert json.loads(run("snapshot", "show", "v1").stdout)["id"] == "v1"
-    run("snapshot", "create", "v0", "--panel", "panel.csv", "--root", "other")
+    made = run("snapshot", "create", "v0", "--panel", "panel.csv", "--root", "other")
+    assert made.stdout.splitlines()[-1] == "Next: fractile run SIGNAL --snapshot v0 --root other"
     assert "removed" in run("snapshot", "remove", "v0", "--root", "other").stdout
     assert "No snapshots found in other/" in run("snapshot", "list", "--root", "other", status=1).stderr
     assert "SNAPSHOT_EXISTS" in run("snapshot", "create", "v1", "--panel", "panel.csv", status=1).stderr

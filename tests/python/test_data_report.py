@@ -104,6 +104,14 @@ def test_a_fault_is_found(tmp_path, fault):
         assert check not in clean
 
 
+def test_delisting_returns_under_another_name_are_no_surprise(tmp_path):
+    panel = make().assign(DLRET=-0.3)
+    with pytest.warns(UserWarning, match=r"^delisting: .*--map delist_ret=DLRET"):
+        fractile.create_snapshot("s", panel, root=tmp_path)
+    info = fractile.create_snapshot("mapped", panel, root=tmp_path, map={"delist_ret": "DLRET"})
+    assert "delisting" not in {line["check"] for line in info["report"]}
+
+
 def stray_by_pandas(panel: pd.DataFrame) -> set[pd.Timestamp]:
     names = panel.groupby("date").size()
     around = names.rolling(21, center=True, min_periods=1).apply(lambda x: np.sort(x)[len(x) // 2])

@@ -112,6 +112,25 @@ def test_tied_values(market):
     assert "(long)" in text
 
 
+def test_a_code_among_the_values(market):
+    _, signal = market
+    coded = signal.assign(signal=signal["signal"].where(signal.index % 50 > 0, -99.0))
+    text = only(run(market, coded), "CODE_VALUE")
+    assert f"the value -99 of {(coded['signal'] == -99).sum()} rows" in text and 'null="-99"' in text
+    assert run(market, coded, null="-99", mincos=5).diagnostics["warning_codes"] == []
+
+
+@pytest.mark.parametrize("change", ["one row", "near others", "no code"])
+def test_a_large_value_that_is_no_code(market, change):
+    _, signal = market
+    coded = signal["signal"].where(signal.index % 50 > 0, -98.0 if change == "no code" else -99.0)
+    if change == "one row":
+        coded = signal["signal"].where(signal.index > 0, -99.0)
+    if change == "near others":
+        coded = coded.where(signal.index % 50 != 1, 60.0)
+    assert run(market, signal.assign(signal=coded)).diagnostics["warning_codes"] == []
+
+
 def test_the_page_lists_the_codes():
     listed = re.findall(r"^\| `([A-Z_]+)` \| [^|]*\|$", (ROOT / "docs" / "errors.md").read_text().split("## Warnings")[1], re.M)
     source = (ROOT / "src" / "report" / "warnings.cpp").read_text()

@@ -20,6 +20,10 @@ pl = pytest.importorskip("polars")
 
 PANEL_FAULTS = {
     "a code": (lambda: with_cell("ret", "C"), ['"C"', "row 77", "--null ret=C"]),
+    "two codes": (
+        lambda: with_cell("ret", "C").astype({"ret": object}).pipe(lambda f: f.assign(ret=f["ret"].where(f.index != 90, "B"))),
+        ['"C" at row 77, "B" at row 90', "--null ret=C,B"],
+    ),
     "a bracket": (lambda: with_cell("ret", "(0.01)"), ['"(0.01)"', "row 77", "--null 'ret=(0.01)'"]),
     "a percent sign": (lambda: with_cell("ret", "1.2%"), ['"1.2%"', "row 77"]),
     "thousands": (lambda: with_cell("mcap", "1,234,567"), ['"1,234,567"', "row 77", "--thousands ,"]),
@@ -116,6 +120,10 @@ SIGNAL_FAULTS = {
     "names of alphalens": (
         lambda: SIGNAL.rename(columns={"date_sig": "date", "security_id": "asset"}),
         ["--map security_id=asset --map date_sig=date"],
+    ),
+    "no name is ours": (
+        lambda: SIGNAL.rename(columns={"date_sig": "month_end", "security_id": "ticker", "signal": "score"}),
+        ['"security_id", "date_sig" and "signal"', "--map security_id=ticker --map date_sig=month_end", 'sigvar="score"'],
     ),
     "another value": (lambda: SIGNAL.rename(columns={"signal": "score"}), ['sigvar="score"']),
     "offsets here and there": (
