@@ -22,7 +22,7 @@ import pytest
 from support.browser import Browser, serving_pages
 from support.raw_http import exchange, request
 from support.server_market import FILE, SNAPSHOT, STREAM, make_root, make_rows, to_ipc, to_table
-from support.server_process import ServerProcess, eventually, find_executable, start_server
+from support.server_process import ServerProcess, eventually, find_executable, serving, start_server
 
 SHEET = "application/vnd.fractile.sheet+json"
 CONFIG = {"mincos": 2}
@@ -316,7 +316,7 @@ def test_from_a_file_to_a_judged_signal(browser: Browser, server, files, expecte
         assert page.locator("canvas").count() > 2
         assert visit.find_faults() == []
         page.get_by_role("button", name="CLI", exact=True).click()
-        assert "fractile run signal.csv --snapshot small" in page.locator(".copied").inner_text()
+        page.locator(".copied", has_text="fractile run signal.csv --snapshot small").wait_for()
         with page.expect_download() as download:
             page.get_by_role("button", name="CSV", exact=True).click()
         assert download.value.suggested_filename == "summary.csv"
@@ -611,3 +611,56 @@ def test_the_page_works_under_a_path_of_a_proxy_and_with_a_token(browser: Browse
         finally:
             proxy.shutdown()
             proxy.server_close()
+
+
+def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, server, tmp_path):
+    """Foreign names, dates of a spreadsheet, -99 for missing: what to do stands on the page at every step."""
+    rows = make_rows()
+    own = pd.DataFrame({"ticker": rows["security_id"], "asof": rows["date_sig"].dt.strftime("%d/%m/%Y"), "alpha": rows["signal"]})
+    own.loc[own.index % 20 == 0, "alpha"] = -99
+    own.to_csv(tmp_path / "own.csv", index=False)
+    with browser.visit(server.url) as visit:
+        page = visit.page
+        page.get_by_role("link", name="Run a signal").click()
+        page.set_input_files("#signal-file", str(tmp_path / "own.csv"))
+        page.get_by_text("alpha (value)").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("button", name="Read dates as day/month/year").click()
+        page.get_by_text('Press "Run" again.').wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        warning = page.locator(".warnings li", has_text="CODE_VALUE")
+        assert 'null="-99"' in warning.inner_text()
+        page.get_by_role("link", name="Run again with other options").click()
+        page.locator("summary", has_text="Options").click()
+        page.get_by_label("null", exact=True).fill("-99")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".cards")
+        page.locator(".warnings li", has_text="CODE_VALUE").wait_for(state="detached")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Sheet as HTML").click()
+        assert "Headline" in download.value.path().read_text()
+
+
+def test_copied_code_has_the_days_of_the_server(browser: Browser, root, files, tmp_path):
+    arguments = ("--start-date", "2020-01-10", "--end-date", "2020-02-20", "--no-compact")
+    with (
+        serving(tmp_path / "server", root, {"defaults": CONFIG}, arguments=arguments) as server,
+        browser.visit(f"{server.url}/#/run") as visit,
+    ):
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_text("signal (value)").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_selector(".cards")
+        page.get_by_role("button", name="CLI", exact=True).click()
+        page.locator(".copied", has_text="fractile run").wait_for()
+        assert " ".join(arguments) in page.locator(".copied").inner_text()
+        page.get_by_role("button", name="Python", exact=True).click()
+        days = 'get("small", start_date="2020-01-10", end_date="2020-02-20", compact=False)'
+        page.locator(".copied", has_text=days).wait_for()
+        code = page.locator(".copied").inner_text().removeprefix("Copied: ").replace("signal.csv", str(files / "signal.csv"))
+        shown = sharpe_of(page)
+    names: dict[str, object] = {}
+    exec(code.replace('get("small"', f'get("small", root={str(root)!r}'), names)
+    by_python = names["result"]
+    assert isinstance(by_python, fractile.BacktestResult) and round(by_python.sharpe, 2) == shown

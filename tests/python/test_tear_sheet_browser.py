@@ -38,6 +38,18 @@ def address(result, folder) -> str:
     return (folder / "sheet.html").as_uri()
 
 
+@pytest.mark.parametrize("width", [400, 1300, 2000])
+def test_labels_of_bars_have_room(browser: Browser, address, width):
+    overlap = """pictures => pictures.flatMap(picture => {
+        const boxes = [...picture.querySelectorAll('text[text-anchor=middle]')].map(text => text.getBoundingClientRect());
+        return boxes.slice(1).map((box, i) => box.left - boxes[i].right);
+    })"""
+    with browser.visit(address, width) as visit:
+        visit.page.wait_for_selector(".bars svg")
+        gaps = visit.page.locator(".bars svg").evaluate_all(overlap)
+        assert len(gaps) > 10 and min(gaps) > 2
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1600, "dark")])
 def test_it_opens_offline_silent_and_accessible(browser: Browser, address, width, scheme):
     with browser.visit(address, width, scheme, offline=True) as visit:
@@ -69,7 +81,7 @@ def number(text: str) -> float:
 def test_the_headline_is_the_summary(browser: Browser, address, result):
     with browser.visit(address) as visit:
         assert number(card(visit, "Sharpe ratio")) == round(result.sharpe, 2)
-        assert number(card(visit, "return a year")) == round(100 * result.annual_return, 1)
+        assert number(card(visit, "return per year")) == round(100 * result.annual_return, 1)
 
 
 def test_a_period_recomputes_the_headline(browser: Browser, address, result):
@@ -79,7 +91,7 @@ def test_a_period_recomputes_the_headline(browser: Browser, address, result):
         visit.page.get_by_label("from", exact=True).fill("2022-03-01")
         visit.page.get_by_label("to", exact=True).fill("2023-02-28")
         assert number(card(visit, "Sharpe ratio")) == pytest.approx(sharpe, abs=0.006)
-        assert number(card(visit, "return a year")) == pytest.approx(100 * 252 * daily["ret"].mean(), abs=0.06)
+        assert number(card(visit, "return per year")) == pytest.approx(100 * 252 * daily["ret"].mean(), abs=0.06)
         visit.page.get_by_role("button", name="Whole run").click()
         assert number(card(visit, "Sharpe ratio")) == round(result.sharpe, 2)
 

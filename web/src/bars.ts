@@ -21,8 +21,8 @@ interface Bars {
   readonly bars: Bar[];
   readonly format: (value: number) => string;
   readonly summary: string;
-  /** Labels every so many bars; 1 if absent. */
-  readonly labelEvery?: number;
+  /** The labels are names, all of which are shown: aslant if they are wider than their bars. Others are places on a scale, of which some suffice. */
+  readonly hasNames?: boolean;
 }
 
 const HEIGHT = 220;
@@ -31,8 +31,11 @@ const LEFT = 52;
 const BOTTOM = 24;
 const RIGHT = 8;
 const TOP = 8;
-/** Width of a character of a label. */
+/** Width of a character of a label, and the room between two labels. */
 const CHARACTER = 6.5;
+const GAP = 10;
+/** Height of labels that stand aslant. */
+const ASLANT = 52;
 
 /** Steps of 1, 2 or 5 times a power of ten: about four. */
 function ticks(low: number, high: number): number[] {
@@ -67,24 +70,32 @@ class Drawing implements Picture {
   }
 
   private parts(width: number, height: number): SVGElement[] {
-    const { bars, format, labelEvery = 1 } = this.bars;
+    const { bars, format, hasNames = false } = this.bars;
     const known = bars.filter((bar) => Number.isFinite(bar.value));
     const low = Math.min(0, ...known.map((bar) => bar.value - reach(bar)));
     const high = Math.max(0, ...known.map((bar) => bar.value + reach(bar))) || (low < 0 ? 0 : 1);
     const room = (high - low) * 0.04;
     const bottom = low < 0 ? low - room : 0;
     const top = high > 0 ? high + room : 0;
-    const y = (value: number): number => TOP + ((top - value) / (top - bottom || 1)) * (height - TOP - BOTTOM);
     const slot = (width - LEFT - RIGHT) / Math.max(1, bars.length);
-    const labelStep = Math.max(labelEvery, Math.ceil(Math.max(...bars.map((bar) => bar.label.length)) * (CHARACTER / slot)));
+    const widest = CHARACTER * Math.max(...bars.filter((bar) => hasNames || !bar.isApart).map((bar) => bar.label.length));
+    const isAslant = hasNames && widest > slot;
+    const labelStep = hasNames ? 1 : Math.ceil((widest + GAP) / slot);
+    const base = height - (isAslant ? ASLANT : BOTTOM);
+    const y = (value: number): number => TOP + ((top - value) / (top - bottom || 1)) * (base - TOP);
     const rules = ticks(bottom, top).flatMap((value) => [
       svg('line', { class: value === 0 ? 'zero' : 'rule', x1: LEFT, x2: width, y1: y(value), y2: y(value) }),
       svg('text', { class: 'tick', x: LEFT - 6, y: y(value) + 4, 'text-anchor': 'end' }, format(value)),
     ]);
     const drawn = bars.flatMap((bar, i) => {
       const middle = LEFT + (i + 0.5) * slot;
-      const isLabelled = i % labelStep === 0 || bar.isApart;
-      const label = svg('text', { class: 'tick', x: middle, y: height - 7, 'text-anchor': 'middle' }, bar.label);
+      const next = bars[i + 1];
+      const isCrowded = next?.isApart && CHARACTER * (bar.label.length + next.label.length) > 2 * slot;
+      const isLabelled = (i % labelStep === 0 && !isCrowded) || bar.isApart;
+      const [x, low] = [middle + 3, base + 13];
+      const label = isAslant
+        ? svg('text', { class: 'tick', x, y: low, 'text-anchor': 'end', transform: `rotate(-40 ${x} ${low})` }, bar.label)
+        : svg('text', { class: 'tick', x: middle, y: height - 7, 'text-anchor': 'middle' }, bar.label);
       return [...this.bar(bar, middle, slot, y), ...(isLabelled ? [label] : [])];
     });
     return [...rules, ...drawn];

@@ -35,6 +35,8 @@ export interface Chart {
   readonly height?: number;
   /** Dates on x if absent. */
   readonly xFormat?: (value: number) => string;
+  /** What x is, for the legend; absent for dates. */
+  readonly xName?: string;
   readonly logX?: boolean;
   /** Whole numbers on x. */
   readonly wholeX?: boolean;
@@ -100,7 +102,7 @@ class Drawing implements Picture {
     const entries = chart.lines.map((line) => {
       const value = h('b');
       this.values.push(value);
-      const swatch = h('i', { class: line.points ? 'swatch dot' : 'swatch' });
+      const swatch = h('i', { class: line.points ? 'swatch dot' : line.dash ? 'swatch dashed' : 'swatch' });
       swatch.style.setProperty('--line', `var(--${line.colour})`);
       return h('span', { class: 'entry' }, swatch, line.label, ' ', value);
     });
@@ -120,10 +122,10 @@ class Drawing implements Picture {
 
   /** Shows the values at a position; without one, the newest. */
   private read(index: number | null): void {
-    const { x, lines, format, xFormat } = this.chart;
+    const { x, lines, format, xFormat, xName = '' } = this.chart;
     const shownAt = index ?? x.length - 1;
     const moment = x[shownAt];
-    this.moment.textContent = moment === undefined ? '' : xFormat ? xFormat(moment) : isoDate(moment);
+    this.moment.textContent = moment === undefined ? '' : xFormat ? `${xName} ${xFormat(moment)}`.trim() : isoDate(moment);
     lines.forEach((line, i) => {
       let value = line.values[shownAt] ?? NaN;
       for (let j = shownAt; index === null && Number.isNaN(value) && j >= 0; --j) value = line.values[j] ?? NaN;

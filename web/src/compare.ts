@@ -67,7 +67,7 @@ export function drawComparison(results: Result[]): HTMLElement {
       { head: 'Sharpe', text: (r) => fixed(summary(r, 'sharpe_ret')), bar: (r) => summary(r, 'sharpe_ret') },
       { head: '95 % interval', text: (r) => `${fixed(inference(r, 'low'))} to ${fixed(inference(r, 'high'))}` },
       { head: 'net Sharpe', text: (r) => fixed(summary(r, 'sharpe_ret_net')), bar: (r) => summary(r, 'sharpe_ret_net') },
-      { head: 'return a year', text: (r) => percent(summary(r, 'ret_ann')) },
+      { head: 'return per year', text: (r) => percent(summary(r, 'ret_ann')) },
       { head: 'net', text: (r) => percent(summary(r, 'ret_net_ann')) },
       { head: 'drawdown', text: (r) => percent(summary(r, 'maxdd')) },
       { head: 'turnover', text: (r) => percent(summary(r, 'turnover')) },

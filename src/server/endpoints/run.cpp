@@ -1,11 +1,13 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include <nlohmann/json.hpp>
 
+#include "fractile/types.hpp"
 #include "ingest/read_options.hpp"
 #include "server/endpoint.hpp"
 #include "server/openapi.hpp"
 #include "server/run_extras.hpp"
 #include "server/run_request.hpp"
+#include "server/server.hpp"
 #include "server/sheet_answer.hpp"
 #include "server/study_answer.hpp"
 #include "service/sheet_run.hpp"
@@ -14,6 +16,18 @@ namespace fractile::server {
 namespace {
 
 constexpr std::string_view kRunKeys[] = {kStudy, kInference};
+
+/// Returns the place for code that repeats the run: the columns of its signal, and the days and the storage that this server was
+/// started with.
+RunPlace place_of(const RunRequest& run, const ServerOptions& options) {
+  RunPlace place;
+  place.sigvar = run.sigvar;
+  place.reading = read_options_to_json(run.reading);
+  if (options.start) place.start_date = format_day(*options.start);
+  if (options.end) place.end_date = format_day(*options.end);
+  place.compact = options.compact;
+  return place;
+}
 
 Answer answer_run(Request& request, const ServerState& state, const Interrupt& interrupt) {
   const auto loaded = state.snapshots.get();
@@ -25,8 +39,7 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
   answer.run_id = result.run_id;
   if (wants_sheet(request)) {
     const auto stored = std::make_shared<StoredResult>();
-    stored->place.sigvar = run.sigvar;
-    stored->place.reading = read_options_to_json(run.reading);
+    stored->place = place_of(run, state.options);
     stored->result =
         with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
     write_sheet(request, stored->result, stored->place, answer);

@@ -26,11 +26,20 @@ export interface Run {
   readonly study: string;
 }
 
+/** The days and the storage that the server was started with; only its arguments have them. */
+function serviceOptions(text: string): string[] {
+  const dates = ['start_date', 'end_date'].flatMap((name) => {
+    const [, day] = new RegExp(` --${name.replace('_', '-')} (\\d{4}-\\d{2}-\\d{2})(?= |$)`).exec(text) ?? [];
+    return day ? [`${name}=${pythonText(day)}`] : [];
+  });
+  return [...dates, ...(/ --no-compact(?= |$)/.test(text) ? ['compact=False'] : [])];
+}
+
 export const asPython = ({ file, result, study }: Run): string =>
   [
     'from api import BacktestService',
     '',
-    `service = BacktestService.get(${pythonText(result.snapshot)})`,
+    `service = BacktestService.get(${[pythonText(result.snapshot), ...serviceOptions(result.arguments)].join(', ')})`,
     `result = service.run(${[pythonText(file), ...Object.entries(result.given).map(([name, value]) => `${name}=${pythonValue(value)}`), ...(study ? [`study=${pythonText(study)}`] : [])].join(', ')})`,
     'print(result)',
   ].join('\n');

@@ -107,8 +107,9 @@ export class SignalPicker {
   private explain(place: HTMLElement, message: string): void {
     showFault(place, message, this.form, (done) => {
       this.refresh();
-      this.note.textContent = `${done} Start again.`;
-      this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]')?.focus();
+      const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
+      this.note.textContent = start ? `${done} Press "${start.textContent}" again.` : done;
+      start?.focus();
     });
   }
 

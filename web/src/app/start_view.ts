@@ -80,7 +80,7 @@ export async function drawStart(): Promise<Node[]> {
           { head: 'size', text: (s) => `${whole(s.bytes / 1e6)} MB` },
         ],
         snapshots,
-        'the newest is loaded at start unless another is named',
+        'the newest is loaded at start; another one: fractile ui --snapshot ID',
       ),
       warnings.length
         ? h('div', { class: 'warnings' }, h('h2', {}, `Data report: ${warnings.length} warning${warnings.length === 1 ? '' : 's'}`), list(warnings))

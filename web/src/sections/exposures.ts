@@ -58,6 +58,7 @@ export const exposures: Section = {
             note: 'long minus short',
             bars: known.map((name) => ({ label: shown(name).slice(0, 11), value: numbers(summary, name)?.[0] ?? NaN })),
             format: (value) => fixed(value, 1),
+            hasNames: true,
             summary: known.map((name) => `${name} ${fixed(numbers(summary, name)?.[0])}`).join(', '),
           }),
         ),

@@ -25,7 +25,7 @@ export const groups: Section = {
             { head: shown(name), isName: true, text: (row: number) => shown(group[row] ?? '') },
             { head: 'periods', text: (row) => whole(value('num_date', row)) },
             { head: 'names long / short', text: (row) => `${whole(value('numcos_l', row))} / ${whole(value('numcos_s', row))}` },
-            { head: 'return a year', text: (row) => percent(value('ret_ann', row)), bar: (row) => value('ret_ann', row) },
+            { head: 'return per year', text: (row) => percent(value('ret_ann', row)), bar: (row) => value('ret_ann', row) },
             { head: 'Sharpe', text: (row) => fixed(value('sharpe_ret', row)), bar: (row) => value('sharpe_ret', row) },
             { head: 'net Sharpe', text: (row) => fixed(value('sharpe_ret_net', row)), bar: (row) => value('sharpe_ret_net', row) },
             { head: 't', text: (row) => fixed(value('t_stat_nw', row), 1) },

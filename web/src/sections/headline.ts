@@ -72,9 +72,9 @@ function cards(head: Headline): HTMLElement[] {
   return [
     card('Sharpe ratio', fixed(head.sharpe), Number.isFinite(head.low) ? `95 %: ${fixed(head.low)} to ${fixed(head.high)}` : 'before costs'),
     card('net Sharpe ratio', fixed(head.net), 'after costs'),
-    card('return a year', percent(head.annual), `${percent(head.annualNet)} after costs`),
+    card('return per year', percent(head.annual), `${percent(head.annualNet)} after costs`),
     card('max drawdown', percent(head.drawdown), 'before costs'),
-    card('turnover', percent(head.turnover), 'of the book'),
+    card('turnover', percent(head.turnover), 'of the book per period'),
     card('names', `${whole(head.long)} / ${whole(head.short)}`, 'long / short'),
     card('periods', whole(head.periods), 'with a position'),
   ];

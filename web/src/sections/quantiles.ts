@@ -12,7 +12,7 @@ const SPREAD = 'top-bottom';
 function describe(bins: string[], values: Float64Array): string {
   const at = bins.indexOf(SPREAD);
   const last = at >= 0 ? at : bins.length;
-  return `The lowest bin returns ${percent(values[0])} a year, the highest ${percent(values[last - 1])}.`;
+  return `The lowest bin returns ${percent(values[0])} per year, the highest ${percent(values[last - 1])}.`;
 }
 
 /** Returns of the bins per year, with the 95 % interval of the mean if its t is known. */
@@ -89,7 +89,7 @@ export const doubleSort: Section = {
     }));
     const by = shown(String(result.config['double_var'] ?? ''));
     return [
-      drawHeat('Return by two sorts', heads, rows, (value) => fixed(100 * value, 1), `percent a year; rows: bins of ${by}, columns: bins of the signal`),
+      drawHeat('Return by two sorts', heads, rows, (value) => fixed(100 * value, 1), `percent per year; rows: bins of ${by}, columns: bins of the signal`),
     ];
   },
 };

@@ -49,7 +49,7 @@ export const trading: Section = {
           axis: (value) => fixed(value, value % 1 ? 1 : 0),
           period,
           fromZero: true,
-          summary: `Costs take ${percent(at(summary, 'tc_ann'))} a year.`,
+          summary: `Costs take ${percent(at(summary, 'tc_ann'))} per year.`,
         }),
       ),
     ];
@@ -80,6 +80,7 @@ export const capacity: Section = {
           lines: [{ label, values, colour, width: 2 }],
           format,
           xFormat: (value) => `$${short(value)}`,
+          xName: 'size',
           logX: true,
           fromZero: true,
           summary: `${note}.`,
@@ -87,7 +88,7 @@ export const capacity: Section = {
       );
     return [
       curve('Net Sharpe ratio by size of a side', 'net Sharpe ratio', ratio, 'gross', (value) => fixed(value)),
-      curve('Net return a year by size of a side', 'net return a year', net, 'net', (value) => percent(value, 0)),
+      curve('Net return per year by size of a side', 'net return per year', net, 'net', (value) => percent(value, 0)),
     ];
   },
 };
