@@ -141,7 +141,7 @@ class ProfileRun {
 
   bool is_loaded(int day) const noexcept { return day >= 0 && day < panel_.n_days(); }
 
-  /// Where the window has a loaded day.
+  /// The place of a loaded day in the window.
   std::int32_t* find_day(int day, Scratch& scratch) const {
     return scratch.window.data() + static_cast<std::size_t>(day) % kPoints * panel_.ranges().size();
   }

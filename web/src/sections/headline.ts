@@ -74,7 +74,7 @@ function cards(head: Headline): HTMLElement[] {
     card('net Sharpe ratio', fixed(head.net), 'after costs'),
     card('return per year', percent(head.annual), `${percent(head.annualNet)} after costs`),
     card('max drawdown', percent(head.drawdown), 'before costs'),
-    card('turnover', percent(head.turnover), 'of the book per period'),
+    card('turnover', percent(head.turnover), 'per period'),
     card('names', `${whole(head.long)} / ${whole(head.short)}`, 'long / short'),
     card('periods', whole(head.periods), 'with a position'),
   ];
