@@ -59,7 +59,7 @@ test-scale: all ## Sweep 2,000 signals on every executor and on two nodes of Ray
 	@tools/test_scale.sh
 
 test-web: all ## Run all tests of the pages in Chromium, with a signal file of 100 MB (four minutes)
-	@$(PYTHON) -m pytest -q tests/web tests/python/test_dashboard.py tests/python/test_dashboard_views.py tests/python/test_tear_sheet_browser.py
+	@$(PYTHON) -m pytest -q tests/web tests/python/test_dashboard*.py tests/python/test_tear_sheet_browser.py
 
 screenshots: all ## Make the pictures of README.md and the pages from the demo
 	@$(PYTHON) tools/screenshots.py

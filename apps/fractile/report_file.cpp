@@ -22,7 +22,7 @@ void write_report(const Backtester& backtester, const Signal& signal, const RunC
                   const RunPlace& place, const std::string& path) {
   const Result whole = with_sheet_tables(backtester, signal.keys, signal.values[0], config, result, is_interrupted);
   const std::string name = std::filesystem::path(place.signal).stem().string();
-  const SheetEntry entry{name, &whole, repeat_arguments(whole, place), "", repeat_options(whole, place)};
+  const SheetEntry entry{name, &whole, repeat_run(whole, place), ""};
   std::ofstream file(path, std::ios::binary);
   if (!(file << tear_sheet({&entry, 1}, name) << std::flush))
     throw Error(ErrorCode::IO_FAILURE,

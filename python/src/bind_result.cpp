@@ -114,10 +114,8 @@ RunPlace read_place(const nb::dict& place) {
 
 std::string draw_sheet(const std::vector<Entry>& results, const std::string& title) {
   std::vector<SheetEntry> entries;
-  for (const auto& [name, raw, place, study] : results) {
-    const RunPlace read = read_place(place);
-    entries.push_back({name, raw.result.get(), repeat_arguments(*raw.result, read), study, repeat_options(*raw.result, read)});
-  }
+  for (const auto& [name, raw, place, study] : results)
+    entries.push_back({name, raw.result.get(), repeat_run(*raw.result, read_place(place)), study});
   return tear_sheet(entries, title);
 }
 

@@ -259,10 +259,7 @@ std::string null_remedy(std::string_view column, std::string_view text) {
 
 std::string null_remedy(std::string_view column, const std::vector<std::string>& texts) {
   std::string list;
-  for (const std::string& text : texts) {
-    if (!list.empty()) list += ',';
-    for (const char c : text) list += c == ',' ? std::string("\\,") : std::string(1, c);
-  }
+  for (const std::string& text : texts) list += (list.empty() ? "" : ",") + escape_commas(text);
   return "--null " + quote_for_shell(fmt::format("{}={}", column, list));
 }
 

@@ -9,7 +9,7 @@ bool wants_sheet(const Request& request) noexcept { return accepts(request, kShe
 
 void write_sheet(const Request& request, const Result& result, const RunPlace& place, Answer& answer) {
   const std::string title = "Run " + result.run_id.substr(0, 12);
-  const SheetEntry entry{title, &result, repeat_arguments(result, place), "", repeat_options(result, place)};
+  const SheetEntry entry{title, &result, repeat_run(result, place), ""};
   if (accepts(request, kSheetJson)) {
     answer.content_type = kSheetJson;
     answer.body = sheet_data({&entry, 1}, title);

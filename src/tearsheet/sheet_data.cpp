@@ -103,10 +103,10 @@ void append_entry(std::string& out, const SheetEntry& entry) {
   out += "{\"name\":";
   append_json_text(out, entry.name);
   out += ",\"arguments\":";
-  append_json_text(out, entry.arguments);
+  append_json_text(out, entry.repeat.arguments);
   out += ",\"study\":";
   append_json_text(out, entry.study);
-  out += ",\"given\":" + entry.given;
+  out += ",\"service\":" + entry.repeat.service + ",\"given\":" + entry.repeat.given;
   out += ",\"facts\":" + facts_to_json(result) + ",\"tables\":{";
   append_table(out, "summary", short_summary(result.tables["summary"]), {"summary"});
   append_table(out, "daily", short_daily(result.tables["daily"]), {"daily", Packing::floats});

@@ -54,4 +54,13 @@ std::string quote_for_shell(std::string_view text) {
   return out + "'";
 }
 
+std::string escape_commas(std::string_view entry) {
+  std::string out;
+  for (const char c : entry) {
+    if (c == ',') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 }  // namespace fractile

@@ -127,3 +127,15 @@ def unharmed(server: ServerProcess, slack_mb: float = SLACK_MB, peak_mb: float |
     assert eventually(lambda: server.memory_mb() < memory + slack_mb), (
         f"expected about {memory:.0f} MB again, found {server.memory_mb():.0f}"
     )
+
+
+def make_files(folder: pathlib.Path) -> pathlib.Path:
+    """The signal in a folder: as CSV, with foreign names as CSV, and both as Parquet."""
+    rows = make_rows()
+    rows.to_csv(folder / "signal.csv", index=False)
+    rows.rename(columns={"security_id": "ticker", "date_sig": "day", "signal": "my score"}).to_csv(
+        folder / "foreign.csv", index=False
+    )
+    rows.to_parquet(folder / "signal.parquet")
+    pd.read_csv(folder / "foreign.csv", parse_dates=["day"]).to_parquet(folder / "foreign.parquet")
+    return folder

@@ -29,7 +29,9 @@ export interface Result {
   readonly tables: ReadonlyMap<string, Table>;
   /** The command line's arguments that repeat the run, if they are known. */
   readonly arguments: string;
-  /** The options of this command as JSON: the value column, those of reading, and those that differ from their defaults. */
+  /** The options of the service of this command: the days and the storage that the server was started with, if they differ from their defaults. */
+  readonly service: Record<string, unknown>;
+  /** Its other options: the value column, those of reading, and those that differ from their defaults. */
   readonly given: Record<string, unknown>;
   /** One sentence about the study that the run is a trial of; empty if none. */
   readonly study: string;
@@ -82,8 +84,9 @@ interface PackedResult {
   name: string;
   arguments: string;
   study: string;
+  service: Record<string, unknown>;
   given: Record<string, unknown>;
-  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'given' | 'tables'>;
+  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'service' | 'given' | 'tables'>;
   tables: Record<string, { rows: number; columns: Packed[] }>;
 }
 
@@ -92,6 +95,7 @@ const unpackResult = (packed: PackedResult): Result => ({
   name: packed.name,
   arguments: packed.arguments,
   study: packed.study,
+  service: packed.service,
   given: packed.given,
   tables: new Map(
     Object.entries(packed.tables).map(([name, table]) => [

@@ -26,21 +26,14 @@ export interface Run {
   readonly study: string;
 }
 
-/** The days and the storage that the server was started with; only its arguments have them. */
-function serviceOptions(text: string): string[] {
-  const dates = ['start_date', 'end_date'].flatMap((name) => {
-    const [, day] = new RegExp(` --${name.replace('_', '-')} (\\d{4}-\\d{2}-\\d{2})(?= |$)`).exec(text) ?? [];
-    return day ? [`${name}=${pythonText(day)}`] : [];
-  });
-  return [...dates, ...(/ --no-compact(?= |$)/.test(text) ? ['compact=False'] : [])];
-}
+const keywords = (options: Record<string, unknown>): string[] => Object.entries(options).map(([name, value]) => `${name}=${pythonValue(value)}`);
 
 export const asPython = ({ file, result, study }: Run): string =>
   [
     'from api import BacktestService',
     '',
-    `service = BacktestService.get(${[pythonText(result.snapshot), ...serviceOptions(result.arguments)].join(', ')})`,
-    `result = service.run(${[pythonText(file), ...Object.entries(result.given).map(([name, value]) => `${name}=${pythonValue(value)}`), ...(study ? [`study=${pythonText(study)}`] : [])].join(', ')})`,
+    `service = BacktestService.get(${[pythonText(result.snapshot), ...keywords(result.service)].join(', ')})`,
+    `result = service.run(${[pythonText(file), ...keywords(result.given), ...(study ? [`study=${pythonText(study)}`] : [])].join(', ')})`,
     'print(result)',
   ].join('\n');
 

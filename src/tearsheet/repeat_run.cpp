@@ -4,6 +4,7 @@
 
 #include "fractile/config.hpp"
 #include "tearsheet/tear_sheet.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 namespace {
@@ -46,15 +47,8 @@ std::string option_text(const std::string& name, const Json& value) {
   return " --" + flag + " " + quote(text);
 }
 
-/// One entry of a list as the command line takes it: a comma inside is escaped.
-std::string entry_text(const Json& entry) {
-  std::string out;
-  for (const char c : entry.is_string() ? entry.get<std::string>() : entry.dump()) {
-    if (c == ',') out += '\\';
-    out += c;
-  }
-  return out;
-}
+/// One entry of a list as the command line takes it.
+std::string entry_text(const Json& entry) { return escape_commas(entry.is_string() ? entry.get<std::string>() : entry.dump()); }
 
 std::string entries_text(const Json& list) {
   std::string out;
@@ -87,26 +81,31 @@ Json said_options(const Result& result) {
   return out;
 }
 
-}  // namespace
-
-std::string repeat_options(const Result& result, const RunPlace& place) {
-  Json out = said_options(result);
-  out.update(Json::parse(place.reading));
-  if (place.sigvar != "signal") out["sigvar"] = place.sigvar;
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string repeat_arguments(const Result& result, const RunPlace& place) {
+std::string arguments_text(const Result& result, const RunPlace& place, const Json& reading, const Json& said) {
   std::string out = quote(place.signal) + " --snapshot " + quote(result.snapshot);
   if (!place.root.empty()) out += " --root " + quote(place.root);
   if (!place.start_date.empty()) out += " --start-date " + quote(place.start_date);
   if (!place.end_date.empty()) out += " --end-date " + quote(place.end_date);
   if (!place.compact) out += " --no-compact";
   if (place.sigvar != "signal") out += " --sigvar " + quote(place.sigvar);
-  const Json reading = Json::parse(place.reading), said = said_options(result);
   for (const auto& [name, value] : reading.items()) out += reading_text(name, value);
   for (const auto& [name, value] : said.items()) out += option_text(name, value);
   return out;
+}
+
+std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+Repeat repeat_run(const Result& result, const RunPlace& place) {
+  const Json reading = Json::parse(place.reading), said = said_options(result);
+  Json service = Json::object(), given = said;
+  if (!place.start_date.empty()) service["start_date"] = place.start_date;
+  if (!place.end_date.empty()) service["end_date"] = place.end_date;
+  if (!place.compact) service["compact"] = false;
+  given.update(reading);
+  if (place.sigvar != "signal") given["sigvar"] = place.sigvar;
+  return {arguments_text(result, place, reading, said), to_text(service), to_text(given)};
 }
 
 }  // namespace fractile
