@@ -4,7 +4,7 @@
 .venv/bin/python bench/peers.py [--peers FOLDER] [--rounds N] [--json FILE]
 
 The folder holds the other systems' scripts (default $FRACTILE_PEERS, else ../shared/peerbench): gen_panel.py,
-pandas_numpy_run.py, polars_comparator.py, roofline_dump.py and roofline.cpp. Rank correlations are off in all.
+pandas_numpy_run.py, polars_comparator.py, roofline_dump.py, roofline.cpp and sketch.cpp. Rank correlations are off in all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 
 import pandas as pd
 from fractile import BacktestService, create_snapshot, list_snapshots
-from markets import ROOT
+from markets import ROOT, reorder
 from whole_runs import median_ms
 
 FOLDER = ROOT / "build" / "bench" / "peers"
@@ -35,9 +35,10 @@ def prepare(peers: pathlib.Path) -> None:
         subprocess.run([sys.executable, peers / "gen_panel.py", "--out", FOLDER, "--years", "10"], check=True)
     if not (FOLDER / "dump.sig.f64").exists():
         subprocess.run([sys.executable, peers / "roofline_dump.py", DATA, FOLDER / "dump"], check=True)
-    if not (FOLDER / "roofline").exists():
-        flags = ["-O3", "-march=native", "-std=c++17", "-pthread"]
-        subprocess.run(["g++", *flags, peers / "roofline.cpp", "-o", FOLDER / "roofline"], check=True)
+    for program in ("roofline", "sketch"):
+        if not (FOLDER / program).exists():
+            flags = ["-O3", "-march=native", "-std=c++20", "-pthread"]
+            subprocess.run(["g++", *flags, peers / f"{program}.cpp", "-o", FOLDER / program], check=True)
     if not any(FOLDER.glob("snapshots/peers")):
         (FOLDER / "snapshots").mkdir(exist_ok=True)
         create_snapshot("peers", DATA / "master.parquet", root=FOLDER / "snapshots")
@@ -62,6 +63,14 @@ def run_roofline(threads: int) -> dict[str, dict]:
     return {"read and gather": {"ms": float(gather)}, "fused C++ loop": {"ms": float(fused), "sharpe": sharpe}}
 
 
+def run_sketch(threads: int, order: str) -> dict:
+    """A C++ program of dense slots: rows of the signal in one order, return days given."""
+    command = [FOLDER / "sketch", FOLDER / "dump", str(threads), "5", order]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    ms, sharpe = (re.search(pattern, done.stdout) for pattern in (r" all ([0-9.]+) ms", r"sharpe ([0-9.]+)"))
+    return {"ms": float(ms.group(1)), "sharpe": float(sharpe.group(1))}  # type: ignore[union-attr]
+
+
 def run_ours(service: BacktestService, signal: pd.DataFrame, threads: int) -> dict:
     figures = median_ms(lambda: service.run(signal, threads=threads), 5)
     return {"ms": figures["median"], "sharpe": float(service.run(signal, threads=threads).sharpe)}
@@ -81,6 +90,7 @@ def main() -> None:
     signal = pd.read_parquet(DATA / "signal.parquet", columns=["security_id", "date_sig", "date_ret", "signal"])
     for name in ("date_sig", "date_ret"):
         signal[name] = pd.to_datetime(signal[name]).astype("datetime64[ns]")
+    shuffled = reorder(signal)["shuffled"]
     kept = BacktestService.get("peers", root=FOLDER / "snapshots")
     new = BacktestService.get("peers", root=FOLDER / "snapshots", cache_size=0)
     found: dict[str, list[dict]] = {}
@@ -88,10 +98,12 @@ def main() -> None:
         for threads in (1, 2):
             row = {f"fractile, {threads}": run_ours(kept, signal, threads)}
             row[f"fractile, new keys, {threads}"] = run_ours(new, signal, threads)
+            row[f"fractile, new keys, shuffled, {threads}"] = run_ours(new, shuffled, threads)
             row[f"polars, {threads}"] = run_script(
                 peers, "polars_comparator.py", "--variant", "sorted", "--reps", "3", threads=threads
             )
             row |= {f"{name}, {threads}": one for name, one in run_roofline(threads).items()}
+            row |= {f"sketch, {order}, {threads}": run_sketch(threads, order) for order in ("sec", "shuffle")}
             if threads == 1:
                 row["numpy, 1"] = run_script(peers, "pandas_numpy_run.py", "--which", "numpy", "--reps", "3")
             for name, one in row.items():

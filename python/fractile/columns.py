@@ -19,20 +19,25 @@ import pandas as pd
 
 from fractile import _core
 
-_FORMATS = {
-    "i1": "c",
-    "u1": "C",
-    "i2": "s",
-    "u2": "S",
-    "i4": "i",
-    "u4": "I",
-    "i8": "l",
-    "u8": "L",
-    "f2": "e",
-    "f4": "f",
-    "f8": "g",
-}
 _UNITS = ("s", "ms", "us", "ns")
+# Arrow's format of each type of numpy whose memory is Arrow's.
+_FORMATS = {
+    np.dtype(code): arrow
+    for code, arrow in {
+        "i1": "c",
+        "u1": "C",
+        "i2": "s",
+        "u2": "S",
+        "i4": "i",
+        "u4": "I",
+        "i8": "l",
+        "u8": "L",
+        "f2": "e",
+        "f4": "f",
+        "f8": "g",
+        **{f"M8[{unit}]": f"ts{unit[0]}:" for unit in _UNITS},
+    }.items()
+}
 _DATE_LEVELS = ("date_sig", "date", "datetime", "timestamp", "trade_date", "time")
 _ID_LEVELS = ("security_id", "asset", "instrument", "symbol", "ticker", "permno", "ts_code", "code")
 
@@ -79,7 +84,9 @@ def list_columns(frame: pd.DataFrame, date: str) -> list[tuple[str, Any]]:
 def list_items(columns: Mapping[Any, Any], fail: Failure) -> list[tuple[str, Any]]:
     """Columns of a dict. Series of the same labels are put in the order of the first, as pandas does; other indexes are refused."""
     indexed = {name: column for name, column in columns.items() if isinstance(column, pd.Series)}
-    first = next(iter(indexed), None)
+    if not indexed:
+        return [(str(name), column) for name, column in columns.items()]
+    first = next(iter(indexed))
     aligned: dict[Any, Any] = dict(columns)
     for name, column in indexed.items():
         index = indexed[first].index
@@ -163,10 +170,12 @@ def _bits(present: np.ndarray) -> np.ndarray:
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array).view(np.uint8)
+    return (array if array.flags.c_contiguous else np.ascontiguousarray(array)).view(np.uint8)
 
 
 def _add(out: _core.Columns, name: str, column: Any) -> None:
+    if type(column) is np.ndarray:  # first, because a sweep reads many
+        return _add_numpy(out, name, column, None)
     if isinstance(column, np.ma.MaskedArray):
         present = ~np.ma.getmaskarray(column)
         return _add_numpy(out, name, np.asarray(column.filled()), present)
@@ -217,14 +226,15 @@ def _add_numpy(out: _core.Columns, name: str, array: np.ndarray, present: np.nda
         raise ValueError(f"an array of shape {array.shape}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    kind = array.dtype.kind
     valid = None if present is None or present.all() else _bits(present)
+    plain = _FORMATS.get(array.dtype)
+    if plain is not None:
+        return out.add_plain(name, plain, _bytes(array), valid)
+    kind = array.dtype.kind
     if kind == "b":
         return out.add_plain(name, "b", _bits(array), valid)
-    if kind == "f" and array.dtype.itemsize > 8:
-        array = array.astype(np.float64)
-    if kind in "iuf":
-        return out.add_plain(name, _FORMATS[f"{kind}{array.dtype.itemsize}"], _bytes(array), valid)
+    if kind == "f":  # longer than 8 bytes
+        return out.add_plain(name, "g", _bytes(array.astype(np.float64)), valid)
     if kind == "M":
         return _add_times(out, name, array, valid)
     if kind in "UT":
@@ -247,7 +257,7 @@ def _add_times(out: _core.Columns, name: str, array: np.ndarray, valid: np.ndarr
         unit = "s"
     if unit != np.datetime_data(array.dtype)[0] or count != 1:
         array = array.astype(f"datetime64[{unit}]")
-    return out.add_plain(name, f"ts{unit[0]}:", _bytes(array), valid)
+    return out.add_plain(name, _FORMATS[array.dtype], _bytes(array), valid)
 
 
 def _add_periods(out: _core.Columns, name: str, array: Any) -> None:

@@ -87,20 +87,23 @@ class CoverageCount {
   void count_day(std::size_t day, Repeats& repeats, std::vector<std::uint8_t>& is_met) {
     const DateIndex n = panel_.first() + static_cast<DateIndex>(day);
     RowCount& count = days_[day];
-    for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row) {
+    RowIndex row = panel_.row_begin(n);
+    const RowIndex end = panel_.row_end(n);
+    // A day without a signal meets no name.
+    while (row < end && !(is_open(row) && has_signal(row))) ++row;
+    const bool has_rows = row < end;
+    for (row = panel_.row_begin(n); row < end; ++row) {
       if (!is_open(row)) continue;
       const std::size_t security = security_of(row);
       const double x = value(row);
       count.add(is_leaver_[security], x == x);
+      is_met[security] |= has_rows;
       if (x != x) continue;
       double& last = repeats.last[security];
       repeats.add(last, x);
       if (last != last) repeats.first[security] = x;
       last = x;
     }
-    if (!has_rows(day)) return;
-    for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row)
-      if (is_open(row)) is_met[security_of(row)] = 1;
   }
 
   /// Day by day: leavers against others; and values that repeat.

@@ -17,8 +17,9 @@ namespace {
 constexpr auto kPoints = static_cast<std::size_t>(kOffsets);
 
 /// Numbers in the order of a column of values within each loaded day, as RankCorrelation reads them.
+template <class Number>
 struct RankedDays {
-  HugeArray<std::int32_t> rank;     // by panel row from the first loaded; kNoRank for a missing value
+  HugeArray<Number> rank;           // by panel row from the first loaded; kNoRank for a missing value
   std::vector<std::int32_t> names;  // values, by loaded day
 
   RankedDays(std::size_t n_rows, std::size_t n_days) : names(n_days, 0) { rank.reserve(n_rows); }
@@ -32,7 +33,8 @@ struct DayScratch {
 };
 
 /// out[i]: the average rank of values[i] less one, rounded down; kNoRank if it is NaN. Returns how many values are not NaN.
-std::int32_t rank_day_values(std::span<const double> values, DayScratch& scratch, std::int32_t* out) {
+template <class Number>
+std::int32_t rank_day_values(std::span<const double> values, DayScratch& scratch, Number* out) {
   scratch.values.resize(values.size());
   scratch.places.resize(values.size());
   std::size_t n = 0;
@@ -43,10 +45,13 @@ std::int32_t rank_day_values(std::span<const double> values, DayScratch& scratch
     n += values[i] == values[i];
   }
   average_ranks(std::span(scratch.values).first(n), scratch.rank, scratch.ranks);
-  for (std::size_t i = 0; i < n; ++i) out[scratch.places[i]] = static_cast<std::int32_t>(scratch.ranks[i]) - 1;
+  for (std::size_t i = 0; i < n; ++i)
+    out[scratch.places[i]] = static_cast<Number>(static_cast<std::int32_t>(scratch.ranks[i]) - 1);
   return static_cast<std::int32_t>(n);
 }
 
+/// `Number`: as RankCorrelation has it.
+template <class Number>
 class ProfileRun {
  public:
   ProfileRun(const PanelView& panel, const Alignment& alignment, const double* values, int first_k, std::string_view returns,
@@ -77,10 +82,12 @@ class ProfileRun {
     CrossSections::Scratch section;
     DayScratch day;
     std::vector<double> returns;
-    RankCorrelation correlation;
-    std::vector<std::size_t> securities;      // the names of a day
-    std::vector<std::int32_t> signal, other;  // their ranks
-    std::vector<std::int32_t> window;         // ranks of returns of kPoints days by the day's number modulo kPoints, by security
+    RankCorrelation<Number> correlation;
+    std::vector<std::int32_t> securities;  // the names of a day
+    std::vector<Number> signal;            // their ranks
+    std::vector<Number> others;            // ranks of returns of the same names by place in the window
+    std::vector<Number> other;             // ranks of signals of another day of the same names
+    std::vector<Number> window;            // ranks of returns of kPoints days, by security and the day modulo kPoints
   };
 
   std::size_t n_rows() const { return static_cast<std::size_t>(panel_.row_end(panel_.last()) - first_row_); }
@@ -141,19 +148,29 @@ class ProfileRun {
 
   bool is_loaded(int day) const noexcept { return day >= 0 && day < panel_.n_days(); }
 
-  /// The place of a loaded day in the window.
-  std::int32_t* find_day(int day, Scratch& scratch) const {
-    return scratch.window.data() + static_cast<std::size_t>(day) % kPoints * panel_.ranges().size();
-  }
+  /// The place of a loaded day among the days of the window.
+  static std::size_t place_of(int day) noexcept { return static_cast<std::size_t>(day) % kPoints; }
 
   /// Puts a day's ranks of returns into the window, in place of those of the day kPoints before: the window stays in the cache.
   void fill_window(int day, Scratch& scratch) const {
     if (!is_loaded(day)) return;
-    std::int32_t* const of_day = find_day(day, scratch);
-    std::fill_n(of_day, panel_.ranges().size(), kNoRank);
+    Number* const of_day = scratch.window.data() + place_of(day);
+    const std::size_t n_securities = panel_.ranges().size();
+    for (std::size_t s = 0; s < n_securities; ++s) of_day[s * kPoints] = Number{kNoRank};
     const DateIndex n = panel_.first() + day;
     for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row)
-      of_day[panel_.security_of_row(row)] = by_return_.rank[at(row)];
+      of_day[static_cast<std::size_t>(panel_.security_of_row(row)) * kPoints] = by_return_.rank[at(row)];
+  }
+
+  /// Gathers the names of a day from the window. The days of a name share a line of the cache, so all are read at once.
+  void read_window(Scratch& scratch) const {
+    const std::size_t n_names = scratch.securities.size();
+    scratch.others.resize(kPoints * n_names);
+    Number* const out = scratch.others.data();
+    for (std::size_t i = 0; i < n_names; ++i) {
+      const Number* const days = scratch.window.data() + static_cast<std::size_t>(scratch.securities[i]) * kPoints;
+      for (std::size_t place = 0; place < kPoints; ++place) out[place * n_names + i] = days[place];
+    }
   }
 
   void correlate_day(int day, Scratch& scratch) {
@@ -165,17 +182,16 @@ class ProfileRun {
     for (RowIndex row = panel_.row_begin(n); row < panel_.row_end(n); ++row) {
       if (by_signal_.rank[at(row)] == kNoRank) continue;
       scratch.signal.push_back(by_signal_.rank[at(row)]);
-      scratch.securities.push_back(static_cast<std::size_t>(panel_.security_of_row(row)));
+      scratch.securities.push_back(panel_.security_of_row(row));
     }
     scratch.correlation.set(scratch.signal, by_signal_.names[t]);
-    scratch.other.resize(scratch.signal.size());
+    read_window(scratch);
+    const std::size_t n_names = scratch.signal.size();
     for (std::size_t j = 0; j < kPoints; ++j) {
       const int other = day + kFirstOffset + static_cast<int>(j) - first_k_;
       if (!is_loaded(other)) continue;
-      const std::int32_t* const of_day = find_day(other, scratch);
-      for (std::size_t i = 0; i < scratch.other.size(); ++i) scratch.other[i] = of_day[scratch.securities[i]];
-      const RankCorrelation::Outcome found =
-          scratch.correlation.compute(scratch.other, by_return_.names[static_cast<std::size_t>(other)]);
+      const std::span<const Number> of_day(scratch.others.data() + place_of(other) * n_names, n_names);
+      const auto found = scratch.correlation.compute(of_day, by_return_.names[static_cast<std::size_t>(other)]);
       ic_[t * kPoints + j] = found.value;
       ic_names_[t * kPoints + j] = found.names;
     }
@@ -185,9 +201,10 @@ class ProfileRun {
   double correlate_with_signal_of(int other, Scratch& scratch) const {
     const DateIndex m = panel_.first() + other;
     const RowIndex begin = panel_.row_begin(m), end = panel_.row_end(m);
+    scratch.other.resize(scratch.signal.size());
     for (std::size_t i = 0; i < scratch.other.size(); ++i) {
-      const RowIndex row = panel_.find_row(static_cast<SecurityIndex>(scratch.securities[i]), m);
-      scratch.other[i] = row >= begin && row < end ? by_signal_.rank[at(row)] : kNoRank;
+      const RowIndex row = panel_.find_row(scratch.securities[i], m);
+      scratch.other[i] = row >= begin && row < end ? by_signal_.rank[at(row)] : Number{kNoRank};
     }
     return scratch.correlation.compute(scratch.other, by_signal_.names[static_cast<std::size_t>(other)]).value;
   }
@@ -231,7 +248,7 @@ class ProfileRun {
   const std::function<void()>& poll_;
   RowIndex first_row_;
   std::size_t n_days_;
-  RankedDays by_return_, by_signal_;
+  RankedDays<Number> by_return_, by_signal_;
   // By loaded day.
   std::vector<std::uint8_t> is_constant_;  // several signals, all equal
   std::vector<std::int32_t> day_before_;   // the newest earlier one with a signal, or -1
@@ -249,7 +266,12 @@ const ProfilePoint& Profile::at(int k) const noexcept {
 
 Profile measure_profile(const PanelView& panel, const Alignment& alignment, const double* values, int first_k,
                         std::string_view return_column, int threads, const std::function<void()>& poll) {
-  return ProfileRun(panel, alignment, values, first_k, return_column, threads, poll).run();
+  std::int64_t widest = 0;
+  for (DateIndex day = panel.first(); day <= panel.last(); ++day)
+    widest = std::max(widest, static_cast<std::int64_t>(panel.row_end(day) - panel.row_begin(day)));
+  if (widest <= static_cast<std::int64_t>(RankCorrelation<std::int16_t>::kMaxNames))
+    return ProfileRun<std::int16_t>(panel, alignment, values, first_k, return_column, threads, poll).run();
+  return ProfileRun<std::int32_t>(panel, alignment, values, first_k, return_column, threads, poll).run();
 }
 
 }  // namespace fractile::audit

@@ -59,7 +59,7 @@ class Rows:
             self.n_read += 1
             own = keys.of(item)
             self._keys.write(own)
-            lacking = [number for number, is_known in enumerate(self._known.contains(own)) if not is_known]
+            lacking = self._known.lacking(own)
             self.resumed += len(own) // KEY_BYTES - len(lacking)
             if lacking:
                 yield Task(item.pack(), tuple(lacking), tuple(key_text(own, number) for number in lacking))
