@@ -24,6 +24,8 @@ using Cells = std::vector<std::optional<std::string>>;
 constexpr std::int64_t kShownRows = 6;
 /// Rows whose values decide what a column is.
 constexpr std::int64_t kSeenRows = 200;
+/// Rows whose texts are read for a refusal: several days of a file that is sorted by date.
+constexpr std::int64_t kJudgedRows = 16'384;
 constexpr std::size_t kMaxColumns = 256;
 constexpr std::size_t kMaxBytes = 80;
 
@@ -121,6 +123,33 @@ Seen examine(const ArrowSchema& schema, const Chunk& chunk, const std::string& n
   return seen;
 }
 
+/// The refusal of `read`; "" if it accepts the values.
+std::string refusal_of(const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// Finds the refusals that a run with these options would meet, so that a page can offer their remedies before the run.
+void judge(const ArrowSchema& schema, const Chunk& chunk, const ReadOptions& options, SignalPreview::Column& column) {
+  if (describe_type(schema).kind != ArrowKind::text) return;
+  const auto n = static_cast<std::size_t>(chunk.length);
+  column.date_refusal = refusal_of([&] {
+    std::vector<std::int64_t> times(n);
+    DateColumnReader reader(rules_of(options, "date_sig", column.name));
+    reader.read_times(schema, chunk, times.data());
+    reader.finish();
+  });
+  column.number_refusal = refusal_of([&] {
+    std::vector<double> values(n);
+    // A page names the column of values by sigvar, so a run knows it by this name.
+    read_numbers(schema, chunk, rules_of(options, column.name, column.name), values.data());
+  });
+}
+
 /// By the names first, because a whole number can be an id, a date or a value.
 void recognise(const std::vector<Seen>& columns, const ReadOptions& options, SignalPreview& out) {
   std::vector<std::string> names;
@@ -162,6 +191,8 @@ SignalPreview preview_signal(const void* data, std::size_t size, const std::stri
     seen.push_back({.name = name});
     for (Chunk chunk : batches.chunks(static_cast<int>(i))) {
       if (chunk.length == 0) continue;
+      chunk.length = std::min(chunk.length, kJudgedRows);
+      judge(schema, chunk, options, column);
       chunk.length = std::min(chunk.length, kSeenRows);
       seen.back() = examine(schema, chunk, name, options);
       chunk.length = std::min(chunk.length, kShownRows);

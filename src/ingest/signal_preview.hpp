@@ -16,6 +16,9 @@ struct SignalPreview {
     std::string name;
     std::string type;                               ///< of Arrow, such as "int64"; a CSV's columns are texts
     std::vector<std::optional<std::string>> cells;  ///< one per row, up to 80 bytes of text; missing: no value
+    // The refusal of a run that reads the column so; "": none in the first rows, or the file says the type itself.
+    std::string date_refusal;
+    std::string number_refusal;
   };
   std::vector<Column> columns;  ///< the first 256, in the order of the file, without those that `options` drop
   // Names of columns; "": none was recognised.

@@ -199,6 +199,18 @@ def test_columns_are_recognised_by_their_values(server):
     assert preview(server, european, date_format="%d/%m/%Y").json()["recognised"]["date_sig"] == "when"
 
 
+def test_the_first_rows_say_how_a_run_would_refuse_them(server):
+    """The days of the first 300 rows do not tell day and month apart, the row after them does."""
+    lines = ["06/01/2020,AA,1.5"] * 300 + ['13/01/2020,AA,"2,5"']
+    body = "\n".join(["when,who,size", *lines]).encode()
+    when, who, size = preview(server, body).json()["columns"]
+    assert "--date-format %d/%m/%Y" in when["date_refusal"] and "%m/%d/%Y" not in when["date_refusal"]
+    assert 'column "size"' in size["number_refusal"] and '"2,5"' in size["number_refusal"]
+    assert who["date_refusal"] and who["number_refusal"]
+    when, _, size = preview(server, body, date_format="%d/%m/%Y", null="size=2\\,5").json()["columns"]
+    assert when["date_refusal"] is None and size["number_refusal"] is None
+
+
 def test_the_first_rows_are_bounded(server):
     wide = ",".join(f"c{k}" for k in range(400)) + "\n" + ",".join(["\u00e4" * 100] * 400) + "\n"
     found = preview(server, wide.encode()).json()

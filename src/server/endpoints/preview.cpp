@@ -28,13 +28,17 @@ ReadOptions find_reading(const Request& request) {
 Answer answer_preview(Request& request, const ServerState& state, const Interrupt&) {
   const SignalPreview preview = preview_signal(request.body.data(), request.body.size(), body_format(request),
                                                state.options.max_body_bytes, find_reading(request));
+  const auto name = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   Json columns = Json::array();
   for (const SignalPreview::Column& column : preview.columns) {
     Json cells = Json::array();
     for (const auto& cell : column.cells) cells.push_back(cell ? Json(*cell) : Json());
-    columns.push_back({{"name", column.name}, {"type", column.type}, {"cells", std::move(cells)}});
+    columns.push_back({{"name", column.name},
+                       {"type", column.type},
+                       {"cells", std::move(cells)},
+                       {"date_refusal", name(column.date_refusal)},
+                       {"number_refusal", name(column.number_refusal)}});
   }
-  const auto name = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   const Json json{
       {"columns", std::move(columns)},
       {"recognised",
@@ -47,8 +51,13 @@ Answer answer_preview(Request& request, const ServerState& state, const Interrup
 Json describe_preview(bool asks_token) {
   const Json text{{"type", "string"}}, name = nullable("string");
   const Json column{{"type", "object"},
-                    {"required", {"name", "type", "cells"}},
-                    {"properties", {{"name", text}, {"type", text}, {"cells", {{"type", "array"}, {"items", name}}}}}};
+                    {"required", {"name", "type", "cells", "date_refusal", "number_refusal"}},
+                    {"properties",
+                     {{"name", text},
+                      {"type", text},
+                      {"cells", {{"type", "array"}, {"items", name}}},
+                      {"date_refusal", name},
+                      {"number_refusal", name}}}};
   const Json schema{{"type", "object"},
                     {"required", {"columns", "recognised"}},
                     {"properties",
@@ -59,7 +68,8 @@ Json describe_preview(bool asks_token) {
                         {"properties", {{"security_id", name}, {"date_sig", name}, {"value", name}}}}}}}};
   Json out = describe_signal_post("preview", "The first rows of a signal file, and which of its columns are which", schema,
                                   Json::object(), asks_token);
-  out["responses"]["200"] = json_answer(schema, "Up to six cells of each column, and the names of the recognised columns.");
+  out["responses"]["200"] = json_answer(
+      schema, "Up to six cells of each column, its refusals as a date and as a number, and the names of the recognised columns.");
   out["requestBody"]["content"].erase("application/json");
   return out;
 }

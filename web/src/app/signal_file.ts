@@ -20,6 +20,9 @@ interface Column {
   readonly name: string;
   readonly type: string;
   readonly cells: (string | null)[];
+  /** The refusals of a run that reads the column as dates or as numbers, as far as the first rows tell. */
+  readonly date_refusal: string | null;
+  readonly number_refusal: string | null;
 }
 
 export interface Recognised {

@@ -87,7 +87,7 @@ export class SignalPicker {
     if (!OF_ROWS.has(code)) return false;
     for (const [column, { select, fault }] of this.mapping)
       if ([column, select.value].some((name) => name && message.includes(`"${name}"`))) {
-        this.explain(fault, this.inNamesOfFile(message));
+        this.explain(fault, message);
         select.focus();
         return true;
       }
@@ -103,12 +103,12 @@ export class SignalPicker {
     return text;
   }
 
-  /** An error, and what to do about it; what a remedy changes is read again. */
-  private explain(place: HTMLElement, message: string): void {
-    showFault(place, message, this.form, (done) => {
+  /** An error, and what to do about it; what a remedy changes is read again. `isBefore`: nothing was run yet. */
+  private explain(place: HTMLElement, message: string, isBefore = false): void {
+    showFault(place, this.inNamesOfFile(message), this.form, (done) => {
       this.refresh();
       const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
-      this.note.textContent = start ? `${done} Press "${start.textContent}" again.` : done;
+      this.note.textContent = start ? `${done} Press "${start.textContent}"${isBefore ? '' : ' again'}.` : done;
       start?.focus();
     });
   }
@@ -148,7 +148,10 @@ export class SignalPicker {
   private show(signal: SignalFile): void {
     this.mapping.clear();
     const heads = h('div');
-    const draw = (): void => heads.replaceChildren(this.drawRows(signal));
+    const draw = (): void => {
+      heads.replaceChildren(this.drawRows(signal));
+      this.warn(signal);
+    };
     const selects = MEANINGS.map(([column, label, isNeeded]) => {
       const names = signal.columns.map(({ name }) => h('option', { value: name }, shown(name)));
       const id = uniqueId('column');
@@ -168,6 +171,15 @@ export class SignalPicker {
       heads,
     );
     draw();
+  }
+
+  /** Shows beside each column the refusal that a run would meet, and its remedies. */
+  private warn({ columns }: SignalFile): void {
+    for (const [meaning, { select, fault }] of this.mapping) {
+      const column = columns.find(({ name }) => name === select.value);
+      const refusal = (meaning === VALUE ? column?.number_refusal : meaning.startsWith('date_') ? column?.date_refusal : null) ?? '';
+      if (refusal) this.explain(fault, `In the first rows: ${refusal}`, true);
+    }
   }
 
   /** The first rows; above each column its meaning. */
