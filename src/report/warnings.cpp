@@ -52,8 +52,8 @@ std::string describe_no_book(const WarningFacts& facts) {
         fmt::format("mincos={} asks for so many names per side, and too few have a weight (missing_weight)", facts.config.mincos);
   else
     cause = fmt::format("mincos={} asks for so many names per side", facts.config.mincos);
-  return fmt::format("no day has a book: {}; the largest number of names per day is {} long and {} short.", cause, days.most_long,
-                     days.most_short);
+  return fmt::format("no period has a book: {}; the largest number of names per period is {} long and {} short.", cause,
+                     days.most_long, days.most_short);
 }
 
 std::string describe_few_rows(const Diagnostics& diagnostics) {
@@ -143,9 +143,9 @@ void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
     // A signal is sparse if days without a name are more than half of the flat days.
     const bool is_sparse = 2 * (n_days - std::min(n_days, static_cast<std::size_t>(facts.days.days_with_names))) > flat;
     warn("FLAT_DAYS",
-         fmt::format("{} of {} days from the first to the last with a position are flat ({:.1f} %){}.", flat, n_days,
+         fmt::format("{} of {} periods from the first to the last with a position are flat ({:.1f} %){}.", flat, n_days,
                      percent(static_cast<double>(flat), static_cast<double>(n_days)),
-                     is_sparse ? ": hold_days=\"next\" holds each day's names until the next day that has any" : ""));
+                     is_sparse ? ": hold_days=\"next\" holds each period's names until the next one that has any" : ""));
   }
   const auto& [lower, upper] = facts.config.fractile;
   if (lower <= 1.0 && upper <= 1.0)

@@ -123,16 +123,16 @@ def test_a_remedy_of_reading_is_a_button_and_its_code_is_whole_in_another_sessio
         page.set_input_files("#signal-file", str(path))
         page.get_by_label("date", exact=True).select_option("Tag")
         page.get_by_label("value", exact=True).select_option("Wert")
-        for label in ('Set decimal to ","', 'Read "C" as missing', "Read dates as day/month/year"):
-            page.get_by_role("button", name="Run", exact=True).click()
+        for label in ("Read dates as day/month/year", 'Set decimal to ","', 'Read "C" as missing'):
             remedy = page.get_by_role("button", name=label, exact=True)
             remedy.wait_for()
-            assert page.locator(".picker button").count() == 1
             assert "--" not in page.locator(".picker").inner_text()
             assert visit.find_faults() == []
             with page.expect_response(lambda response: "/preview" in response.url):
                 remedy.click()
             page.get_by_text("Set under Options: ").wait_for()
+            assert page.get_by_label("date", exact=True).input_value() == "Tag"
+        assert not any("/run?" in address for address in visit.requests)
         page.get_by_role("button", name="Run", exact=True).click()
         page.wait_for_selector(".cards")
         shown, address = sharpe_of(page), page.url
@@ -370,7 +370,7 @@ def test_the_page_works_under_a_path_of_a_proxy_and_with_a_token(browser: Browse
             proxy.server_close()
 
 
-def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, server, tmp_path):
+def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, server, root, tmp_path):
     """Foreign names, dates of a spreadsheet, -99 for missing: what to do stands on the page at every step."""
     rows = make_rows()
     own = pd.DataFrame({"ticker": rows["security_id"], "asof": rows["date_sig"].dt.strftime("%d/%m/%Y"), "alpha": rows["signal"]})
@@ -380,19 +380,25 @@ def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, se
         page = visit.page
         page.get_by_role("link", name="Run a signal").click()
         page.set_input_files("#signal-file", str(tmp_path / "own.csv"))
-        page.get_by_text("alpha (value)").wait_for()
-        page.get_by_role("button", name="Run", exact=True).click()
         page.get_by_role("button", name="Read dates as day/month/year").click()
-        page.get_by_text('Press "Run" again.').wait_for()
+        page.get_by_text('Press "Run".').wait_for()
         page.get_by_role("button", name="Run", exact=True).click()
         warning = page.locator(".warnings li", has_text="CODE_VALUE")
         assert 'null="-99"' in warning.inner_text()
+        before = page.url
+        warning.get_by_role("button", name='Read "-99" as missing and run again').click()
+        page.locator(".warnings li", has_text="CODE_VALUE").wait_for(state="detached")
+        page.wait_for_selector(".cards")
+        assert page.url != before
+        clean = own[own["alpha"] != -99].rename(columns={"ticker": "security_id", "asof": "date_sig", "alpha": "signal"})
+        clean = clean.assign(date_sig=pd.to_datetime(clean["date_sig"], format="%d/%m/%Y"))
+        by_python = fractile.BacktestService.get(SNAPSHOT, root=root).run(clean, **CONFIG)
+        assert round(by_python.sharpe, 2) == sharpe_of(page)
         page.get_by_role("link", name="Run again with other options").click()
         page.locator("summary", has_text="Options").click()
-        page.get_by_label("null", exact=True).fill("-99")
-        page.get_by_role("button", name="Run", exact=True).click()
+        assert page.get_by_label("null", exact=True).input_value() == "-99"
+        page.go_back()
         page.wait_for_selector(".cards")
-        page.locator(".warnings li", has_text="CODE_VALUE").wait_for(state="detached")
         with page.expect_download() as download:
             page.get_by_role("button", name="Sheet as HTML").click()
         assert "Headline" in download.value.path().read_text()

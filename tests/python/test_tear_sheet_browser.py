@@ -38,6 +38,42 @@ def address(result, folder) -> str:
     return (folder / "sheet.html").as_uri()
 
 
+def text_of(browser: Browser, address: str) -> str:
+    with browser.visit(address) as visit:
+        visit.page.wait_for_selector(".cards")
+        return visit.page.locator("main").inner_text()
+
+
+def test_the_id_of_a_run_without_a_name_stands_once_above_the_sheet(browser: Browser, address, result, folder):
+    result.report(folder / "named.html", title="My signal")
+    for place, title in ((address, f"Run {result.run_id[:12]}"), ((folder / "named.html").as_uri(), "My signal")):
+        with browser.visit(place) as visit:
+            header = visit.page.locator("header").inner_text()
+        assert title in header and header.count(result.run_id[:12]) == 1
+
+
+def test_a_sheet_of_monthly_data_says_months(browser: Browser, address, folder):
+    dates = pd.date_range("2000-01-31", periods=120, freq="ME")
+    rng = np.random.default_rng(1)
+    index = pd.MultiIndex.from_product([dates, range(30)], names=["date", "security_id"])
+    panel = pd.DataFrame({"ret": rng.normal(0, 0.05, len(index))}, index=index).reset_index()
+    fractile.create_snapshot("months", panel, root=folder)
+    rows = panel.rename(columns={"date": "date_sig", "ret": "signal"})
+    fractile.BacktestService.get("months", root=folder).run(rows, mincos=2).report(folder / "months.html")
+    months = text_of(browser, (folder / "months.html").as_uri())
+    assert "Worst and best months" in months and "Worst months" in months
+    assert not re.search(r"\bdays?\b", months.split("This run")[0], re.IGNORECASE)
+    assert "Worst and best days" in text_of(browser, address)
+
+
+def test_dollars_have_one_format(browser: Browser, result, folder):
+    """Moves over a capacity chart: amounts from hundreds of dollars up have three digits and a letter."""
+    with browser.visit((folder / "sheet.html").as_uri()) as visit:
+        visit.page.wait_for_selector(".cards")
+        amounts = re.findall(r"\$[\d.,]+\w*", visit.page.locator("main").inner_text())
+    assert amounts and all(re.fullmatch(r"\$\d{1,3}(\.\d{1,2})?(k|m|bn)?", amount) for amount in amounts), amounts
+
+
 @pytest.mark.parametrize("width", [400, 1300, 2000])
 def test_labels_of_bars_have_room(browser: Browser, address, width):
     overlap = """pictures => pictures.flatMap(picture => {

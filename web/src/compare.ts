@@ -82,7 +82,7 @@ export function drawComparison(results: Result[]): HTMLElement {
     names.map((_, i) => String(i + 1)),
     results.map((a, i) => ({ name: `${i + 1}: ${names[i] ?? ''}`, values: results.map((b) => correlation(...common(a, b, 'ret'))) })),
     (value) => fixed(value),
-    'before costs, on common days',
+    'before costs, on common dates',
   );
   const charts = [drawReturns(results, 'ret', 'Cumulative return, gross'), drawReturns(results, 'ret_net', 'Cumulative return, net of costs')];
   return h('div', { class: 'parts' }, table, ...charts, heat);

@@ -110,6 +110,12 @@ export function readSheet(text: string): Sheet {
   return { ...packed, results: packed.results.map(unpackResult) };
 }
 
+/** Names of a period of the data, by the minimum of periods per year that has it. */
+const PERIOD_NAMES: [minimum: number, name: string][] = [[100, 'day'], [30, 'week'], [8, 'month'], [3, 'quarter']];
+
+/** "day" of daily data, "month" of monthly data. */
+export const periodName = ({ periods_per_year }: Result): string => PERIOD_NAMES.find(([minimum]) => periods_per_year >= minimum)?.[1] ?? 'year';
+
 /** A column of numbers; null if the table lacks it or has no known value. */
 export function numbers(table: Table | undefined, name: string): Float64Array | null {
   const values = table?.columns.get(name);

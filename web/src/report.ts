@@ -19,7 +19,7 @@ function drawMany(sheet: Sheet): Node[] {
   const body = h('div', { id: 'chosen' });
   const show = (result: Result | null): void => {
     body.replaceChildren(
-      ...(result ? [h('p', {}, subtitle(result)), drawSheet(result)] : [h('section', { 'aria-label': 'Comparison' }, drawComparison(sheet.results))]),
+      ...(result ? [h('p', {}, subtitle(result, result.name)), drawSheet(result)] : [h('section', { 'aria-label': 'Comparison' }, drawComparison(sheet.results))]),
     );
     for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset['name'] === (result?.name ?? '')));
   };
@@ -41,7 +41,7 @@ function start(): void {
   if (!main || !first) return;
   const isOne = sheet.results.length === 1;
   main.append(
-    header(sheet.title, isOne ? subtitle(first) : `${sheet.results.length} results`),
+    header(sheet.title, isOne ? subtitle(first, sheet.title) : `${sheet.results.length} results`),
     ...(isOne ? [drawSheet(first)] : drawMany(sheet)),
     h('footer', {}, `Made by fractile ${sheet.engine}. Returns are sums of simple returns; ratios are annualised. docs/methodology.md defines every number.`),
   );

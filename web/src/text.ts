@@ -20,15 +20,18 @@ export const percent = (value: number | undefined, digits = 1): string =>
 
 export const whole = (value: number | undefined): string => fixed(value, 0);
 
-/** Three significant digits, for axes and options of any size. */
-export function short(value: number): string {
+const DOLLAR_UNITS: [size: number, letters: string][] = [[1e9, 'bn'], [1e6, 'm'], [1e3, 'k']];
+
+/** "$6.36k": three significant digits of an amount of any size. */
+export function dollars(value: number): string {
   if (!Number.isFinite(value)) return MISSING;
-  const size = Math.abs(value);
-  if (size >= 1e9) return `${minus(String(+(value / 1e9).toPrecision(3)))}bn`;
-  if (size >= 1e6) return `${minus(String(+(value / 1e6).toPrecision(3)))}m`;
-  if (size >= 1e4) return `${minus(String(+(value / 1e3).toPrecision(3)))}k`;
-  return minus(String(+value.toPrecision(3)));
+  // Rounded first: 999,600 is "$1m", not "$1000k".
+  const rounded = Number(Math.abs(value).toPrecision(3));
+  const [size, letters] = DOLLAR_UNITS.find(([unit]) => rounded >= unit) ?? [1, ''];
+  return `${value < 0 ? '−' : ''}$${Number((rounded / size).toPrecision(3))}${letters}`;
 }
+
+export const capitalised = (text: string): string => text.replace(/^./, (first) => first.toUpperCase());
 
 /** A p value: never "0.000". */
 export const chance = (p: number | undefined): string =>

@@ -3,10 +3,10 @@
 /** The book of one day of a result: each name with its weight, return and contribution. */
 
 import type { Result } from '../data';
-import { numbers } from '../data';
+import { numbers, periodName } from '../data';
 import { h } from '../dom';
 import { drawTable } from '../table';
-import { fixed, isoDate, percent, secondsOf, shown, whole } from '../text';
+import { capitalised, fixed, isoDate, percent, secondsOf, shown, whole } from '../text';
 import { getJson, runSignal } from './server';
 import { findRun } from './session';
 
@@ -84,6 +84,7 @@ export interface DayView {
 export function makeDayView(id: string, result: Result, tables: readonly string[]): DayView {
   const dates = numbers(result.tables.get('daily'), 'date') ?? new Float64Array();
   const [first, last] = [isoDate(dates[0] ?? NaN), isoDate(dates[dates.length - 1] ?? NaN)];
+  const period = periodName(result);
   const input = h('input', { type: 'date', id: 'book-day', min: first, max: last, value: last });
   const button = h('button', { type: 'submit' }, 'Show');
   const control = h('form', { class: 'group', novalidate: true }, h('label', { for: 'book-day' }, 'Book of '), input, button);
@@ -105,13 +106,13 @@ export function makeDayView(id: string, result: Result, tables: readonly string[
       panel.hidden = true;
       input.focus();
     });
-    const buttons = h('div', { class: 'actions' }, move('Day before', dates[place - 1]), move('Day after', dates[place + 1]), close);
+    const buttons = h('div', { class: 'actions' }, move(`${capitalised(period)} before`, dates[place - 1]), move(`${capitalised(period)} after`, dates[place + 1]), close);
     const body = h('div', { class: 'parts' }, h('p', { role: 'status' }, 'Computing …'));
     panel.replaceChildren(title, buttons, body);
     panel.hidden = false;
     title.focus();
     try {
-      if (place < 0) throw new Error(`expected a day of the result, from ${first} to ${last}, found ${day}. Choose another.`);
+      if (place < 0) throw new Error(`expected a ${period} of the result, from ${first} to ${last}, found ${day}. Choose another.`);
       const names = await getJson<Name[]>(`results/${encodeURIComponent(await findBooks(id, result, tables))}?table=${TABLE}&date=${day}`);
       if (mine === visit) body.replaceChildren(...drawBook(day, names));
     } catch (error) {

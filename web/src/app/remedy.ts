@@ -3,6 +3,7 @@
 /** The remedies of an error. The engine names them as flags of the command line; a page has fields, and buttons that fill them. */
 
 import { h } from '../dom';
+import { capitalised } from '../text';
 
 /** A form's options of reading. */
 export interface ReadingForm {
@@ -34,8 +35,17 @@ function toLabel([option, value]: Setting): string {
   return `set ${option} to "${value}"`;
 }
 
-const toSentence = (settings: Setting[]): string => settings.map(toLabel).join(' and ').replace(/^./, (first) => first.toUpperCase());
+const toSentence = (settings: Setting[]): string => capitalised(settings.map(toLabel).join(' and '));
 const toText = (settings: Setting[]): string => settings.map(([option, value]) => `${option} "${value}"`).join(', ');
+
+/** The option of reading that a warning names: `null="-99" reads it so`. */
+const NULL_OF_WARNING = /\bnull="([^"]+)"/;
+
+/** The remedy of a warning of a run with `config`; null if it has none, or the run sets the option to something else. */
+export function remedyOf(warning: string, config: Record<string, unknown>): { label: string; change: Record<string, unknown> } | null {
+  const value = NULL_OF_WARNING.exec(warning)?.[1];
+  return value === undefined || config['null'] !== undefined ? null : { label: toSentence([['null', value]]), change: { null: value } };
+}
 
 /**
  * Fills `place` with an error in the words of the page, and a button for each remedy that the form can take. A text that can be

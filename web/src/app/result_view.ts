@@ -7,7 +7,10 @@ import { shown } from '../text';
 import { makeDayView } from './day_view';
 import { asCommand, asCurl, asPython } from './repeat';
 import { download, getJson, getResult } from './server';
-import { findRun, remembered } from './session';
+import { findRun, remembered, type DoneRun } from './session';
+import { theForm } from './options';
+import { remedyOf } from './remedy';
+import { runRows } from './run_rows';
 import { deflate, getTrials } from './studies';
 
 function copyButton(label: string, make: () => string, status: HTMLElement): HTMLElement {
@@ -64,6 +67,29 @@ async function describeStudy(study: string, run_id: string): Promise<string> {
   }
 }
 
+/** Buttons that set the option which a warning names and run again. The form has the option too, for the runs after this one. */
+async function makeRemedy({ body, type, file, config, study }: DoneRun, status: HTMLElement): Promise<(warning: string) => HTMLElement | null> {
+  const form = await theForm();
+  return (warning) => {
+    const found = remedyOf(warning, config);
+    if (!found || !body) return null;
+    const button = h('button', { type: 'button', class: 'screen-only' }, `${found.label} and run again`);
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      status.textContent = 'Computing …';
+      try {
+        const id = await runRows({ body, type }, file, { ...config, ...found.change }, study);
+        for (const [option, value] of Object.entries(found.change)) if (form.isFree(option)) form.set(option, value);
+        location.hash = `#/results/${id}`;
+      } catch (error) {
+        status.textContent = error instanceof Error ? error.message : String(error);
+        button.disabled = false;
+      }
+    });
+    return button;
+  };
+}
+
 export async function drawResult(id: string): Promise<Node[]> {
   const run = findRun(id);
   const before = remembered().find((one) => one.id === id);
@@ -71,15 +97,17 @@ export async function drawResult(id: string): Promise<Node[]> {
   const file = run?.file ?? before?.file ?? 'SIGNAL';
   const type = run?.type ?? before?.type ?? 'text/csv';
   const study = run?.study ?? before?.study ?? '';
+  const heading = run?.file ?? result.name;
   const repeated = { file, result, study };
   const status = h('pre', { class: 'copied', role: 'status' });
   const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
     .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)
     .map(([name]) => name);
+  const remedy = run ? await makeRemedy(run, status) : () => null;
   const day = makeDayView(id, result, tables);
-  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) }, day.show);
+  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) }, { onDay: day.show, remedy });
   return [
-    h('header', {}, h('h1', {}, h('bdi', {}, shown(run?.file ?? result.name))), h('p', {}, subtitle(result))),
+    h('header', {}, h('h1', {}, h('bdi', {}, shown(heading))), h('p', {}, subtitle(result, heading))),
     h(
       'div',
       { class: 'actions screen-only' },

@@ -3,8 +3,8 @@
 import { h } from '../dom';
 import { shown, whole } from '../text';
 import { theForm, type OptionsForm } from './options';
-import { getJson, runSignal, ServerError } from './server';
-import { remember } from './session';
+import { runRows, type Config } from './run_rows';
+import { getJson, ServerError } from './server';
 import type { SnapshotInfo } from './start_view';
 import { SignalPicker, theSignal, type Rows } from './signal_picker';
 import { getStudies, type Study } from './studies';
@@ -20,11 +20,6 @@ let study = '';
 export function setStudy(name: string): void {
   study = name;
 }
-
-type Config = Record<string, unknown>;
-
-const nameOf = (file: string, config: Config): string =>
-  [file, ...Object.entries(config).map(([option, value]) => `${option}=${typeof value === 'string' ? value : JSON.stringify(value)}`)].join(', ');
 
 class RunView {
   private readonly picker: SignalPicker;
@@ -88,9 +83,7 @@ class RunView {
 
   private async run(rows: Rows, config: Config, label = ''): Promise<string> {
     this.studyFault.textContent = '';
-    const done = await runSignal(this.work.sending(rows, label), config, study || null);
-    remember({ id: done.id, result: { ...done.result, name: nameOf(rows.file, config) }, file: rows.file, type: rows.type, config, study, body: rows.body });
-    return done.id;
+    return await runRows({ ...this.work.sending(rows, label), body: rows.body, type: rows.type }, rows.file, config, study);
   }
 
   private async runOnce(): Promise<void> {

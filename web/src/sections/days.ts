@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
-import { numbers, texts, type Table } from '../data';
+import { numbers, periodName, texts, type Table } from '../data';
 import { h } from '../dom';
 import { drawTable, type Field } from '../table';
 import { fixed, isoDate, percent, shown } from '../text';
@@ -26,7 +26,7 @@ function drawDays(title: string, order: number[], page: Page, names: Map<number,
   const value = (name: string, row: number): number => numbers(daily, name)?.[row] ?? NaN;
   const short = (row: number): number => value('ret', row) - value('ret_l', row);
   const fields: Field<number>[] = [
-    { head: 'day', isName: true, text: (row) => isoDate(value('date', row)) },
+    { head: periodName(page.result), isName: true, text: (row) => isoDate(value('date', row)) },
     { head: 'return', text: (row) => percent(value('ret', row), 2), bar: (row) => value('ret', row) },
     { head: 'long side', text: (row) => percent(value('ret_l', row), 2) },
     { head: 'short side', text: (row) => percent(short(row), 2) },
@@ -36,17 +36,18 @@ function drawDays(title: string, order: number[], page: Page, names: Map<number,
 }
 
 export const days: Section = {
-  title: 'Worst and best days',
+  title: (result) => `Worst and best ${periodName(result)}s`,
   draw: (page) => {
     const ret = numbers(page.result.tables.get('daily'), 'ret');
     if (!ret || ret.length < 4) return [];
     const order = Array.from(ret, (_, i) => i).sort((a, b) => (ret[a] ?? 0) - (ret[b] ?? 0) || a - b);
     const n = Math.min(DAYS, Math.floor(order.length / 2));
+    const period = periodName(page.result);
     const names = namesByDay(page.result.tables.get('extreme_days'));
     return [
-      drawDays('Worst days', order.slice(0, n), page, names),
-      drawDays('Best days', order.slice(-n).reverse(), page, names),
-      ...(page.onDay ? [h('p', { class: 'screen-only' }, 'Click a day of a chart of returns to see its book.')] : []),
+      drawDays(`Worst ${period}s`, order.slice(0, n), page, names),
+      drawDays(`Best ${period}s`, order.slice(-n).reverse(), page, names),
+      ...(page.onDay ? [h('p', { class: 'screen-only' }, `Click a ${period} of a chart of returns to see its book.`)] : []),
     ];
   },
 };

@@ -1,6 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
-import { at, numbers, type Result } from '../data';
+import { at, numbers, periodName, type Result } from '../data';
 import { h } from '../dom';
 import { slice, type Period } from '../period';
 import { cumulated, drawdown, mean, sharpe, sharpeError } from '../statistics';
@@ -112,7 +112,7 @@ function periodBar(dates: Float64Array, choose: (period: Period | null) => void)
 
 export const headline: Section = {
   title: 'Headline',
-  draw: ({ result, period }) => {
+  draw: ({ result, period, remedy }) => {
     const dates = numbers(result.tables.get('daily'), 'date') ?? new Float64Array();
     const list = h('dl', { class: 'cards' }, ...cards(ofWholeRun(result)));
     const out: Node[] = [];
@@ -123,7 +123,7 @@ export const headline: Section = {
           'div',
           { class: 'warnings' },
           h('h3', {}, warnings.length === 1 ? 'Warning' : `${warnings.length} warnings`),
-          h('ul', {}, ...warnings.map((text) => h('li', {}, h('bdi', {}, shown(text))))),
+          h('ul', {}, ...warnings.map((text) => h('li', {}, h('bdi', {}, shown(text)), ' ', remedy?.(text) ?? null))),
         ),
       );
     if (result.study) out.push(h('p', { class: 'study' }, h('bdi', {}, shown(result.study))));
@@ -136,7 +136,7 @@ export const headline: Section = {
       });
       out.push(bar);
     } else {
-      out.push(h('p', {}, 'No position on any day.'));
+      out.push(h('p', {}, `No position in any ${periodName(result)}.`));
     }
     return out;
   },

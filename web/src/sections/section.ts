@@ -8,11 +8,13 @@ export interface Page {
   readonly period: PeriodChoice;
   /** Called with a day (seconds since 1970) that the reader picks; absent in a file. */
   readonly onDay?: (seconds: number) => void;
+  /** A button that removes the cause of a warning, if there is one; absent in a file. */
+  readonly remedy?: (warning: string) => HTMLElement | null;
 }
 
 /** One part of the sheet. */
 export interface Section {
-  readonly title: string;
+  readonly title: string | ((result: Result) => string);
   /** Nothing if the tables that it draws were not computed. */
   readonly draw: (page: Page) => Node[];
 }

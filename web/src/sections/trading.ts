@@ -3,7 +3,7 @@
 import { drawChart, type Line } from '../chart';
 import { at, numbers } from '../data';
 import { rollingMean } from '../statistics';
-import { fixed, percent, short } from '../text';
+import { dollars, fixed, percent } from '../text';
 import { half, type Section } from './section';
 
 const BASIS_POINTS = 10_000;
@@ -67,8 +67,8 @@ export const capacity: Section = {
     const limits = result.tables.get('capacity_musd');
     const [halved, even] = [at(limits, 'half_sharpe'), at(limits, 'break_even')];
     const words = [
-      Number.isFinite(halved) ? `half of the ratio at $${short(1e6 * halved)}` : '',
-      Number.isFinite(even) ? `nothing left at $${short(1e6 * even)}` : '',
+      Number.isFinite(halved) ? `half of the ratio at ${dollars(1e6 * halved)}` : '',
+      Number.isFinite(even) ? `nothing left at ${dollars(1e6 * even)}` : '',
     ].filter(Boolean);
     const note = words.join(', ') || 'net of power-law costs';
     const curve = (title: string, label: string, values: Float64Array, colour: string, format: (value: number) => string): HTMLElement =>
@@ -79,7 +79,7 @@ export const capacity: Section = {
           x: size.map((value) => 1e6 * value),
           lines: [{ label, values, colour, width: 2 }],
           format,
-          xFormat: (value) => `$${short(value)}`,
+          xFormat: dollars,
           xName: 'size',
           logX: true,
           fromZero: true,
