@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=7)
     parser.add_argument("--root", default=str(FOLDER))
     arguments = parser.parse_args()
-    root = pathlib.Path(arguments.root)
+    root = pathlib.Path(arguments.root).resolve()  # the server has a folder of its own
     make_market(arguments.market, root)
     with tempfile.TemporaryDirectory() as folder, serving(pathlib.Path(folder), root, {}) as server, open_browser() as browser:
         times = []
         for _ in range(arguments.visits):
-            with browser.visit("about:blank") as visit:
+            with browser.visit(f"{server.url}/", is_blank=True) as visit:
                 began = time.perf_counter()
                 visit.page.goto(f"{server.url}/")
                 visit.page.wait_for_selector("table")

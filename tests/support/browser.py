@@ -73,9 +73,15 @@ class Browser:
 
     @contextlib.contextmanager
     def visit(
-        self, url: str, width: int = 1300, scheme: str = "light", offline: bool = False, loses_server: bool = False
+        self,
+        url: str,
+        width: int = 1300,
+        scheme: str = "light",
+        offline: bool = False,
+        loses_server: bool = False,
+        is_blank: bool = False,
     ) -> Iterator[Visit]:
-        """Opens a page in a window of `width` pixels; at the end the page must have behaved.
+        """Opens a page in a window of `width` pixels, empty if it `is_blank`; at the end the page must have behaved.
 
         Asserts that it asked no other host, and that the console is empty. Chromium itself writes there that an answer had a
         status of 4xx, which a page that explains a refusal cannot prevent; and, if the page `loses_server`, that nobody answers.
@@ -85,7 +91,8 @@ class Browser:
         )
         try:
             visit = Visit(context.new_page())
-            visit.page.goto(url)
+            if not is_blank:
+                visit.page.goto(url)
             yield visit
             visit.assert_behaved(url, loses_server)
         finally:
