@@ -312,8 +312,8 @@ MUTATIONS = [
         "a dependent double sort ranks over all names",
         "the second sort is within the bins of the first",
         "src/analysis/double_sort.cpp",
-        "n += static_cast<std::size_t>((bin < 0) | (first_[j] == bin));",
-        "++n;",
+        "order_by_first(is_dependent ? static_cast<std::size_t>(config_.double_frac) : 1);",
+        "order_by_first(1);",
         "test_oracle.py::test_option[double_sort-1]",
     ),
     Mutation(

@@ -13,14 +13,16 @@ Cells::Cells(const AnalysisContext& context, std::size_t n_cells)
 
 void Cells::measure(const ObservedDay& day, std::span<const std::int32_t> cell) {
   measured_.resize(day.rows.size());
+  if (!size_) {
+    for (std::size_t i = 0; i < measured_.size(); ++i) measured_[i] = cell[i] < 0 ? 0.0 : 1.0;
+    return;
+  }
+  known_rows_.resize(day.rows.size());
+  as_of_.find_rows(day.rows, day.n, known_rows_.data());
   for (std::size_t i = 0; i < measured_.size(); ++i) {
-    double x = cell[i] < 0 ? 0.0 : 1.0;
-    if (size_ && x > 0.0) {
-      const RowIndex asof = as_of_.find_row(day.rows[i], day.n);
-      x = asof == kNoRow ? 0.0 : size_[asof];
-      if (!(x > 0.0)) x = 0.0;
-    }
-    measured_[i] = x;
+    const bool is_known = cell[i] >= 0 && known_rows_[i] != kNoRow;
+    const double x = is_known ? size_[known_rows_[i]] : 0.0;
+    measured_[i] = x > 0.0 ? x : 0.0;
   }
 }
 
@@ -59,16 +61,18 @@ double Cells::earn(std::size_t cell) {
 }
 
 void Cells::add_exposures(std::size_t cell, DateIndex n, double* sums) {
-  known_rows_.clear();
-  known_weights_.clear();
-  for (std::size_t i = 0; i < n_names(cell); ++i) {
-    const RowIndex asof = as_of_.find_row(rows(cell)[i], n);
-    if (asof == kNoRow) continue;
-    known_rows_.push_back(asof);
-    known_weights_.push_back(weights(cell)[i]);
+  known_rows_.resize(n_names(cell));
+  known_weights_.resize(n_names(cell));
+  as_of_.find_rows(rows(cell), n, known_rows_.data());
+  const std::span<const double> weight = weights(cell);
+  std::size_t n_known = 0;
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    known_rows_[n_known] = known_rows_[i];
+    known_weights_[n_known] = weight[i];
+    n_known += known_rows_[i] != kNoRow;
   }
-  if (known_rows_.empty()) return;
-  context_.returns.add_weighted_exposures(known_rows_, known_weights_, sums);
+  if (n_known == 0) return;
+  context_.returns.add_weighted_exposures(std::span(known_rows_).first(n_known), std::span(known_weights_).first(n_known), sums);
 }
 
 }  // namespace fractile

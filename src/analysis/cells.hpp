@@ -21,6 +21,7 @@ class Cells {
   void assign(const ObservedDay& day, std::span<const std::int32_t> cell);
 
   std::size_t n_cells() const noexcept { return begin_.size() - 1; }
+  std::size_t n_names() const noexcept { return rows_.size(); }
   std::size_t n_names(std::size_t cell) const noexcept { return begin_[cell + 1] - begin_[cell]; }
   /// Panel rows of the return day, securities ascending.
   std::span<const RowIndex> rows(std::size_t cell) const noexcept { return part(rows_, cell); }
@@ -46,7 +47,7 @@ class Cells {
   // By cell, then by security.
   std::vector<RowIndex> rows_;
   std::vector<double> weights_;
-  // Memory for one cell.
+  // Memory of one call.
   std::vector<double> returns_;
   std::vector<RowIndex> known_rows_;
   std::vector<double> known_weights_;

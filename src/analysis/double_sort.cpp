@@ -22,77 +22,93 @@ class DoubleBins {
   /// -1 for a name whose double_var is missing, or that no reference name is ranked with. Valid until the next call.
   std::span<const std::int32_t> assign(const ObservedDay& day) {
     cells_.assign(day.rows.size(), -1);
-    known_.clear();
-    double_values_.clear();
-    for (std::size_t i = 0; i < day.rows.size(); ++i) {
-      const RowIndex asof = as_of_.find_row(day.rows[i], day.n);
-      const double value = asof == kNoRow ? kNaN : double_var_[asof];
-      if (value != value) continue;
-      known_.push_back(static_cast<std::int32_t>(i));
-      double_values_.push_back(value);
-    }
-    places_.resize(known_.size());
-    for (std::size_t j = 0; j < known_.size(); ++j) places_[j] = static_cast<std::size_t>(known_[j]);
-    const std::size_t m = rank(day, double_values_);
-    if (m == 0) return cells_;
-    first_.resize(known_.size());
-    for (std::size_t j = 0; j < first_.size(); ++j) first_[j] = bin_of_rank(ranks_[j], config_.double_frac, m) - 1;
-    if (config_.double_style == DoubleStyle::independent) {
-      rank_members(day, -1);
-    } else {
-      for (std::int32_t bin = 0; bin < config_.double_frac; ++bin) rank_members(day, bin);
+    read_double_values(day);
+    find_bins(day, first_places_, double_values_, config_.double_frac);
+    first_.swap(bins_);
+    const bool is_dependent = config_.double_style == DoubleStyle::dependent;
+    order_by_first(is_dependent ? static_cast<std::size_t>(config_.double_frac) : 1);
+    s_.resize(places_.size());
+    for (std::size_t i = 0; i < places_.size(); ++i) s_[i] = day.values[static_cast<std::size_t>(places_[i])];
+    for (std::size_t part = 0; part + 1 < begin_.size(); ++part) {
+      const std::size_t begin = begin_[part], n = begin_[part + 1] - begin;
+      const std::span<const std::int32_t> places = std::span(places_).subspan(begin, n);
+      find_bins(day, places, std::span(s_).subspan(begin, n), config_.n_fractile);
+      for (std::size_t i = 0; i < n; ++i)
+        if (bins_[i] >= 0)
+          cells_[static_cast<std::size_t>(places[i])] = ordered_first_[begin + i] * config_.n_fractile + bins_[i];
     }
     return cells_;
   }
 
  private:
-  /// Ranks the signals of the names of one bin1, or of all (-1).
-  void rank_members(const ObservedDay& day, std::int32_t bin) {
-    const std::size_t most = known_.size() + 1;
-    members_.resize(most);
-    places_.resize(most);
-    s_.resize(most);
-    std::size_t n = 0;
-    for (std::size_t j = 0; j < known_.size(); ++j) {
-      const auto place = static_cast<std::size_t>(known_[j]);
-      members_[n] = j;
-      places_[n] = place;
-      s_[n] = day.values[place];
-      n += static_cast<std::size_t>((bin < 0) | (first_[j] == bin));
+  /// The places and values of the names that have a double_var.
+  void read_double_values(const ObservedDay& day) {
+    const std::size_t n = day.rows.size();
+    asof_rows_.resize(n);
+    as_of_.find_rows(day.rows, day.n, asof_rows_.data());
+    first_places_.resize(n + 1);
+    double_values_.resize(n + 1);
+    std::size_t n_known = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double value = asof_rows_[i] == kNoRow ? kNaN : double_var_[asof_rows_[i]];
+      first_places_[n_known] = static_cast<std::int32_t>(i);
+      double_values_[n_known] = value;
+      n_known += value == value;
     }
-    members_.resize(n);
-    places_.resize(n);
-    s_.resize(n);
-    const std::size_t m = rank(day, s_);
-    if (m == 0) return;
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-      const std::size_t j = members_[i];
-      cells_[static_cast<std::size_t>(known_[j])] =
-          first_[j] * config_.n_fractile + bin_of_rank(ranks_[i], config_.n_fractile, m) - 1;
+    first_places_.resize(n_known);
+    double_values_.resize(n_known);
+  }
+
+  /// Lists the names of each first bin together, in the order of their places; all names together if `n_parts` is 1.
+  void order_by_first(std::size_t n_parts) {
+    const auto part_of = [&](std::int32_t bin) { return n_parts == 1 ? std::size_t{0} : static_cast<std::size_t>(bin); };
+    begin_.assign(n_parts + 1, 0);
+    for (const std::int32_t bin : first_)
+      if (bin >= 0) ++begin_[part_of(bin) + 1];
+    for (std::size_t part = 0; part < n_parts; ++part) begin_[part + 1] += begin_[part];
+    next_.assign(begin_.begin(), begin_.end() - 1);
+    places_.resize(begin_.back());
+    ordered_first_.resize(begin_.back());
+    for (std::size_t j = 0; j < first_.size(); ++j) {
+      if (first_[j] < 0) continue;
+      const std::size_t at = next_[part_of(first_[j])]++;
+      places_[at] = first_places_[j];
+      ordered_first_[at] = first_[j];
     }
   }
 
-  /// Ranks values whose names are places_, and returns the number of names that they are ranked against.
-  std::size_t rank(const ObservedDay& day, std::span<const double> values) {
+  /// Writes the bins of values to bins_, from 0; `places` are those of their names. -1 if no name is a reference.
+  void find_bins(const ObservedDay& day, std::span<const std::int32_t> places, std::span<const double> values, int k) {
     if (day.is_reference.empty()) {
-      average_ranks(values, scratch_, ranks_);
-      return values.size();
+      bins_of_average_ranks(values, k, scratch_, bins_);
+      return;
     }
     references_.clear();
     for (std::size_t i = 0; i < values.size(); ++i)
-      if (day.is_reference[places_[i]]) references_.push_back(values[i]);
+      if (day.is_reference[static_cast<std::size_t>(places[i])]) references_.push_back(values[i]);
+    bins_.assign(values.size(), -1);
+    if (references_.empty()) return;
     std::sort(references_.begin(), references_.end());
     ranks_against(references_, values, ranks_);
-    return references_.size();
+    for (std::size_t i = 0; i < values.size(); ++i) bins_[i] = bin_of_rank(ranks_[i], k, references_.size()) - 1;
   }
 
   const RunConfig& config_;
   AsOf as_of_;
   Characteristic double_var_;
   RankScratch scratch_;
-  std::vector<std::int32_t> cells_, known_, first_;
-  std::vector<std::size_t> members_, places_;
-  std::vector<double> double_values_, s_, ranks_, references_;
+  std::vector<std::int32_t> cells_;  // by name of the day
+  std::vector<RowIndex> asof_rows_;  // the same
+  // By name that has a double_var.
+  std::vector<std::int32_t> first_places_, first_;
+  std::vector<double> double_values_;
+  // The same names by first bin.
+  std::vector<std::size_t> begin_, next_;  // by first bin
+  std::vector<std::int32_t> places_, ordered_first_;
+  std::vector<double> s_;
+  // The answer and the memory of find_bins().
+  std::vector<std::int32_t> bins_;
+  std::vector<double> ranks_, references_;
 };
 
 /// The days of one row of the table.

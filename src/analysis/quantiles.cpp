@@ -25,7 +25,8 @@ struct BinDay {
 /// The changes of the bins' weights from one day to the next.
 class BinTrades {
  public:
-  BinTrades(const PanelView& panel, std::size_t n_bins) : panel_(panel), held_(panel.ranges().size()), traded_(n_bins + 1) {}
+  BinTrades(const PanelView& panel, std::size_t n_bins)
+      : panel_(panel), n_bins_(n_bins), held_(panel.ranges().size()), traded_(n_bins + 1 + kNowhere) {}
 
   void forget() {
     for (const SecurityIndex security : securities_) held_[static_cast<std::size_t>(security)] = {};
@@ -36,29 +37,30 @@ class BinTrades {
   std::span<const double> take(const Cells& bins) {
     std::fill(traded_.begin(), traded_.end(), 0.0);
     ++call_;
-    now_.clear();
+    now_.resize(bins.n_names());
+    std::size_t place = 0, n_stayed = 0;
     for (std::size_t b = 0; b < bins.n_cells(); ++b) {
       const auto bin = static_cast<std::uint32_t>(b + 1);
       const std::span<const RowIndex> rows = bins.rows(b);
       const std::span<const double> weights = bins.weights(b);
+      double of_bin = traded_[bin];
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const SecurityIndex security = panel_.security_of_row(rows[i]);
         Held& held = held_[static_cast<std::size_t>(security)];
+        // Products in place of a branch: whether a name stays in its bin can't be predicted. The old weights of names that stay
+        // go nowhere, to places in turn, so that an addition need not wait for the one before.
         const bool is_same = held.bin == bin;
-        traded_[bin] += is_same ? std::fabs(weights[i] - held.weight) : weights[i];
-        traded_[held.bin] += is_same ? 0.0 : held.weight;
+        of_bin += std::fabs(weights[i] - held.weight * is_same);
+        traded_[held.bin + (n_bins_ + 1 + i % kNowhere - held.bin) * is_same] += held.weight;
+        n_stayed += held.bin != 0;
         held = {weights[i], bin, call_};
-        now_.push_back(security);
+        now_[place++] = security;
       }
+      traded_[bin] = of_bin;
     }
-    for (const SecurityIndex security : securities_) {
-      Held& held = held_[static_cast<std::size_t>(security)];
-      if (held.call == call_) continue;
-      traded_[held.bin] += held.weight;
-      held = {};
-    }
+    if (n_stayed < securities_.size()) close_leavers();
     securities_.swap(now_);
-    return std::span(traded_).subspan(1);
+    return std::span(traded_).subspan(1, n_bins_);
   }
 
  private:
@@ -67,9 +69,20 @@ class BinTrades {
     std::uint32_t bin = 0;   // counted from 1; 0: in no bin
     std::uint32_t call = 0;  // of take() that saw the name last
   };
+  void close_leavers() {
+    for (const SecurityIndex security : securities_) {
+      Held& held = held_[static_cast<std::size_t>(security)];
+      if (held.call == call_) continue;
+      traded_[held.bin] += held.weight;
+      held = {};
+    }
+  }
+
+  static constexpr std::size_t kNowhere = 8;
   const PanelView& panel_;
+  std::size_t n_bins_;
   std::vector<Held> held_;      // by security
-  std::vector<double> traded_;  // by bin, counted from 1; 0 stays 0
+  std::vector<double> traded_;  // by bin, counted from 1; 0 stays 0; behind the bins, sums without meaning
   std::vector<SecurityIndex> securities_, now_;
   std::uint32_t call_ = 0;
 };

@@ -104,12 +104,10 @@ const Regressors& DayNames::regressors(DateIndex n) {
 }
 
 void DayNames::read_double_values(DateIndex n) {
-  const AsOf as_of(panel_, config_);
   double_values_.resize(rows_.size());
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const RowIndex asof = as_of.find_row(rows_[i], n);
-    double_values_[i] = asof == kNoRow ? kNaN : double_var_[asof];
-  }
+  asof_rows_.resize(rows_.size());
+  AsOf(panel_, config_).find_rows(rows_, n, asof_rows_.data());
+  for (std::size_t i = 0; i < rows_.size(); ++i) double_values_[i] = asof_rows_[i] == kNoRow ? kNaN : double_var_[asof_rows_[i]];
 }
 
 void DayNames::read_cells(DateIndex n) {

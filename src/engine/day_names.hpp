@@ -80,7 +80,7 @@ class DayNames {
   std::span<const double> slots_;
   std::vector<double> residuals_;
   // By name.
-  std::vector<RowIndex> rows_, exposure_rows_;
+  std::vector<RowIndex> rows_, exposure_rows_, asof_rows_;
   std::vector<double> s_, double_values_;
   std::vector<Cell> cells_;
   std::vector<std::uint8_t> is_reference_;

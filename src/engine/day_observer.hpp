@@ -13,18 +13,26 @@
 
 namespace fractile {
 
-/// The average ranks of the signals of a day, which the observers of a thread share: the first that reads them has them computed.
+/// The average ranks and the bins of the signals of a day, which the observers of a thread share: the first that reads them has
+/// them computed.
 class SignalRanks {
  public:
   /// Begins a day. `values` must stay valid until the next.
   void reset(std::span<const double> values) noexcept {
     values_ = values;
     are_known_ = false;
+    k_ = 0;
   }
   std::span<const double> get() {
     if (!are_known_) average_ranks(values_, scratch_, ranks_);
     are_known_ = true;
     return ranks_;
+  }
+  /// The bins of the ranks among k, from 0.
+  std::span<const std::int32_t> bins(int k) {
+    if (k_ != k) bins_of_average_ranks(values_, k, scratch_, bins_);
+    k_ = k;
+    return bins_;
   }
 
  private:
@@ -32,6 +40,8 @@ class SignalRanks {
   bool are_known_ = false;
   RankScratch scratch_;
   std::vector<double> ranks_;
+  int k_ = 0;  // of bins_; 0: not computed
+  std::vector<std::int32_t> bins_;
 };
 
 /// One day of the overall portfolio. Valid only during DayObserver::observe().

@@ -153,20 +153,25 @@ TEST(Rank, AverageRanksShareTies) {
   EXPECT_EQ(ranks, (std::vector<double>{1.5, 4, 1.5, 3}));
 }
 
-TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
-  // Few digits (ties), values that differ in their last bits only, both signs, both zeros, fat tails, infinities; few and many.
+/// Few digits (ties), values that differ in their last bits only, both signs, both zeros, fat tails, infinities; few and many.
+std::vector<double> make_values(int variant) {
   constexpr double kSteps[] = {0.25, 1e-9, 0x1p-45, 1e300};
+  const double step = kSteps[variant % 4];
+  const int n = variant < 4 ? 90 : variant < 8 ? 3000 : 30'000;
+  std::vector<double> values;
+  for (int i = 0; i < n; ++i) {
+    const double x = (i * 7919LL % 3001 - 1500) / (variant % 4 + 1) * step;
+    values.push_back(step > 1.0 ? std::cbrt(x) * std::fabs(x / step) * std::fabs(x / step) * (i % 7 + 1) : x + (step < 0.1));
+  }
+  values.push_back(0.0);
+  values.push_back(-0.0);
+  if (variant % 2 == 1) values.insert(values.end(), {HUGE_VAL, -HUGE_VAL, -HUGE_VAL});
+  return values;
+}
+
+TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
   for (int variant = 0; variant < 12; ++variant) {
-    const double step = kSteps[variant % 4];
-    const int n = variant < 4 ? 90 : variant < 8 ? 3000 : 30'000;
-    std::vector<double> values;
-    for (int i = 0; i < n; ++i) {
-      const double x = (i * 7919LL % 3001 - 1500) / (variant % 4 + 1) * step;
-      values.push_back(step > 1.0 ? std::cbrt(x) * std::fabs(x / step) * std::fabs(x / step) * (i % 7 + 1) : x + (step < 0.1));
-    }
-    values.push_back(0.0);
-    values.push_back(-0.0);
-    if (variant % 2 == 1) values.insert(values.end(), {HUGE_VAL, -HUGE_VAL, -HUGE_VAL});
+    const std::vector<double> values = make_values(variant);
     RankScratch scratch;
     std::vector<double> ranks;
     average_ranks(values, scratch, ranks);
@@ -177,6 +182,23 @@ TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
       EXPECT_EQ(ranks[i], static_cast<double>((low - sorted.begin()) + (high - sorted.begin()) + 1) / 2.0) << variant << " " << i;
     }
   }
+}
+
+TEST(Rank, BinsOfManyValuesAreThoseOfTheirAverageRanks) {
+  RankScratch scratch;
+  std::vector<double> ranks;
+  std::vector<std::int32_t> bins;
+  for (int variant = 0; variant < 12; ++variant) {
+    const std::vector<double> values = make_values(variant);
+    average_ranks(values, scratch, ranks);
+    for (const int k : {1, 2, 3, 10, 49, 5000}) {
+      bins_of_average_ranks(values, k, scratch, bins);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        ASSERT_EQ(bins[i], bin_of_rank(ranks[i], k, values.size()) - 1) << variant << " " << k << " " << i;
+    }
+  }
+  bins_of_average_ranks({}, 5, scratch, bins);
+  EXPECT_TRUE(bins.empty());
 }
 
 TEST(Rank, BinsAreCeilings) {

@@ -1,6 +1,10 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+#include <span>
+
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 
@@ -20,6 +24,19 @@ class AsOf {
   /// `row`: the name's row of return day n. kNoRow if no row is recent enough.
   RowIndex find_row(RowIndex row, DateIndex n) const noexcept {
     return on_return_day_ ? row : panel_.find_recent_row(panel_.previous_row(row), n);
+  }
+  /// The same for several names.
+  void find_rows(std::span<const RowIndex> rows, DateIndex n, RowIndex* out) const noexcept {
+    if (on_return_day_) {
+      std::copy(rows.begin(), rows.end(), out);
+      return;
+    }
+    // In a register: the compiler cannot know that no store changes the first row of the day before.
+    const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : std::numeric_limits<RowIndex>::max();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const RowIndex previous = panel_.previous_row(rows[i]);
+      out[i] = previous >= day_before ? previous : panel_.find_recent_row(previous, n);
+    }
   }
   /// The same if the caller knows the name's row before `row`.
   RowIndex find_row(RowIndex row, RowIndex previous, DateIndex n) const noexcept {

@@ -22,8 +22,7 @@ bool is_below(const Valued& a, const Valued& b) noexcept { return a.value < b.va
 /// Equal parts of the range of the values. The range comes from a sample; what lies beyond it is in the first or the last part.
 class Parts {
  public:
-  /// Normally distributed values have about two per part at their mode.
-  explicit Parts(std::span<const double> values) : count_(std::min(kMostParts, std::bit_ceil(values.size() * 3 / 2))) {
+  explicit Parts(std::span<const double> values, std::size_t count) : count_(std::min(kMostParts, std::bit_ceil(count))) {
     constexpr std::size_t kSample = 32, kNearLow = 4;
     std::array<double, kSample> sample;
     for (std::size_t i = 0; i < kSample; ++i) sample[i] = values[i * values.size() / kSample];
@@ -36,13 +35,16 @@ class Parts {
   std::size_t count() const noexcept { return count_; }
   /// False if the sample has no range.
   bool are_usable() const noexcept { return std::isfinite(scale_) && scale_ > 0.0 && std::isfinite(low_); }
-  /// Rounding is monotonic: a larger value is never in a lower part.
-  void find(std::span<const double> values, std::int32_t* out) const noexcept {
+  /// The part of each value, and the number of values per part. Rounding is monotonic: a larger value is never in a lower part.
+  void count_values(std::span<const double> values, std::vector<std::int32_t>& part_of, std::span<std::uint32_t> counts) const {
     const auto last = static_cast<double>(count_ - 1);
+    part_of.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double place = (values[i] - low_) * scale_;
-      out[i] = static_cast<std::int32_t>(std::min(std::max(place, 0.0), last));
+      part_of[i] = static_cast<std::int32_t>(std::min(std::max(place, 0.0), last));
     }
+    std::fill(counts.begin(), counts.end(), 0);
+    for (const std::int32_t part : part_of) ++counts[static_cast<std::size_t>(part)];
   }
 
  private:
@@ -62,17 +64,21 @@ void rank_sorted(std::span<Valued> values, std::size_t before, std::span<double>
   }
 }
 
+void rank_by_sort(std::span<const double> values, RankScratch& scratch, std::span<double> out) {
+  scratch.valued.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) scratch.valued[i] = {values[i], static_cast<std::int32_t>(i)};
+  rank_sorted(scratch.valued, 0, out);
+}
+
 /// Ranks by comparison of neighbours, once the values are in the order of their parts. False, without ranks, if the sample has no
 /// range.
 bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::span<double> out) {
-  const Parts parts(values);
+  // Normally distributed values have about two per part at their mode.
+  const Parts parts(values, values.size() * 3 / 2);
   if (!parts.are_usable()) return false;
-  scratch.parts.resize(values.size());
-  parts.find(values, scratch.parts.data());
   std::array<std::uint32_t, kMostParts> ends;
   const std::span<std::uint32_t> end(ends.data(), parts.count());
-  std::fill(end.begin(), end.end(), 0);
-  for (const std::int32_t part : scratch.parts) ++end[static_cast<std::size_t>(part)];
+  parts.count_values(values, scratch.parts, end);
   std::uint32_t next = 0;
   for (std::uint32_t& count : end) next += std::exchange(count, next);
   constexpr std::size_t kBehind = kRankReach + kKernelPadding;
@@ -103,14 +109,75 @@ bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::sp
   return true;
 }
 
+/// The highest whole rank among n whose bin is not above `bin`, which counts from 1.
+std::uint32_t last_rank_of_bin(int bin, int k, std::size_t n) noexcept {
+  const auto fits = [&](std::size_t rank) { return bin_of_rank(static_cast<double>(rank), k, n) <= bin; };
+  std::size_t rank = n * static_cast<std::size_t>(bin) / static_cast<std::size_t>(k);  // one off if bin_of_rank() rounds
+  while (rank > 0 && !fits(rank)) --rank;
+  while (rank < n && fits(rank + 1)) ++rank;
+  return static_cast<std::uint32_t>(rank);
+}
+
+/// Replaces the counts of the parts by their bins; ~i for the i-th part that several bins share.
+void find_bins_of_parts(std::span<std::uint32_t> parts, int k, std::size_t n, std::vector<RankScratch::SplitPart>& split) {
+  split.clear();
+  std::uint32_t below = 0, n_split = 0, last_rank = 0;  // the last whole rank of `bin`
+  int bin = 0;
+  for (std::uint32_t& part : parts) {
+    const std::uint32_t count = part, end = below + count;
+    for (; count > 0 && below >= last_rank; ++bin) last_rank = last_rank_of_bin(bin + 1, k, n);
+    part = static_cast<std::uint32_t>(bin - 1);
+    if (count > 0 && end > last_rank) {
+      part = ~static_cast<std::uint32_t>(split.size());
+      split.push_back({below, n_split});
+      n_split += count;
+    }
+    below = end;
+  }
+}
+
+/// As rank_by_parts(). Names are sorted only in the few parts that more than one bin shares.
+bool find_bins_by_parts(std::span<const double> values, int k, RankScratch& scratch, std::span<std::int32_t> out) {
+  const Parts parts(values, values.size() / 2);
+  if (!parts.are_usable()) return false;
+  std::array<std::uint32_t, kMostParts> bins;
+  const std::span<std::uint32_t> bin(bins.data(), parts.count());
+  parts.count_values(values, scratch.parts, bin);
+  find_bins_of_parts(bin, k, values.size(), scratch.split);
+  scratch.valued.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    out[i] = static_cast<std::int32_t>(bin[static_cast<std::size_t>(scratch.parts[i])]);
+    if (out[i] < 0)
+      scratch.valued[scratch.split[static_cast<std::size_t>(~out[i])].next++] = {values[i], static_cast<std::int32_t>(i)};
+  }
+  scratch.ranks.resize(values.size());
+  std::uint32_t begin = 0;
+  for (const RankScratch::SplitPart& part : scratch.split) {
+    const std::span<Valued> names = std::span(scratch.valued).subspan(begin, part.next - begin);
+    rank_sorted(names, part.below, scratch.ranks);
+    for (const Valued& name : names) {
+      const auto at = static_cast<std::size_t>(name.at);
+      out[at] = bin_of_rank(scratch.ranks[at], k, values.size()) - 1;
+    }
+    begin = part.next;
+  }
+  return true;
+}
+
 }  // namespace
+
+void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& scratch, std::vector<std::int32_t>& out) {
+  out.resize(values.size());
+  if (values.size() >= kFewValues && find_bins_by_parts(values, k, scratch, out)) return;
+  scratch.ranks.resize(values.size());
+  rank_by_sort(values, scratch, scratch.ranks);
+  for (std::size_t i = 0; i < values.size(); ++i) out[i] = bin_of_rank(scratch.ranks[i], k, values.size()) - 1;
+}
 
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {
   out.resize(values.size());
   if (values.size() >= kFewValues && rank_by_parts(values, scratch, out)) return;
-  scratch.valued.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) scratch.valued[i] = {values[i], static_cast<std::int32_t>(i)};
-  rank_sorted(scratch.valued, 0, out);
+  rank_by_sort(values, scratch, out);
 }
 
 }  // namespace fractile

@@ -56,6 +56,11 @@ struct RankScratch {
   std::vector<std::int32_t> parts;   // of the range, by value
   std::vector<std::int32_t> places;  // of the values in the order of their parts
   std::vector<double> ranks;         // in the order of their parts
+  /// A part of the range with names of several bins: the values below it, and the place of its next name in `valued`.
+  struct SplitPart {
+    std::uint32_t below, next;
+  };
+  std::vector<SplitPart> split;
 };
 
 /// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their
@@ -72,6 +77,10 @@ void read_sides(std::span<const double> s, InputType type, std::int8_t* out);
 
 /// Average ranks, 1 is lowest, ties share the mean. No value is NaN. O(n); O(n log n) if many values are near each other.
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
+
+/// Bins 0 ... k - 1 of the average ranks, as bin_of_rank() gives them from 1. No value is NaN. O(n + k); as average_ranks() if
+/// many values are near each other or n is small.
+void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& scratch, std::vector<std::int32_t>& out);
 
 /// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).
 void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out);
