@@ -16,6 +16,9 @@ namespace fractile {
 
 class ParentFiles;
 
+/// Rows without a security, whose values are missing in every column.
+std::int64_t count_padding(std::span<const SecurityIndex> security_of_row) noexcept;
+
 /// The properties of a column's numbers that decide how they are stored.
 struct NumberTraits {
   bool is_whole = true;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <string_view>
 
 #include "arrow/arrow_column.hpp"
@@ -284,31 +285,36 @@ bool is_number(const ArrowType& type) {
          type.name == "null";
 }
 
+/// Refuses the first whole number of a chunk that float64 cannot hold. `at`: the chunk's first row in the source.
+void require_exact(const ArrowBatches& batches, const ArrowBatches::Chunk& chunk, std::span<const double> values, std::size_t at,
+                   const ColumnRules& rules) {
+  if (std::none_of(values.begin(), values.end(), [](double value) { return std::fabs(value) >= kFirstInexact; })) return;
+  std::vector<std::int64_t> whole(values.size());
+  read_integers(batches.schema(0), chunk, 0, whole.data());
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
+      throw Error(
+          ErrorCode::PANEL_COLUMN_TYPE,
+          fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
+                      "the column to texts, or leave it out: --drop {}.",
+                      rules.column, whole[i], at + i, quote_for_shell(rules.column)));
+}
+
 std::vector<double> read_number_column(const ArrowBatches& batches, const ColumnRules& rules, const PanelIndex& index) {
-  const ArrowType type = describe_type(batches.schema(0));
-  std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), std::numeric_limits<double>::quiet_NaN());
+  const bool is_integer = describe_type(batches.schema(0)).kind == ArrowKind::integer;
+  std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), kNaN);
   std::vector<double> values;
-  std::vector<std::int64_t> whole;
   std::size_t at = 0;
   for (const auto& chunk : batches.chunks(0)) {
     values.resize(static_cast<std::size_t>(chunk.length));
     read_doubles(batches.schema(0), chunk, values.data());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const RowIndex row = index.row_of_source[at++];
-      const double value = values[i];
-      if (type.kind == ArrowKind::integer && std::fabs(value) >= kFirstInexact) {
-        whole.resize(values.size());
-        read_integers(batches.schema(0), chunk, 0, whole.data());
-        if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
-          throw Error(
-              ErrorCode::PANEL_COLUMN_TYPE,
-              fmt::format(
-                  "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
-                  "the column to texts, or leave it out: --drop {}.",
-                  rules.column, whole[i], at - 1, quote_for_shell(rules.column)));
-      }
-      if (row != kNoRow && value == value && !rules.is_null_number(value)) out[static_cast<std::size_t>(row)] = value;
-    }
+    if (is_integer) require_exact(batches, chunk, values, at, rules);
+    if (!rules.null_numbers.empty())
+      std::replace_if(values.begin(), values.end(), [&](double value) { return rules.is_null_number(value); }, kNaN);
+    const RowIndex* const row = index.row_of_source.data() + at;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (row[i] != kNoRow) out[static_cast<std::size_t>(row[i])] = values[i];
+    at += values.size();
   }
   return out;
 }
@@ -319,20 +325,32 @@ std::size_t source_row_of(const PanelIndex& index, std::size_t place) {
   return static_cast<std::size_t>(found - index.row_of_source.begin());
 }
 
+/// Refuses the first infinite value. `begin`: the row of the first.
+void require_finite(std::span<const double> values, std::size_t begin, const ColumnRules& rules, const PanelIndex& index) {
+  std::int64_t infinite = 0;
+  for (const double value : values) infinite += std::fabs(value) > std::numeric_limits<double>::max();
+  if (infinite == 0) return;
+  const auto found = std::find_if(values.begin(), values.end(), [](double value) { return std::isinf(value); });
+  const std::size_t row = begin + static_cast<std::size_t>(found - values.begin());
+  throw Error(ErrorCode::PANEL_INFINITE_VALUE,
+              fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing ({}), or correct it.",
+                          rules.column, *found, source_row_of(index, row), null_remedy(rules.column, fmt::format("{}", *found))));
+}
+
 /// Refuses infinite values, applies scale and magnitude, and gives all missing values one NaN.
 void finish_numbers(std::vector<double>& values, const ColumnRules& rules, const PanelIndex& index, const ReadOptions& options,
                     std::vector<ReportLine>& report) {
   const bool takes_magnitude = options.abs_price && is_price(rules.column);
-  for (std::size_t row = 0; row < values.size(); ++row) {
-    if (std::isinf(values[row]))
-      throw Error(ErrorCode::PANEL_INFINITE_VALUE,
-                  fmt::format("expected finite values in column \"{}\", found {} at row {}. Make it missing ({}), or correct it.",
-                              rules.column, values[row], source_row_of(index, row),
-                              null_remedy(rules.column, fmt::format("{}", values[row]))));
-    values[row] *= rules.scale;
-    if (takes_magnitude) values[row] = std::fabs(values[row]);
-    // One NaN and one zero for all, so that equal data has equal bytes.
-    values[row] = values[row] == values[row] ? values[row] + 0.0 : std::numeric_limits<double>::quiet_NaN();
+  constexpr std::size_t kBlock = 4096;  // looked at and changed while it is in the cache
+  for (std::size_t begin = 0; begin < values.size(); begin += kBlock) {
+    const std::span<double> block = std::span(values).subspan(begin, std::min(kBlock, values.size() - begin));
+    require_finite(block, begin, rules, index);
+    for (double& value : block) {
+      value *= rules.scale;
+      if (takes_magnitude) value = std::fabs(value);
+      // One NaN and one zero for all, so that equal data has equal bytes.
+      value = value == value ? value + 0.0 : kNaN;
+    }
   }
   if (rules.scale != 1.0)
     report.push_back(

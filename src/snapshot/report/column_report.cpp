@@ -9,6 +9,7 @@
 #include <limits>
 #include <string_view>
 
+#include "snapshot/column_writer.hpp"
 #include "snapshot/report/calendar_report.hpp"
 
 namespace fractile {
@@ -107,14 +108,11 @@ void report_code(const std::string& name, double code, std::string_view which, s
 
 void report_column(const std::string& name, const PanelColumn& column, const PanelIndex& index, Frequency frequency,
                    std::vector<ReportLine>& report) {
-  std::int64_t missing = 0, n_rows = 0;
-  for (std::size_t row = 0; row < index.security_of_row.size(); ++row) {
-    const bool is_row = index.security_of_row[row] >= 0;
-    const bool is_missing = column.is_text ? column.codes[row] == kMissingCode : column.numbers[row] != column.numbers[row];
-    n_rows += is_row;
-    missing += is_row && is_missing;
-  }
-  report_missing(name, missing, n_rows, report);
+  const std::int64_t padding = count_padding(index.security_of_row), n_rows = index.row_capacity() - padding;
+  const auto absent = column.is_text
+                          ? std::count(column.codes.begin(), column.codes.end(), kMissingCode)
+                          : std::count_if(column.numbers.begin(), column.numbers.end(), [](double x) { return x != x; });
+  report_missing(name, absent - padding, n_rows, report);
   if (column.is_text) return;
   const std::span<const double> numbers(column.numbers);
   const Range range = find_range(numbers);
