@@ -11,6 +11,8 @@ export interface Field<Row> {
   readonly bar?: (row: Row) => number;
   /** A name: to the left. */
   readonly isName?: boolean;
+  /** A text of many words, which takes several lines. */
+  readonly isLong?: boolean;
   /** Where the text leads; "" if nowhere. */
   readonly link?: (row: Row) => string;
 }
@@ -27,7 +29,7 @@ export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: read
         const text = field.text(row);
         const href = field.link?.(row);
         const words = h('bdi', {}, href ? h('a', { href }, text) : text);
-        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: 'name', scope: i === 0 && 'row' }, words);
+        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: field.isLong ? 'name long' : 'name', scope: i === 0 && 'row' }, words);
         const cell = h('td', {}, h('span', {}, text));
         const size = field.bar?.(row) ?? NaN;
         const whole = longest[i] ?? 0;

@@ -4,7 +4,7 @@
 
 import { h, uniqueId } from '../dom';
 import { drawTable } from '../table';
-import { fixed, shown, whole } from '../text';
+import { codeLast, fixed, shown, whole } from '../text';
 import { showFault, type ReadingForm } from './remedy';
 import { ServerError } from './server';
 import { readSignalFile, type SignalFile } from './signal_file';
@@ -37,6 +37,8 @@ export class Choice {
   /** Null before the first rows are read, and if they cannot be. */
   signal: SignalFile | null = null;
   readonly byHand = new Map<string, string>();
+  /** What a reader who comes here should do; shown until a file is chosen. */
+  task = '';
 }
 
 /** The signal of Run and Audit. */
@@ -75,7 +77,9 @@ export class SignalPicker {
       this.takeFirst(event.dataTransfer?.files);
     });
     this.element = h('div', { class: 'picker' }, drop, this.fault, this.note, this.preview);
+    if (choice.file) this.showName(choice.file);
     if (choice.signal) this.show(choice.signal);
+    else this.note.textContent = choice.task;
   }
 
   get isChosen(): boolean {
@@ -117,8 +121,18 @@ export class SignalPicker {
     const [file] = files ?? [];
     if (!file) return;
     this.choice.byHand.clear();
+    this.choice.task = '';
     this.note.textContent = '';
+    this.showName(file);
     this.taken = this.take(file);
+  }
+
+  /** A dropped file, or one that was chosen in another view, stands in the field too. */
+  private showName(file: File): void {
+    if (this.input.files?.[0] === file) return;
+    const files = new DataTransfer();
+    files.items.add(file);
+    this.input.files = files.files;
   }
 
   /** Reads the first rows again, after an option of reading has changed. */
@@ -178,7 +192,7 @@ export class SignalPicker {
     for (const [meaning, { select, fault }] of this.mapping) {
       const column = columns.find(({ name }) => name === select.value);
       const refusal = (meaning === VALUE ? column?.number_refusal : meaning.startsWith('date_') ? column?.date_refusal : null) ?? '';
-      if (refusal) this.explain(fault, `In the first rows: ${refusal}`, true);
+      if (refusal) this.explain(fault, `In the first rows: ${codeLast(refusal)}`, true);
     }
   }
 
@@ -189,7 +203,7 @@ export class SignalPicker {
     const places = Array.from(signal.columns[0]?.cells ?? [], (_, i) => i);
     return drawTable(
       `First rows of ${shown(signal.file.name)}`,
-      signal.columns.map(({ name, cells }) => ({ head: `${shown(name)} (${meaning(name)})`, isName: true, text: (i: number) => shown(cells[i] ?? '') })),
+      signal.columns.map(({ name, cells }) => ({ head: `${shown(name)} (${meaning(name)})`, isName: true, text: (i: number) => shown(isText(signal, name) ? (cells[i] ?? '') : short(cells[i] ?? '')) })),
       places,
     );
   }
@@ -229,6 +243,12 @@ export class SignalPicker {
     return { body: signal.file, type: signal.type, file: signal.file.name, columns };
   }
 }
+
+/** The texts of a CSV are shown as they are. */
+const isText = ({ type, columns }: SignalFile, name: string): boolean => type === 'text/csv' || columns.find((one) => one.name === name)?.type === 'text';
+
+/** A float of many digits, such as 0.011889999732375145, with seven. */
+const short = (cell: string): string => (/^-?\d+\.\d{7,}$/.test(cell) ? String(Number(Number(cell).toPrecision(7))) : cell);
 
 function guessed({ recognised, columns }: SignalFile, column: string): string {
   if (column === 'security_id' || column === 'date_sig') return recognised[column] ?? '';

@@ -88,6 +88,6 @@ export function differences(trials: readonly Trial[]): string[] {
   const configs = trials.map((trial) => JSON.parse(trial.config) as Record<string, unknown>);
   const names = [...new Set(configs.flatMap((config) => Object.keys(config)))];
   const varied = names.filter((name) => new Set(configs.map((config) => JSON.stringify(config[name]))).size > 1);
-  const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none'));
+  const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none').replace(/,/g, ', '));
   return configs.map((config) => varied.map((name) => `${name}=${text(config[name])}`).join(', '));
 }

@@ -3,11 +3,9 @@
 import { drawChart, type Line } from '../chart';
 import { numbers } from '../data';
 import { cumulated, drawdown, rollingSharpe } from '../statistics';
-import { fixed, isoDate, percent } from '../text';
+import { fixed, fixedAxis, isoDate, percent, percentAxis } from '../text';
 import { lastOf } from './headline';
 import { half, type Section } from './section';
-
-const axisPercent = (value: number): string => percent(value, Math.abs(value) < 0.02 && value !== 0 ? 1 : 0);
 
 export const returns: Section = {
   title: 'Return',
@@ -37,7 +35,7 @@ export const returns: Section = {
         x,
         lines,
         format: (value) => percent(value),
-        axis: axisPercent,
+        axis: percentAxis,
         height: 280,
         period,
         fromZero: true,
@@ -49,7 +47,7 @@ export const returns: Section = {
         x,
         lines: falls,
         format: (value) => percent(value),
-        axis: axisPercent,
+        axis: percentAxis,
         height: 130,
         period,
         fromZero: true,
@@ -81,7 +79,7 @@ export const rolling: Section = {
         x: x.subarray(window - 1),
         lines,
         format: (value) => fixed(value),
-        axis: (value) => fixed(value, 1),
+        axis: fixedAxis,
         period,
         fromZero: true,
         summary: ratios.length ? `Gross, it lies between ${fixed(Math.min(...ratios))} and ${fixed(Math.max(...ratios))}.` : 'Not known.',
