@@ -142,7 +142,8 @@ class Judge {
       return not_applicable(kName, kLowShareRatio,
                             fmt::format("{} name{} leave{} the panel before its end; {} are needed.", c.leavers,
                                         plural(c.leavers), c.leavers == 1 ? "s" : "", kMinLeavers));
-    if (!std::isfinite(ratio)) return not_applicable(kName, kLowShareRatio, "No period has rows of names that leave and of others.");
+    if (!std::isfinite(ratio))
+      return not_applicable(kName, kLowShareRatio, "No period has rows of names that leave and of others.");
     const bool shows_lives = std::isfinite(of_lives) && of_lives < ratio;
     AuditCheck out{kName, Status::pass, shows_lives ? of_lives : ratio, kLowShareRatio, "", {}};
     std::string figures =

@@ -43,7 +43,7 @@ constexpr DrawnTable kDrawn[] = {{"ic"},
 /// Columns of the daily table from which the page computes the others: sums, drawdowns, the short side and costs.
 constexpr const char* kDaily[] = {"date", "ret", "ret_net", "resret", "ret_l", "numcos_l", "numcos_s", "turnover"};
 
-constexpr std::size_t kExtremeDays = 8;    // worst, and best: as many as web/src/sections/days.ts shows
+constexpr std::size_t kExtremeDays = 8;  // worst, and best: as many as web/src/sections/days.ts shows
 constexpr std::size_t kNamesOfDay = 3;
 constexpr std::size_t kPoints = 1'300;     // of a thinned table
 constexpr std::size_t kRowsPerByvar = 61;  // the page shows one fewer, and says that it cuts

@@ -96,7 +96,7 @@ async function makeRemedy({ body, type, file, config, study }: Known, status: HT
       status.textContent = 'Computing …';
       try {
         const id = await runRows({ body, type }, file, { ...config, ...found.change }, study);
-        for (const [option, value] of Object.entries(found.change)) if (form.isFree(option)) form.set(option, value);
+        for (const [option, value] of Object.entries(found.change)) if (option !== 'null' || form.isFree(option)) form.set(option, value);
         location.hash = `#/results/${id}`;
       } catch (error) {
         status.textContent = error instanceof Error ? error.message : String(error);

@@ -7,7 +7,7 @@ import { drawTable } from '../table';
 import { codeLast, fixed, shown, whole } from '../text';
 import { showFault, type ReadingForm } from './remedy';
 import { ServerError } from './server';
-import { readSignalFile, type SignalFile } from './signal_file';
+import { readSignalFile, type Column, type SignalFile } from './signal_file';
 
 const VALUE = 'signal';
 /** Our columns, what a reader calls them, and if a signal can be without them. */
@@ -17,6 +17,10 @@ const MEANINGS: [column: string, label: string, isNeeded: boolean][] = [
   [VALUE, 'value', true],
   ['date_avail', 'known from (optional)', false],
 ];
+/** A number or an ISO date. */
+const LIKE_DATA = /^-?\d+(\.\d+)?$|^\d{4}-\d\d-\d\d/;
+/** A file of more columns without a known security may have a column per security. */
+const WIDE = 8;
 /** Errors that the rows of a signal cause: docs/errors.md. */
 const OF_ROWS = new Set([
   'UNKNOWN_COLUMN', 'COLUMN_TYPE', 'EMPTY_SIGNAL', 'NO_USABLE_ROWS', 'INFINITE_SIGNAL', 'IMPOSSIBLE_DATES', 'TRADE_BEFORE_AVAIL',
@@ -62,7 +66,7 @@ export class SignalPicker {
     private readonly choice: Choice,
     private readonly form: ReadingForm,
   ) {
-    this.input = h('input', { type: 'file', id, accept: '.csv,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
+    this.input = h('input', { type: 'file', id, accept: '.csv,.tsv,.txt,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
     this.input.addEventListener('change', () => this.takeFirst(this.input.files));
     const drop = h(
       'div',
@@ -111,9 +115,13 @@ export class SignalPicker {
   private explain(place: HTMLElement, message: string, isBefore = false): void {
     showFault(place, this.inNamesOfFile(message), this.form, (done) => {
       this.refresh();
-      const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
-      this.note.textContent = start ? `${done} Press "${start.textContent}"${isBefore ? '' : ' again'}.` : done;
-      start?.focus();
+      this.note.textContent = done;
+      void this.taken.then(() => {
+        const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
+        if (!start || this.element.querySelector('.fault:not(:empty)')) return;
+        this.note.textContent = `${done} Press "${start.textContent}"${isBefore ? '' : ' again'}.`;
+        start.focus();
+      });
     });
   }
 
@@ -181,6 +189,9 @@ export class SignalPicker {
     });
     this.preview.replaceChildren(
       h('p', {}, h('bdi', {}, shown(signal.file.name)), ` · ${size(signal.file.size)} · which column is which:`),
+      ...(signal.columns.some(({ name }) => LIKE_DATA.test(name)) && signal.type === 'text/csv'
+        ? [h('p', { class: 'fault' }, 'The first line of the file looks like a row, and was read as the names of the columns. Add a line of names, such as security_id,date_sig,signal.')]
+        : []),
       h('div', { class: 'mapping' }, ...selects),
       heads,
     );
@@ -226,7 +237,7 @@ export class SignalPicker {
       const field = this.mapping.get(column);
       const name = field?.select.value ?? '';
       if (field && isNeeded && !name) {
-        field.fault.textContent = `Choose the column of the ${label}.`;
+        field.fault.textContent = `Choose the column of the ${label}.${column === 'security_id' && signal.columns.length > WIDE ? ' A file with a column per security has to become rows of security, date and value first.' : ''}`;
         field.select.focus();
         return null;
       }
@@ -251,7 +262,11 @@ const isText = ({ type, columns }: SignalFile, name: string): boolean => type ==
 const short = (cell: string): string => (/^-?\d+\.\d{7,}$/.test(cell) ? String(Number(Number(cell).toPrecision(7))) : cell);
 
 function guessed({ recognised, columns }: SignalFile, column: string): string {
-  if (column === 'security_id' || column === 'date_sig') return recognised[column] ?? '';
-  if (column === VALUE) return recognised.value ?? '';
+  // A column that another reading makes a date or a number is one: its refusal says how.
+  const byRemedy = (refusal: (column: Column) => string | null, flags: RegExp): string =>
+    columns.find((one) => one.name !== recognised.security_id && flags.test(refusal(one) ?? ''))?.name ?? '';
+  if (column === 'security_id') return recognised.security_id ?? '';
+  if (column === 'date_sig') return recognised.date_sig ?? byRemedy((one) => one.date_refusal, /--date-format /);
+  if (column === VALUE) return recognised.value ?? byRemedy((one) => one.number_refusal, /--(decimal|thousands) /);
   return columns.some(({ name }) => name === column) ? column : '';
 }

@@ -83,7 +83,7 @@ function cards(head: Headline): HTMLElement[] {
 /** The sentence, and its code in small print. */
 function drawWarning(text: string): Node[] {
   const [sentence, code] = splitCode(text);
-  return [h('bdi', {}, shown(capitalised(sentence))), ...(code ? [h('small', {}, code)] : [])];
+  return [h('bdi', {}, shown(capitalised(sentence))), ...(code ? [document.createTextNode(' '), h('small', {}, code)] : [])];
 }
 
 /** Two dates that choose the part of the run which the page shows. */
