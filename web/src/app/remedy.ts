@@ -31,6 +31,8 @@ const missingText = (value: string): string => value.slice(value.indexOf('=') + 
 
 function toLabel([option, value]: Setting): string {
   if (option === 'date_format') return `read dates as ${inWords(value)}`;
+  if (option === 'decimal') return `read "${value}" as the decimal mark`;
+  if (option === 'thousands') return `read "${value}" as the separator of thousands`;
   if (option === 'null') return `read "${missingText(value)}" as missing`;
   return `set ${option} to "${value}"`;
 }

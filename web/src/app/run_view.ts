@@ -75,7 +75,7 @@ class RunView {
   }
 
   private blameStudy({ code, message }: ServerError): boolean {
-    if (!code.startsWith('LEDGER_') && !message.includes('expected study')) return false;
+    if (!code.startsWith('LEDGER_') && !/expected study/i.test(message)) return false;
     this.studyFault.textContent = message;
     this.study.focus();
     return true;

@@ -41,6 +41,8 @@ export class Choice {
   /** Null before the first rows are read, and if they cannot be. */
   signal: SignalFile | null = null;
   readonly byHand = new Map<string, string>();
+  /** The meanings that the page had recognised when the file was read in another way. */
+  readonly before = new Map<string, string>();
   /** What a reader who comes here should do; shown until a file is chosen. */
   task = '';
 }
@@ -129,6 +131,7 @@ export class SignalPicker {
     const [file] = files ?? [];
     if (!file) return;
     this.choice.byHand.clear();
+    this.choice.before.clear();
     this.choice.task = '';
     this.note.textContent = '';
     this.showName(file);
@@ -145,6 +148,7 @@ export class SignalPicker {
 
   /** Reads the first rows again, after an option of reading has changed. */
   refresh(): void {
+    for (const [column, { select }] of this.mapping) if (select.value) this.choice.before.set(column, select.value);
     if (this.choice.file) this.taken = this.take(this.choice.file);
   }
 
@@ -178,7 +182,8 @@ export class SignalPicker {
       const names = signal.columns.map(({ name }) => h('option', { value: name }, shown(name)));
       const id = uniqueId('column');
       const select = h('select', { id }, h('option', { value: '' }, isNeeded ? 'choose' : 'none'), ...names);
-      select.value = this.choice.byHand.get(column) ?? guessed(signal, column);
+      const before = this.choice.byHand.get(column) ?? this.choice.before.get(column);
+      select.value = before !== undefined && (before === '' || signal.columns.some(({ name }) => name === before)) ? before : guessed(signal, column);
       select.addEventListener('change', () => {
         this.choice.byHand.set(column, select.value);
         draw();
