@@ -224,7 +224,7 @@ class Judge {
     const CauseCount& closed = found_.rows.on_closed_days;
     AuditCheck out{"calendar",      closed.count > 0 ? Status::note : Status::pass, static_cast<double>(closed.count), 0.0, "",
                    examples(closed)};
-    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day that is no date of the panel.", closed.count,
+    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day that the panel does not have.", closed.count,
                                                  plural(closed.count), closed.count == 1 ? "is" : "are")
                                    : "Every row is dated on a date of the panel.";
     return out;

@@ -192,6 +192,19 @@ def test_an_option_changes_the_run_and_a_wrong_one_is_blamed(browser: Browser, s
         assert sharpe_of(page) == round(service.run(make_rows(), lag=2, **CONFIG).sharpe, 2)
 
 
+def test_a_double_sort_is_set_in_the_form(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_text("Options", exact=True).click()
+        assert "double_sort" in page.locator(".option", has=page.get_by_label("analysis", exact=True)).inner_text()
+        assert page.get_by_label("double_var", exact=True).is_disabled()
+        page.get_by_label("analysis", exact=True).fill("double_sort")
+        page.get_by_label("double_var", exact=True).fill("cap")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_text("rows: bins of cap, columns: bins of the signal").wait_for()
+
+
 def test_two_runs_are_compared(browser: Browser, server, files):
     with browser.visit(f"{server.url}/#/run") as visit:
         page = visit.page

@@ -68,7 +68,9 @@ def test_a_sheet_of_monthly_data_says_months(browser: Browser, address, folder):
 
 
 def test_labels_of_ticks_differ(browser: Browser, address):
-    labels = "pictures => pictures.map(p => [...p.querySelectorAll('text[text-anchor=end]:not([transform])')].map(t => t.textContent))"
+    labels = (
+        "pictures => pictures.map(p => [...p.querySelectorAll('text[text-anchor=end]:not([transform])')].map(t => t.textContent))"
+    )
     with browser.visit(address) as visit:
         visit.page.wait_for_selector(".bars svg")
         found = visit.page.locator(".bars svg").evaluate_all(labels)

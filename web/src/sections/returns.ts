@@ -20,9 +20,12 @@ export const returns: Section = {
     const residual = numbers(daily, 'resret');
     const lines: Line[] = [{ label: 'gross', values: cumulated(ret), colour: 'gross', width: 2 }];
     if (net) lines.push({ label: 'net of costs', values: cumulated(net), colour: 'net', width: 2 });
-    if (long) lines.push({ label: 'long side', values: cumulated(long), colour: 'long', width: 1.2 });
-    if (short && result.config['method'] !== 'long_only')
-      lines.push({ label: 'short side', values: cumulated(short), colour: 'short', width: 1.2 });
+    // The long side of a book without a short one is the book: its line would hide that of the book.
+    if (long && short && result.config['method'] !== 'long_only')
+      lines.push(
+        { label: 'long side', values: cumulated(long), colour: 'long', width: 1.2 },
+        { label: 'short side', values: cumulated(short), colour: 'short', width: 1.2 },
+      );
     if (residual) lines.push({ label: 'residual', values: cumulated(residual), colour: 'grey', width: 1.2, dash: [5, 3] });
     const onPick = onDay && ((index: number) => onDay(x[index] ?? NaN));
     const span = `${isoDate(x[0] ?? NaN)} to ${isoDate(x[x.length - 1] ?? NaN)}`;
