@@ -90,15 +90,18 @@ class Drawing implements Picture {
       svg('line', { class: value === 0 ? 'zero' : 'rule', x1: LEFT, x2: width, y1: y(value), y2: y(value) }),
       svg('text', { class: 'tick', x: LEFT - 6, y: y(value) + 4, 'text-anchor': 'end' }, axis(value, step)),
     ]);
+    // The label of a bar apart is drawn whatever is beside it, and inside the picture.
+    const placeOf = (i: number): number => Math.min(LEFT + (i + 0.5) * slot, width - (CHARACTER * (bars[i]?.label.length ?? 0)) / 2);
+    const apart = Math.min(...bars.map((bar, i) => (bar.isApart ? placeOf(i) - (CHARACTER * bar.label.length) / 2 : Infinity)));
     const drawn = bars.flatMap((bar, i) => {
       const middle = LEFT + (i + 0.5) * slot;
-      const next = bars[i + 1];
-      const isCrowded = next?.isApart && CHARACTER * (bar.label.length + next.label.length) > 2 * slot;
+      const half = (CHARACTER * bar.label.length) / 2;
+      const isCrowded = !bar.isApart && middle + half + GAP / 2 > apart;
       const isLabelled = (i % labelStep === 0 && !isCrowded) || bar.isApart;
       const [x, low] = [middle + 3, base + 13];
       const label = isAslant
         ? svg('text', { class: 'tick', x, y: low, 'text-anchor': 'end', transform: `rotate(-40 ${x} ${low})` }, bar.label)
-        : svg('text', { class: 'tick', x: middle, y: height - 7, 'text-anchor': 'middle' }, bar.label);
+        : svg('text', { class: 'tick', x: placeOf(i), y: height - 7, 'text-anchor': 'middle' }, bar.label);
       return [...this.bar(bar, middle, slot, y), ...(isLabelled ? [label] : [])];
     });
     return [...rules, ...drawn];

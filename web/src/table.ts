@@ -18,7 +18,7 @@ export interface Field<Row> {
 }
 
 /** A text that may break behind the marks of a file's name. */
-const breakable = (text: string): (string | Node)[] => text.split(/(?<=[_./=])/).flatMap((part) => [part, h('wbr')]);
+const breakable = (text: string): (string | Node)[] => text.split(/(?<=[_./])/).flatMap((part) => [part, h('wbr')]);
 
 export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: readonly Row[], note?: string): HTMLElement {
   const longest = fields.map((field) =>
