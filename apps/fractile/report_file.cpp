@@ -19,10 +19,10 @@ void require_report_file(const std::string& path) {
 }
 
 void write_report(const Backtester& backtester, const Signal& signal, const RunConfig& config, const Result& result,
-                  const RunPlace& place, const std::string& path) {
+                  const RunPlace& place, const std::string& path, const std::string& study) {
   const Result whole = with_sheet_tables(backtester, signal.keys, signal.values[0], config, result, is_interrupted);
   const std::string name = std::filesystem::path(place.signal).stem().string();
-  const SheetEntry entry{name, &whole, repeat_run(whole, place), ""};
+  const SheetEntry entry{name, &whole, repeat_run(whole, place), study};
   std::ofstream file(path, std::ios::binary);
   if (!(file << tear_sheet({&entry, 1}, name) << std::flush))
     throw Error(ErrorCode::IO_FAILURE,

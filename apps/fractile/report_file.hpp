@@ -11,8 +11,9 @@ namespace fractile::cli {
 /// Refuses a name that a browser would not open, before any work. Throws INVALID_VALUE.
 void require_report_file(const std::string& path);
 
-/// Writes the tear sheet of the first column's result, with the tables that it draws. Throws IO_FAILURE, CANCELLED.
+/// Writes the tear sheet of the first column's result, with the tables that it draws. `study`: a sentence about its trials.
+/// Throws IO_FAILURE, CANCELLED.
 void write_report(const Backtester& backtester, const Signal& signal, const RunConfig& config, const Result& result,
-                  const RunPlace& place, const std::string& path);
+                  const RunPlace& place, const std::string& path, const std::string& study = "");
 
 }  // namespace fractile::cli

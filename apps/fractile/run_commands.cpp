@@ -38,7 +38,11 @@ void add_run(CLI::App& app) {
     const Result result = session->run(rows, 0, session->config());
     present(*session, result, "");
     if (!plot->empty()) draw_plot("fractile.plot", result_to_json(result, Orient::split), *plot);
-    if (!report->empty()) write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report);
+    if (!report->empty()) {
+      const auto deflation = session->deflate(result);
+      const std::string study = deflation ? ledger::describe(*deflation) : "";
+      write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report, study);
+    }
   });
 }
 

@@ -32,6 +32,7 @@ struct Audit {
   int first_k = 2;  ///< the first k whose return can be earned
   std::string config_json;
   std::string snapshot;
+  int periods_per_year = 0;  ///< of the snapshot, or of the option
   double elapsed_seconds = 0.0;
   /// The worst status.
   AuditStatus verdict() const noexcept;

@@ -35,7 +35,7 @@ def plot_profile(audit: SignalAudit, path: str | None = None) -> Any:
     axes = figure.subplots()
     axes.set_label("profile")
     axes.set_title(
-        f"rank correlation with the return of day k   ·   verdict: {audit.verdict}", loc="left", fontsize=10, color=_INK
+        f"rank correlation with the return of period k   ·   verdict: {audit.verdict}", loc="left", fontsize=10, color=_INK
     )
     kinds = (
         ("past", k < audit.first_k - 1, _KNOWN),
@@ -50,7 +50,7 @@ def plot_profile(audit: SignalAudit, path: str | None = None) -> Any:
         axes.errorbar(k[shown], ic[shown], yerr=1.96 * error[shown], fmt="none", ecolor=_INK, lw=0.8)
     axes.axhline(0, color=_GREY, lw=0.8)
     axes.set_xticks(k)
-    axes.set_xlabel("k, trading days from the day of the signal", fontsize=9, color=_GREY)
+    axes.set_xlabel("k, periods of the panel from that of the signal", fontsize=9, color=_GREY)
     axes.tick_params(labelsize=8.5, colors=_INK, length=0)
     axes.spines[:].set_visible(False)
     axes.legend(frameon=False, fontsize=8.5)

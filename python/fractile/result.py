@@ -20,6 +20,7 @@ from fractile.wire import WireResult
 if TYPE_CHECKING:
     import os
 
+    from fractile.audit import SignalAudit
     from fractile.factor_models import Attribution
     from fractile.tear_sheet import Source
 
@@ -293,17 +294,24 @@ class BacktestResult:
 
         return plot_result(self, path)
 
-    def report(self, path: str | os.PathLike[str], title: str | None = None, compute: bool = True) -> None:
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        title: str | None = None,
+        compute: bool = True,
+        audit: SignalAudit | None = None,
+    ) -> None:
         """Writes the tear sheet: one HTML file that opens offline.
 
         Args:
             path: The file.
             title: Heading of the sheet.
             compute: Run again for tables that the sheet draws and this result lacks, if the signal is still alive and unchanged.
+            audit: The look-ahead audit of the signal, which the sheet draws too.
         """
         from fractile.tear_sheet import report
 
-        report(self, path, title, compute)
+        report(self, path, title, compute, audit)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         text = self._raw.to_json("split")

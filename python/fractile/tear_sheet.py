@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import weakref
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from fractile.frames import read_signal, reading_text
 from fractile.wire import WireResult
 
 if TYPE_CHECKING:
+    from fractile.audit import SignalAudit
     from fractile.result import BacktestResult
 
 
@@ -73,6 +75,7 @@ def report(
     path: str | os.PathLike[str] | None = None,
     title: str | None = None,
     compute: bool = True,
+    audit: SignalAudit | None = None,
 ) -> str:
     """Writes the tear sheet of a result, or of several side by side, as one HTML file that opens offline.
 
@@ -82,6 +85,7 @@ def report(
         title: Heading of the sheet.
         compute: Run again for tables that the sheet draws and the result lacks. It needs the signal: the same object, still
             alive and unchanged, in this process. False draws what there is.
+        audit: The look-ahead audit of the signal, which the sheet draws too. For a single result.
 
     Returns:
         The HTML.
@@ -92,7 +96,11 @@ def report(
     named = dict(results) if isinstance(results, Mapping) else {"": results}
     if not named:
         raise ConfigError("INVALID_VALUE: expected a result or more, found none. Pass a result.", "INVALID_VALUE")
-    entries = [_entry(str(name), result, compute) for name, result in named.items()]
+    if audit is not None and len(named) > 1:
+        raise ConfigError(
+            f"INVALID_VALUE: expected one result with an audit, found {len(named)}. Write a sheet for each.", "INVALID_VALUE"
+        )
+    entries = [_entry(str(name), result, compute, audit) for name, result in named.items()]
     first = next(iter(named.values()))
     heading = title if title is not None else f"Run {first.run_id[:12]}" if len(named) == 1 else "Comparison"
     html = _core.tear_sheet(entries, heading)
@@ -101,14 +109,19 @@ def report(
     return html
 
 
-def _entry(name: str, result: BacktestResult, compute: bool) -> tuple[str, _core.RawResult, dict[str, Any], str]:
+def _entry(
+    name: str, result: BacktestResult, compute: bool, audit: SignalAudit | None
+) -> tuple[str, _core.RawResult, dict[str, Any], str, str]:
     raw = result._raw
     if isinstance(raw, WireResult):
         raw = _core.RawResult.from_json(raw.to_json("split"))
     source = result._source
     if compute and source is not None:
         raw = source.with_sheet_tables(raw)
-    return name or f"Run {result.run_id[:12]}", raw, source.place if source else {}, ""
+    trials = result._describe_study()
+    study = f"Study {result._study}: {trials}" if trials else ""
+    found = json.dumps(audit.to_dict()) if audit is not None else ""
+    return name or f"Run {result.run_id[:12]}", raw, source.place if source else {}, study, found
 
 
 def _write(path: str, html: str) -> None:

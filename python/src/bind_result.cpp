@@ -93,7 +93,7 @@ nb::dict diagnostics_to_dict(const Result& result) {
   return out;
 }
 
-using Entry = std::tuple<std::string, RawResult, nb::dict, std::string>;
+using Entry = std::tuple<std::string, RawResult, nb::dict, std::string, std::string>;
 
 /// "signal", "sigvar", "root", "start_date", "end_date", "compact", "reading" (JSON); those that are missing keep their initial
 /// values.
@@ -114,8 +114,8 @@ RunPlace read_place(const nb::dict& place) {
 
 std::string draw_sheet(const std::vector<Entry>& results, const std::string& title) {
   std::vector<SheetEntry> entries;
-  for (const auto& [name, raw, place, study] : results)
-    entries.push_back({name, raw.result.get(), repeat_run(*raw.result, read_place(place)), study});
+  for (const auto& [name, raw, place, study, audit] : results)
+    entries.push_back({name, raw.result.get(), repeat_run(*raw.result, read_place(place)), study, audit});
   return tear_sheet(entries, title);
 }
 
@@ -124,7 +124,7 @@ std::string draw_sheet(const std::vector<Entry>& results, const std::string& tit
 void bind_result(nb::module_& module) {
   module.def("result_tables", &table_schemas, "Every table that a result can have, in order: name, columns, units.");
   module.def("tear_sheet", &draw_sheet, nb::arg("results"), nb::arg("title"),
-             "The HTML of results, each (name, result, its place, study).");
+             "The HTML of results, each (name, result, its place, a sentence about its study, its audit as JSON).");
   nb::class_<RawResult>(module, "RawResult", "Tables and counts of one run, as the engine made them.")
       .def(
           "table",

@@ -48,7 +48,7 @@ class Judge {
     if (impossible.count > 0) {
       out.status = Status::look_ahead;
       out.meaning =
-          fmt::format("{} row{} earn{} a return of a day that is not after date_sig, or have date_avail before date_sig.",
+          fmt::format("{} row{} earn{} a return of a date that is not after date_sig, or have date_avail before date_sig.",
                       impossible.count, plural(impossible.count), impossible.count == 1 ? "s" : "");
       out.rows = examples(impossible);
     }
@@ -70,7 +70,7 @@ class Judge {
     if (!found_.profile) return not_applicable(kName, kSpikeRatio, "No row of the signal can be used.");
     if (2 * found_.rows.rows_with_unknown_eve <= found_.rows.rows_with_return_day)
       return not_applicable(kName, kSpikeRatio,
-                            fmt::format("The return of k = {} ends on the day of the signal, which may know it.", eve));
+                            fmt::format("The return of k = {} ends on the date of the signal, which may know it.", eve));
     double largest = 0.0;
     for (int k = first; k <= first + 3; ++k) {
       const double ic = found_.profile->at(k).ic;
@@ -78,14 +78,14 @@ class Judge {
     }
     const ProfilePoint& spike = found_.profile->at(eve);
     if (spike.ic != spike.ic || largest == 0.0)
-      return not_applicable(kName, kSpikeRatio, "Too few days have 10 names with a signal and a return.");
+      return not_applicable(kName, kSpikeRatio, "Too few periods have 10 names with a signal and a return.");
     AuditCheck out{kName, Status::pass, std::fabs(spike.ic) / largest, kSpikeRatio, "", {}};
     const std::string figures = fmt::format("|IC({})| is {:.4f} (t {:.1f}), the largest of k = {} to {} is {:.4f}", eve,
                                             std::fabs(spike.ic), spike.t_nw, first, first + 3, largest);
     if (out.value > kSpikeRatio && std::fabs(spike.t_nw) > kSpikeT) {
       out.status = Status::suspicious;
       out.meaning = fmt::format(
-          "The signal knows the return of k = {}, which nobody can earn: {}. Rows may be dated a day early.", eve, figures);
+          "The signal knows the return of k = {}, which nobody can earn: {}. Rows may be dated a period early.", eve, figures);
     } else {
       out.meaning = fmt::format("The return before the first that can be earned does not stand out: {}.", figures);
     }
@@ -118,7 +118,7 @@ class Judge {
     if (!found_.profile || !found_.sharpe) return not_applicable(kName, kCliffRatio, "No row of the signal can be used.");
     const double now = found_.sharpe->as_traded, later = found_.sharpe->one_later, persistence = found_.profile->autocorrelation;
     if (now != now || later != later || persistence != persistence)
-      return not_applicable(kName, kCliffRatio, "One of the two lags has no book, or the signal has one day.");
+      return not_applicable(kName, kCliffRatio, "One of the two lags has no book, or the signal has one date.");
     AuditCheck out{kName, Status::pass, now != 0.0 ? later / now : kNaN, kCliffRatio, "", {}};
     const std::string figures = fmt::format(
         "the Sharpe ratio is {:.2f} as traded and {:.2f} a period later, the rank "
@@ -142,7 +142,8 @@ class Judge {
       return not_applicable(kName, kLowShareRatio,
                             fmt::format("{} name{} leave{} the panel before its end; {} are needed.", c.leavers,
                                         plural(c.leavers), c.leavers == 1 ? "s" : "", kMinLeavers));
-    if (!std::isfinite(ratio)) return not_applicable(kName, kLowShareRatio, "No day has rows of names that leave and of others.");
+    if (!std::isfinite(ratio))
+      return not_applicable(kName, kLowShareRatio, "No period has rows of names that leave and of others.");
     const bool shows_lives = std::isfinite(of_lives) && of_lives < ratio;
     AuditCheck out{kName, Status::pass, shows_lives ? of_lives : ratio, kLowShareRatio, "", {}};
     std::string figures =
@@ -213,8 +214,8 @@ class Judge {
     if (!found_.profile) return not_applicable("constant", 0.0, "No row of the signal can be used.");
     const std::vector<DateIndex>& days = found_.profile->constant_days;
     AuditCheck out{"constant", days.empty() ? Status::pass : Status::note, static_cast<double>(days.size()), 0.0, "", {}};
-    out.meaning = days.empty() ? "No day gives every name the same value."
-                               : fmt::format("{} of {} days give every name the same value, first the return day {}.",
+    out.meaning = days.empty() ? "No period gives every name the same value."
+                               : fmt::format("{} of {} periods give every name the same value, first the return date {}.",
                                              days.size(), found_.profile->days, format_day(panel_.date(days.front())));
     return out;
   }
@@ -223,9 +224,9 @@ class Judge {
     const CauseCount& closed = found_.rows.on_closed_days;
     AuditCheck out{"calendar",      closed.count > 0 ? Status::note : Status::pass, static_cast<double>(closed.count), 0.0, "",
                    examples(closed)};
-    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day without trading.", closed.count,
+    out.meaning = closed.count > 0 ? fmt::format("{} row{} {} dated on a day that the panel does not have.", closed.count,
                                                  plural(closed.count), closed.count == 1 ? "is" : "are")
-                                   : "Every row is dated on a trading day.";
+                                   : "Every row is dated on a date of the panel.";
     return out;
   }
 

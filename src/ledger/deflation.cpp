@@ -148,4 +148,6 @@ std::string to_sentence(const Deflation& deflation) {
                      deflation.dsr == deflation.dsr ? fmt::format("{:.2f}", deflation.dsr) : "unknown");
 }
 
+std::string describe(const Deflation& deflation) { return fmt::format("Study {}: {}", deflation.study, to_sentence(deflation)); }
+
 }  // namespace fractile::ledger

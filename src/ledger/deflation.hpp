@@ -37,6 +37,8 @@ Deflation deflate(const std::string& study, const Trial& own, std::span<const Tr
 
 /// "one of 212 trials (about 31 independent): deflated Sharpe ratio 0.61".
 std::string to_sentence(const Deflation& deflation);
+/// "Study momentum: one of 212 trials …".
+std::string describe(const Deflation& deflation);
 /// One object: study, trials, trials_effective, variance, variance_net, dsr, dsr_net, is_best, text; NaN is null.
 std::string to_json(const Deflation& deflation);
 

@@ -9,9 +9,10 @@ namespace fractile {
 
 std::string audit_to_json(const Audit& audit, Orient orient) {
   const nlohmann::json snapshot(audit.snapshot);
-  return fmt::format(R"({{"verdict":"{}","first_k":{},"checks":{},"profile":{},"snapshot":{},"config":{},"elapsed_seconds":{}}})",
-                     to_text(audit.verdict()), audit.first_k, table_to_json(checks_table(audit), orient),
-                     table_to_json(audit.profile, orient), snapshot.dump(), audit.config_json, audit.elapsed_seconds);
+  return fmt::format(
+      R"({{"verdict":"{}","first_k":{},"checks":{},"profile":{},"snapshot":{},"periods_per_year":{},"config":{},"elapsed_seconds":{}}})",
+      to_text(audit.verdict()), audit.first_k, table_to_json(checks_table(audit), orient), table_to_json(audit.profile, orient),
+      snapshot.dump(), audit.periods_per_year, audit.config_json, audit.elapsed_seconds);
 }
 
 std::string audit_to_text(const Audit& audit) {

@@ -17,6 +17,7 @@ namespace fractile::server {
 struct StoredResult {
   Result result;
   RunPlace place;
+  std::string study = "";  ///< the name of the study that counts the run; "": none
 };
 
 /// A cache of results by id, bounded by memory: the least recently used is evicted. Thread-safe.

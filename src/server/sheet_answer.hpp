@@ -4,8 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "server/endpoint.hpp"
 #include "server/http_message.hpp"
-#include "tearsheet/tear_sheet.hpp"
+#include "server/result_store.hpp"
 
 /// The forms of a result that a page shows.
 namespace fractile::server {
@@ -18,6 +19,6 @@ bool accepts(const Request& request, std::string_view type) noexcept;
 /// True if the request asks for the tear sheet or for its data.
 bool wants_sheet(const Request& request) noexcept;
 /// The tear sheet, or its data if the request asks for that.
-void write_sheet(const Request& request, const Result& result, const RunPlace& place, Answer& answer);
+void write_sheet(const Request& request, const StoredResult& stored, const ServerState& state, Answer& answer);
 
 }  // namespace fractile::server

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "audit/checks.hpp"
+#include "engine/panel/periods.hpp"
 #include "fractile/error.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
@@ -122,6 +123,7 @@ class AuditRun {
     out.checks = audit::judge(found, panel_, keys_);
     out.config_json = config_to_json(asked_);
     out.snapshot = panel_.snapshot().id();
+    out.periods_per_year = periodicity(panel_.view(), asked_).periods_per_year;
     return out;
   }
 

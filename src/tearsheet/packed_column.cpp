@@ -12,7 +12,7 @@
 namespace fractile {
 namespace {
 
-constexpr std::size_t kShort = 400;         // rows of a table that is written as it is
+constexpr std::size_t kShort = 100;         // rows of a table that is written as it is
 constexpr std::uint16_t kMissing = 0xFFFF;  // a step
 constexpr std::int64_t kSecondsOfDay = 86'400;
 

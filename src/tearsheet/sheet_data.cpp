@@ -1,7 +1,10 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <optional>
 
 #include "fractile/version.hpp"
@@ -40,6 +43,8 @@ constexpr DrawnTable kDrawn[] = {{"ic"},
 /// Columns of the daily table from which the page computes the others: sums, drawdowns, the short side and costs.
 constexpr const char* kDaily[] = {"date", "ret", "ret_net", "resret", "ret_l", "numcos_l", "numcos_s", "turnover"};
 
+constexpr std::size_t kExtremeDays = 8;  // worst, and best: as many as web/src/sections/days.ts shows
+constexpr std::size_t kNamesOfDay = 3;
 constexpr std::size_t kPoints = 1'300;     // of a thinned table
 constexpr std::size_t kRowsPerByvar = 61;  // the page shows one fewer, and says that it cuts
 
@@ -98,6 +103,33 @@ Table side_by_side(const Table& quantile_daily) {
   return out;
 }
 
+/// The names with the largest contributions to each of the worst and the best days, by the drill-down of the run.
+Table extreme_days(const Table& daily, const Table& drilldown) {
+  const auto& ret = std::get<std::vector<double>>(daily.find("ret")->values);
+  const auto& dates = std::get<Column::Dates>(daily.find("date")->values).days;
+  const auto& days = std::get<Column::Dates>(drilldown.find("date")->values).days;
+  const auto& contribution = std::get<std::vector<double>>(drilldown.find("contribution")->values);
+  std::vector<std::size_t> order(ret.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return ret[i]; });
+  if (order.size() > 2 * kExtremeDays)
+    order.erase(order.begin() + kExtremeDays, order.end() - static_cast<std::ptrdiff_t>(kExtremeDays));
+  std::vector<std::size_t> places;
+  for (const std::size_t day : order) {
+    const auto [first, last] = std::ranges::equal_range(days, dates[day]);
+    std::vector<std::size_t> names(static_cast<std::size_t>(last - first));
+    std::iota(names.begin(), names.end(), static_cast<std::size_t>(first - days.begin()));
+    std::ranges::stable_sort(names, std::greater{}, [&](std::size_t i) { return std::fabs(contribution[i]); });
+    names.resize(std::min(names.size(), kNamesOfDay));
+    places.insert(places.end(), names.begin(), names.end());
+  }
+  Table out = take_rows(drilldown, places);
+  std::erase_if(out.columns, [](const Column& column) {
+    return column.name != "date" && column.name != "security_id" && column.name != "contribution";
+  });
+  return out;
+}
+
 void append_entry(std::string& out, const SheetEntry& entry) {
   const Result& result = *entry.result;
   out += "{\"name\":";
@@ -106,9 +138,10 @@ void append_entry(std::string& out, const SheetEntry& entry) {
   append_json_text(out, entry.repeat.arguments);
   out += ",\"study\":";
   append_json_text(out, entry.study);
+  out += ",\"audit\":" + (entry.audit.empty() ? "null" : entry.audit);
   out += ",\"service\":" + entry.repeat.service + ",\"given\":" + entry.repeat.given;
   out += ",\"facts\":" + facts_to_json(result) + ",\"tables\":{";
-  append_table(out, "summary", short_summary(result.tables["summary"]), {"summary"});
+  append_table(out, "summary", short_summary(result.tables["summary"]), {"summary", Packing::floats});
   append_table(out, "daily", short_daily(result.tables["daily"]), {"daily", Packing::floats});
   append_table(out, "inference", inference_rows(result), {"inference"});
   for (const DrawnTable& drawn : kDrawn) {
@@ -117,6 +150,8 @@ void append_entry(std::string& out, const SheetEntry& entry) {
     const bool is_long = std::string_view(drawn.name) == "quantile_daily";
     append_table(out, drawn.name, is_long ? side_by_side(*table) : *table, drawn);
   }
+  if (const Table* const drilldown = result.tables.find("drilldown"); drilldown && drilldown->n_rows() > 0)
+    append_table(out, "extreme_days", extreme_days(result.tables["daily"], *drilldown), {"extreme_days"});
   out.back() = '}';
   out += '}';
 }

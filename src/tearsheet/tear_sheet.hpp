@@ -22,7 +22,8 @@ struct SheetEntry {
   std::string name;
   const Result* result = nullptr;
   Repeat repeat;
-  std::string study;  ///< a sentence about the study that the run is a trial of; "" if none
+  std::string study = "";  ///< a sentence about the study that the run is a trial of; "" if none
+  std::string audit = "";  ///< the audit of the signal as JSON: audit_to_json(); "" if none was made
 };
 
 /// The file. Several entries are shown side by side first. Names and titles are foreign text: none becomes markup.

@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
@@ -121,9 +122,8 @@ def test_a_remedy_of_reading_is_a_button_and_its_code_is_whole_in_another_sessio
     with browser.visit(f"{server.url}/#/run") as visit:
         page = visit.page
         page.set_input_files("#signal-file", str(path))
-        page.get_by_label("date", exact=True).select_option("Tag")
-        page.get_by_label("value", exact=True).select_option("Wert")
-        for label in ("Read dates as day/month/year", 'Set decimal to ","', 'Read "C" as missing'):
+        page.get_by_text("Wert (value)").wait_for()
+        for label in ("Read dates as day/month/year", 'Read "," as the decimal mark', 'Read "C" as missing'):
             remedy = page.get_by_role("button", name=label, exact=True)
             remedy.wait_for()
             assert "--" not in page.locator(".picker").inner_text()
@@ -182,13 +182,27 @@ def test_an_option_changes_the_run_and_a_wrong_one_is_blamed(browser: Browser, s
         page.get_by_role("button", name="Run", exact=True).click()
         page.wait_for_selector(".option .fault:not(:empty)")
         row = page.locator(".option", has=page.get_by_label("lag", exact=True))
-        assert "expected lag" in row.locator(".fault").inner_text()
+        text = row.locator(".fault").inner_text()
+        assert text.startswith("Expected lag") and text.endswith("(INVALID_VALUE)")
         assert visit.find_faults() == []
         page.get_by_label("lag", exact=True).fill("2")
         page.get_by_role("button", name="Run", exact=True).click()
         page.wait_for_selector(".cards")
         service = fractile.BacktestService.get(SNAPSHOT, root=root)
         assert sharpe_of(page) == round(service.run(make_rows(), lag=2, **CONFIG).sharpe, 2)
+
+
+def test_a_double_sort_is_set_in_the_form(browser: Browser, server, files):
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(files / "signal.csv"))
+        page.get_by_text("Options", exact=True).click()
+        assert "double_sort" in page.locator(".option", has=page.get_by_label("analysis", exact=True)).inner_text()
+        assert page.get_by_label("double_var", exact=True).is_disabled()
+        page.get_by_label("analysis", exact=True).fill("double_sort")
+        page.get_by_label("double_var", exact=True).fill("cap")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_text("rows: bins of cap, columns: bins of the signal").wait_for()
 
 
 def test_two_runs_are_compared(browser: Browser, server, files):
@@ -384,8 +398,17 @@ def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, se
         page.get_by_text('Press "Run".').wait_for()
         page.get_by_role("button", name="Run", exact=True).click()
         warning = page.locator(".warnings li", has_text="CODE_VALUE")
-        assert 'null="-99"' in warning.inner_text()
+        assert warning.inner_text().startswith("The value -99 ") and 'null="-99"' in warning.inner_text()
         before = page.url
+        page.reload()
+        warning.get_by_role("button", name='Read "-99" as missing: choose the file again').click()
+        page.get_by_text("Choose own.csv again").wait_for()
+        assert page.get_by_label("null", exact=True).input_value() == "-99"
+        assert page.get_by_label("date_format", exact=True).input_value() == "%d/%m/%Y"
+        page.get_by_label("null", exact=True).evaluate("field => { field.value = ''; }")
+        page.set_input_files("#signal-file", str(tmp_path / "own.csv"))
+        page.get_by_text("alpha (value)").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
         warning.get_by_role("button", name='Read "-99" as missing and run again').click()
         page.locator(".warnings li", has_text="CODE_VALUE").wait_for(state="detached")
         page.wait_for_selector(".cards")
@@ -402,6 +425,42 @@ def test_a_newcomer_gets_from_an_own_csv_to_a_judged_signal(browser: Browser, se
         with page.expect_download() as download:
             page.get_by_role("button", name="Sheet as HTML").click()
         assert "Headline" in download.value.path().read_text()
+
+
+def test_a_small_file_has_a_book_after_one_click(browser: Browser, server, tmp_path):
+    """Tabs, few names: the page offers the minimum of names per side that the signal has."""
+    rows = make_rows()
+    few = rows[rows["security_id"].isin(sorted(rows["security_id"].unique())[:12])]
+    few.to_csv(tmp_path / "few.tsv", index=False, sep="\t")
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(tmp_path / "few.tsv"))
+        page.get_by_text("signal (value)").wait_for()
+        page.get_by_text("Options", exact=True).click()
+        page.get_by_label("mincos", exact=True).fill("10")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("button", name=re.compile("Set mincos to [12] and run again")).click()
+        page.locator(".warnings li", has_text="NO_BOOK").wait_for(state="detached")
+        page.wait_for_selector("canvas")
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("2020-01-06,7,0.1\n2020-01-07,7,0.2\n", "Add a line of names"),
+        ("security_id,date_sig,signal\n7,2020-01-06,2.5%\n", "Write it without the % sign"),
+        ("date," + ",".join(f"S{i}" for i in range(9)) + "\n2020-01-06" + 9 * ",0.1" + "\n", "a column per security"),
+    ],
+)
+def test_a_file_that_is_no_signal_gets_advice(browser: Browser, server, tmp_path, text, advice):
+    (tmp_path / "odd.csv").write_text(text)
+    with browser.visit(f"{server.url}/#/run") as visit:
+        page = visit.page
+        page.set_input_files("#signal-file", str(tmp_path / "odd.csv"))
+        page.wait_for_selector(".mapping")
+        if advice not in page.locator(".picker").inner_text():
+            page.get_by_role("button", name="Run", exact=True).click()
+        page.locator(".fault", has_text=advice).first.wait_for()
 
 
 def test_copied_code_has_the_days_of_the_server(browser: Browser, root, files, tmp_path):

@@ -173,7 +173,7 @@ def test_an_audit_error_stands_beside_its_field(browser: Browser, server, files)
         page.get_by_label("lag", exact=True).fill("-1")
         page.get_by_role("button", name="Audit", exact=True).click()
         page.wait_for_selector(".option .fault:not(:empty)")
-        assert "expected lag" in page.locator(".option", has=page.get_by_label("lag", exact=True)).locator(".fault").inner_text()
+        assert "Expected lag" in page.locator(".option", has=page.get_by_label("lag", exact=True)).locator(".fault").inner_text()
         assert visit.find_faults() == []
 
 
@@ -216,9 +216,9 @@ def test_runs_of_a_study_are_counted_and_deflated(browser: Browser, server, file
         page.get_by_role("link", name=study).click()
         page.wait_for_selector("caption:has-text('Trials')")
         columns = columns_of(page, "Trials")
-        assert [number(text) for text in columns[3]] == [round(ratio, 2) for ratio in expected]
-        assert sorted(columns[4]) == sorted(deflated) and sorted(columns[6]) == sorted(net)
-        assert all("lag=" in text for text in columns[1])
+        assert [number(text) for text in columns[2]] == [round(ratio, 2) for ratio in expected]
+        assert sorted(columns[3]) == sorted(deflated) and sorted(columns[5]) == sorted(net)
+        assert all("lag=" in text for text in columns[-1])
         assert page.locator(".card strong").all_inner_texts()[:2] == ["3", effective[0]]
         assert_sound(visit, width)
         page.locator("tbody a").first.click()
@@ -238,7 +238,7 @@ def test_the_deflated_ratio_is_that_of_python(browser: Browser, server, files, s
         found = columns_of(visit.page, "Trials")
     monkeypatch.setenv("FRACTILE_LEDGER", str(root / "ledger.sqlite"))
     best = max((service.run(rows, lag=lag, **CONFIG) for lag in (0, 1)), key=lambda result: result.sharpe)
-    assert number(found[4][0]) == round(best.deflation("python")["dsr"], 2)
+    assert number(found[3][0]) == round(best.deflation("python")["dsr"], 2)
 
 
 def test_a_wrong_name_of_a_study_is_blamed(browser: Browser, server, files):
@@ -249,7 +249,7 @@ def test_a_wrong_name_of_a_study_is_blamed(browser: Browser, server, files):
         page.get_by_label("Study").fill("<b>no</b>")
         page.get_by_role("button", name="Run", exact=True).click()
         page.wait_for_selector(".study-field .fault:not(:empty)")
-        assert "expected study" in page.locator(".study-field .fault").inner_text()
+        assert "Expected study" in page.locator(".study-field .fault").inner_text()
         assert visit.find_faults() == []
         page.goto(f"{server.url}/#/studies/none")
         page.get_by_role("heading", name="Not found").wait_for()

@@ -223,6 +223,28 @@ def test_the_command_on_the_sheet_says_how_the_file_was_read(service, rows, root
     assert shlex.split(again["arguments"])[1:] == shlex.split(sheet["arguments"])[1:]
 
 
+def test_the_sheet_has_the_study_the_audit_and_the_names_of_extreme_days(service, rows, root, executable, monkeypatch):
+    monkeypatch.setenv("FRACTILE_LEDGER", str(root / "ledger.sqlite"))
+    result = service.run(rows, mincos=2, analysis=["drilldown"], study="sheet")
+    audit = service.audit(rows, mincos=2)
+    entry = read_sheet(fractile.report(result, audit=audit))["results"][0]
+    assert entry["study"] == f"Study sheet: {result.deflation()['text']}"
+    assert entry["audit"] == audit.to_dict()
+    found = pd.DataFrame(columns_of({"results": [entry]}, "extreme_days"))
+    book = result.drilldown.assign(size=result.drilldown["contribution"].abs())
+    daily = result.daily.sort_values("ret", kind="stable")
+    days = list(pd.concat([daily.head(8), daily.tail(8)])["date"])
+    assert [pd.Timestamp(day, unit="s") for day in dict.fromkeys(found["date"])] == days
+    for day, names in found.groupby("date"):
+        largest = book[book["date"] == pd.Timestamp(day, unit="s")].nlargest(3, "size")
+        np.testing.assert_allclose(names["contribution"], largest["contribution"], rtol=1e-12)
+    command = [executable, "run", "signal.parquet", "--root", ".", "--mincos", "2", "--study", "sheet", "--report", "study.html"]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    assert read_sheet((root / "study.html").read_text())["results"][0]["study"].startswith("Study sheet: ")
+    with pytest.raises(fractile.ConfigError, match="expected one result with an audit"):
+        fractile.report({"a": result, "b": result}, audit=audit)
+
+
 def test_foreign_text_stays_text(service, rows):
     result = service.run(rows, mincos=2, byvar_list=["overall", "country"])
     text = fractile.report({HOSTILE: result, "b": result}, title=HOSTILE)

@@ -59,11 +59,22 @@ def test_a_sheet_of_monthly_data_says_months(browser: Browser, address, folder):
     panel = pd.DataFrame({"ret": rng.normal(0, 0.05, len(index))}, index=index).reset_index()
     fractile.create_snapshot("months", panel, root=folder)
     rows = panel.rename(columns={"date": "date_sig", "ret": "signal"})
-    fractile.BacktestService.get("months", root=folder).run(rows, mincos=2).report(folder / "months.html")
+    service = fractile.BacktestService.get("months", root=folder)
+    service.run(rows, mincos=2).report(folder / "months.html", audit=service.audit(rows, mincos=2))
     months = text_of(browser, (folder / "months.html").as_uri())
-    assert "Worst and best months" in months and "Worst months" in months
+    assert "Worst and best months" in months and "Worst months" in months and "return of month k" in months
     assert not re.search(r"\bdays?\b", months.split("This run")[0], re.IGNORECASE)
     assert "Worst and best days" in text_of(browser, address)
+
+
+def test_labels_of_ticks_differ(browser: Browser, address):
+    labels = (
+        "pictures => pictures.map(p => [...p.querySelectorAll('text[text-anchor=end]:not([transform])')].map(t => t.textContent))"
+    )
+    with browser.visit(address) as visit:
+        visit.page.wait_for_selector(".bars svg")
+        found = visit.page.locator(".bars svg").evaluate_all(labels)
+    assert len(found) > 2 and all(len(set(texts)) == len(texts) > 1 for texts in found), found
 
 
 def test_dollars_have_one_format(browser: Browser, result, folder):

@@ -3,9 +3,10 @@
 /** What an audit found: its verdict, each check with its numbers and remedy, the profile. */
 
 import { drawBars } from './bars';
+import { periodName } from './data';
 import { h } from './dom';
 import { drawTable } from './table';
-import { fixed, percent, shown, whole } from './text';
+import { fixed, fixedAxis, percent, shown, whole } from './text';
 
 interface Check {
   readonly check: string;
@@ -32,6 +33,7 @@ export interface Audit {
   readonly checks: Check[];
   readonly profile: Point[];
   readonly snapshot: string;
+  readonly periods_per_year: number;
   readonly elapsed_seconds: number;
 }
 
@@ -44,15 +46,15 @@ const VERDICTS: Record<string, string> = {
 /** What to do about a fault of a check. */
 const REMEDIES: Record<string, string> = {
   dates: 'Date each row with the day on which its value was known, or correct date_avail.',
-  untradable_spike: 'Date the rows a day later, and see that the signal of a day ends with the data of that day.',
-  implausible: 'Look for a return, a price or a revision of the day that the signal predicts among its inputs.',
+  untradable_spike: 'Date the rows a period later, and see that the signal of a period ends with the data of that period.',
+  implausible: 'Look for a return, a price or a revision of the period that the signal predicts among its inputs.',
   cliff: 'Recompute the signal from data that is one period older. If the return is gone, the signal knows that period.',
-  survivorship: 'Compute the signal for all names that the panel had on the day, also for those that left later.',
+  survivorship: 'Compute the signal for all names that the panel had on the date, also for those that left later.',
   restated: 'Use the values as they were published first.',
   backfill: 'Leave out the rows of before the first panel row of a name if that history was filled in later.',
-  stale: 'See that the source delivers on each day.',
-  constant: 'See that the source delivers on these days.',
-  calendar: 'A row on a closed day counts for the trading day before it. Correct the date if that is not meant.',
+  stale: 'See that the source delivers in each period.',
+  constant: 'See that the source delivers in these periods.',
+  calendar: 'Such a row counts for the date of the panel before it. Correct the date if that is not meant.',
 };
 
 const SPOKEN = ['pass', 'not applicable'];
@@ -108,12 +110,13 @@ function drawChecks(checks: Check[]): HTMLElement {
   );
 }
 
-function drawProfile({ profile, first_k }: Audit): Node[] {
+function drawProfile({ profile, first_k, periods_per_year }: Audit): HTMLElement[] {
+  const period = periodName({ periods_per_year });
   const colour = (k: number): string => (k >= first_k ? EARNED : k === first_k - 1 ? UNTRADABLE : KNOWN);
   const at = (k: number): string => fixed(number(profile.find((point) => point.k === k)?.ic ?? null), 4);
   const bars = drawBars({
     title: 'Profile',
-    note: 'rank correlation with the return of day k, counted in trading days from the day of the signal; 95 % interval',
+    note: `rank correlation with the return of ${period} k, counted in ${period === 'day' ? 'trading days' : `${period}s`} from the ${period} of the signal; 95 % interval`,
     bars: profile.map(({ k, ic, t_nw }) => ({
       label: String(k).replace('-', '−'),
       value: number(ic),
@@ -121,6 +124,7 @@ function drawProfile({ profile, first_k }: Audit): Node[] {
       colour: colour(k),
     })),
     format: (value) => fixed(value, 3),
+    axis: fixedAxis,
     summary: `The correlation is ${at(first_k - 1)} at k = ${first_k - 1}, and ${at(first_k)} at k = ${first_k}, the first return that can be earned.`,
   });
   bars.classList.remove('half');
@@ -136,7 +140,7 @@ function drawProfile({ profile, first_k }: Audit): Node[] {
       { head: 'k', isName: true, text: (p: Point) => String(p.k).replace('-', '−') },
       { head: 'IC', text: (p) => fixed(number(p.ic), 4), bar: (p) => number(p.ic) },
       { head: 't', text: (p) => fixed(number(p.t_nw), 1) },
-      { head: 'days', text: (p) => whole(p.days) },
+      { head: `${period}s`, text: (p) => whole(p.days) },
       { head: 'names', text: (p) => whole(number(p.names)) },
       { head: 'share', text: (p) => percent(number(p.share), 1) },
     ],
@@ -144,6 +148,13 @@ function drawProfile({ profile, first_k }: Audit): Node[] {
   );
   return [bars, h('details', {}, h('summary', {}, 'Numbers of the profile'), table)];
 }
+
+/** The parts of a section of a tear sheet. */
+export const drawAuditParts = (audit: Audit): HTMLElement[] => [
+  h('p', { class: 'verdict' }, h('strong', {}, 'Verdict: '), badge(audit.verdict), ' ', VERDICTS[audit.verdict] ?? ''),
+  drawChecks(audit.checks),
+  ...drawProfile(audit),
+];
 
 export function drawAudit(audit: Audit): Node[] {
   return [

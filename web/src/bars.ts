@@ -4,6 +4,7 @@
 
 import { h, svg } from './dom';
 import { hang, isOnPaper, type Picture } from './surroundings';
+import type { AxisFormat } from './text';
 
 export interface Bar {
   readonly label: string;
@@ -20,6 +21,7 @@ interface Bars {
   readonly note?: string;
   readonly bars: Bar[];
   readonly format: (value: number) => string;
+  readonly axis: AxisFormat;
   readonly summary: string;
   /** The labels are names, all of which are shown: aslant if they are wider than their bars. Others are places on a scale, of which some suffice. */
   readonly hasNames?: boolean;
@@ -38,13 +40,13 @@ const GAP = 10;
 const ASLANT = 52;
 
 /** Steps of 1, 2 or 5 times a power of ten: about four. */
-function ticks(low: number, high: number): number[] {
+function ticks(low: number, high: number): [values: number[], step: number] {
   const rough = (high - low) / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
   const out: number[] = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) out.push(Math.abs(value) < step / 1e6 ? 0 : value);
-  return out;
+  return [out, step];
 }
 
 class Drawing implements Picture {
@@ -70,7 +72,7 @@ class Drawing implements Picture {
   }
 
   private parts(width: number, height: number): SVGElement[] {
-    const { bars, format, hasNames = false } = this.bars;
+    const { bars, axis, hasNames = false } = this.bars;
     const known = bars.filter((bar) => Number.isFinite(bar.value));
     const low = Math.min(0, ...known.map((bar) => bar.value - reach(bar)));
     const high = Math.max(0, ...known.map((bar) => bar.value + reach(bar))) || (low < 0 ? 0 : 1);
@@ -83,19 +85,23 @@ class Drawing implements Picture {
     const labelStep = hasNames ? 1 : Math.ceil((widest + GAP) / slot);
     const base = height - (isAslant ? ASLANT : BOTTOM);
     const y = (value: number): number => TOP + ((top - value) / (top - bottom || 1)) * (base - TOP);
-    const rules = ticks(bottom, top).flatMap((value) => [
+    const [places, step] = ticks(bottom, top);
+    const rules = places.flatMap((value) => [
       svg('line', { class: value === 0 ? 'zero' : 'rule', x1: LEFT, x2: width, y1: y(value), y2: y(value) }),
-      svg('text', { class: 'tick', x: LEFT - 6, y: y(value) + 4, 'text-anchor': 'end' }, format(value)),
+      svg('text', { class: 'tick', x: LEFT - 6, y: y(value) + 4, 'text-anchor': 'end' }, axis(value, step)),
     ]);
+    // The label of a bar apart is drawn whatever is beside it, and inside the picture.
+    const placeOf = (i: number): number => Math.min(LEFT + (i + 0.5) * slot, width - (CHARACTER * (bars[i]?.label.length ?? 0)) / 2);
+    const apart = Math.min(...bars.map((bar, i) => (bar.isApart ? placeOf(i) - (CHARACTER * bar.label.length) / 2 : Infinity)));
     const drawn = bars.flatMap((bar, i) => {
       const middle = LEFT + (i + 0.5) * slot;
-      const next = bars[i + 1];
-      const isCrowded = next?.isApart && CHARACTER * (bar.label.length + next.label.length) > 2 * slot;
+      const half = (CHARACTER * bar.label.length) / 2;
+      const isCrowded = !bar.isApart && middle + half + GAP / 2 > apart;
       const isLabelled = (i % labelStep === 0 && !isCrowded) || bar.isApart;
       const [x, low] = [middle + 3, base + 13];
       const label = isAslant
         ? svg('text', { class: 'tick', x, y: low, 'text-anchor': 'end', transform: `rotate(-40 ${x} ${low})` }, bar.label)
-        : svg('text', { class: 'tick', x: middle, y: height - 7, 'text-anchor': 'middle' }, bar.label);
+        : svg('text', { class: 'tick', x: placeOf(i), y: height - 7, 'text-anchor': 'middle' }, bar.label);
       return [...this.bar(bar, middle, slot, y), ...(isLabelled ? [label] : [])];
     });
     return [...rules, ...drawn];

@@ -7,7 +7,7 @@ import uPlot from 'uplot';
 import { h, uniqueId } from './dom';
 import type { PeriodChoice } from './period';
 import { hang, isOnPaper, type Picture } from './surroundings';
-import { isoDate, MONTHS } from './text';
+import { isoDate, MONTHS, type AxisFormat } from './text';
 
 export interface Line {
   readonly label: string;
@@ -31,7 +31,7 @@ export interface Chart {
   readonly lines: Line[];
   /** Values of the legend and the axis. */
   readonly format: (value: number) => string;
-  readonly axis?: (value: number) => string;
+  readonly axis?: AxisFormat;
   readonly height?: number;
   /** Dates on x if absent. */
   readonly xFormat?: (value: number) => string;
@@ -54,6 +54,10 @@ const FONT = 11;
 const SYNC = 'days';
 const YEAR = 364 * 86_400;
 const MONTH = 27 * 86_400;
+/** Steps between the ticks of dates. uPlot takes those from 30 days on as calendar months, those from 365 days on as years. */
+const DAY = 86_400;
+const DAY_STEPS = [1, 2, 5, 7, 14].map((days) => days * DAY);
+const MONTH_STEPS = [30, 60, 90, 120, 180, 365, 730, 1825, 3650, 9125, 18250, 36500].map((days) => days * DAY);
 /** How much finer a chart is drawn on paper. */
 const PAPER_SCALE = 2;
 const PAPER_HEIGHT = 0.62;
@@ -162,7 +166,7 @@ class Drawing implements Picture {
       ticks: { show: false },
       border: { show: false },
     };
-    const format = chart.axis ?? chart.format;
+    const format: AxisFormat = chart.axis ?? chart.format;
     const period = chart.period;
     return {
       width: width * scale,
@@ -188,7 +192,7 @@ class Drawing implements Picture {
           space: 32 * scale,
           size: (_: uPlot, labels: string[] | null) =>
             scale * (12 + (FONT * 0.62) * Math.max(2, ...(labels ?? []).map((label) => label.length))),
-          values: (_: uPlot, splits: number[]) => splits.map(format),
+          values: (_: uPlot, splits: number[], __: number, ___: number, step: number) => splits.map((value) => format(value, step)),
         },
       ],
       series: [{}, ...chart.lines.map((line) => this.series(line, scale))],
@@ -203,7 +207,7 @@ class Drawing implements Picture {
   private xAxis(scale: number): Partial<uPlot.Axis> {
     const { xFormat, logX, wholeX } = this.chart;
     const room = { gap: 4 * scale, space: 52 * scale };
-    if (!xFormat) return { ...room, size: 34 * scale, values: dateLabels };
+    if (!xFormat) return { ...room, size: 34 * scale, values: dateLabels, incrs: this.isMonthly() ? MONTH_STEPS : [...DAY_STEPS, ...MONTH_STEPS] };
     const powers: uPlot.Axis.Filter = (_, splits) => splits.map((value) => (Number.isInteger(Math.log10(value)) ? value : null));
     return {
       ...room,
@@ -212,6 +216,12 @@ class Drawing implements Picture {
       ...(wholeX ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] } : {}),
       ...(logX ? { filter: powers, grid: { stroke: colourOf('grid'), width: scale, filter: powers } } : {}),
     };
+  }
+
+  /** True if no two dates of x are in one month, as those of monthly and yearly data: days between them mean nothing. */
+  private isMonthly(): boolean {
+    const { x } = this.chart;
+    return x.length > 1 && x.every((seconds, i) => i === 0 || seconds - (x[i - 1] ?? 0) >= MONTH);
   }
 
   private series(line: Line, scale: number): uPlot.Series {

@@ -7,7 +7,7 @@ import { at, numbers, type Result } from './data';
 import { h } from './dom';
 import { correlation, cumulated } from './statistics';
 import { drawHeat, drawTable } from './table';
-import { fixed, percent, shown } from './text';
+import { fixed, percent, percentAxis, shown } from './text';
 
 const COLOURS = 8;
 
@@ -50,7 +50,7 @@ function drawReturns(results: Result[], series: 'ret' | 'ret_net', title: string
     x,
     lines,
     format: (value) => percent(value),
-    axis: (value) => percent(value, 0),
+    axis: percentAxis,
     height: 280,
     fromZero: true,
     summary: lines.map((line) => `${line.label} ${percent(line.values.findLast((v) => !Number.isNaN(v)))}`).join(', '),
@@ -63,7 +63,7 @@ export function drawComparison(results: Result[]): HTMLElement {
   const table = drawTable(
     'Results side by side',
     [
-      { head: 'result', isName: true, text: (r: Result) => shown(r.name) },
+      { head: 'result', isName: true, isLong: true, text: (r: Result) => shown(r.name) },
       { head: 'Sharpe', text: (r) => fixed(summary(r, 'sharpe_ret')), bar: (r) => summary(r, 'sharpe_ret') },
       { head: '95 % interval', text: (r) => `${fixed(inference(r, 'low'))} to ${fixed(inference(r, 'high'))}` },
       { head: 'net Sharpe', text: (r) => fixed(summary(r, 'sharpe_ret_net')), bar: (r) => summary(r, 'sharpe_ret_net') },

@@ -2,6 +2,7 @@
 
 /** Results as the core embeds them in a tear sheet: src/tearsheet/sheet_data.cpp writes what this file reads. */
 
+import type { Audit } from './audit';
 import { daysToSeconds } from './text';
 
 export type Values = Float64Array | string[];
@@ -35,6 +36,8 @@ export interface Result {
   readonly given: Record<string, unknown>;
   /** One sentence about the study that the run is a trial of; empty if none. */
   readonly study: string;
+  /** The look-ahead audit of the signal; null if none was made. */
+  readonly audit: Audit | null;
 }
 
 export interface Sheet {
@@ -84,9 +87,10 @@ interface PackedResult {
   name: string;
   arguments: string;
   study: string;
+  audit: Audit | null;
   service: Record<string, unknown>;
   given: Record<string, unknown>;
-  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'service' | 'given' | 'tables'>;
+  facts: Omit<Result, 'name' | 'arguments' | 'study' | 'audit' | 'service' | 'given' | 'tables'>;
   tables: Record<string, { rows: number; columns: Packed[] }>;
 }
 
@@ -95,6 +99,7 @@ const unpackResult = (packed: PackedResult): Result => ({
   name: packed.name,
   arguments: packed.arguments,
   study: packed.study,
+  audit: packed.audit,
   service: packed.service,
   given: packed.given,
   tables: new Map(
@@ -114,7 +119,7 @@ export function readSheet(text: string): Sheet {
 const PERIOD_NAMES: [minimum: number, name: string][] = [[100, 'day'], [30, 'week'], [8, 'month'], [3, 'quarter']];
 
 /** "day" of daily data, "month" of monthly data. */
-export const periodName = ({ periods_per_year }: Result): string => PERIOD_NAMES.find(([minimum]) => periods_per_year >= minimum)?.[1] ?? 'year';
+export const periodName = ({ periods_per_year }: Pick<Result, 'periods_per_year'>): string => PERIOD_NAMES.find(([minimum]) => periods_per_year >= minimum)?.[1] ?? 'year';
 
 /** A column of numbers; null if the table lacks it or has no known value. */
 export function numbers(table: Table | undefined, name: string): Float64Array | null {

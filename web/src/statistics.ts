@@ -97,22 +97,24 @@ export function correlation(x: Float64Array, y: Float64Array): number {
 }
 
 export interface Bin {
-  readonly low: number;
-  readonly high: number;
+  readonly centre: number;
+  readonly width: number;
   readonly count: number;
 }
 
+/** At most `bins` bins of a round width: 1, 2 or 5 times a power of ten. Their centres are multiples of it. */
 export function histogram(x: Float64Array, bins: number): Bin[] {
   const known = x.filter((value) => !Number.isNaN(value));
   if (known.length === 0) return [];
   let low = Infinity;
   let high = -Infinity;
   for (const value of known) (low = Math.min(low, value)), (high = Math.max(high, value));
-  const width = (high - low) / bins || 1;
-  const counts = new Array<number>(bins).fill(0);
-  for (const value of known) {
-    const bin = Math.min(bins - 1, Math.floor((value - low) / width));
-    counts[bin] = (counts[bin] ?? 0) + 1;
-  }
-  return counts.map((count, i) => ({ low: low + i * width, high: low + (i + 1) * width, count }));
+  const rough = (high - low) / Math.max(1, bins - 1) || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const width = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const place = (value: number): number => Math.round(value / width);
+  const first = place(low);
+  const counts = new Array<number>(place(high) - first + 1).fill(0);
+  for (const value of known) counts[place(value) - first] = (counts[place(value) - first] ?? 0) + 1;
+  return counts.map((count, i) => ({ centre: (first + i) * width, width, count }));
 }

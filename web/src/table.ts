@@ -11,9 +11,14 @@ export interface Field<Row> {
   readonly bar?: (row: Row) => number;
   /** A name: to the left. */
   readonly isName?: boolean;
+  /** A text of many words, which takes several lines. */
+  readonly isLong?: boolean;
   /** Where the text leads; "" if nowhere. */
   readonly link?: (row: Row) => string;
 }
+
+/** A text that may break behind the marks of a file's name. */
+const breakable = (text: string): (string | Node)[] => text.split(/(?<=[_./])/).flatMap((part) => [part, h('wbr')]);
 
 export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: readonly Row[], note?: string): HTMLElement {
   const longest = fields.map((field) =>
@@ -26,8 +31,8 @@ export function drawTable<Row>(caption: string, fields: Field<Row>[], rows: read
       ...fields.map((field, i) => {
         const text = field.text(row);
         const href = field.link?.(row);
-        const words = h('bdi', {}, href ? h('a', { href }, text) : text);
-        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: 'name', scope: i === 0 && 'row' }, words);
+        const words = h('bdi', {}, href ? h('a', { href }, text) : field.isLong ? h('span', {}, ...breakable(text)) : text);
+        if (field.isName) return h(i === 0 ? 'th' : 'td', { class: field.isLong ? 'name long' : 'name', scope: i === 0 && 'row' }, words);
         const cell = h('td', {}, h('span', {}, text));
         const size = field.bar?.(row) ?? NaN;
         const whole = longest[i] ?? 0;

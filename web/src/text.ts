@@ -20,6 +20,22 @@ export const percent = (value: number | undefined, digits = 1): string =>
 
 export const whole = (value: number | undefined): string => fixed(value, 0);
 
+/** The label of a tick: as many digits as tell it from its neighbour, which is a step away. */
+export type AxisFormat = (value: number, step: number) => string;
+
+const MOST_DIGITS = 6;
+
+function digitsOf(step: number): number {
+  for (let digits = 0; digits < MOST_DIGITS; ++digits) {
+    const scaled = step * 10 ** digits;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return digits;
+  }
+  return MOST_DIGITS;
+}
+
+export const fixedAxis: AxisFormat = (value, step) => fixed(value, digitsOf(step));
+export const percentAxis: AxisFormat = (value, step) => percent(value, digitsOf(100 * step));
+
 const DOLLAR_UNITS: [size: number, letters: string][] = [[1e9, 'bn'], [1e6, 'm'], [1e3, 'k']];
 
 /** "$6.36k": three significant digits of an amount of any size. */
@@ -29,6 +45,18 @@ export function dollars(value: number): string {
   const rounded = Number(Math.abs(value).toPrecision(3));
   const [size, letters] = DOLLAR_UNITS.find(([unit]) => rounded >= unit) ?? [1, ''];
   return `${value < 0 ? '−' : ''}$${Number((rounded / size).toPrecision(3))}${letters}`;
+}
+
+/** A message that begins with its code, such as "FEW_PERIODS: the …", as [sentence, code]; "" if it has none. */
+export function splitCode(message: string): [sentence: string, code: string] {
+  const found = /^([A-Z][A-Z_]+): (.*)$/s.exec(message);
+  return found ? [found[2] ?? '', found[1] ?? ''] : [message, ''];
+}
+
+/** A message as a reader wants it: the sentence first, its code in brackets behind it. */
+export function codeLast(message: string): string {
+  const [sentence, code] = splitCode(message);
+  return code ? `${capitalised(sentence)} (${code})` : sentence;
 }
 
 export const capitalised = (text: string): string => text.replace(/^./, (first) => first.toUpperCase());

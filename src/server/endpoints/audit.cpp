@@ -97,7 +97,7 @@ Json describe_audit(bool asks_token) {
   const Json status{{"type", "string"}, {"enum", statuses}};
   const Json schema{
       {"type", "object"},
-      {"required", {"verdict", "first_k", "checks", "profile", "snapshot", "config", "elapsed_seconds"}},
+      {"required", {"verdict", "first_k", "checks", "profile", "snapshot", "periods_per_year", "config", "elapsed_seconds"}},
       {"properties",
        {{"verdict", {{"type", "string"}, {"enum", {"pass", "suspicious", "look-ahead"}}}},
         {"first_k", whole},
@@ -107,6 +107,7 @@ Json describe_audit(bool asks_token) {
         {"profile",
          table({{"k", whole}, {"ic", number}, {"t_nw", number}, {"days", whole}, {"names", number}, {"share", number}})},
         {"snapshot", text},
+        {"periods_per_year", whole},
         {"config", {{"type", "object"}}},
         {"elapsed_seconds", {{"type", "number"}}}}}};
   const Json previous{{"anyOf", {reference("Signal"), whole, {{"type", "null"}}}},

@@ -95,7 +95,7 @@ Answer answer_results(Request& request, const ServerState& state, const Interrup
       answer.body = table_to_json(found, read_orient(request));
     }
   } else if (wants_sheet(request)) {
-    write_sheet(request, result, stored->place, answer);
+    write_sheet(request, *stored, state, answer);
   } else if (wants_arrow(request)) {
     answer.content_type = kArrowStream;
     append_arrow("", result, answer.body);

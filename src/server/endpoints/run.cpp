@@ -42,7 +42,8 @@ Answer answer_run(Request& request, const ServerState& state, const Interrupt& i
     stored->place = place_of(run, state.options);
     stored->result =
         with_sheet_tables(loaded->backtester, run.signal.keys, run.signal.values[0], config, std::move(result), interrupt);
-    write_sheet(request, stored->result, stored->place, answer);
+    stored->study = read_extras(run.more).study;
+    write_sheet(request, *stored, state, answer);
     // A page shows the result further; a file is whole.
     const std::string id = accepts(request, kSheetJson) ? state.results.add(stored) : "";
     if (!id.empty()) answer.headers.emplace_back("Location", "results/" + id);

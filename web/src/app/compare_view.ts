@@ -62,7 +62,7 @@ const drawCounted = (rows: Counted[]): HTMLElement =>
   drawTable(
     'Runs of studies',
     [
-      { head: 'result', isName: true, text: (row: Counted) => shown(row.name) },
+      { head: 'result', isName: true, isLong: true, text: (row: Counted) => shown(row.name) },
       { head: 'study', isName: true, text: (row) => shown(row.study), link: (row) => studyLink(row.study) },
       { head: 'trials', text: (row) => whole(row.deflation.trials) },
       { head: 'effective', text: (row) => fixed(row.deflation.trials_effective, 1) },

@@ -46,7 +46,7 @@ function drawBook(day: string, names: Name[]): Node[] {
   const long = names.filter((name) => (name.weight ?? 0) > 0);
   const short = names.filter((name) => (name.weight ?? 0) < 0);
   const rows = [...names].sort((a, b) => size(b) - size(a)).slice(0, MOST);
-  const points = (value: number | null): string => (value === null ? fixed(NaN) : fixed(10_000 * value, 1));
+  const points = (value: number | null, digits: number): string => (value === null ? fixed(NaN) : fixed(10_000 * value, digits));
   const card = (label: string, value: string, more: string): HTMLElement =>
     h('div', { class: 'card' }, h('dt', {}, label), h('dd', {}, h('strong', {}, value), h('span', {}, more)));
   const total = (some: Name[]): string => percent(sum(some.map((name) => name.contribution)), 2);
@@ -65,11 +65,11 @@ function drawBook(day: string, names: Name[]): Node[] {
         { head: 'security', isName: true, text: (name: Name) => shown(String(name.security_id)) },
         { head: 'weight', text: (name) => (name.weight === 0 ? 'closed' : percent(name.weight ?? NaN, 2)) },
         { head: 'return', text: (name) => percent(name.ret ?? NaN, 2) },
-        { head: 'contribution, bps', text: (name) => points(name.contribution), bar: (name) => name.contribution ?? NaN },
-        { head: 'cost, bps', text: (name) => points(name.tc) },
+        { head: 'contribution, bps', text: (name) => points(name.contribution, 1), bar: (name) => name.contribution ?? NaN },
+        { head: 'cost, bps', text: (name) => points(name.tc, 2) },
       ],
       rows,
-      names.length > rows.length ? `the ${rows.length} largest contributions of ${names.length}` : 'largest contribution first',
+      names.length > rows.length ? `the ${rows.length} largest contributions of ${whole(names.length)}` : 'largest contribution first',
     ),
   ];
 }

@@ -8,6 +8,7 @@ import { getJson } from './server';
 export interface Option {
   readonly type?: string | string[];
   readonly enum?: unknown[];
+  readonly items?: { readonly enum?: unknown[] };
   readonly default?: unknown;
   readonly description?: string;
   readonly minimum?: number;
@@ -46,6 +47,11 @@ const GROUPS: [title: string, names: string[]][] = [
 ];
 /** Not in the form: the view itself chooses the columns; weights and threads are not of a page. */
 const HIDDEN = new Set(['sigvar', 'map', 'drop', 'keep_weights', 'threads']);
+function hasDoubleSort(value: (name: string) => unknown): boolean {
+  const tables = value('analysis');
+  return Array.isArray(tables) && tables.includes('double_sort');
+}
+
 /** An option that only matters when another one has a value. */
 const DEPENDS: Record<string, (value: (name: string) => unknown) => boolean> = {
   resid_style: (value) => value('resid') === true,
@@ -54,8 +60,9 @@ const DEPENDS: Record<string, (value: (name: string) => unknown) => boolean> = {
   gmv_musd: (value) => value('tc_model') === 'power_law',
   tc_model: (value) => value('calc_turnover') !== false,
   drift: (value) => value('calc_turnover') !== false,
-  double_var: (value) => value('sort_method') === 'double',
-  double_frac: (value) => value('sort_method') === 'double',
+  double_var: (value) => value('sort_method') === 'double' || hasDoubleSort(value),
+  double_frac: (value) => value('sort_method') === 'double' || hasDoubleSort(value),
+  double_style: hasDoubleSort,
   upper_pct: (value) => value('weight') !== 'equal',
   fractile: (value) => value('input_type') === 'value',
   resid: (value) => value('input_type') === 'value',
@@ -146,6 +153,7 @@ export class OptionsForm {
     const id = uniqueId('option');
     const input = makeInput(option, id);
     const help = uniqueId('help');
+    const names = option.items?.enum;
     const message = h('p', { class: 'fault', role: 'alert' });
     input.setAttribute('aria-describedby', help);
     const row = h(
@@ -153,7 +161,7 @@ export class OptionsForm {
       { class: 'option' },
       h('label', { for: id }, name),
       input,
-      h('small', { id: help }, option.description ?? ''),
+      h('small', { id: help }, [option.description, names && `Names, with commas between them: ${names.join(', ')}.`].filter(Boolean).join(' ')),
       message,
     );
     this.fields.set(name, { name, option, row, input, message });

@@ -31,6 +31,8 @@ const missingText = (value: string): string => value.slice(value.indexOf('=') + 
 
 function toLabel([option, value]: Setting): string {
   if (option === 'date_format') return `read dates as ${inWords(value)}`;
+  if (option === 'decimal') return `read "${value}" as the decimal mark`;
+  if (option === 'thousands') return `read "${value}" as the separator of thousands`;
   if (option === 'null') return `read "${missingText(value)}" as missing`;
   return `set ${option} to "${value}"`;
 }
@@ -41,10 +43,30 @@ const toText = (settings: Setting[]): string => settings.map(([option, value]) =
 /** The option of reading that a warning names: `null="-99" reads it so`. */
 const NULL_OF_WARNING = /\bnull="([^"]+)"/;
 
+/** `mincos=10 asks for so many names per side`, and the names that there are. */
+const TOO_FEW_NAMES = /\bmincos=(\d+) asks for so many names per side; the largest number of names per period is (\d+) long and (\d+) short/;
+
 /** The remedy of a warning of a run with `config`; null if it has none, or the run sets the option to something else. */
 export function remedyOf(warning: string, config: Record<string, unknown>): { label: string; change: Record<string, unknown> } | null {
+  const [, asked, long, short] = (TOO_FEW_NAMES.exec(warning) ?? []).map(Number);
+  if (asked !== undefined && long !== undefined && short !== undefined) {
+    const mincos = config['method'] === 'long_only' ? long : Math.min(long, short);
+    return mincos >= 1 && mincos < asked ? { label: `Set mincos to ${mincos}`, change: { mincos } } : null;
+  }
   const value = NULL_OF_WARNING.exec(warning)?.[1];
   return value === undefined || config['null'] !== undefined ? null : { label: toSentence([['null', value]]), change: { null: value } };
+}
+
+/** A text of null beside those that are typed: "ret=C" and "ret=B" are "ret=C,B". Null if one field cannot say both. */
+function addNull(typed: unknown, value: string): string | null {
+  const column = (text: string): string => text.slice(0, text.indexOf('=') + 1);
+  return typeof typed === 'string' && column(typed) === column(value) ? `${typed},${value.slice(column(value).length)}` : null;
+}
+
+/** The value that takes the remedy into the form; null if the form has another one. */
+function valueFor([option, value]: Setting, form: ReadingForm): string | null {
+  if (form.isFree(option)) return value;
+  return option === 'null' ? addNull(form.reading()[option], value) : null;
 }
 
 /**
@@ -55,14 +77,13 @@ export function showFault(place: HTMLElement, message: string, form: ReadingForm
   const remedies: Setting[][] = [];
   const text = message.replace(FLAGS, (flags) => {
     const settings = toSettings(flags);
-    if (!settings.every(([option]) => form.isFree(option))) return flags;
-    remedies.push(settings);
+    if (settings.every((setting) => valueFor(setting, form) !== null)) remedies.push(settings);
     return toText(settings);
   });
   const better = remedies.filter((settings) => settings.every(([option]) => option !== 'null'));
   const buttons = (better.length ? better : remedies).map((settings) => {
     const take = (): void => {
-      for (const [option, value] of settings) form.set(option, value);
+      for (const setting of settings) form.set(setting[0], valueFor(setting, form));
       taken(`Set under Options: ${toText(settings)}.`);
     };
     return h('button', { type: 'button', click: take }, toSentence(settings));

@@ -11,6 +11,8 @@ import { findRun, remembered, type DoneRun } from './session';
 import { theForm } from './options';
 import { remedyOf } from './remedy';
 import { runRows } from './run_rows';
+import { setStudy } from './run_view';
+import { theSignal } from './signal_picker';
 import { deflate, getTrials } from './studies';
 
 function copyButton(label: string, make: () => string, status: HTMLElement): HTMLElement {
@@ -67,19 +69,34 @@ async function describeStudy(study: string, run_id: string): Promise<string> {
   }
 }
 
-/** Buttons that set the option which a warning names and run again. The form has the option too, for the runs after this one. */
-async function makeRemedy({ body, type, file, config, study }: DoneRun, status: HTMLElement): Promise<(warning: string) => HTMLElement | null> {
+/** A run without its rows, which a page loses when it is loaded again, and which a link does not have. */
+type Known = Pick<DoneRun, 'type' | 'file' | 'config' | 'study'> & { readonly body?: Blob };
+
+/**
+ * Buttons that set the option which a warning names and run again. The form has the option too, for the runs after this one.
+ * Without the rows the button leads to Run, where the reader chooses the file again.
+ */
+async function makeRemedy({ body, type, file, config, study }: Known, status: HTMLElement): Promise<(warning: string) => HTMLElement | null> {
   const form = await theForm();
   return (warning) => {
     const found = remedyOf(warning, config);
-    if (!found || !body) return null;
-    const button = h('button', { type: 'button', class: 'screen-only' }, `${found.label} and run again`);
+    if (!found) return null;
+    const button = h('button', { type: 'button', class: 'screen-only' }, body ? `${found.label} and run again` : `${found.label}: choose the file again`);
+    if (!body) {
+      button.addEventListener('click', () => {
+        form.write({ ...config, ...found.change });
+        setStudy(study);
+        theSignal.task = `Choose ${shown(file)} again: this page no longer has its rows. The options of the run are set.`;
+        location.hash = '#/run';
+      });
+      return button;
+    }
     button.addEventListener('click', async () => {
       button.disabled = true;
       status.textContent = 'Computing …';
       try {
         const id = await runRows({ body, type }, file, { ...config, ...found.change }, study);
-        for (const [option, value] of Object.entries(found.change)) if (form.isFree(option)) form.set(option, value);
+        for (const [option, value] of Object.entries(found.change)) if (option !== 'null' || form.isFree(option)) form.set(option, value);
         location.hash = `#/results/${id}`;
       } catch (error) {
         status.textContent = error instanceof Error ? error.message : String(error);
@@ -95,6 +112,7 @@ export async function drawResult(id: string): Promise<Node[]> {
   const before = remembered().find((one) => one.id === id);
   const result: Result = run?.result ?? (await getResult(id)).result;
   const file = run?.file ?? before?.file ?? 'SIGNAL';
+  const config = run?.config ?? before?.config ?? result.given;
   const type = run?.type ?? before?.type ?? 'text/csv';
   const study = run?.study ?? before?.study ?? '';
   const heading = run?.file ?? result.name;
@@ -103,9 +121,9 @@ export async function drawResult(id: string): Promise<Node[]> {
   const tables = Object.entries(await getJson<Record<string, unknown>>(`results/${encodeURIComponent(id)}?orient=split`))
     .filter(([, value]) => typeof value === 'object' && value !== null && 'columns' in value && 'data' in value)
     .map(([name]) => name);
-  const remedy = run ? await makeRemedy(run, status) : () => null;
+  const remedy = await makeRemedy(run ?? { type, file: file === 'SIGNAL' ? 'the file' : file, config, study }, status);
   const day = makeDayView(id, result, tables);
-  const sheet = drawSheet({ ...result, study: result.study || (await describeStudy(study, result.run_id)) }, { onDay: day.show, remedy });
+  const sheet = drawSheet({ ...result, study: (await describeStudy(study, result.run_id)) || result.study }, { onDay: day.show, remedy });
   return [
     h('header', {}, h('h1', {}, h('bdi', {}, shown(heading))), h('p', {}, subtitle(result, heading))),
     h(

@@ -25,7 +25,7 @@ class RunView {
   private readonly picker: SignalPicker;
   private readonly start = h('button', { type: 'submit', class: 'primary' }, 'Run');
   private readonly grid = h('button', { type: 'button' }, 'Run over lags and residuals');
-  private readonly study = h('input', { type: 'text', id: 'study', list: 'studies', autocomplete: 'off', 'aria-describedby': 'study-help' });
+  private readonly study = h('input', { type: 'text', id: 'study', list: 'studies', autocomplete: 'off', placeholder: 'momentum-2026', 'aria-describedby': 'study-help' });
   private readonly studyFault = h('p', { role: 'alert', class: 'fault' });
   private readonly work: Work;
 
@@ -68,14 +68,14 @@ class RunView {
       { class: 'study-field' },
       h('label', { for: 'study' }, 'Study '),
       this.study,
-      h('small', { id: 'study-help' }, 'optional: a name counts the run as a trial, so that the ratio can be corrected for the number of tries'),
+      h('small', { id: 'study-help' }, 'optional: a name without spaces counts the run as a trial, so that the ratio can be corrected for the number of tries'),
       h('datalist', { id: 'studies' }, ...this.studies.map((one) => h('option', { value: one.study }))),
       this.studyFault,
     );
   }
 
   private blameStudy({ code, message }: ServerError): boolean {
-    if (!code.startsWith('LEDGER_') && !message.includes('expected study')) return false;
+    if (!code.startsWith('LEDGER_') && !/expected study/i.test(message)) return false;
     this.studyFault.textContent = message;
     this.study.focus();
     return true;

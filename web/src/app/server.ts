@@ -3,6 +3,7 @@
 /** Requests to the server that the page came from. All addresses are relative, so a path prefix of a proxy stays in front. */
 
 import { readSheet, type Result } from '../data';
+import { codeLast } from '../text';
 
 export const SHEET = 'application/vnd.fractile.sheet+json';
 const TOKEN = 'fractile-token';
@@ -70,7 +71,7 @@ function send(request: Request): Promise<Reply> {
 function errorOf({ status, text }: Reply): ServerError {
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string } };
-    return new ServerError(error.code, error.message, status);
+    return new ServerError(error.code, codeLast(error.message), status);
   } catch {
     return new ServerError('SERVER_ANSWER', `The server answered with status ${status}.`, status);
   }

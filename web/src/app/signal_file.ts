@@ -6,6 +6,8 @@ import { postJson } from './server';
 
 const TYPES: Record<string, string> = {
   csv: 'text/csv',
+  tsv: 'text/csv',
+  txt: 'text/csv',
   parquet: 'application/vnd.apache.parquet',
   pq: 'application/vnd.apache.parquet',
   arrow: 'application/vnd.apache.arrow.file',
@@ -16,7 +18,7 @@ const TYPES: Record<string, string> = {
 /** The beginning of a CSV file that is enough for its first rows; the other forms are sent whole, because their directory is at the end. */
 const HEAD_BYTES = 64 * 1024;
 
-interface Column {
+export interface Column {
   readonly name: string;
   readonly type: string;
   readonly cells: (string | null)[];

@@ -4,10 +4,10 @@
 
 import { h, uniqueId } from '../dom';
 import { drawTable } from '../table';
-import { fixed, shown, whole } from '../text';
+import { codeLast, fixed, shown, whole } from '../text';
 import { showFault, type ReadingForm } from './remedy';
 import { ServerError } from './server';
-import { readSignalFile, type SignalFile } from './signal_file';
+import { readSignalFile, type Column, type SignalFile } from './signal_file';
 
 const VALUE = 'signal';
 /** Our columns, what a reader calls them, and if a signal can be without them. */
@@ -17,6 +17,10 @@ const MEANINGS: [column: string, label: string, isNeeded: boolean][] = [
   [VALUE, 'value', true],
   ['date_avail', 'known from (optional)', false],
 ];
+/** A number or an ISO date. */
+const LIKE_DATA = /^-?\d+(\.\d+)?$|^\d{4}-\d\d-\d\d/;
+/** A file of more columns without a known security may have a column per security. */
+const WIDE = 8;
 /** Errors that the rows of a signal cause: docs/errors.md. */
 const OF_ROWS = new Set([
   'UNKNOWN_COLUMN', 'COLUMN_TYPE', 'EMPTY_SIGNAL', 'NO_USABLE_ROWS', 'INFINITE_SIGNAL', 'IMPOSSIBLE_DATES', 'TRADE_BEFORE_AVAIL',
@@ -37,6 +41,10 @@ export class Choice {
   /** Null before the first rows are read, and if they cannot be. */
   signal: SignalFile | null = null;
   readonly byHand = new Map<string, string>();
+  /** The meanings that the page had recognised when the file was read in another way. */
+  readonly before = new Map<string, string>();
+  /** What a reader who comes here should do; shown until a file is chosen. */
+  task = '';
 }
 
 /** The signal of Run and Audit. */
@@ -60,7 +68,7 @@ export class SignalPicker {
     private readonly choice: Choice,
     private readonly form: ReadingForm,
   ) {
-    this.input = h('input', { type: 'file', id, accept: '.csv,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
+    this.input = h('input', { type: 'file', id, accept: '.csv,.tsv,.txt,.parquet,.pq,.arrow,.arrows,.feather,.ipc' });
     this.input.addEventListener('change', () => this.takeFirst(this.input.files));
     const drop = h(
       'div',
@@ -75,7 +83,9 @@ export class SignalPicker {
       this.takeFirst(event.dataTransfer?.files);
     });
     this.element = h('div', { class: 'picker' }, drop, this.fault, this.note, this.preview);
+    if (choice.file) this.showName(choice.file);
     if (choice.signal) this.show(choice.signal);
+    else this.note.textContent = choice.task;
   }
 
   get isChosen(): boolean {
@@ -107,9 +117,13 @@ export class SignalPicker {
   private explain(place: HTMLElement, message: string, isBefore = false): void {
     showFault(place, this.inNamesOfFile(message), this.form, (done) => {
       this.refresh();
-      const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
-      this.note.textContent = start ? `${done} Press "${start.textContent}"${isBefore ? '' : ' again'}.` : done;
-      start?.focus();
+      this.note.textContent = done;
+      void this.taken.then(() => {
+        const start = this.element.closest('form')?.querySelector<HTMLElement>('[type=submit]');
+        if (!start || this.element.querySelector('.fault:not(:empty)')) return;
+        this.note.textContent = `${done} Press "${start.textContent}"${isBefore ? '' : ' again'}.`;
+        start.focus();
+      });
     });
   }
 
@@ -117,12 +131,24 @@ export class SignalPicker {
     const [file] = files ?? [];
     if (!file) return;
     this.choice.byHand.clear();
+    this.choice.before.clear();
+    this.choice.task = '';
     this.note.textContent = '';
+    this.showName(file);
     this.taken = this.take(file);
+  }
+
+  /** A dropped file, or one that was chosen in another view, stands in the field too. */
+  private showName(file: File): void {
+    if (this.input.files?.[0] === file) return;
+    const files = new DataTransfer();
+    files.items.add(file);
+    this.input.files = files.files;
   }
 
   /** Reads the first rows again, after an option of reading has changed. */
   refresh(): void {
+    for (const [column, { select }] of this.mapping) if (select.value) this.choice.before.set(column, select.value);
     if (this.choice.file) this.taken = this.take(this.choice.file);
   }
 
@@ -156,7 +182,8 @@ export class SignalPicker {
       const names = signal.columns.map(({ name }) => h('option', { value: name }, shown(name)));
       const id = uniqueId('column');
       const select = h('select', { id }, h('option', { value: '' }, isNeeded ? 'choose' : 'none'), ...names);
-      select.value = this.choice.byHand.get(column) ?? guessed(signal, column);
+      const before = this.choice.byHand.get(column) ?? this.choice.before.get(column);
+      select.value = before !== undefined && (before === '' || signal.columns.some(({ name }) => name === before)) ? before : guessed(signal, column);
       select.addEventListener('change', () => {
         this.choice.byHand.set(column, select.value);
         draw();
@@ -167,6 +194,9 @@ export class SignalPicker {
     });
     this.preview.replaceChildren(
       h('p', {}, h('bdi', {}, shown(signal.file.name)), ` · ${size(signal.file.size)} · which column is which:`),
+      ...(signal.columns.some(({ name }) => LIKE_DATA.test(name)) && signal.type === 'text/csv'
+        ? [h('p', { class: 'fault' }, 'The first line of the file looks like a row, and was read as the names of the columns. Add a line of names, such as security_id,date_sig,signal.')]
+        : []),
       h('div', { class: 'mapping' }, ...selects),
       heads,
     );
@@ -178,7 +208,7 @@ export class SignalPicker {
     for (const [meaning, { select, fault }] of this.mapping) {
       const column = columns.find(({ name }) => name === select.value);
       const refusal = (meaning === VALUE ? column?.number_refusal : meaning.startsWith('date_') ? column?.date_refusal : null) ?? '';
-      if (refusal) this.explain(fault, `In the first rows: ${refusal}`, true);
+      if (refusal) this.explain(fault, `In the first rows: ${codeLast(refusal)}`, true);
     }
   }
 
@@ -189,7 +219,7 @@ export class SignalPicker {
     const places = Array.from(signal.columns[0]?.cells ?? [], (_, i) => i);
     return drawTable(
       `First rows of ${shown(signal.file.name)}`,
-      signal.columns.map(({ name, cells }) => ({ head: `${shown(name)} (${meaning(name)})`, isName: true, text: (i: number) => shown(cells[i] ?? '') })),
+      signal.columns.map(({ name, cells }) => ({ head: `${shown(name)} (${meaning(name)})`, isName: true, text: (i: number) => shown(isText(signal, name) ? (cells[i] ?? '') : short(cells[i] ?? '')) })),
       places,
     );
   }
@@ -212,7 +242,7 @@ export class SignalPicker {
       const field = this.mapping.get(column);
       const name = field?.select.value ?? '';
       if (field && isNeeded && !name) {
-        field.fault.textContent = `Choose the column of the ${label}.`;
+        field.fault.textContent = `Choose the column of the ${label}.${column === 'security_id' && signal.columns.length > WIDE ? ' A file with a column per security has to become rows of security, date and value first.' : ''}`;
         field.select.focus();
         return null;
       }
@@ -230,8 +260,18 @@ export class SignalPicker {
   }
 }
 
+/** The texts of a CSV are shown as they are. */
+const isText = ({ type, columns }: SignalFile, name: string): boolean => type === 'text/csv' || columns.find((one) => one.name === name)?.type === 'text';
+
+/** A float of many digits, such as 0.011889999732375145, with seven. */
+const short = (cell: string): string => (/^-?\d+\.\d{7,}$/.test(cell) ? String(Number(Number(cell).toPrecision(7))) : cell);
+
 function guessed({ recognised, columns }: SignalFile, column: string): string {
-  if (column === 'security_id' || column === 'date_sig') return recognised[column] ?? '';
-  if (column === VALUE) return recognised.value ?? '';
+  // A column that another reading makes a date or a number is one: its refusal says how.
+  const byRemedy = (refusal: (column: Column) => string | null, flags: RegExp): string =>
+    columns.find((one) => one.name !== recognised.security_id && flags.test(refusal(one) ?? ''))?.name ?? '';
+  if (column === 'security_id') return recognised.security_id ?? '';
+  if (column === 'date_sig') return recognised.date_sig ?? byRemedy((one) => one.date_refusal, /--date-format /);
+  if (column === VALUE) return recognised.value ?? byRemedy((one) => one.number_refusal, /--(decimal|thousands) /);
   return columns.some(({ name }) => name === column) ? column : '';
 }

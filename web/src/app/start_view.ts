@@ -92,7 +92,7 @@ export async function drawStart(): Promise<Node[]> {
               [
                 { head: 'column', isName: true, text: (c: ColumnInfo) => shown(c.name) },
                 { head: 'kind', isName: true, text: (c) => c.kind },
-                { head: 'unit', isName: true, text: (c) => c.unit },
+                { head: 'unit', isName: true, isLong: true, text: (c) => c.unit },
                 { head: 'missing', text: (c) => whole(c.missing) },
               ],
               loaded.columns,

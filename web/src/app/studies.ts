@@ -83,11 +83,12 @@ export async function deflate(name: string, trials: readonly Trial[]): Promise<D
 
 export const annual = (ratio: number | null, trial: Trial): number => (ratio ?? NaN) * Math.sqrt(trial.periods_per_year);
 
-/** The options in which trials differ, as "lag=1, weight=value". */
+/** The options in which trials differ, as "lag=1, weight=value", without those that are not set. */
 export function differences(trials: readonly Trial[]): string[] {
   const configs = trials.map((trial) => JSON.parse(trial.config) as Record<string, unknown>);
   const names = [...new Set(configs.flatMap((config) => Object.keys(config)))];
   const varied = names.filter((name) => new Set(configs.map((config) => JSON.stringify(config[name]))).size > 1);
-  const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none'));
-  return configs.map((config) => varied.map((name) => `${name}=${text(config[name])}`).join(', '));
+  const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none').replace(/,/g, ', '));
+  const isEmpty = (value: unknown): boolean => value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+  return configs.map((config) => varied.filter((name) => !isEmpty(config[name])).map((name) => `${name}=${text(config[name])}`).join(', '));
 }

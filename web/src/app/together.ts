@@ -83,7 +83,7 @@ function drawTests(tests: Tests): Node[] {
     drawTable(
       'Tested together',
       [
-        { head: 'result', isName: true, text: (row: Row) => shown(row.signal) },
+        { head: 'result', isName: true, isLong: true, text: (row: Row) => shown(row.signal) },
         { head: 'Sharpe', text: (row) => fixed(row.sharpe ?? NaN), bar: (row) => row.sharpe ?? NaN },
         { head: 't', text: (row) => fixed(row.t_nw ?? NaN, 1) },
         { head: 'p', text: (row) => p(row.p) },

@@ -16,7 +16,7 @@ function namesByDay(table: Table | undefined): Map<number, string> {
   texts(table, 'security_id').forEach((name, i) => {
     const day = dates?.[i] ?? NaN;
     const before = out.get(day);
-    out.set(day, `${before ? `${before}, ` : ''}${shown(name)} ${fixed(10_000 * (contribution?.[i] ?? NaN), 0)}`);
+    out.set(day, `${before ? `${before}, ` : ''}${shown(name)}\u00a0${fixed(10_000 * (contribution?.[i] ?? NaN), 0)}`);
   });
   return out;
 }
@@ -31,7 +31,7 @@ function drawDays(title: string, order: number[], page: Page, names: Map<number,
     { head: 'long side', text: (row) => percent(value('ret_l', row), 2) },
     { head: 'short side', text: (row) => percent(short(row), 2) },
   ];
-  if (names.size) fields.push({ head: 'names, basis points', text: (row) => names.get(value('date', row)) ?? '' });
+  if (names.size) fields.push({ head: 'names, basis points', isName: true, isLong: true, text: (row) => names.get(value('date', row)) ?? '' });
   return half(drawTable(title, fields, order));
 }
 

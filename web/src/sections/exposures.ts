@@ -3,7 +3,7 @@
 import { drawBars } from '../bars';
 import { drawChart } from '../chart';
 import { numbers, type Table } from '../data';
-import { fixed, percent, shown } from '../text';
+import { fixed, fixedAxis, percent, percentAxis, shown } from '../text';
 import { half, type Page, type Section } from './section';
 
 /** Columns of the summary that are no exposures: the declared ones. */
@@ -19,7 +19,7 @@ function drawLines(title: string, table: Table, names: string[], digits: number 
   const lines = largest.flatMap((name, i) => {
     const values = numbers(table, name);
     return values
-      ? [{ label: shown(name), values, colour: `line-${i % COLOURS}`, width: 1.3, ...(i >= COLOURS ? { dash: [4, 3] } : {}) }]
+      ? [{ label: digits === null ? `${shown(name.slice(name.indexOf('=') + 1))}:` : shown(name), values, colour: `line-${i % COLOURS}`, width: 1.3, ...(i >= COLOURS ? { dash: [4, 3] } : {}) }]
       : [];
   });
   if (!x || x.length < 2 || lines.length === 0) return null;
@@ -29,7 +29,7 @@ function drawLines(title: string, table: Table, names: string[], digits: number 
     x,
     lines,
     format: (value) => (digits === null ? percent(value) : fixed(value, digits)),
-    axis: (value) => (digits === null ? percent(value, Math.abs(value) < 0.02 && value ? 1 : 0) : fixed(value, digits)),
+    axis: digits === null ? percentAxis : fixedAxis,
     period,
     fromZero: true,
     summary: `Exposures over time: ${lines.map((line) => line.label).join(', ')}.`,
@@ -57,7 +57,8 @@ export const exposures: Section = {
             title: 'Mean factor exposures',
             note: 'long minus short',
             bars: known.map((name) => ({ label: shown(name).slice(0, 11), value: numbers(summary, name)?.[0] ?? NaN })),
-            format: (value) => fixed(value, 1),
+            format: (value) => fixed(value),
+            axis: fixedAxis,
             hasNames: true,
             summary: known.map((name) => `${name} ${fixed(numbers(summary, name)?.[0])}`).join(', '),
           }),

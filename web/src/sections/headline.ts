@@ -4,7 +4,7 @@ import { at, numbers, periodName, type Result } from '../data';
 import { h } from '../dom';
 import { slice, type Period } from '../period';
 import { cumulated, drawdown, mean, sharpe, sharpeError } from '../statistics';
-import { fixed, isoDate, percent, secondsOf, shown, whole } from '../text';
+import { capitalised, fixed, isoDate, percent, secondsOf, shown, splitCode, whole } from '../text';
 import type { Section } from './section';
 
 interface Headline {
@@ -80,6 +80,12 @@ function cards(head: Headline): HTMLElement[] {
   ];
 }
 
+/** The sentence, and its code in small print. */
+function drawWarning(text: string): Node[] {
+  const [sentence, code] = splitCode(text);
+  return [h('bdi', {}, shown(capitalised(sentence))), ...(code ? [document.createTextNode(' '), h('small', {}, code)] : [])];
+}
+
 /** Two dates that choose the part of the run which the page shows. */
 function periodBar(dates: Float64Array, choose: (period: Period | null) => void): [HTMLElement, (period: Period | null) => void] {
   const [first, last] = [isoDate(dates[0] ?? NaN), isoDate(dates[dates.length - 1] ?? NaN)];
@@ -123,7 +129,7 @@ export const headline: Section = {
           'div',
           { class: 'warnings' },
           h('h3', {}, warnings.length === 1 ? 'Warning' : `${warnings.length} warnings`),
-          h('ul', {}, ...warnings.map((text) => h('li', {}, h('bdi', {}, shown(text)), ' ', remedy?.(text) ?? null))),
+          h('ul', {}, ...warnings.map((text) => h('li', {}, ...drawWarning(text), ' ', remedy?.(text) ?? null))),
         ),
       );
     if (result.study) out.push(h('p', { class: 'study' }, h('bdi', {}, shown(result.study))));

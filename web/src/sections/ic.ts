@@ -4,11 +4,13 @@ import { drawBars } from '../bars';
 import { drawChart, type Line } from '../chart';
 import { at, numbers } from '../data';
 import { histogram, rollingMean } from '../statistics';
-import { fixed, percent, whole } from '../text';
+import { fixed, fixedAxis, percent, whole } from '../text';
 import { drawTable } from '../table';
 import { half, type Section } from './section';
 
-const BINS = 40;
+/** Bins of the distribution: at most so many, and fewer of few values. */
+const BINS = 50;
+const binsOf = (count: number): number => Math.min(BINS, Math.ceil(3 * Math.sqrt(count)));
 
 export const ic: Section = {
   title: 'Information coefficient',
@@ -19,7 +21,7 @@ export const ic: Section = {
     if (!x || !values) return [];
     const summary = result.tables.get('ic_summary');
     const window = Math.max(3, Math.round(result.periods_per_year / 4));
-    const bins = histogram(values, BINS);
+    const bins = histogram(values, binsOf(values.length));
     const words = `mean ${fixed(at(summary, 'mean'), 4)}, t ${fixed(at(summary, 't_stat_nw'), 1)}, ${percent(at(summary, 'hit_rate'), 0)} above 0`;
     return [
       half(
@@ -32,7 +34,7 @@ export const ic: Section = {
           { label: `mean of ${window}`, values: rollingMean(values, window), colour: 'gross', width: 2, span: true },
         ],
         format: (value) => fixed(value, 3),
-        axis: (value) => fixed(value, 2),
+        axis: fixedAxis,
         period,
         fromZero: true,
         summary: words,
@@ -41,8 +43,9 @@ export const ic: Section = {
       half(
         drawBars({
           title: 'Distribution of the rank correlation',
-          bars: bins.map((bin) => ({ label: fixed((bin.low + bin.high) / 2, 2), value: bin.count })),
+          bars: bins.map(({ centre, width, count }) => ({ label: fixedAxis(centre, width), value: count })),
           format: whole,
+          axis: fixedAxis,
           summary: words,
         }),
       ),
@@ -72,7 +75,7 @@ export const decay: Section = {
             x: horizon,
             lines,
             format: (value) => fixed(value, 4),
-            axis: (value) => fixed(value, 3),
+            axis: fixedAxis,
             xFormat: whole,
             xName: 'horizon',
             wholeX: true,

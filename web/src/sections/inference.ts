@@ -1,5 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 
+import { drawAuditParts } from '../audit';
 import { numbers, texts } from '../data';
 import { drawTable } from '../table';
 import { chance, fixed, percent, shown, whole } from '../text';
@@ -34,7 +35,7 @@ export const inference: Section = {
         drawTable(
           'Is it real?',
           [
-            { head: 'overall book', isName: true, text: (line: Line) => line[0] },
+            { head: 'overall book', isName: true, isLong: true, text: (line: Line) => line[0] },
             ...series.map((head, row) => ({ head, text: (line: Line) => line[1]((name) => numbers(table, name)?.[row] ?? NaN) })),
           ],
           LINES,
@@ -45,26 +46,7 @@ export const inference: Section = {
   },
 };
 
-const VERDICTS = ['value', 'threshold'];
-
 export const audit: Section = {
   title: 'Look-ahead audit',
-  draw: ({ result }) => {
-    const table = result.tables.get('audit');
-    if (!table?.rows) return [];
-    const [checks, status, meaning] = [texts(table, 'check'), texts(table, 'status'), texts(table, 'meaning')];
-    const rows = Array.from({ length: table.rows }, (_, row) => row);
-    return [
-      drawTable(
-        'Look-ahead audit',
-        [
-          { head: 'check', isName: true, text: (row: number) => checks[row] ?? '' },
-          { head: 'status', isName: true, text: (row) => status[row] ?? '' },
-          ...VERDICTS.map((name) => ({ head: name, text: (row: number) => fixed(numbers(table, name)?.[row], 3) })),
-          { head: 'meaning', isName: true, text: (row) => shown(meaning[row] ?? '') },
-        ],
-        rows,
-      ),
-    ];
-  },
+  draw: ({ result }) => (result.audit ? drawAuditParts(result.audit) : []),
 };

@@ -4,7 +4,7 @@ import { drawBars } from '../bars';
 import { drawChart } from '../chart';
 import { at, numbers, texts, type Table } from '../data';
 import { drawHeat, type HeatRow } from '../table';
-import { fixed, percent, shown } from '../text';
+import { fixed, percent, percentAxis, shown } from '../text';
 import { half, type Page, type Section } from './section';
 
 const SPREAD = 'top-bottom';
@@ -26,7 +26,8 @@ function drawReturns(bins: string[], annual: Float64Array, t: Float64Array | nul
       isApart: bin === SPREAD,
       ...(t ? { error: Math.abs((1.96 * (annual[i] ?? NaN)) / (t[i] ?? NaN)) } : {}),
     })),
-    format: (value) => percent(value, 0),
+    format: (value) => percent(value),
+    axis: percentAxis,
     summary: describe(bins, annual),
   });
 }
@@ -38,14 +39,15 @@ function drawCumulative(daily: Table | undefined, bins: string[], { result, peri
   const lines = names.flatMap((bin, i) => {
     const values = numbers(daily, bin);
     const shade = Math.round((9 * i) / Math.max(1, names.length - 1));
-    return values ? [{ label: bin, values, colour: `shade-${shade}`, width: 1.4 }] : [];
+    return values ? [{ label: `${shown(bin)}:`, values, colour: `shade-${shade}`, width: 1.4 }] : [];
   });
   return drawChart({
     title: 'Cumulative return by quantile',
     note: result.config['weight'] === 'value' ? 'value-weighted' : 'running sum, before costs',
     x,
     lines,
-    format: (value) => percent(value, 0),
+    format: (value) => percent(value),
+    axis: percentAxis,
     period,
     fromZero: true,
     summary: `At the end the lowest bin stands at ${percent(lines[0]?.values.at(-1))}, the highest at ${percent(lines.at(-1)?.values.at(-1))}.`,

@@ -3,11 +3,9 @@
 import { drawChart, type Line } from '../chart';
 import { numbers } from '../data';
 import { cumulated, drawdown, rollingSharpe } from '../statistics';
-import { fixed, isoDate, percent } from '../text';
+import { fixed, fixedAxis, isoDate, percent, percentAxis } from '../text';
 import { lastOf } from './headline';
 import { half, type Section } from './section';
-
-const axisPercent = (value: number): string => percent(value, Math.abs(value) < 0.02 && value !== 0 ? 1 : 0);
 
 export const returns: Section = {
   title: 'Return',
@@ -22,9 +20,12 @@ export const returns: Section = {
     const residual = numbers(daily, 'resret');
     const lines: Line[] = [{ label: 'gross', values: cumulated(ret), colour: 'gross', width: 2 }];
     if (net) lines.push({ label: 'net of costs', values: cumulated(net), colour: 'net', width: 2 });
-    if (long) lines.push({ label: 'long side', values: cumulated(long), colour: 'long', width: 1.2 });
-    if (short && result.config['method'] !== 'long_only')
-      lines.push({ label: 'short side', values: cumulated(short), colour: 'short', width: 1.2 });
+    // The long side of a book without a short one is the book: its line would hide that of the book.
+    if (long && short && result.config['method'] !== 'long_only')
+      lines.push(
+        { label: 'long side', values: cumulated(long), colour: 'long', width: 1.2 },
+        { label: 'short side', values: cumulated(short), colour: 'short', width: 1.2 },
+      );
     if (residual) lines.push({ label: 'residual', values: cumulated(residual), colour: 'grey', width: 1.2, dash: [5, 3] });
     const onPick = onDay && ((index: number) => onDay(x[index] ?? NaN));
     const span = `${isoDate(x[0] ?? NaN)} to ${isoDate(x[x.length - 1] ?? NaN)}`;
@@ -37,7 +38,7 @@ export const returns: Section = {
         x,
         lines,
         format: (value) => percent(value),
-        axis: axisPercent,
+        axis: percentAxis,
         height: 280,
         period,
         fromZero: true,
@@ -49,7 +50,7 @@ export const returns: Section = {
         x,
         lines: falls,
         format: (value) => percent(value),
-        axis: axisPercent,
+        axis: percentAxis,
         height: 130,
         period,
         fromZero: true,
@@ -81,7 +82,7 @@ export const rolling: Section = {
         x: x.subarray(window - 1),
         lines,
         format: (value) => fixed(value),
-        axis: (value) => fixed(value, 1),
+        axis: fixedAxis,
         period,
         fromZero: true,
         summary: ratios.length ? `Gross, it lies between ${fixed(Math.min(...ratios))} and ${fixed(Math.max(...ratios))}.` : 'Not known.',

@@ -3,7 +3,7 @@
 import { drawChart } from '../chart';
 import { at, counted, numbers, type Result } from '../data';
 import { drawTable } from '../table';
-import { percent, whole } from '../text';
+import { fixedAxis, percent, whole } from '../text';
 import { half, type Section } from './section';
 
 /** Causes for which a row is dropped, in the order of docs/methodology.md section 2. */
@@ -55,7 +55,7 @@ export const rows: Section = {
       half(drawTable(
         'From rows given to rows used',
         [
-          { head: 'step', isName: true, text: (step: Step) => step.words },
+          { head: 'step', isName: true, isLong: true, text: (step: Step) => step.words },
           { head: 'rows', text: (step) => whole(step.count), bar: (step) => step.count },
           { head: 'share', text: (step) => percent(step.count / given) },
         ],
@@ -77,6 +77,7 @@ export const rows: Section = {
             x,
             lines: [{ label: 'names', values: names, colour: 'gross' }],
             format: whole,
+            axis: fixedAxis,
             period,
             fromZero: true,
             summary: `${whole(names[0])} names at the start, ${whole(names.at(-1))} at the end.`,

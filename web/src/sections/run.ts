@@ -4,7 +4,12 @@ import { h } from '../dom';
 import { fixed, shown } from '../text';
 import type { Section } from './section';
 
-const toText = (value: unknown): string => shown(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+/** Lists of words and numbers without brackets; else JSON, with spaces at which a line can break. */
+function toText(value: unknown): string {
+  if (typeof value === 'string') return shown(value);
+  if (Array.isArray(value) && value.length && value.every((part) => typeof part === 'string' || typeof part === 'number')) return shown(value.join(', '));
+  return shown((JSON.stringify(value, null, 1) ?? '').replace(/\n\s*/g, ' ').replace(/([[{]) | ([\]}])/g, '$1$2'));
+}
 
 export const run: Section = {
   title: 'This run',

@@ -3,7 +3,7 @@
 import { drawChart, type Line } from '../chart';
 import { at, numbers } from '../data';
 import { rollingMean } from '../statistics';
-import { dollars, fixed, percent } from '../text';
+import { dollars, fixed, fixedAxis, percent, percentAxis, type AxisFormat } from '../text';
 import { half, type Section } from './section';
 
 const BASIS_POINTS = 10_000;
@@ -33,7 +33,7 @@ export const trading: Section = {
           x,
           lines: lines(turnover, 'gross'),
           format: (value) => percent(value),
-          axis: (value) => percent(value, 0),
+          axis: percentAxis,
           period,
           fromZero: true,
           summary: `Mean turnover ${percent(at(summary, 'turnover'))} per period.`,
@@ -46,7 +46,7 @@ export const trading: Section = {
           x,
           lines: lines(cost, 'net'),
           format: bps,
-          axis: (value) => fixed(value, value % 1 ? 1 : 0),
+          axis: fixedAxis,
           period,
           fromZero: true,
           summary: `Costs take ${percent(at(summary, 'tc_ann'))} per year.`,
@@ -71,7 +71,7 @@ export const capacity: Section = {
       Number.isFinite(even) ? `nothing left at ${dollars(1e6 * even)}` : '',
     ].filter(Boolean);
     const note = words.join(', ') || 'net of power-law costs';
-    const curve = (title: string, label: string, values: Float64Array, colour: string, format: (value: number) => string): HTMLElement =>
+    const curve = (title: string, label: string, values: Float64Array, colour: string, format: (value: number) => string, axis: AxisFormat): HTMLElement =>
       half(
         drawChart({
           title,
@@ -79,6 +79,7 @@ export const capacity: Section = {
           x: size.map((value) => 1e6 * value),
           lines: [{ label, values, colour, width: 2 }],
           format,
+          axis,
           xFormat: dollars,
           xName: 'size',
           logX: true,
@@ -87,8 +88,8 @@ export const capacity: Section = {
         }),
       );
     return [
-      curve('Net Sharpe ratio by size of a side', 'net Sharpe ratio', ratio, 'gross', (value) => fixed(value)),
-      curve('Net return per year by size of a side', 'net return per year', net, 'net', (value) => percent(value, 0)),
+      curve('Net Sharpe ratio by size of a side', 'net Sharpe ratio', ratio, 'gross', (value) => fixed(value), fixedAxis),
+      curve('Net return per year by size of a side', 'net return per year', net, 'net', (value) => percent(value), percentAxis),
     ];
   },
 };
