@@ -71,7 +71,7 @@ MUTATIONS = [
     Mutation(
         "weights by the size of the return day",
         "numbers that decide a weight were known at the trade",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         ASOF,
         "row",
         "test_oracle.py::test_option[value-1]",
@@ -159,7 +159,7 @@ MUTATIONS = [
     Mutation(
         "both sides are divided by one sum",
         "each side sums to one",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "w /= std::signbit(w) ? sum_short : sum_long;",
         "w *= 2.0 / (sum_long + sum_short);",
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
@@ -167,7 +167,7 @@ MUTATIONS = [
     Mutation(
         "a side with one name too few is held",
         "a side with fewer names than mincos is flat",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "book.n_long < config_.mincos",
         "book.n_long + 1 < config_.mincos",
         "test_oracle.py::test_option[mincos_uneven-1]",
@@ -359,7 +359,7 @@ MUTATIONS = [
     Mutation(
         "the excess over a cap is not taken",
         "no weight is above the cap, and the sides sum to one",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "(1.0 - cap * static_cast<double>(n_capped)) / rest",
         "1.0 / rest",
         "test_construction.py::test_no_weight_is_above_the_cap_and_sides_sum_to_one",
