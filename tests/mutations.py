@@ -395,8 +395,9 @@ class Copy:
         }
 
     def configure(self) -> None:
-        options = ["FRACTILE_TESTS=ON", "FRACTILE_PYTHON=ON", "FRACTILE_FORMATS=OFF", "CMAKE_BUILD_TYPE=Release"]
-        options += [f"Python_EXECUTABLE={sys.executable}", "CMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG"]
+        options = ["FRACTILE_TESTS=ON", "FRACTILE_PYTHON=ON", "FRACTILE_FORMATS=OFF", "CMAKE_BUILD_TYPE=RelWithDebInfo"]
+        # CMakeLists.txt sets the flags of Release itself.
+        options += [f"Python_EXECUTABLE={sys.executable}", "CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -DNDEBUG"]
         command = ["cmake", "-G", "Ninja", "-S", str(self.folder), "-B", str(self.build_folder), *(f"-D{o}" for o in options)]
         self._run(command).check_returncode()
 
