@@ -120,8 +120,10 @@ def add_one_of_each(tree: Tree) -> None:
         'FRACTILE_OPTION(bool, calc_turnover, true, .doc = "Compute turnover and costs.")\n',
         'FRACTILE_OPTION(int, mincos_more, 0, .min = 0, .max = 100, .is_later = true, .doc = "Added to mincos.")\n',
     )
-    book = "src/engine/portfolio/book.cpp"
-    tree.replace("option", book, "if (book.n_long < config_.mincos)", "if (book.n_long < config_.mincos + config_.mincos_more)")
+    weigher = "src/engine/portfolio/weigher.cpp"
+    tree.replace(
+        "option", weigher, "if (book.n_long < config_.mincos)", "if (book.n_long < config_.mincos + config_.mincos_more)"
+    )
     tree.replace(
         "weight scheme",
         options,

@@ -71,7 +71,7 @@ MUTATIONS = [
     Mutation(
         "weights by the size of the return day",
         "numbers that decide a weight were known at the trade",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         ASOF,
         "row",
         "test_oracle.py::test_option[value-1]",
@@ -159,7 +159,7 @@ MUTATIONS = [
     Mutation(
         "both sides are divided by one sum",
         "each side sums to one",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "w /= std::signbit(w) ? sum_short : sum_long;",
         "w *= 2.0 / (sum_long + sum_short);",
         "test_laws.py::test_sides_sum_to_one_and_net_is_gross_less_cost",
@@ -167,7 +167,7 @@ MUTATIONS = [
     Mutation(
         "a side with one name too few is held",
         "a side with fewer names than mincos is flat",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "book.n_long < config_.mincos",
         "book.n_long + 1 < config_.mincos",
         "test_oracle.py::test_option[mincos_uneven-1]",
@@ -359,7 +359,7 @@ MUTATIONS = [
     Mutation(
         "the excess over a cap is not taken",
         "no weight is above the cap, and the sides sum to one",
-        "src/engine/portfolio/book.cpp",
+        "src/engine/portfolio/weigher.cpp",
         "(1.0 - cap * static_cast<double>(n_capped)) / rest",
         "1.0 / rest",
         "test_construction.py::test_no_weight_is_above_the_cap_and_sides_sum_to_one",
@@ -395,8 +395,9 @@ class Copy:
         }
 
     def configure(self) -> None:
-        options = ["FRACTILE_TESTS=ON", "FRACTILE_PYTHON=ON", "FRACTILE_FORMATS=OFF", "CMAKE_BUILD_TYPE=Release"]
-        options += [f"Python_EXECUTABLE={sys.executable}", "CMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG"]
+        options = ["FRACTILE_TESTS=ON", "FRACTILE_PYTHON=ON", "FRACTILE_FORMATS=OFF", "CMAKE_BUILD_TYPE=RelWithDebInfo"]
+        # CMakeLists.txt sets the flags of Release itself.
+        options += [f"Python_EXECUTABLE={sys.executable}", "CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -DNDEBUG"]
         command = ["cmake", "-G", "Ninja", "-S", str(self.folder), "-B", str(self.build_folder), *(f"-D{o}" for o in options)]
         self._run(command).check_returncode()
 

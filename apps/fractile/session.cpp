@@ -2,6 +2,7 @@
 #include "session.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -122,7 +123,9 @@ void Session::add_options(CLI::App& command) {
   read_flags_.add_to(command, false);
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
-    const std::string doc = fmt::format("{} [{}]", option.doc, option.default_text);
+    const std::string choices =
+        option.type == OptionType::choice ? fmt::format(" One of {}.", fmt::join(option.choices, ", ")) : "";
+    const std::string doc = fmt::format("{}{} [{}]", option.doc, choices, option.default_text);
     if (option.type == OptionType::boolean) {
       command
           .add_flag_function(

@@ -145,7 +145,8 @@ def _with_report(info: Mapping[str, Any], folder: str) -> dict[str, Any]:
     found = _core.snapshot_report(folder, info["id"])
     for line in found["report"]:
         if line["level"] == "warning":
-            first = f" The first: {line['first']}." if line["first"] else ""
+            is_named = f'"{line["first"]}"' in line["text"]
+            first = f" The first: {line['first']}." if line["first"] and not is_named else ""
             warnings.warn(f"{line['check']}: {line['text']}{first}", stacklevel=3)
     return {**info, **found}
 

@@ -7,8 +7,8 @@
 
 #include "engine/day_counts.hpp"
 #include "engine/day_names.hpp"
-#include "engine/portfolio/book.hpp"
-#include "engine/portfolio/sort_plan.hpp"
+#include "engine/portfolio/sorter.hpp"
+#include "engine/portfolio/weigher.hpp"
 #include "engine/portfolios.hpp"
 
 /// The forming of books: from the names of a day to the formed books of all portfolios.

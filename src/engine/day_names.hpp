@@ -10,7 +10,7 @@
 #include "engine/day_counts.hpp"
 #include "engine/panel/grouped_days.hpp"
 #include "engine/panel/panel_view.hpp"
-#include "engine/portfolio/sort_plan.hpp"
+#include "engine/portfolio/sorter.hpp"
 #include "engine/residual/exposures.hpp"
 #include "engine/residual/regressor_cache.hpp"
 #include "engine/residual/residualize.hpp"

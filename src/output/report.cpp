@@ -29,7 +29,8 @@ std::string report_to_text(const std::vector<ReportLine>& lines) {
     for (const ReportLine& line : lines) {
       if (line.is_warning != is_warning) continue;
       out += fmt::format("{:<7}  {:<20}  {}", level_of(line), line.check, line.text);
-      if (is_warning && !line.first.empty()) out += fmt::format(" The first: {}.", line.first);
+      const bool is_named = line.text.find("\"" + line.first + "\"") != std::string::npos;
+      if (is_warning && !line.first.empty() && !is_named) out += fmt::format(" The first: {}.", line.first);
       out += '\n';
     }
   return out;

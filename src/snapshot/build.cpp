@@ -119,11 +119,19 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
 
   ColumnWriter writer(folder.path(), options.dtype, manifest);
   std::size_t n_done = 0;
+  std::string refused;  // One answer names every wrong column, so that one more command mends them all.
   for (const auto& [name, source] : names) {
     if (name == "security_id" || name == "date") continue;
     progress(name, static_cast<double>(n_done++) / static_cast<double>(names.size() - 2));
-    std::optional<PanelColumn> values = read_column(panel, name, source, index, options.read, report);
-    if (!values) continue;
+    std::optional<PanelColumn> values;
+    try {
+      values = read_column(panel, name, source, index, options.read, report);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::PANEL_COLUMN_TYPE) throw;
+      const std::string text = error.what();
+      refused += (refused.empty() ? "" : " Also ") + text.substr(text.find(": ") + 2);
+    }
+    if (!values || !refused.empty()) continue;
     PanelColumn& column = *values;
     if (name == "ret") require_any_return(column);
     report_column(name, column, index, periodicity.frequency, report);
@@ -135,6 +143,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
     else
       writer.write_numbers(std::move(described), column.numbers, index.security_of_row);
   }
+  if (!refused.empty()) throw Error(ErrorCode::PANEL_COLUMN_TYPE, refused);
   writer.finish();
   manifest.info.content_hash = compute_content_hash(manifest);
   write_manifest(folder.path(), manifest);

@@ -82,7 +82,12 @@ void require_names(const PanelNames& names, const std::vector<std::string>& sour
   if (missing.empty()) return;
   for (const auto& [ours, theirs] : names)
     if (ours == theirs && ours != "security_id" && ours != "date" && ours != "ret") unused.push_back(theirs);
-  const std::string proposed = propose_map(missing, unused);
+  // No run uses delisting returns under another name, so the first answer names their column too.
+  const bool has_delistings =
+      std::any_of(names.begin(), names.end(), [](const auto& entry) { return entry.first == "delist_ret"; });
+  std::vector<std::string> wanted = missing;
+  if (!has_delistings) wanted.emplace_back("delist_ret");
+  const std::string proposed = propose_map(missing, unused).empty() ? "" : propose_map(wanted, unused);
   std::string remedy = proposed.empty() ? fmt::format("Add it, or name the column that holds it: --map {}=Name.", missing.front())
                                         : fmt::format("Name the columns: {}.", proposed);
   if (has_header_rows(source))

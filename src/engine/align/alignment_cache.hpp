@@ -24,10 +24,12 @@ struct CachedAlignment {
   std::shared_ptr<const RegressorCache> regressors;
 };
 
-/// A cache of the alignments of keys that signals share. It evicts the least recently used beyond a number and
-/// beyond kMaxBytes. A 128-bit hash of the columns' bytes identifies keys. Thread-safe.
+/// A cache of the alignments of keys that signals share. evict() drops the least recently used beyond `capacity` (the setting
+/// cache_size) and beyond kMaxBytes; no time and no snapshot ends an entry, as a view never changes. A 128-bit hash of the
+/// columns' bytes identifies keys. Thread-safe.
 class AlignmentCache {
  public:
+  /// `capacity`: maximum number of alignments; 0 caches none.
   explicit AlignmentCache(int capacity) : capacity_(capacity) {}
   /// Returns the identity of keys that were seen before, or that will come again as `come_again` says; else "". Keys
   /// that are seen for the first time cost a hash of a few hundred rows.

@@ -5,18 +5,38 @@
 #include <bit>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "fractile/error.hpp"
 #include "types/id_text.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 namespace {
+
+/// The text column of a snapshot that has `text` as a value; "" if there is none.
+std::string find_column_of(const Snapshot& snapshot, const std::string& text) {
+  for (const ColumnInfo& column : snapshot.columns()) {
+    if (column.kind != ColumnKind::text) continue;
+    const std::vector<std::string>& values = snapshot.dictionary(column.name);
+    if (std::find(values.begin(), values.end(), text) != values.end()) return column.name;
+  }
+  return "";
+}
+
+std::string remedy_for_texts(const Snapshot& snapshot, const SecurityId& found) {
+  const std::string column = find_column_of(snapshot, std::get<std::string>(found));
+  if (column.empty()) return "Give the numbers that the snapshot knows, or create a snapshot whose ids are texts.";
+  return "Its column " + show_text(column) + " has this text: create a snapshot with these ids (--map " +
+         quote_for_shell("security_id=" + column) + "), or give the numbers that this one knows.";
+}
 
 [[noreturn]] void refuse(const Snapshot& snapshot, const SecurityId& found, std::int64_t row) {
   const bool wants_text = snapshot.id_type() == IdType::text;
   const std::string expected = wants_text ? "texts" : "integers", kind = wants_text ? "the number " : "the text ";
   const std::string remedy = wants_text ? "Leading zeros may be lost in numbers: give the ids as texts, written as in the panel."
-                                        : "Give the numbers that the snapshot knows, or create a snapshot whose ids are texts.";
+                                        : remedy_for_texts(snapshot, found);
   throw Error(ErrorCode::COLUMN_TYPE, "expected " + expected + " in column \"security_id\", as snapshot \"" + snapshot.id() +
                                           "\" has, found " + kind + quote_id(found) + " at row " + std::to_string(row) + ". " +
                                           remedy);

@@ -10,8 +10,12 @@
 
 namespace fractile {
 
+/// Maximum age of a characteristic before the trade; an older one is missing (methodology section 1).
+inline constexpr Day kMaxAgeDays = 5;
+
 /// The as-of rule of methodology section 1: which panel row gives the characteristics of a return day.
 ///
+/// ReturnDays decides the return day of a signal row. ExposureRows finds the newest exposures at its date_sig, for residuals.
 /// All code that decides a weight, a cost or a group uses this class, so that it reads no number that the trade could not know.
 class AsOf {
  public:
@@ -23,7 +27,7 @@ class AsOf {
 
   /// `row`: the name's row of return day n. kNoRow if no row is recent enough.
   RowIndex find_row(RowIndex row, DateIndex n) const noexcept {
-    return on_return_day_ ? row : panel_.find_recent_row(panel_.previous_row(row), n);
+    return on_return_day_ ? row : if_recent(panel_.previous_row(row), n);
   }
   /// The same for several names.
   void find_rows(std::span<const RowIndex> rows, DateIndex n, RowIndex* out) const noexcept {
@@ -40,7 +44,7 @@ class AsOf {
   }
   /// The same if the caller knows the name's row before `row`.
   RowIndex find_row(RowIndex row, RowIndex previous, DateIndex n) const noexcept {
-    return on_return_day_ ? row : panel_.find_recent_row(previous, n);
+    return on_return_day_ ? row : if_recent(previous, n);
   }
   /// The newest row that the trade knows, of any age (costs search back from it); kNoRow if there is none.
   RowIndex newest_row(RowIndex row, RowIndex previous) const noexcept { return on_return_day_ ? row : previous; }
@@ -52,6 +56,13 @@ class AsOf {
   }
 
  private:
+  /// Returns `before` if it is up to kMaxAgeDays older than day n-1, else kNoRow.
+  RowIndex if_recent(RowIndex before, DateIndex n) const noexcept {
+    if (n > 0 && before >= panel_.row_begin(n - 1)) return before;
+    return before < 0 ? kNoRow : if_recent_slow(before, n);
+  }
+  RowIndex if_recent_slow(RowIndex before, DateIndex n) const noexcept;
+
   const PanelView& panel_;
   bool on_return_day_;
 };

@@ -184,10 +184,6 @@ DateIndex PanelView::day_of_row(RowIndex row) const noexcept {
   return low;
 }
 
-RowIndex PanelView::find_recent_row_slow(RowIndex before, DateIndex n) const noexcept {
-  return n > 0 && date(n - 1) - date(day_of_row(before)) <= kMaxAgeDays ? before : kNoRow;
-}
-
 SecurityIndex PanelView::find_sparse(std::int64_t id) const noexcept {
   const auto ids = snapshot().security_ids();
   const auto at = std::lower_bound(ids.begin(), ids.end(), id);

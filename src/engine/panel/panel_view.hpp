@@ -159,11 +159,6 @@ class PanelView {
     const auto offset = static_cast<std::uint32_t>(n - range.first);
     return offset < static_cast<std::uint32_t>(range.length) ? row_at(range.begin + static_cast<std::int32_t>(offset)) : kNoRow;
   }
-  /// Returns `before` if it is up to kMaxAgeDays older than day n-1, else kNoRow. See AsOf.
-  RowIndex find_recent_row(RowIndex before, DateIndex n) const noexcept {
-    if (n > 0 && before >= row_begin(n - 1)) return before;
-    return before < 0 ? kNoRow : find_recent_row_slow(before, n);
-  }
 
   /// Empty if the snapshot lacks the column.
   Reals reals(std::string_view name) const;
@@ -191,7 +186,6 @@ class PanelView {
   std::shared_ptr<const Made> find_or_make(std::map<Key, std::shared_ptr<const Made>>& made, const Key& key,
                                            const Make& make) const;
   SecurityIndex find_sparse(std::int64_t id) const noexcept;
-  RowIndex find_recent_row_slow(RowIndex before, DateIndex n) const noexcept;
 
   View view_;
   std::span<const Day> dates_;
@@ -214,8 +208,6 @@ class PanelView {
   mutable std::shared_ptr<const CapClasses> cap_classes_;
 };
 
-/// Maximum age of a characteristic before the trade; an older one is missing (methodology section 1).
-inline constexpr Day kMaxAgeDays = 5;
 inline constexpr std::int64_t kMaxGroups = 20000;
 
 }  // namespace fractile

@@ -1,10 +1,14 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "engine/portfolio/weight_schemes.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace fractile {
 namespace {
 
-// By value of the option; run_options.def spells the values. Sorter::size_cell() computes the sizes that come from the ranking.
+// One line per value of the option; run_options.def spells the values. Sorter::size_cell() in sorter.cpp computes the sizes that
+// come from the ranking.
 constexpr WeightScheme kWeightSchemes[] = {
     {.weight = Weight::equal, .option = "weight=\"equal\""},
     {.weight = Weight::value, .option = "weight=\"value\"", .column = "mcap", .is_clipped = true},
@@ -13,12 +17,24 @@ constexpr WeightScheme kWeightSchemes[] = {
     {.weight = Weight::signal, .option = "weight=\"signal\"", .is_from_ranking = true, .is_clipped = true},
 };
 
+#define FRACTILE_CHOICE(type, ...)                  \
+  [[maybe_unused]] consteval auto values_of(type) { \
+    using enum type;                                \
+    return std::array{__VA_ARGS__};                 \
+  }
+#include "fractile/run_options.def"
+
+constexpr bool is_declared(Weight weight) {
+  return std::ranges::any_of(kWeightSchemes, [=](const WeightScheme& scheme) { return scheme.weight == weight; });
+}
+static_assert(std::ranges::all_of(values_of(Weight{}), is_declared), "a value of the option weight has no line above");
+
 }  // namespace
 
 const WeightScheme& find_weight_scheme(Weight weight) noexcept {
   for (const WeightScheme& scheme : kWeightSchemes)
     if (scheme.weight == weight) return scheme;
-  return kWeightSchemes[0];
+  return kWeightSchemes[0];  // no value comes here
 }
 
 }  // namespace fractile

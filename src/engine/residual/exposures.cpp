@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/panel/as_of.hpp"
 #include "parallel/workers.hpp"
 
 namespace fractile {

@@ -14,6 +14,8 @@ struct Cost {
 };
 
 /// A cost model, which prices a day's trades. One thread uses one model.
+///
+/// A rule for every model, such as a minimum per trade, belongs in make_cost_model(), around the model that it returns.
 class CostModel {
  public:
   virtual ~CostModel() = default;
@@ -24,7 +26,8 @@ class CostModel {
 
 /// c basis points by size class: `tc_model="naive"`.
 std::unique_ptr<CostModel> make_naive_cost(const PanelView& panel, const RunConfig& config);
-/// A power of the share of daily volume: `tc_model="power_law"`. Throws MISSING_PANEL_COLUMN.
+/// A power of the share of daily volume: `tc_model="power_law"`. Throws MISSING_PANEL_COLUMN. Analysis "capacity" uses it
+/// whatever the option says, and multiplies its costs by a power of the capital.
 std::unique_ptr<CostModel> make_power_law_cost(const PanelView& panel, const RunConfig& config);
 /// The model that tc_model names.
 std::unique_ptr<CostModel> make_cost_model(const PanelView& panel, const RunConfig& config);

@@ -40,6 +40,10 @@ PANEL_FAULTS = {
         lambda: PANEL.rename(columns={"ret": "MthRet", "date": "MthCalDt", "security_id": "PERMNO"}),
         ["--map security_id=PERMNO --map date=MthCalDt --map ret=MthRet"],
     ),
+    "CRSP's delisting returns": (
+        lambda: PANEL.rename(columns={"ret": "RET", "security_id": "PERMNO"}).assign(DLRET=-0.3),
+        ["--map security_id=PERMNO --map ret=RET --map delist_ret=DLRET."],
+    ),
     "a reserved name": (lambda: PANEL.assign(year=2020), ['"year"', "--drop year"]),
     "another kind of date": (
         lambda: PANEL.assign(date=PANEL["date"].dt.strftime("%d/%m/%Y")),
@@ -98,6 +102,21 @@ def test_a_wrong_panel_is_refused_and_its_remedy_works(tmp_path, fault, door):
             continue  # another way out
         options = {n: ",".join(v) if n in ("map", "null") else v[0] for n, v in remedy.items() if n == name}
         assert fractile.create_snapshot(f"b-{name}", panel, root=tmp_path, **options)["rows"] == len(frame), (options, values)
+
+
+def test_every_column_with_codes_is_named_at_once(tmp_path):
+    panel = with_cell("ret", "C").assign(mcap=PANEL["mcap"].astype(object).where(PANEL.index != 90, "S"))
+    with pytest.raises(fractile.SnapshotError, match=r'"C" at row 77.*--null ret=C\. Also .*"S" at row 90.*--null mcap=S\.$'):
+        fractile.create_snapshot("a", panel, root=tmp_path)
+    assert fractile.create_snapshot("b", panel, root=tmp_path, null={"ret": "C", "mcap": "S"})["rows"] == len(panel)
+
+
+def test_tickers_on_a_snapshot_of_numbers_name_the_column_that_has_them(tmp_path):
+    tickers = PANEL["security_id"].map("T{}".format)
+    fractile.create_snapshot("numbers", PANEL.assign(TICKER=tickers), root=tmp_path)
+    service = fractile.BacktestService.get("numbers", root=tmp_path)
+    with pytest.raises(fractile.SignalError, match=r'found the text "T10001" .*--map security_id=TICKER\)'):
+        service.run(SIGNAL.assign(security_id=SIGNAL["security_id"].map("T{}".format)), mincos=2)
 
 
 SIGNAL_FAULTS = {

@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/portfolio/sort_plan.hpp"
+#include "engine/portfolio/sorter.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -9,7 +9,7 @@
 #include "engine/portfolio/rank.hpp"
 #include "fractile/types.hpp"
 
-/// The plan of a sort: which names are ranked together, and against which names. Methodology sections 5 and 12.
+/// Sorts of names: which are ranked together, against which names, and who has a side. Methodology sections 5 and 12.
 namespace fractile {
 
 /// The number of a group of names that are ranked together; kNoCell: the name is not ranked.

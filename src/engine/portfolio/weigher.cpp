@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "engine/portfolio/book.hpp"
+#include "engine/portfolio/weigher.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,14 +8,6 @@
 #include "fractile/types.hpp"
 
 namespace fractile {
-
-void Book::clear() noexcept {
-  security.clear();
-  row.clear();
-  previous.clear();
-  weight.clear();
-  n_long = n_short = 0;
-}
 
 Weigher::Weigher(const PanelView& panel, const RunConfig& config)
     : panel_(panel), config_(config), scheme_(find_weight_scheme(config.weight)) {
