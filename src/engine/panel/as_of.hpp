@@ -39,7 +39,7 @@ class AsOf {
     const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : std::numeric_limits<RowIndex>::max();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const RowIndex previous = panel_.previous_row(rows[i]);
-      out[i] = previous >= day_before ? previous : panel_.find_recent_row(previous, n);
+      out[i] = previous >= day_before ? previous : if_recent(previous, n);
     }
   }
   /// The same if the caller knows the name's row before `row`.
