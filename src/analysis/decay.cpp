@@ -1,11 +1,11 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 //
 // Analysis "decay", methodology section 8: the loss of the signal's value with the holding horizon.
+#include <algorithm>
 #include <cmath>
 
 #include "analysis/analysis_module.hpp"
 #include "analysis/rank_correlation.hpp"
-#include "analysis/sorted_names.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
 #include "stats/moments.hpp"
@@ -21,6 +21,12 @@ double first_of(const TableSet& tables, std::string_view table, std::string_view
   return values && !values->empty() ? values->front() : kNaN;
 }
 
+/// The names of a day, ascending, and whole numbers from 0 in the order of their signals, equal for equal signals.
+struct OrderedSignal {
+  std::vector<SecurityIndex> security;
+  std::vector<std::int32_t> number;
+};
+
 struct Horizon {
   double ic, ic_t_nw, ret_ann, sharpe, turnover;
 };
@@ -33,7 +39,13 @@ class DecayRun final : public AnalysisRun {
 
   void finish(TableSet& tables) override {
     std::vector<std::int64_t> horizon;
-    std::vector<double> ic, ic_t_nw, ret_ann, sharpe, turnover, autocorrelation;
+    std::vector<double> ic, ic_t_nw, ret_ann, sharpe, turnover;
+    std::vector<int> distances = context_.config.horizons;
+    const auto one_day = static_cast<std::size_t>(std::find(distances.begin(), distances.end(), 1) - distances.begin());
+    if (one_day == distances.size()) distances.push_back(1);
+    std::vector<double> autocorrelation = correlate_with_later(distances);
+    const double next = autocorrelation[one_day];
+    autocorrelation.resize(context_.config.horizons.size());
     for (const int h : context_.config.horizons) {
       const Horizon row = h == 1 ? read_own(tables) : run_later(h);
       horizon.push_back(h);
@@ -42,9 +54,7 @@ class DecayRun final : public AnalysisRun {
       ret_ann.push_back(row.ret_ann);
       sharpe.push_back(row.sharpe);
       turnover.push_back(row.turnover);
-      autocorrelation.push_back(correlate_with_later(h));
     }
-    const double next = correlate_with_later(1);
     const double half_life = next > 0.0 && next < 1.0 ? std::log(0.5) / std::log(next) : kNaN;
     tables.add("decay", {{{"horizon", std::move(horizon)},
                           {"ic", std::move(ic)},
@@ -59,10 +69,17 @@ class DecayRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    explicit Observer(DecayRun& run) : run_(run) {}
+    explicit Observer(DecayRun& run) : run_(run), ic_(run.context_) {}
     void observe(const ObservedDay& day) override {
-      run_.days_[day.at].assign(run_.context_.panel, day.rows, day.all_ranks.get());
-      run_.ic_[day.at] = ic_.compute(day, run_.context_.returns.ret());
+      OrderedSignal& signal = run_.days_[day.at];
+      const std::span<const double> ranks = day.all_ranks.get();
+      signal.security.resize(ranks.size());
+      signal.number.resize(ranks.size());
+      for (std::size_t i = 0; i < ranks.size(); ++i) {
+        signal.security[i] = run_.context_.panel.security_of_row(day.rows[i]);
+        signal.number[i] = static_cast<std::int32_t>(ranks[i]) - 1;
+      }
+      run_.ic_[day.at] = ic_.compute(day);
     }
 
    private:
@@ -92,27 +109,59 @@ class DecayRun final : public AnalysisRun {
             first_of(later, "summary", "turnover")};
   }
 
-  /// The mean over days of the rank correlation of the signal with itself h trading days later.
-  double correlate_with_later(int h) const {
-    const int n_days = context_.n_days;
-    if (h >= n_days) return kNaN;
+  /// By distance: the mean over days of the rank correlation of the signal with itself so many trading days later.
+  std::vector<double> correlate_with_later(const std::vector<int>& distances) const {
+    std::size_t widest = 0;
+    for (const OrderedSignal& day : days_) widest = std::max(widest, day.number.size());
+    return widest <= RankCorrelation<std::int16_t>::kMaxNames ? correlate_with_later<std::int16_t>(distances)
+                                                              : correlate_with_later<std::int32_t>(distances);
+  }
+
+  template <class Number>
+  std::vector<double> correlate_with_later(const std::vector<int>& distances) const {
+    const std::size_t n_days = context_.days();
+    std::vector<std::vector<double>> of_day(distances.size(), std::vector<double>(n_days, kNaN));
+    struct Scratch {
+      std::vector<Number> number_of;  // by security
+      std::vector<Number> now, later;
+      RankCorrelation<Number> correlation;
+    };
     constexpr int kDaysPerTask = 64;
-    std::vector<double> of_day(static_cast<std::size_t>(n_days - h), kNaN);
-    std::vector<SortedNames::Scratch> scratch(static_cast<std::size_t>(context_.n_slots));
-    parallel_for(context_.n_slots, (n_days - h + kDaysPerTask - 1) / kDaysPerTask, [&](int task, int slot) {
-      for (int t = task * kDaysPerTask; t < std::min(n_days - h, (task + 1) * kDaysPerTask); ++t)
-        of_day[static_cast<std::size_t>(t)] =
-            SortedNames::correlate(days_[static_cast<std::size_t>(t)], days_[static_cast<std::size_t>(t + h)],
-                                   kMinCorrelatedNames, scratch[static_cast<std::size_t>(slot)]);
+    std::vector<Scratch> scratches(static_cast<std::size_t>(context_.n_slots));
+    parallel_for(context_.n_slots, (context_.n_days + kDaysPerTask - 1) / kDaysPerTask, [&](int task, int slot) {
+      Scratch& scratch = scratches[static_cast<std::size_t>(slot)];
+      scratch.number_of.resize(context_.panel.ranges().size(), kNoRank);
+      const auto begin = static_cast<std::size_t>(task * kDaysPerTask);
+      for (std::size_t t = begin; t < std::min(n_days, begin + kDaysPerTask); ++t) {
+        const OrderedSignal& now = days_[t];
+        scratch.now.assign(now.number.begin(), now.number.end());
+        scratch.later.resize(now.number.size());
+        scratch.correlation.set(scratch.now, static_cast<std::int32_t>(now.number.size()));
+        for (std::size_t k = 0; k < distances.size(); ++k) {
+          const std::size_t other = t + static_cast<std::size_t>(distances[k]);
+          if (other >= n_days) continue;
+          const OrderedSignal& later = days_[other];
+          for (std::size_t i = 0; i < later.number.size(); ++i)
+            scratch.number_of[static_cast<std::size_t>(later.security[i])] = static_cast<Number>(later.number[i]);
+          for (std::size_t i = 0; i < scratch.later.size(); ++i)
+            scratch.later[i] = scratch.number_of[static_cast<std::size_t>(now.security[i])];
+          for (const SecurityIndex security : later.security) scratch.number_of[static_cast<std::size_t>(security)] = kNoRank;
+          of_day[k][t] = scratch.correlation.compute(scratch.later, static_cast<std::int32_t>(later.number.size())).value;
+        }
+      }
     });
-    std::erase_if(of_day, [](double x) { return x != x; });
-    return mean(of_day) + 0.0;
+    std::vector<double> means;
+    for (std::vector<double>& values : of_day) {
+      std::erase_if(values, [](double x) { return x != x; });
+      means.push_back(mean(values) + 0.0);
+    }
+    return means;
   }
 
   const AnalysisContext context_;
   // Per loaded day.
   std::vector<double> ic_;
-  std::vector<SortedNames> days_;
+  std::vector<OrderedSignal> days_;
 };
 
 }  // namespace

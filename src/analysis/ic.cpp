@@ -33,9 +33,9 @@ class IcRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    explicit Observer(IcRun& run) : run_(run) {}
+    explicit Observer(IcRun& run) : run_(run), ic_(run.context_) {}
     void observe(const ObservedDay& day) override {
-      run_.ic_[day.at] = ic_.compute(day, run_.context_.returns.ret());
+      run_.ic_[day.at] = ic_.compute(day);
       run_.names_[day.at] = static_cast<std::int32_t>(ic_.n_names());
     }
 

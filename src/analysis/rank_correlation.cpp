@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "fractile/types.hpp"
-#include "stats/rank_correlation.hpp"
 
 namespace fractile {
 namespace {
@@ -32,21 +31,55 @@ double correlate_by_rank(std::span<const double> a, std::span<const double> b) {
   return correlate_ranks(a_ranks, b_ranks);
 }
 
-double InformationCoefficient::compute(const ObservedDay& day, const EarnedReturns& ret) {
+static_assert(ReturnOrder::kMissing == kNoRank, "correlations read the numbers of returns as they are");
+
+InformationCoefficient::InformationCoefficient(const AnalysisContext& context) : context_(context) {
+  if (!context.returns.ret().has_exits()) order_ = ReturnOrder::of(context.panel, context.config.from_open ? "openret" : "ret");
+}
+
+double InformationCoefficient::compute(const ObservedDay& day) {
+  n_names_ = 0;
+  if (day.rows.empty()) return kNaN;
+  // All rows of a new day are ranked for a part of them only if the part is large.
+  constexpr std::size_t kWorthwhile = 4;
+  const auto n_rows = static_cast<std::size_t>(context_.panel.row_end(day.n) - day.first_row);
+  if (!order_ || (kWorthwhile * day.rows.size() < n_rows && !order_->find(day.n))) return correlate_values(day);
+  const ReturnOrder::Day& order = order_->find_or_make(day.n);
+  return n_rows <= RankCorrelation<std::int16_t>::kMaxNames ? correlate_numbers(day, order, narrow_)
+                                                            : correlate_numbers(day, order, wide_);
+}
+
+template <class Number>
+double InformationCoefficient::correlate_numbers(const ObservedDay& day, const ReturnOrder::Day& order,
+                                                 Numbers<Number>& numbers) {
+  const std::span<const double> ranks = day.all_ranks.get();
+  numbers.signal.resize(ranks.size());
+  numbers.ret.resize(ranks.size());
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    numbers.signal[i] = static_cast<Number>(static_cast<std::int32_t>(ranks[i]) - 1);
+    numbers.ret[i] = static_cast<Number>(order[static_cast<std::size_t>(day.rows[i] - day.first_row)]);
+  }
+  numbers.correlation.set(numbers.signal, static_cast<std::int32_t>(ranks.size()));
+  const auto found = numbers.correlation.compute(numbers.ret, static_cast<std::int32_t>(order.size()));
+  n_names_ = static_cast<std::size_t>(found.names);
+  return found.value;
+}
+
+double InformationCoefficient::correlate_values(const ObservedDay& day) {
+  const EarnedReturns& ret = context_.returns.ret();
   s_.resize(day.rows.size() + 1);
   r_.resize(day.rows.size() + 1);
-  std::size_t n = 0;
   for (std::size_t i = 0; i < day.rows.size(); ++i) {
     const double r = ret[day.rows[i]];
-    s_[n] = day.values[i];
-    r_[n] = r;
-    n += r == r;
+    s_[n_names_] = day.values[i];
+    r_[n_names_] = r;
+    n_names_ += r == r;
   }
-  s_.resize(n);
-  r_.resize(n);
-  if (n < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
+  s_.resize(n_names_);
+  r_.resize(n_names_);
+  if (n_names_ < static_cast<std::size_t>(kMinCorrelatedNames)) return kNaN;
   average_ranks(r_, scratch_, r_ranks_);
-  if (n == day.rows.size()) return correlate_ranks(day.all_ranks.get(), r_ranks_);
+  if (n_names_ == day.rows.size()) return correlate_ranks(day.all_ranks.get(), r_ranks_);
   average_ranks(s_, scratch_, s_ranks_);
   return correlate_ranks(s_ranks_, r_ranks_);
 }

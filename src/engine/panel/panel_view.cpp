@@ -270,6 +270,11 @@ std::shared_ptr<const std::vector<std::uint64_t>> PanelView::marked_rows(
   return marked_.emplace_back(key, std::make_shared<const std::vector<std::uint64_t>>(find())).second;
 }
 
+std::shared_ptr<const ReturnOrder> PanelView::return_order(
+    const std::string& name, const std::function<std::shared_ptr<const ReturnOrder>()>& make) const {
+  return find_or_make(return_orders_, name, make);
+}
+
 std::shared_ptr<const MissingRows> PanelView::missing_rows(const std::string& name) const {
   return find_or_make(missing_, name, [&] {
     auto found = std::make_shared<MissingRows>();

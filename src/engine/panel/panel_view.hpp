@@ -103,6 +103,7 @@ struct SecurityRange {
 };
 
 class GroupedDays;
+class ReturnOrder;
 
 /// The panel of one view for all its runs: the snapshot's columns by name, and look-up tables that are
 /// made once. Thread-safe.
@@ -176,6 +177,9 @@ class PanelView {
   /// The same for rows that an option marks; `key` names option and rule. The newest few are cached.
   std::shared_ptr<const std::vector<std::uint64_t>> marked_rows(const std::string& key,
                                                                 const std::function<std::vector<std::uint64_t>()>& find) const;
+  /// `name`: ret or openret. ReturnOrder::of() makes it on first use.
+  std::shared_ptr<const ReturnOrder> return_order(const std::string& name,
+                                                  const std::function<std::shared_ptr<const ReturnOrder>()>& make) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN if the snapshot lacks the column; `why` names the option that needs it.
@@ -202,6 +206,7 @@ class PanelView {
   // Caches, filled on first use; guarded by mutex_.
   mutable std::map<std::string, std::shared_ptr<const Category>> categories_;
   mutable std::map<std::pair<std::string, CharacteristicsAsof>, std::shared_ptr<const GroupedDays>> grouped_days_;
+  mutable std::map<std::string, std::shared_ptr<const ReturnOrder>> return_orders_;
   mutable std::map<std::string, std::shared_ptr<const MissingRows>> missing_;
   mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
   mutable std::vector<std::pair<std::string, std::shared_ptr<const std::vector<std::uint64_t>>>> marked_;  // newest last
