@@ -119,6 +119,7 @@ RC_GTEST_PROP(Rank, IncreasingTransformKeepsTheBook, ())
   std::vector<double> s(whole.begin(), whole.end()), t;
   for (const double x : s) t.push_back(std::exp(x / 50.0));
   RC_ASSERT(sides(s, {}) == sides(t, {}));
+  RC_ASSERT(plain_sides(s, {}) == plain_sides(t, {}));
 }
 
 TEST(Rank, AllTiedIsFlatAtTenNinety) { EXPECT_EQ(sides(std::vector<double>(20, 1.5), {}), std::vector<std::int8_t>(20, 0)); }
