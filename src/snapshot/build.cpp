@@ -139,9 +139,9 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
     described.name = name;
     described.unit = unit_of(name);
     if (column.is_text)
-      writer.write_texts(std::move(described), column.codes, std::move(column.texts), index.security_of_row);
+      writer.write_texts(std::move(described), column.codes, std::move(column.texts), index.padding);
     else
-      writer.write_numbers(std::move(described), column.numbers, index.security_of_row);
+      writer.write_numbers(std::move(described), column.numbers, index.padding);
   }
   if (!refused.empty()) throw Error(ErrorCode::PANEL_COLUMN_TYPE, refused);
   writer.finish();

@@ -284,6 +284,10 @@ void require_places(std::int64_t n_places) {
                             kMaxPlaces, n_places));
 }
 
+std::int64_t count_padding(std::span<const SecurityIndex> security_of_row) noexcept {
+  return std::count_if(security_of_row.begin(), security_of_row.end(), [](SecurityIndex security) { return security < 0; });
+}
+
 PanelIndex build_index(PanelKeys keys, const CompareRows& compare, bool drop_equal) {
   const std::size_t n_rows = keys.date.size();
   if (n_rows == 0) throw Error(ErrorCode::PANEL_EMPTY, "expected one row or more in the panel, found 0. Check the source.");
@@ -313,6 +317,7 @@ PanelIndex build_index(PanelKeys keys, const CompareRows& compare, bool drop_equ
     leave_out(duplicates, day, security, index);
   }
   link_rows(index);
+  index.padding = count_padding(index.security_of_row);
   return index;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct PanelIndex {
   std::vector<SegmentInfo> segments;  ///< days and rows, no files yet
   /// By source row; kNoRow if it was left out.
   std::vector<RowIndex> row_of_source;
+  std::int64_t padding = 0;  ///< rows without a security
   SecurityId security_id(SecurityIndex security) const;
   std::int64_t row_capacity() const noexcept { return static_cast<std::int64_t>(security_of_row.size()); }
 };
@@ -47,6 +49,9 @@ inline constexpr std::int64_t kMaxPlaces = layout::kMaxRows;
 void require_panel_rows(std::int64_t n_rows);
 /// Throws PANEL_TOO_LARGE if the days from first to last day of all securities are more than kMaxPlaces.
 void require_places(std::int64_t n_places);
+
+/// Rows without a security, whose values are missing in every column.
+std::int64_t count_padding(std::span<const SecurityIndex> security_of_row) noexcept;
 
 /// Two rows of the source with one key.
 struct DuplicateRow {

@@ -34,18 +34,12 @@ constexpr double kLargestInteger = 2147483647.0;
 
 }  // namespace
 
-std::int64_t count_padding(std::span<const SecurityIndex> security_of_row) noexcept {
-  std::int64_t padding = 0;
-  for (const SecurityIndex security : security_of_row) padding += security < 0;
-  return padding;
-}
-
 void NumberTraits::see(double x) noexcept {
   is_whole &= x == std::floor(x);
   fits_integer &= std::fabs(x) <= kLargestInteger;
 }
 
-void NumberTraits::see(std::span<const double> numbers, std::span<const SecurityIndex> security_of_row) noexcept {
+void NumberTraits::see(std::span<const double> numbers, std::int64_t padding) noexcept {
   // Sums in place of branches, so that several numbers are looked at at once.
   std::int64_t absent = 0, broken = 0, large = 0;
   for (const double x : numbers) {
@@ -55,7 +49,7 @@ void NumberTraits::see(std::span<const double> numbers, std::span<const Security
   }
   is_whole &= broken == 0;
   fits_integer &= large == 0;
-  missing += absent - count_padding(security_of_row);
+  missing += absent - padding;
 }
 
 void choose_storage(const NumberTraits& traits, bool always_real, StoreAs dtype, ColumnInfo& column) noexcept {
@@ -173,10 +167,9 @@ void ColumnWriter::each_segment(std::size_t stride, Write&& write) const {
   }
 }
 
-void ColumnWriter::write_numbers(ColumnInfo column, const std::vector<double>& numbers,
-                                 const std::vector<SecurityIndex>& security_of_row) {
+void ColumnWriter::write_numbers(ColumnInfo column, const std::vector<double>& numbers, std::int64_t padding) {
   NumberTraits traits;
-  traits.see(numbers, security_of_row);
+  traits.see(numbers, padding);
   choose_storage(traits, is_always_real(column.name), dtype_, column);
   if (is_exposure(column.name)) {
     const auto add = [&](const auto& values, auto& block) {
@@ -205,9 +198,9 @@ void ColumnWriter::write_numbers(ColumnInfo column, const std::vector<double>& n
 }
 
 void ColumnWriter::write_texts(ColumnInfo column, const std::vector<std::int32_t>& codes, std::vector<std::string> texts,
-                               const std::vector<SecurityIndex>& security_of_row) {
+                               std::int64_t padding) {
   column.kind = ColumnKind::text;
-  for (std::size_t row = 0; row < codes.size(); ++row) column.missing += codes[row] == kMissingCode && security_of_row[row] >= 0;
+  column.missing = std::count(codes.begin(), codes.end(), kMissingCode) - padding;
   ColumnHash hash;
   each_segment(1, [&](std::size_t s, std::size_t first, std::size_t count) {
     writer_.write_codes(s, column.name, std::span(codes).subspan(first, count), hash);

@@ -16,17 +16,14 @@ namespace fractile {
 
 class ParentFiles;
 
-/// Rows without a security, whose values are missing in every column.
-std::int64_t count_padding(std::span<const SecurityIndex> security_of_row) noexcept;
-
 /// The properties of a column's numbers that decide how they are stored.
 struct NumberTraits {
   bool is_whole = true;
   bool fits_integer = true;  ///< all fit int32 without its lowest value, which is kMissingCode
   std::int64_t missing = 0;  ///< rows with a security and no number
   void see(double x) noexcept;
-  /// Adds numbers. NaN is missing; rows of padding (security -1) are ignored.
-  void see(std::span<const double> numbers, std::span<const SecurityIndex> security_of_row) noexcept;
+  /// Adds numbers. NaN is missing; so many of them are rows of padding.
+  void see(std::span<const double> numbers, std::int64_t padding) noexcept;
 };
 
 /// Sets kind, float32, float64, whole and missing: integer if all are whole and within int32, unless `always_real`.
@@ -79,9 +76,10 @@ class ColumnWriter {
  public:
   ColumnWriter(const std::filesystem::path& folder, StoreAs dtype, Manifest& manifest);
   /// finish() writes all exposures together. Throws PANEL_INFINITE_VALUE.
-  void write_numbers(ColumnInfo column, const std::vector<double>& numbers, const std::vector<SecurityIndex>& security_of_row);
+  /// `padding`: rows without a security.
+  void write_numbers(ColumnInfo column, const std::vector<double>& numbers, std::int64_t padding);
   void write_texts(ColumnInfo column, const std::vector<std::int32_t>& codes, std::vector<std::string> texts,
-                   const std::vector<SecurityIndex>& security_of_row);
+                   std::int64_t padding);
   void finish();
 
  private:

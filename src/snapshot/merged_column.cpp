@@ -64,7 +64,7 @@ NumberTraits MergedNumbers::inspect(bool always_real) const {
     }
     const std::vector<double> values = read(segment);
     const auto begin = context_.rows.index.security_of_row.begin();
-    traits.see(values, {begin + segment.begin, begin + segment.end});
+    traits.see(values, count_padding({begin + segment.begin, begin + segment.end}));
     for (std::size_t i = 0; before_ && i < segment.size(); ++i) {
       const RowIndex row = segment.parent_row_at(i);
       // A place of padding has no row in the parent, or a padding row.

@@ -9,7 +9,6 @@
 #include <limits>
 #include <string_view>
 
-#include "snapshot/column_writer.hpp"
 #include "snapshot/report/calendar_report.hpp"
 
 namespace fractile {
@@ -21,22 +20,25 @@ constexpr std::array<std::string_view, 4> kPositive{"mcap", "adv", "close_adj", 
 struct Range {
   double lowest = std::numeric_limits<double>::infinity();
   double highest = -std::numeric_limits<double>::infinity();
+  std::int64_t absent = 0;  ///< NaN
 };
 
-/// NaN is skipped. Several lanes, so that a comparison need not wait for the one before.
+/// Several lanes, so that a comparison need not wait for the one before.
 Range find_range(std::span<const double> numbers) noexcept {
   constexpr std::size_t kLanes = 8;
   std::array<Range, kLanes> lanes;
   const auto see = [](Range& range, double x) {
     range.lowest = x < range.lowest ? x : range.lowest;
     range.highest = x > range.highest ? x : range.highest;
+    range.absent += x != x;
   };
   std::size_t i = 0;
   for (; i + kLanes <= numbers.size(); i += kLanes)
     for (std::size_t lane = 0; lane < kLanes; ++lane) see(lanes[lane], numbers[i + lane]);
   for (; i < numbers.size(); ++i) see(lanes[0], numbers[i]);
   Range out;
-  for (const Range& lane : lanes) out = {std::min(out.lowest, lane.lowest), std::max(out.highest, lane.highest)};
+  for (const Range& lane : lanes)
+    out = {std::min(out.lowest, lane.lowest), std::max(out.highest, lane.highest), out.absent + lane.absent};
   return out;
 }
 
@@ -108,14 +110,11 @@ void report_code(const std::string& name, double code, std::string_view which, s
 
 void report_column(const std::string& name, const PanelColumn& column, const PanelIndex& index, Frequency frequency,
                    std::vector<ReportLine>& report) {
-  const std::int64_t padding = count_padding(index.security_of_row), n_rows = index.row_capacity() - padding;
-  const auto absent = column.is_text
-                          ? std::count(column.codes.begin(), column.codes.end(), kMissingCode)
-                          : std::count_if(column.numbers.begin(), column.numbers.end(), [](double x) { return x != x; });
-  report_missing(name, absent - padding, n_rows, report);
+  const Range range = find_range(column.numbers);
+  const auto absent = column.is_text ? std::count(column.codes.begin(), column.codes.end(), kMissingCode) : range.absent;
+  report_missing(name, absent - index.padding, index.row_capacity() - index.padding, report);
   if (column.is_text) return;
   const std::span<const double> numbers(column.numbers);
-  const Range range = find_range(numbers);
   const auto is_code = [](double x) { return std::find(kCodes.begin(), kCodes.end(), x) != kCodes.end(); };
   if (is_code(range.lowest)) report_code(name, range.lowest, "smallest", numbers, index, report);
   if (is_code(range.highest) && range.highest != range.lowest)
