@@ -40,13 +40,10 @@ InformationCoefficient::InformationCoefficient(const AnalysisContext& context) :
 double InformationCoefficient::compute(const ObservedDay& day) {
   n_names_ = 0;
   if (day.rows.empty()) return kNaN;
-  // All rows of a new day are ranked for a part of them only if the part is large.
-  constexpr std::size_t kWorthwhile = 4;
-  const auto n_rows = static_cast<std::size_t>(context_.panel.row_end(day.n) - day.first_row);
-  if (!order_ || (kWorthwhile * day.rows.size() < n_rows && !order_->find(day.n))) return correlate_values(day);
-  const ReturnOrder::Day& order = order_->find_or_make(day.n);
-  return n_rows <= RankCorrelation<std::int16_t>::kMaxNames ? correlate_numbers(day, order, narrow_)
-                                                            : correlate_numbers(day, order, wide_);
+  const ReturnOrder::Day* const order = order_ ? order_->find_or_make(day.n, day.rows.size()) : nullptr;
+  if (!order) return correlate_values(day);
+  return order->size() <= RankCorrelation<std::int16_t>::kMaxNames ? correlate_numbers(day, *order, narrow_)
+                                                                   : correlate_numbers(day, *order, wide_);
 }
 
 template <class Number>

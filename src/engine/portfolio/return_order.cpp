@@ -10,18 +10,22 @@ std::shared_ptr<const ReturnOrder> ReturnOrder::of(const PanelView& panel, const
 }
 
 ReturnOrder::ReturnOrder(const PanelView& panel, Reals column)
-    : panel_(panel), column_(column), days_(static_cast<std::size_t>(panel.n_days())) {}
+    : panel_(panel), column_(column), days_(static_cast<std::size_t>(panel.n_days())), is_asked_(days_.size()) {}
 
 ReturnOrder::~ReturnOrder() {
   for (const auto& day : days_) delete day.load();
 }
 
-const ReturnOrder::Day& ReturnOrder::find_or_make(DateIndex n) const {
-  if (const Day* const found = find(n)) return *found;
+const ReturnOrder::Day* ReturnOrder::find_or_make(DateIndex n, std::size_t n_names) const {
+  constexpr std::size_t kSmallPart = 4;
+  const auto at = static_cast<std::size_t>(n - panel_.first());
+  if (const Day* const found = days_[at].load(std::memory_order_acquire)) return found;
+  const auto n_rows = static_cast<std::size_t>(panel_.row_end(n) - panel_.row_begin(n));
+  if (kSmallPart * n_names < n_rows || !is_asked_[at].exchange(true, std::memory_order_relaxed)) return nullptr;
   auto made = std::make_unique<const Day>(make(n));
   const Day* other = nullptr;
   // If several threads make the same day, the first one's result is stored.
-  return at(n).compare_exchange_strong(other, made.get(), std::memory_order_acq_rel) ? *made.release() : *other;
+  return days_[at].compare_exchange_strong(other, made.get(), std::memory_order_acq_rel) ? made.release() : other;
 }
 
 ReturnOrder::Day ReturnOrder::make(DateIndex n) const {

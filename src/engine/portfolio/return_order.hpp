@@ -12,7 +12,8 @@
 namespace fractile {
 
 /// A cache of the order of the returns of each return day, from which the ranks of any part of the names follow without a sort.
-/// All signals share it. A day is made on first use and cached, in 4 bytes per row. Thread-safe.
+/// All signals share it. A day is made when it is asked for again, because all its rows are ranked, and a single run has a use
+/// for its own names alone. It is cached, in 4 bytes per row. Thread-safe.
 class ReturnOrder {
  public:
   /// Whole numbers from 0 in the order of the returns, by panel row of the day: equal for equal returns.
@@ -26,17 +27,18 @@ class ReturnOrder {
   ~ReturnOrder();
   ReturnOrder(const ReturnOrder&) = delete;
   ReturnOrder& operator=(const ReturnOrder&) = delete;
-  const Day& find_or_make(DateIndex n) const;
-  /// The day, or null if nothing has made it.
-  const Day* find(DateIndex n) const noexcept { return at(n).load(std::memory_order_acquire); }
+  /// Null if to rank the returns of `n_names` names costs less: they are a small part of the rows, or nothing asked for the day
+  /// before.
+  const Day* find_or_make(DateIndex n, std::size_t n_names) const;
 
  private:
-  std::atomic<const Day*>& at(DateIndex n) const noexcept { return days_[static_cast<std::size_t>(n - panel_.first())]; }
   Day make(DateIndex n) const;
 
   const PanelView& panel_;
   Reals column_;
-  mutable std::vector<std::atomic<const Day*>> days_;  // from the first loaded; owned
+  // By loaded day.
+  mutable std::vector<std::atomic<const Day*>> days_;  // owned
+  mutable std::vector<std::atomic<bool>> is_asked_;
 };
 
 }  // namespace fractile
