@@ -3,6 +3,7 @@
 /** Entry of the dashboard: views by the address behind #, the token, and errors of a view. */
 
 import './theme.css';
+import './facts.css';
 import './dashboard.css';
 import { drawAudit } from './app/audit_view';
 import { drawCompare } from './app/compare_view';

@@ -3,6 +3,7 @@
 /** Entry of the tear sheet's file: reads the data that the file carries and draws it. */
 
 import './theme.css';
+import './facts.css';
 import { drawComparison } from './compare';
 import { readSheet, type Result, type Sheet } from './data';
 import { h, uniqueId } from './dom';
