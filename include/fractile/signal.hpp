@@ -61,7 +61,7 @@ struct Signal {
   SignalKeys keys;
   std::vector<std::string> names;     ///< names of the value columns
   std::vector<const double*> values;  ///< n_rows each
-  std::vector<std::shared_ptr<void>> owners;
+  std::vector<std::shared_ptr<const void>> owners;
 };
 
 /// Hashes of the content of each value column with the keys: equal for equal columns in memory, whatever else the signal has.

@@ -9,12 +9,14 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 #include "arrow/arrow_column.hpp"
 #include "arrow/arrow_visit.hpp"
 #include "fractile/error.hpp"
 #include "ingest/date_column.hpp"
+#include "ingest/id_text_cache.hpp"
 #include "ingest/ids.hpp"
 #include "ingest/number_column.hpp"
 #include "ingest/number_text.hpp"
@@ -63,32 +65,41 @@ class SignalReader {
   }
 
   Column& add_ids(int index) {
-    id_reader_ = std::make_shared<IdReader>(batches_->schema(index));
+    const auto reader = std::make_shared<IdReader>(batches_->schema(index));
+    id_reader_ = reader;
     Column& column = add(index);
-    column.width = id_reader_->width();
-    if (id_reader_->is_plain())
-      column.view = [reader = id_reader_](const Chunk& chunk) -> const void* {
+    column.width = reader->width();
+    if (reader->is_text())
+      column.view = [this, index](const Chunk& chunk) -> const void* {
+        id_hash_ = id_text_cache::hash_texts(batches_->schema(index), chunk);
+        cached_ids_ = id_hash_ ? id_text_cache::find(*id_hash_) : CodedIds{};
+        return cached_ids_.codes ? cached_ids_.codes->data() : nullptr;
+      };
+    if (reader->is_plain())
+      column.view = [reader](const Chunk& chunk) -> const void* {
         const auto* numbers = aligned_buffer<std::int64_t>(chunk);
         if (!numbers) return nullptr;
         reader->view(chunk);
         return numbers + chunk.offset;
       };
-    column.convert = [reader = id_reader_](const ArrowSchema& schema, const Chunk& chunk, void* out) {
-      reader->read(schema, chunk, out);
-    };
+    column.convert = [reader](const ArrowSchema& schema, const Chunk& chunk, void* out) { reader->read(schema, chunk, out); };
     return column;
   }
 
   /// Call it after read().
   IdColumn make_ids(const Column& column, Signal& signal) const {
-    signal.owners.push_back(id_reader_);
+    const bool is_cached = cached_ids_.reader != nullptr;
+    const std::shared_ptr<const IdReader> reader = is_cached ? cached_ids_.reader : id_reader_;
+    signal.owners.push_back(reader);
     IdColumn ids;
-    if (id_reader_->is_text()) {
+    if (reader->is_text()) {
       ids.codes = static_cast<const std::int32_t*>(column.data);
-      ids.texts = id_reader_->texts();
+      ids.texts = reader->texts();
+      if (is_cached) signal.owners.push_back(cached_ids_.codes);
+      if (id_hash_ && !is_cached) id_text_cache::add(*id_hash_, {reader, column.converted});
     } else {
       ids.numbers = static_cast<const std::int64_t*>(column.data);
-      ids.valid = id_reader_->valid();
+      ids.valid = reader->valid();
     }
     return ids;
   }
@@ -249,7 +260,9 @@ class SignalReader {
   const ReadOptions& options_;
   const std::shared_ptr<ByteBuffer> bytes_;
   std::deque<Column> columns_;
-  std::shared_ptr<IdReader> id_reader_;
+  std::shared_ptr<const IdReader> id_reader_;
+  std::optional<Hash128> id_hash_;  // of text ids in one batch
+  CodedIds cached_ids_;             // null pointers: the ids were read
   bool is_at_end_ = false;
   bool is_single_ = false;
 };

@@ -1,0 +1,136 @@
+// Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "ingest/id_text_cache.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "arrow_builder.hpp"
+#include "fractile/signal.hpp"
+
+namespace fractile {
+namespace {
+
+using testing::Array;
+using testing::batch;
+using testing::plain;
+using testing::stream_of;
+
+/// Reads a signal of these ids.
+Signal read(const Array& ids) {
+  const auto n = static_cast<std::size_t>(ids.length);
+  ArrowArrayStream stream = stream_of({batch(
+      {ids, plain<Day>("date_sig", "tdD", std::vector<Day>(n, 18000)), plain<double>("v", "g", std::vector<double>(n, 1.0))})});
+  return read_signal(&stream, {"v"});
+}
+
+std::vector<std::string> texts_of(const Signal& signal) {
+  const IdColumn& ids = signal.keys.security_id;
+  std::vector<std::string> out;
+  for (std::int64_t i = 0; i < signal.keys.n_rows; ++i)
+    out.emplace_back(ids.codes[i] < 0 ? "<missing>" : std::string(ids.texts[static_cast<std::size_t>(ids.codes[i])]));
+  return out;
+}
+
+std::vector<std::string> make_texts(std::mt19937& random, std::size_t n) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < n; ++i) out.push_back("id" + std::to_string(random() % 50));
+  return out;
+}
+
+TEST(IdTextCache, EqualTextsShareTheirCodes) {
+  std::mt19937 random(1);
+  for (const char* format : {"u", "U"}) {
+    const Array ids = testing::texts("security_id", format, make_texts(random, 1000));
+    const Signal first = read(ids), second = read(ids);
+    EXPECT_EQ(first.keys.security_id.codes, second.keys.security_id.codes) << format;
+    EXPECT_EQ(texts_of(first), texts_of(second)) << format;
+  }
+}
+
+TEST(IdTextCache, AnyOtherByteIsReadAnew) {
+  std::mt19937 random(2);
+  std::vector<std::string> texts = make_texts(random, 300);
+  for (int round = 0; round < 400; ++round) {
+    const std::size_t at = random() % texts.size();
+    switch (random() % 4) {
+      case 0: texts[at].back() = static_cast<char>('0' + random() % 10); break;
+      case 1: texts[at] += "x"; break;
+      case 2: std::swap(texts[at], texts[random() % texts.size()]); break;
+      default: texts[at] = "y" + std::to_string(random() % 5);
+    }
+    const char* format = round % 2 ? "u" : "U";
+    EXPECT_EQ(texts_of(read(testing::texts("security_id", format, texts))), texts);
+  }
+}
+
+TEST(IdTextCache, MissingRowsAndSlicesCount) {
+  std::mt19937 random(3);
+  const std::vector<std::string> texts = make_texts(random, 64);
+  for (int round = 0; round < 400; ++round) {
+    std::vector<int> valid(texts.size());
+    for (int& bit : valid) bit = round < 2 ? 1 : random() % 8 != 0;
+    Array ids = testing::texts("security_id", "u", texts).valid(valid);
+    ids.offset = static_cast<std::int64_t>(random() % 20);
+    ids.length -= ids.offset + static_cast<std::int64_t>(random() % 20);
+    std::vector<std::string> expected;
+    for (std::int64_t i = 0; i < ids.length; ++i) {
+      const auto at = static_cast<std::size_t>(ids.offset + i);
+      expected.push_back(valid[at] ? texts[at] : "<missing>");
+    }
+    ASSERT_EQ(texts_of(read(ids)), expected) << round;
+  }
+}
+
+TEST(IdTextCache, EvictsTheOneUsedLongestAgo) {
+  const auto coded = [](std::size_t bytes) {
+    auto codes = std::make_shared<ByteBuffer>();
+    codes->prepare(bytes);
+    codes->commit(bytes);
+    return CodedIds{nullptr, std::move(codes)};
+  };
+  constexpr std::size_t kHalf = id_text_cache::kMaxBytes / 2;
+  const auto is_cached = [](std::uint64_t key) { return id_text_cache::find({key, 7}).codes != nullptr; };
+  id_text_cache::add({1, 7}, coded(kHalf));
+  id_text_cache::add({2, 7}, coded(kHalf));
+  EXPECT_TRUE(is_cached(1) && is_cached(2));
+  EXPECT_TRUE(is_cached(1));
+  id_text_cache::add({3, 7}, coded(kHalf));
+  EXPECT_TRUE(is_cached(1) && is_cached(3));
+  EXPECT_FALSE(is_cached(2));
+  id_text_cache::add({4, 7}, coded(id_text_cache::kMaxBytes + 1));
+  EXPECT_FALSE(is_cached(4));
+  EXPECT_TRUE(is_cached(1) && is_cached(3));
+}
+
+TEST(IdTextCache, TextsCountAsMemory) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200'000; ++i) texts.push_back(std::string(244, 'x') + std::to_string(i));
+  const Array ids = testing::texts("security_id", "U", texts);
+  const Signal first = read(ids), second = read(ids);
+  EXPECT_NE(first.keys.security_id.codes, second.keys.security_id.codes);  // 0.8 MB of codes, but 70 MB of texts
+}
+
+TEST(IdTextCache, ThreadsReadAtOnce) {
+  std::mt19937 random(4);
+  std::vector<std::vector<std::string>> all;
+  for (int i = 0; i < 3; ++i) all.push_back(make_texts(random, 2000));
+  std::vector<std::thread> threads;
+  std::vector<int> n_wrong(4, 0);
+  for (std::size_t t = 0; t < n_wrong.size(); ++t)
+    threads.emplace_back([&, t] {
+      for (std::size_t round = 0; round < 50; ++round) {
+        const auto& texts = all[(round + t) % all.size()];
+        n_wrong[t] += texts_of(read(testing::texts("security_id", "u", texts))) != texts;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(n_wrong, std::vector<int>(4, 0));
+}
+
+}  // namespace
+}  // namespace fractile
