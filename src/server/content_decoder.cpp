@@ -93,10 +93,12 @@ class ZstdDecoder final : public ContentDecoder {
       std::size_t room = 0;
       char* const to = prepare_step(limit, out, room);
       ZSTD_outBuffer step{to, room, 0};
+      const std::size_t begin = in.pos;
       left_ = ZSTD_decompressStream(stream_, &step, &in);
       if (ZSTD_isError(left_)) refuse_bytes("zstd", "other bytes");
+      count(data + begin, in.pos - begin, step.pos);
       out.commit(step.pos);
-      is_full = step.pos == step.size;
+      is_full = left_ != 0 && step.pos == step.size;
     }
   }
   void finish() const override {
@@ -104,7 +106,23 @@ class ZstdDecoder final : public ContentDecoder {
   }
 
  private:
+  /// Compares a frame's decoded bytes with the number in its header. libzstd leaves this out for some frames that arrive in
+  /// parts.
+  void count(const char* read, std::size_t n_read, std::size_t n_decoded) {
+    constexpr std::size_t kMaxHeader = 18;
+    header_.append(read, std::min(n_read, kMaxHeader - header_.size()));
+    n_decoded_ += n_decoded;
+    if (left_ != 0) return;
+    const unsigned long long expected = ZSTD_getFrameContentSize(header_.data(), header_.size());
+    const bool is_known = expected != ZSTD_CONTENTSIZE_UNKNOWN && expected != ZSTD_CONTENTSIZE_ERROR;
+    if (is_known && expected != n_decoded_) refuse_bytes("zstd", "another number of bytes than its header has");
+    header_.clear();
+    n_decoded_ = 0;
+  }
+
   ZSTD_DStream* stream_;
+  std::string header_;  // the first bytes of the current frame
+  unsigned long long n_decoded_ = 0;
   std::size_t left_ = 1;
 };
 

@@ -149,6 +149,17 @@ def zstandard(size: int) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+@pytest.mark.parametrize("size", [1 << 18, 1 << 19, (1 << 18) - 1, (1 << 18) + 1])
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_bodies_that_end_with_a_step_of_the_decoder(server, coding, size):
+    body = GOOD + b" " * (size - len(GOOD))
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, coding) as stream:
+        stream.write(body)
+    answer = exchange(server.port, request(body=sink.getvalue().to_pybytes(), headers={"Content-Encoding": coding}), timeout=30)
+    assert answer.status == 200, answer.body
+
+
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_bombs(server, coding):
     """A few KB that decompress to 1 GB: the limit counts decompressed bytes and stops the decoder."""

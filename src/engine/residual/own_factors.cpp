@@ -103,8 +103,7 @@ void OwnFactors::read(std::span<const RowIndex> rows, std::vector<double>& x, st
   weights.resize(rows.size());
   for (std::size_t f = 0; f < k; ++f) {
     const Characteristic column = columns_[f];
-    double* const out = x.data() + f;
-    for (std::size_t i = 0; i < rows.size(); ++i) out[i * k] = column[rows[i]];
+    for (std::size_t i = 0; i < rows.size(); ++i) x[i * k + f] = column[rows[i]];
   }
   for (std::size_t i = 0; i < rows.size(); ++i) weights[i] = weight(rows[i]);
 }
