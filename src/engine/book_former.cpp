@@ -6,16 +6,15 @@
 
 namespace fractile {
 
-StoredCandidates StoredCandidates::copy(int portfolio, const Candidates& candidates) {
-  StoredCandidates out{portfolio, {}, {}, {}, {}, candidates.n_cells, candidates.cells_with_names, candidates.n_names};
-  for (std::size_t i = 0; i < candidates.rows.size(); ++i) {
-    if (candidates.sides[i] == kFlat) continue;
-    out.rows.push_back(candidates.rows[i]);
-    out.sides.push_back(candidates.sides[i]);
-    if (!candidates.sizes.empty()) out.sizes.push_back(candidates.sizes[i]);
-    if (!candidates.cells.empty()) out.cells.push_back(candidates.cells[i]);
-  }
-  return out;
+void StoredCandidates::assign(int of_portfolio, const Candidates& candidates) {
+  portfolio = of_portfolio;
+  rows.assign(candidates.rows.begin(), candidates.rows.end());
+  sizes.assign(candidates.sizes.begin(), candidates.sizes.end());
+  sides.assign(candidates.sides.begin(), candidates.sides.end());
+  cells.assign(candidates.cells.begin(), candidates.cells.end());
+  n_cells = candidates.n_cells;
+  cells_with_names = candidates.cells_with_names;
+  n_names = candidates.n_names;
 }
 
 Candidates StoredCandidates::view() const noexcept { return {rows, sizes, sides, cells, n_cells, cells_with_names, n_names}; }
@@ -68,17 +67,23 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
 
 /// A name that only the exit rule leaves on its side stays if the book of the day before holds it on that side.
 void BookFormer::settle_stays(const Candidates& candidates, const Book& before) {
-  const auto held_side = [&](RowIndex row) -> std::int8_t& {
-    return held_side_[static_cast<std::size_t>(panel_.security_of_row(row))];
-  };
-  for (std::size_t i = 0; i < before.row.size(); ++i)
-    held_side(before.row[i]) = std::signbit(before.weight[i]) ? std::int8_t{kShort} : std::int8_t{kLong};
-  for (std::size_t i = 0; i < sides_.size(); ++i) {
-    const int side = sides_[i], held = held_side(candidates.rows[i]);
+  // Not the members: the loops write bytes, which might be anything that they read.
+  const auto security_of = [&panel = panel_](RowIndex row) { return static_cast<std::size_t>(panel.security_of_row(row)); };
+  std::int8_t* const held_side = held_side_.data();
+  std::int8_t* const sides = sides_.data();
+  const RowIndex* const rows = candidates.rows.data();
+  const std::size_t n_before = before.row.size();
+  held_.resize(n_before);
+  for (std::size_t i = 0; i < n_before; ++i) held_[i] = security_of(before.row[i]);
+  const std::size_t* const held_at = held_.data();
+  for (std::size_t i = 0; i < n_before; ++i)
+    held_side[held_at[i]] = std::signbit(before.weight[i]) ? std::int8_t{kShort} : std::int8_t{kLong};
+  for (std::size_t i = 0, n = sides_.size(); i < n; ++i) {
+    const int side = sides[i], held = held_side[security_of(rows[i])];
     const bool is_entered = side * side < kStays * kStays;
-    sides_[i] = static_cast<std::int8_t>(is_entered ? side : held * (side == kStays * held));
+    sides[i] = static_cast<std::int8_t>(is_entered ? side : held * (side == kStays * held));
   }
-  for (const RowIndex row : before.row) held_side(row) = kFlat;
+  for (std::size_t i = 0; i < n_before; ++i) held_side[held_at[i]] = kFlat;
 }
 
 /// Counts the overall book of a day for the warnings of a result.

@@ -25,8 +25,7 @@ struct StoredCandidates {
   int cells_with_names = 0;
   std::size_t n_names = 0;
 
-  /// Drops the names that cannot have a side.
-  static StoredCandidates copy(int portfolio, const Candidates& candidates);
+  void assign(int of_portfolio, const Candidates& candidates);
   Candidates view() const noexcept;
 };
 
@@ -68,6 +67,7 @@ class BookFormer {
   std::vector<double> group_values_;
   std::vector<std::int8_t> sides_;
   std::vector<std::int8_t> held_side_;  // by security; all 0 between calls
+  std::vector<std::size_t> held_;       // securities of the book of the day before
   std::vector<std::uint8_t> cell_sides_, is_two_sided_;
 };
 

@@ -126,9 +126,13 @@ void DayNames::read_cells(DateIndex n) {
 
 void DayNames::read_references() {
   is_reference_.resize(rows_.size());
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const auto at = static_cast<std::size_t>(rows_[i]);
-    is_reference_[i] = ((*references_)[at / 64] >> (at % 64) & 1) != 0;
+  // Not the members: the loop writes bytes, which might be anything that it reads.
+  const std::uint64_t* const bits = references_->data();
+  const RowIndex* const rows = rows_.data();
+  std::uint8_t* const out = is_reference_.data();
+  for (std::size_t i = 0, n = rows_.size(); i < n; ++i) {
+    const auto at = static_cast<std::size_t>(rows[i]);
+    out[i] = static_cast<std::uint8_t>(bits[at / 64] >> (at % 64) & 1);
   }
 }
 

@@ -91,7 +91,16 @@ void HeldBooks::form_block(Thread& own, int block) {
 void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                                 const std::function<void()>& poll) {
   constexpr int kBlocks = 8;  // so few that their candidates stay in the cache
-  std::vector<std::vector<StoredCandidates>> candidates(kBlocks * Alignment::kBlockDays);
+  // By day; memory is reused from blocks to blocks.
+  struct DayCandidates {
+    std::vector<StoredCandidates> stored;
+    std::size_t count = 0;
+    StoredCandidates& add() {
+      if (count == stored.size()) stored.emplace_back();
+      return stored[count++];
+    }
+  };
+  std::vector<DayCandidates> candidates(kBlocks * Alignment::kBlockDays);
   BookFormer& chooser = *make_thread(0).former;
   const Book no_book;
   for (int first = 0; first < n_blocks; first += kBlocks) {
@@ -100,15 +109,16 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
     parallel_for(
         threads, n_now,
         [&](int block, int slot) {
-          visit_days(first + block, [&](DateIndex n) { candidates[place(n)].clear(); });
+          visit_days(first + block, [&](DateIndex n) { candidates[place(n)].count = 0; });
           sort_block(make_thread(slot), first + block, [&](DateIndex n, int portfolio, const Candidates& found) {
-            candidates[place(n)].push_back(StoredCandidates::copy(portfolio, found));
+            candidates[place(n)].add().assign(portfolio, found);
           });
         },
         poll);
     for (int block = first; block < first + n_now; ++block)
       visit_days(block, [&](DateIndex n) {
-        for (const StoredCandidates& stored : candidates[place(n)]) {
+        const DayCandidates& of_day = candidates[place(n)];
+        for (const StoredCandidates& stored : std::span(of_day.stored).first(of_day.count)) {
           const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
           Book book;
           chooser.choose(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);

@@ -180,11 +180,13 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutG
   if (tails.n_names == 0) return;
   std::vector<double>& lows = scratch.near_low;
   std::vector<double>& highs = scratch.near_high;
-  lows.resize(tails.s.size() + 1);
-  highs.resize(tails.s.size() + 1);
+  const std::size_t n = tails.s.size();
+  const double* const s = tails.s.data();
+  lows.resize(n + 1);
+  highs.resize(n + 1);
   std::size_t n_low = 0, n_high = 0;
-  for (std::size_t i = 0; i < tails.s.size(); ++i) {
-    lows[n_low] = highs[n_high] = tails.s[i];
+  for (std::size_t i = 0; i < n; ++i) {
+    lows[n_low] = highs[n_high] = s[i];
     n_low += tails.side[i] == kShort;
     n_high += tails.side[i] != kShort;
   }
@@ -204,10 +206,11 @@ void mark_stays(const Tails& tails, double a, double b, std::int8_t factor, CutG
     const OrderStatistic at = select_near(guess.high, half, highs, limits.high, below_high, scratch.values);
     high = 100.0 * at.mean_rank() > limits.bm ? at.value : std::nextafter(at.value, kInfinity);
   }
-  for (std::size_t i = 0; i < tails.s.size(); ++i) {
-    std::int8_t& side = scratch.tail_side[i];
-    const bool is_beyond = side == kShort ? tails.s[i] <= low : tails.s[i] >= high;
-    side = static_cast<std::int8_t>(side * (is_beyond ? 1 : factor));
+  std::int8_t* const sides = scratch.tail_side.data();
+  for (std::size_t i = 0; i < n; ++i) {
+    const int side = sides[i];
+    const bool is_beyond = ((side == kShort) & (s[i] <= low)) | ((side != kShort) & (s[i] >= high));
+    sides[i] = static_cast<std::int8_t>(side * (is_beyond ? 1 : factor));
   }
 }
 

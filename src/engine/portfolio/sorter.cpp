@@ -55,6 +55,13 @@ Spread find_spread(std::span<const double> values) {
 
 int sign_of(std::int8_t side) noexcept { return (side > 0) - (side < 0); }
 
+/// The first n entries of an array that grows but never shrinks, so that no entry is cleared in vain.
+template <class T>
+std::span<T> room(std::vector<T>& array, std::size_t n) {
+  if (array.size() < n) array.resize(n);
+  return std::span(array).first(n);
+}
+
 }  // namespace
 
 SortPlan::SortPlan(const RunConfig& config)
@@ -78,7 +85,7 @@ Candidates Sorter::sort_values(std::span<const double> values, RowIndex first_ro
   for (std::size_t i = 0; i < tails.at.size(); ++i)
     rows_[i] = first_row + (slots.empty() ? tails.at[i] : slots[static_cast<std::size_t>(tails.at[i])]);
   Candidates out{rows_, {}, tails.side, {}, 0, 0, tails.n_names};
-  if (!plan_.by_rank && !plan_.by_signal) return out;
+  if (!has_sizes()) return out;
   sizes_.resize(tails.s.size());
   if (plan_.by_rank)
     size_by_rank(tails.s, tails.side, tails.n_names, sizes_.data());
@@ -90,117 +97,114 @@ Candidates Sorter::sort_values(std::span<const double> values, RowIndex first_ro
 
 Candidates Sorter::sort_names(const RankedNames& names) {
   const std::size_t n = names.s.size();
-  sides_.assign(n, kFlat);
-  Candidates out{names.rows, {}, sides_, {}, 0, 0, n};
+  prepare(n);
   if (plan_.input_type != InputType::value) {
     read_sides(names.s, plan_.input_type, sides_.data());
-    if (plan_.input_type == InputType::weight) out.sizes = names.s;
-    return out;
+    const std::span<const double> sizes = plan_.input_type == InputType::weight ? names.s : std::span<const double>();
+    return {names.rows, sizes, std::span(sides_).first(n), {}, 0, 0, n};
   }
-  if (plan_.by_rank || plan_.by_signal) {
-    sizes_.assign(n, 0.0);
-    out.sizes = sizes_;
-  }
-  if (plan_.double_bins > 0) {
-    bin_by_double_var(names);
-    group_by_cell(bins_, plan_.double_bins);
+  int with_names = 0;
+  if (plan_.double_bins == 0 && !plan_.has_categories) {
+    set_references(names.s, {}, names.is_reference);
+    sort_cell(0, names.s, {});
   } else {
-    group_by_cell(names.cells, plan_.has_categories ? names.n_cells : 1);
+    if (plan_.double_bins > 0) {
+      bin_by_double_var(names);
+      group_by_cell(bins_, plan_.double_bins);
+    } else {
+      group_by_cell(names.cells, names.n_cells);
+    }
+    for (std::size_t cell = 0; cell + 1 < begin_.size(); ++cell) {
+      const auto first = static_cast<std::size_t>(begin_[cell]), last = static_cast<std::size_t>(begin_[cell + 1]);
+      if (first == last) continue;
+      ++with_names;
+      const auto members = std::span<const std::int32_t>(members_).subspan(first, last - first);
+      const std::span<double> values = room(values_, members.size());
+      for (std::size_t j = 0; j < members.size(); ++j) values[j] = names.s[static_cast<std::size_t>(members[j])];
+      set_references(values, members, names.is_reference);
+      sort_cell(cell, values, members);
+    }
   }
-  guesses_.resize(std::max(guesses_.size(), begin_.size()));
-  for (std::size_t cell = 0; cell + 1 < begin_.size(); ++cell) {
-    const auto first = static_cast<std::size_t>(begin_[cell]), last = static_cast<std::size_t>(begin_[cell + 1]);
-    if (first == last) continue;
-    ++out.cells_with_names;
-    const auto members = std::span<const std::int32_t>(members_).subspan(first, last - first);
-    values_.resize(members.size());
-    for (std::size_t j = 0; j < members.size(); ++j) values_[j] = names.s[static_cast<std::size_t>(members[j])];
-    references_.clear();
-    for (std::size_t j = 0; j < members.size(); ++j)
-      if (!plan_.has_references || names.is_reference[static_cast<std::size_t>(members[j])]) references_.push_back(values_[j]);
-    sort_cell(cell, members);
-  }
-  if (plan_.has_categories) {
-    out.cells = names.cells;
-    out.n_cells = names.n_cells;
-  }
+  Candidates out = list_tails(names.cells, [&](std::size_t i) { return names.rows[i]; });
+  out.n_cells = plan_.has_categories ? names.n_cells : 0;
+  out.cells_with_names = with_names;
+  out.n_names = n;
   return out;
 }
 
 Candidates Sorter::sort_categories(std::span<const double> values, RowIndex first_row, const GroupedDays::Day& day,
                                    int n_categories) {
-  // All arrays are by slot; sides_ ends on a whole word, which list_tails() reads.
-  const std::size_t n_slots = values.size();
-  sides_.assign((n_slots + 7) / 8 * 8, kFlat);
-  cells_.resize(n_slots);
-  if (plan_.by_rank || plan_.by_signal) sizes_.resize(n_slots);
-  guesses_.resize(std::max(guesses_.size(), static_cast<std::size_t>(n_categories)));
+  // sides_, sizes_ and cells_ are by slot.
+  prepare(values.size());
+  const std::span<Cell> cells = room(cells_, values.size());
   int with_names = 0;
   std::size_t n_names = 0, begin = 0;
   for (const GroupedDays::Run& run : day.runs) {
     const auto slots = std::span(day.slot).subspan(begin, static_cast<std::size_t>(run.end) - begin);
     begin = static_cast<std::size_t>(run.end);
-    values_.resize(slots.size() + 1);
-    members_.resize(slots.size() + 1);
+    double* const numbers = room(values_, slots.size() + 1).data();
+    double* const references = room(reference_values_, slots.size() + 1).data();
+    std::int32_t* const members = room(members_, slots.size() + 1).data();
     std::size_t n = 0;
     for (const std::int32_t slot : slots) {
       const double value = values[static_cast<std::size_t>(slot)];
-      values_[n] = value;
-      members_[n] = slot;
+      numbers[n] = references[n] = value;
+      members[n] = slot;
       n += value == value;
     }
     n_names += n;
     if (run.group < 0 || n == 0) continue;
     ++with_names;
-    values_.resize(n);
-    references_ = values_;
-    const auto members = std::span<const std::int32_t>(members_).first(n);
-    for (const std::int32_t slot : members) cells_[static_cast<std::size_t>(slot)] = run.group;
-    sort_cell(static_cast<std::size_t>(run.group), members);
+    references_ = {references, n};
+    for (std::size_t j = 0; j < n; ++j) cells[static_cast<std::size_t>(members[j])] = run.group;
+    sort_cell(static_cast<std::size_t>(run.group), {numbers, n}, {members, n});
   }
-  Candidates out = list_tails(first_row);
+  Candidates out = list_tails(cells, [&](std::size_t slot) { return first_row + static_cast<RowIndex>(slot); });
   out.n_cells = n_categories;
   out.cells_with_names = with_names;
   out.n_names = n_names;
   return out;
 }
 
-/// The slots with a side, in order. Nearly all words of eight sides are flat.
-Candidates Sorter::list_tails(RowIndex first_row) {
-  const bool is_sized = plan_.by_rank || plan_.by_signal;
-  rows_.clear();
-  tail_cells_.clear();
-  tail_.clear();
-  tail_sides_.clear();
+/// Makes n flat sides, and room for sizes. sides_ ends on a whole word, which list_tails() reads.
+void Sorter::prepare(std::size_t n) {
+  sides_.assign((n + 7) / 8 * 8, kFlat);
+  if (has_sizes()) room(sizes_, n);
+}
+
+/// Lists the names with a side, in order. Nearly all words of eight sides are flat. `cells`: by name, or empty.
+template <class RowOf>
+Candidates Sorter::list_tails(std::span<const Cell> cells, RowOf&& row_of) {
+  const bool is_sized = has_sizes(), has_cells = plan_.has_categories;
+  RowIndex* const rows = room(rows_, sides_.size()).data();
+  std::int8_t* const sides = room(tail_sides_, sides_.size()).data();
+  Cell* const tail_cells = has_cells ? room(tail_cells_, sides_.size()).data() : nullptr;
+  double* const sizes = is_sized ? room(tail_, sides_.size()).data() : nullptr;
+  std::size_t n = 0;
   for (std::size_t first = 0; first < sides_.size(); first += 8) {
     std::uint64_t word;
     std::memcpy(&word, sides_.data() + first, sizeof word);
     while (word != 0) {
       const int byte = std::countr_zero(word) / 8;
       word &= ~(std::uint64_t{0xff} << (byte * 8));
-      const std::size_t slot = first + static_cast<std::size_t>(byte);
-      rows_.push_back(first_row + static_cast<RowIndex>(slot));
-      tail_sides_.push_back(sides_[slot]);
-      tail_cells_.push_back(cells_[slot]);
-      if (is_sized) tail_.push_back(sizes_[slot]);
+      const std::size_t at = first + static_cast<std::size_t>(byte);
+      rows[n] = row_of(at);
+      sides[n] = sides_[at];
+      if (has_cells) tail_cells[n] = cells[at];
+      if (is_sized) sizes[n] = sizes_[at];
+      ++n;
     }
   }
-  return {rows_, tail_, tail_sides_, tail_cells_, 0, 0, 0};
+  return {{rows, n}, {sizes, is_sized ? n : 0}, {sides, n}, {tail_cells, has_cells ? n : 0}, 0, 0, 0};
 }
 
-/// A counting sort that preserves the order of names within a cell. Without cells, all names are in one.
+/// A counting sort that preserves the order of names within a cell.
 void Sorter::group_by_cell(std::span<const Cell> cells, int n_cells) {
   begin_.assign(static_cast<std::size_t>(n_cells) + 1, 0);
-  if (cells.empty() && n_cells == 1) {
-    begin_[1] = static_cast<std::int32_t>(sides_.size());
-    members_.resize(sides_.size());
-    for (std::size_t i = 0; i < members_.size(); ++i) members_[i] = static_cast<std::int32_t>(i);
-    return;
-  }
   for (const Cell cell : cells)
     if (cell != kNoCell) ++begin_[static_cast<std::size_t>(cell) + 1];
   for (std::size_t cell = 0; cell + 1 < begin_.size(); ++cell) begin_[cell + 1] += begin_[cell];
-  members_.resize(static_cast<std::size_t>(begin_.back()));
+  room(members_, static_cast<std::size_t>(begin_.back()));
   for (std::size_t i = 0; i < cells.size(); ++i)
     if (cells[i] != kNoCell)
       members_[static_cast<std::size_t>(begin_[static_cast<std::size_t>(cells[i])]++)] = static_cast<std::int32_t>(i);
@@ -211,67 +215,102 @@ void Sorter::group_by_cell(std::span<const Cell> cells, int n_cells) {
 /// The first sort of a double sort.
 void Sorter::bin_by_double_var(const RankedNames& names) {
   bins_.assign(names.s.size(), kNoCell);
-  values_.clear();
-  tail_names_.clear();
-  references_.clear();
+  const std::span<double> values = room(values_, names.s.size());
+  const std::span<std::int32_t> places = room(tail_names_, names.s.size());
+  std::size_t n = 0;
   for (std::size_t i = 0; i < names.s.size(); ++i) {
-    const double x = names.double_values[i];
-    if (x != x) continue;
-    values_.push_back(x);
-    tail_names_.push_back(static_cast<std::int32_t>(i));
-    if (plan_.has_references && names.is_reference[i]) references_.push_back(x);
+    values[n] = names.double_values[i];
+    places[n] = static_cast<std::int32_t>(i);
+    n += values[n] == values[n];
   }
-  std::size_t m = values_.size();
-  if (plan_.has_references) {
-    m = references_.size();
-    if (m == 0) return;
-    std::sort(references_.begin(), references_.end());
-    ranks_against(references_, values_, ranks_);
+  const std::size_t m = rank_members(values.first(n), places.first(n), names.is_reference);
+  if (m == 0) return;
+  for (std::size_t j = 0; j < n; ++j)
+    bins_[static_cast<std::size_t>(places[j])] = bin_of_rank(ranks_[j], plan_.double_bins, m) - 1;
+}
+
+/// Makes references_ the values that others are ranked against: with breakpoints, those of reference names. `members`: the names
+/// of the values, without which names have the values in order.
+void Sorter::set_references(std::span<const double> values, std::span<const std::int32_t> members,
+                            std::span<const std::uint8_t> is_reference) {
+  double* const out = room(reference_values_, values.size() + 1).data();
+  std::size_t m = values.size();
+  if (!plan_.has_references) {
+    std::copy(values.begin(), values.end(), out);
   } else {
-    average_ranks(values_, rank_, ranks_);
+    m = 0;
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      out[m] = values[j];
+      m += is_reference[members.empty() ? j : static_cast<std::size_t>(members[j])];
+    }
   }
-  for (std::size_t j = 0; j < values_.size(); ++j)
-    bins_[static_cast<std::size_t>(tail_names_[j])] = bin_of_rank(ranks_[j], plan_.double_bins, m) - 1;
+  references_ = {out, m};
 }
 
-/// Assigns sides, and on request sizes, to names that are ranked together. values_ are theirs, references_ those they are ranked
-/// against.
-void Sorter::sort_cell(std::size_t cell, std::span<const std::int32_t> members) {
+/// Writes the ranks of values to ranks_; returns the number of values they are ranked against. If it is 0, there are no ranks.
+std::size_t Sorter::rank_members(std::span<const double> values, std::span<const std::int32_t> members,
+                                 std::span<const std::uint8_t> is_reference) {
+  if (!plan_.has_references) {
+    average_ranks(values, rank_, ranks_);
+    return values.size();
+  }
+  set_references(values, members, is_reference);
+  std::sort(references_.begin(), references_.end());
+  if (!references_.empty()) ranks_against(references_, values, ranks_);
+  return references_.size();
+}
+
+/// Assigns sides, and on request sizes, to names that are ranked together against references_. `members`: the names of the
+/// values, without which all names have the values in order.
+void Sorter::sort_cell(std::size_t cell, std::span<const double> values, std::span<const std::int32_t> members) {
   if (references_.empty()) return;
-  const std::size_t m = references_.size();
+  if (guesses_.size() <= cell) guesses_.resize(cell + 1);
+  // Not the member: a side is a byte, which might be anything that the loop reads.
+  std::int8_t* const sides = sides_.data();
+  const auto assign = [&](const auto& side_of) {
+    if (members.empty())
+      for (std::size_t j = 0; j < values.size(); ++j) sides[j] = static_cast<std::int8_t>(side_of(values[j]));
+    else
+      for (std::size_t j = 0; j < values.size(); ++j)
+        sides[static_cast<std::size_t>(members[j])] = static_cast<std::int8_t>(side_of(values[j]));
+  };
   const Cuts enter = find_cuts(references_, plan_.a, plan_.b, guesses_[cell].enter);
-  const Cuts stay = plan_.has_exit ? find_cuts(references_, plan_.c, plan_.d, guesses_[cell].stay) : enter;
-  for (std::size_t j = 0; j < members.size(); ++j) {
-    const int entered = enter.side_of(values_[j]), held = stay.side_of(values_[j]);
-    sides_[static_cast<std::size_t>(members[j])] = static_cast<std::int8_t>(entered != kFlat ? entered : kStays * held);
+  if (plan_.has_exit) {
+    const Cuts stay = find_cuts(references_, plan_.c, plan_.d, guesses_[cell].stay);
+    assign([&](double s) {
+      const int entered = enter.side_of(s);
+      return entered != kFlat ? entered : kStays * stay.side_of(s);
+    });
+  } else {
+    assign([&](double s) { return enter.side_of(s); });
   }
-  if (plan_.by_rank || plan_.by_signal) size_cell(members, m);
+  if (has_sizes()) size_cell(values, members);
 }
 
-/// Assigns sizes to the names of a cell that have a side; values_ and references_ are those of the cell, m is its number of
-/// ranks.
-void Sorter::size_cell(std::span<const std::int32_t> members, std::size_t m) {
+/// Assigns sizes to the names of a cell that have a side.
+void Sorter::size_cell(std::span<const double> values, std::span<const std::int32_t> members) {
   tail_.clear();
   tail_sides_.clear();
   tail_names_.clear();
-  for (std::size_t j = 0; j < members.size(); ++j) {
-    const std::int8_t side = sides_[static_cast<std::size_t>(members[j])];
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    const std::int32_t name = members.empty() ? static_cast<std::int32_t>(j) : members[j];
+    const std::int8_t side = sides_[static_cast<std::size_t>(name)];
     if (side == kFlat) continue;
-    tail_.push_back(values_[j]);
+    tail_.push_back(values[j]);
     tail_sides_.push_back(side);
-    tail_names_.push_back(members[j]);
+    tail_names_.push_back(name);
   }
-  std::vector<double>& sizes = ranks_;
+  const std::size_t m = references_.size();
+  std::vector<double>& sizes = tail_sizes_;
+  sizes.resize(tail_.size());
   if (plan_.by_signal) {
-    sizes.resize(tail_.size());
-    size_by_signal(values_, tail_, tail_sides_, sizes.data());
+    size_by_signal(values, tail_, tail_sides_, sizes.data());
   } else if (plan_.has_references) {
     std::sort(references_.begin(), references_.end());
     ranks_against(references_, tail_, sizes);
     for (std::size_t j = 0; j < sizes.size(); ++j)
       sizes[j] = std::max(0.0, sign_of(tail_sides_[j]) * (sizes[j] - static_cast<double>(m + 1) / 2.0));
   } else {
-    sizes.resize(tail_.size());
     size_by_rank(tail_, tail_sides_, m, sizes.data());
   }
   for (std::size_t j = 0; j < tail_.size(); ++j) sizes_[static_cast<std::size_t>(tail_names_[j])] = sizes[j];
@@ -280,20 +319,18 @@ void Sorter::size_cell(std::span<const std::int32_t> members, std::size_t m) {
 /// `s`: all names beyond a cut on either side, among m names. Their ranks within a side equal their ranks among all names.
 void Sorter::size_by_rank(std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m, double* out) {
   const double middle = static_cast<double>(m + 1) / 2.0;
-  auto& order = order_;
+  const std::span<double> of_side = room(side_values_, s.size() + 1);
+  const std::span<std::int32_t> places = room(side_places_, s.size() + 1);
   for (const int sign : {-1, 1}) {
-    order.clear();
+    std::size_t n = 0;
     // Ranks count from the side's own end of the order.
-    for (std::size_t i = 0; i < s.size(); ++i)
-      if (sign_of(sides[i]) == sign) order.emplace_back(-sign * s[i], static_cast<std::int32_t>(i));
-    std::sort(order.begin(), order.end());
-    for (std::size_t first = 0; first < order.size();) {
-      std::size_t last = first;
-      while (last + 1 < order.size() && order[last + 1].first == order[first].first) ++last;
-      const double from_end = static_cast<double>(first + last + 2) / 2.0;
-      for (std::size_t i = first; i <= last; ++i) out[order[i].second] = std::max(0.0, middle - from_end);
-      first = last + 1;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      of_side[n] = -sign * s[i];
+      places[n] = static_cast<std::int32_t>(i);
+      n += sign_of(sides[i]) == sign;
     }
+    average_ranks(of_side.first(n), rank_, ranks_);
+    for (std::size_t k = 0; k < n; ++k) out[static_cast<std::size_t>(places[k])] = std::max(0.0, middle - ranks_[k]);
   }
 }
 
@@ -308,30 +345,25 @@ void Sorter::size_by_signal(std::span<const double> all, std::span<const double>
 }
 
 void Sorter::rank_all(const RankedNames& names, std::vector<double>& r, std::vector<double>& m) {
-  const std::size_t n = names.s.size();
-  r.assign(n, kNaN);
-  m.assign(n, 0.0);
-  sides_.assign(n, kFlat);
-  group_by_cell(names.cells, plan_.has_categories ? names.n_cells : 1);
+  r.assign(names.s.size(), kNaN);
+  m.assign(names.s.size(), 0.0);
+  if (!plan_.has_categories) {
+    const std::size_t n_ranked = rank_members(names.s, {}, names.is_reference);
+    if (n_ranked == 0) return;
+    std::copy(ranks_.begin(), ranks_.end(), r.begin());
+    std::fill(m.begin(), m.end(), static_cast<double>(n_ranked));
+    return;
+  }
+  group_by_cell(names.cells, names.n_cells);
   for (std::size_t cell = 0; cell + 1 < begin_.size(); ++cell) {
-    values_.clear();
-    references_.clear();
-    for (std::int32_t k = begin_[cell]; k < begin_[cell + 1]; ++k) {
-      const auto i = static_cast<std::size_t>(members_[static_cast<std::size_t>(k)]);
-      values_.push_back(names.s[i]);
-      if (!plan_.has_references || names.is_reference[i]) references_.push_back(names.s[i]);
-    }
-    if (references_.empty()) continue;
-    if (plan_.has_references) {
-      std::sort(references_.begin(), references_.end());
-      ranks_against(references_, values_, ranks_);
-    } else {
-      average_ranks(values_, rank_, ranks_);
-    }
-    for (std::size_t j = 0; j < values_.size(); ++j) {
-      const auto i = static_cast<std::size_t>(members_[static_cast<std::size_t>(begin_[cell]) + j]);
-      r[i] = ranks_[j];
-      m[i] = static_cast<double>(references_.size());
+    const auto first = static_cast<std::size_t>(begin_[cell]), last = static_cast<std::size_t>(begin_[cell + 1]);
+    const auto members = std::span<const std::int32_t>(members_).subspan(first, last - first);
+    const std::span<double> values = room(values_, members.size());
+    for (std::size_t j = 0; j < members.size(); ++j) values[j] = names.s[static_cast<std::size_t>(members[j])];
+    const std::size_t n_ranked = rank_members(values, members, names.is_reference);
+    for (std::size_t j = 0; n_ranked > 0 && j < members.size(); ++j) {
+      r[static_cast<std::size_t>(members[j])] = ranks_[j];
+      m[static_cast<std::size_t>(members[j])] = static_cast<double>(n_ranked);
     }
   }
 }

@@ -82,31 +82,43 @@ class Sorter {
   void rank_all(const RankedNames& names, std::vector<double>& r, std::vector<double>& m);
 
  private:
+  bool has_sizes() const noexcept { return plan_.by_rank || plan_.by_signal; }
+  void prepare(std::size_t n);
   void group_by_cell(std::span<const Cell> cells, int n_cells);
   void bin_by_double_var(const RankedNames& names);
-  void sort_cell(std::size_t cell, std::span<const std::int32_t> members);
-  Candidates list_tails(RowIndex first_row);
-  void size_cell(std::span<const std::int32_t> members, std::size_t m);
+  void set_references(std::span<const double> values, std::span<const std::int32_t> members,
+                      std::span<const std::uint8_t> is_reference);
+  std::size_t rank_members(std::span<const double> values, std::span<const std::int32_t> members,
+                           std::span<const std::uint8_t> is_reference);
+  void sort_cell(std::size_t cell, std::span<const double> values, std::span<const std::int32_t> members);
+  template <class RowOf>
+  Candidates list_tails(std::span<const Cell> cells, RowOf&& row_of);
+  void size_cell(std::span<const double> values, std::span<const std::int32_t> members);
   void size_by_rank(std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m, double* out);
   void size_by_signal(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides,
                       double* out) const;
 
   SortPlan plan_;
   RankScratch rank_;
-  std::vector<RowIndex> rows_;
+  // By name or slot.
   std::vector<double> sizes_;
   std::vector<std::int8_t> sides_;
-  std::vector<Cell> cells_, tail_cells_;
+  std::vector<Cell> cells_, bins_;
   // Names by cell.
   std::vector<std::int32_t> begin_, members_;
   std::vector<SortGuess> guesses_;  // by cell
   // One cell.
-  std::vector<double> values_, references_, tail_, ranks_;
+  std::vector<double> values_, reference_values_, ranks_;
+  std::span<double> references_;  // of reference_values_
+  // Names with a side.
+  std::vector<RowIndex> rows_;
+  std::vector<double> tail_, tail_sizes_;
   std::vector<std::int8_t> tail_sides_;
+  std::vector<Cell> tail_cells_;
   std::vector<std::int32_t> tail_names_;
-  std::vector<std::pair<double, std::int32_t>> order_;  // order of a tail
-  // A double sort.
-  std::vector<Cell> bins_;
+  // Names on one side.
+  std::vector<double> side_values_;
+  std::vector<std::int32_t> side_places_;
 };
 
 }  // namespace fractile

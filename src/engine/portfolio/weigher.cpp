@@ -26,8 +26,10 @@ bool Weigher::has_enough(const Book& book) const noexcept {
 int Weigher::choose(const SidedNames& names, DateIndex n, Book& book) const {
   book.clear();
   int without_size = 0;
-  if (is_weighted())
+  if (size_)
     without_size = take_weighted(names, n, book);
+  else if (has_sizes_)
+    take_sized(names, book);
   else
     take_equal(names, book);
   if (!has_enough(book)) book.clear();
@@ -67,6 +69,27 @@ void Weigher::take_equal(const SidedNames& names, Book& book) const {
   book.n_short = static_cast<int>(kept) - n_long;
 }
 
+void Weigher::take_sized(const SidedNames& names, Book& book) const {
+  const int shortest = config_.method == Method::long_only ? kLong : kShort;
+  book.row.resize(names.rows.size());
+  book.weight.resize(names.rows.size());
+  std::size_t kept = 0;
+  int n_long = 0;
+  for (std::size_t i = 0; i < names.rows.size(); ++i) {
+    const int side = names.sides[i];
+    const double magnitude = std::fabs(names.sizes[i]);
+    book.row[kept] = names.rows[i];
+    book.weight[kept] = side * magnitude;
+    const bool is_held = (side != kFlat) & (side >= shortest) & (magnitude != 0.0);
+    n_long += is_held & (side == kLong);
+    kept += is_held;
+  }
+  book.row.resize(kept);
+  book.weight.resize(kept);
+  book.n_long = n_long;
+  book.n_short = static_cast<int>(kept) - n_long;
+}
+
 int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) const {
   const bool long_only = config_.method == Method::long_only;
   const AsOf as_of(panel_, config_);
@@ -75,16 +98,12 @@ int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) con
     const std::int8_t side = names.sides[i];
     if (side == kFlat || (long_only && side == kShort)) continue;
     const RowIndex row = names.rows[i];
-    double magnitude = size_ ? 0.0 : std::fabs(names.sizes[i]);
-    if (size_) {
-      const RowIndex asof = as_of.find_row(row, n);
-      magnitude = asof == kNoRow ? kNaN : size_[asof];
-      if (!(magnitude > 0.0)) {
-        ++without_size;
-        continue;
-      }
+    const RowIndex asof = as_of.find_row(row, n);
+    const double magnitude = asof == kNoRow ? kNaN : size_[asof];
+    if (!(magnitude > 0.0)) {
+      ++without_size;
+      continue;
     }
-    if (magnitude == 0.0) continue;
     book.row.push_back(row);
     book.weight.push_back(side * magnitude);
     ++(side == kLong ? book.n_long : book.n_short);
@@ -106,7 +125,10 @@ void Weigher::set_weights(Book& book) {
   double sum_long = 0.0, sum_short = 0.0;
   const auto add_up = [&] {
     sum_long = sum_short = 0.0;
-    for (const double w : book.weight) (std::signbit(w) ? sum_short : sum_long) += std::fabs(w);
+    for (const double w : book.weight) {
+      sum_short += std::signbit(w) ? -w : 0.0;
+      sum_long += std::signbit(w) ? 0.0 : w;
+    }
   };
   add_up();
   if (std::isinf(sum_long) || std::isinf(sum_short)) {
