@@ -21,7 +21,7 @@ class Cells {
   void assign(const ObservedDay& day, std::span<const std::int32_t> cell);
 
   std::size_t n_cells() const noexcept { return begin_.size() - 1; }
-  std::size_t n_names() const noexcept { return rows_.size(); }
+  std::size_t n_names() const noexcept { return begin_.back(); }
   std::size_t n_names(std::size_t cell) const noexcept { return begin_[cell + 1] - begin_[cell]; }
   /// Panel rows of the return day, securities ascending.
   std::span<const RowIndex> rows(std::size_t cell) const noexcept { return part(rows_, cell); }
@@ -36,15 +36,17 @@ class Cells {
   std::span<const T> part(const std::vector<T>& all, std::size_t cell) const noexcept {
     return std::span<const T>(all).subspan(begin_[cell], n_names(cell));
   }
-  void measure(const ObservedDay& day, std::span<const std::int32_t> cell);
+  std::span<const std::int32_t> measure(const ObservedDay& day, std::span<const std::int32_t> cell);
 
   const AnalysisContext& context_;
   AsOf as_of_;
   Reals size_;                      // column of the weight scheme; empty if it has none
   std::vector<std::size_t> begin_;  // by cell, and one past the last
-  std::vector<std::size_t> next_;
-  std::vector<double> measured_;  // by name of the day; 0: in no cell
-  // By cell, then by security.
+  std::vector<std::size_t> next_;   // by cell + 1
+  // By name of the day.
+  std::vector<double> measured_;
+  std::vector<std::int32_t> weighted_cell_;
+  // By cell, then by security; behind them the names of no cell.
   std::vector<RowIndex> rows_;
   std::vector<double> weights_;
   // Memory of one call.

@@ -28,6 +28,17 @@ struct Reals {
     const std::size_t at = static_cast<std::size_t>(row) * stride;
     return wide ? static_cast<const double*>(data)[at] : static_cast<double>(static_cast<const float*>(data)[at]);
   }
+  /// Calls visit with a function from rows to values that is made for the storage type: for loops over many rows.
+  template <class Visit>
+  void visit(Visit&& visit) const {
+    const auto reader_of = [step = stride](const auto* values) {
+      return [=](RowIndex row) { return static_cast<double>(values[static_cast<std::size_t>(row) * step]); };
+    };
+    if (wide)
+      visit(reader_of(static_cast<const double*>(data)));
+    else
+      visit(reader_of(static_cast<const float*>(data)));
+  }
 };
 
 /// A view of any numeric column, or of a text column's codes, read as double; missing is NaN.
@@ -38,6 +49,14 @@ struct Characteristic {
     if (reals) return reals[row];
     const std::int32_t code = codes[row];
     return code == kMissingCode ? __builtin_nan("") : code;
+  }
+  /// As Reals::visit().
+  template <class Visit>
+  void visit(Visit&& visit) const {
+    if (reals)
+      reals.visit(visit);
+    else
+      visit([*this](RowIndex row) { return (*this)[row]; });
   }
   explicit operator bool() const noexcept { return reals || codes; }
 };

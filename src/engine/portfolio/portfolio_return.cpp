@@ -64,13 +64,15 @@ void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std
     for (std::size_t k = 0; k < places_.size(); ++k) sums[k] += of_block[places_[k]];
     return;
   }
-  for (std::size_t k = 0; k < columns_.size(); ++k) {
-    const Characteristic column = columns_[k];
-    for (std::size_t i = 0; i < asof.size(); ++i) {
-      const double value = column[asof[i]];
-      if (value == value) sums[k] += weights[i] * value;
-    }
-  }
+  for (std::size_t k = 0; k < columns_.size(); ++k)
+    columns_[k].visit([&](auto value_of) {
+      double sum = sums[k];
+      for (std::size_t i = 0; i < asof.size(); ++i) {
+        const double value = value_of(asof[i]);
+        sum += value == value ? weights[i] * value : 0.0;
+      }
+      sums[k] = sum;
+    });
 }
 
 /// Reads the return of each name of the book; a missing return counts as 0.

@@ -14,11 +14,16 @@ namespace {
 /// products[k] = sum over names of weight, factor k and y, names in order.
 void multiply(const OwnFactorRows& rows, const double* y, double* products) {
   const std::size_t k = rows.n_factors, n = rows.weights.size();
-  std::fill_n(products, k, 0.0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const double wy = rows.weights[i] * y[i];
-    const double* const x = rows.x.data() + i * k;
-    for (std::size_t f = 0; f < k; ++f) products[f] += wy * x[f];
+  // Sums of a few factors stay in registers. The last ones read past a name's factors, and are not used.
+  constexpr std::size_t kLanes = OwnFactorRows::kPadding;
+  for (std::size_t first = 0; first < k; first += kLanes) {
+    double sums[kLanes] = {};
+    const double* x = rows.x.data() + first;
+    for (std::size_t i = 0; i < n; ++i, x += k) {
+      const double wy = rows.weights[i] * y[i];
+      for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += wy * x[lane];
+    }
+    std::copy_n(sums, std::min(kLanes, k - first), products + first);
   }
 }
 
@@ -99,11 +104,15 @@ bool OwnFactors::is_complete(RowIndex row) const noexcept {
 
 void OwnFactors::read(std::span<const RowIndex> rows, std::vector<double>& x, std::vector<double>& weights) const {
   const std::size_t k = columns_.size();
-  x.resize(rows.size() * k);
+  x.resize(rows.size() * k + OwnFactorRows::kPadding);
   weights.resize(rows.size());
-  for (std::size_t f = 0; f < k; ++f) {
-    const Characteristic column = columns_[f];
-    for (std::size_t i = 0; i < rows.size(); ++i) x[i * k + f] = column[rows[i]];
+  constexpr std::size_t kBlock = 64;  // names whose factors stay in the first-level cache
+  for (std::size_t begin = 0; begin < rows.size(); begin += kBlock) {
+    const std::size_t end = std::min(rows.size(), begin + kBlock);
+    for (std::size_t f = 0; f < k; ++f)
+      columns_[f].visit([&, to = x.data() + f](auto value_of) {
+        for (std::size_t i = begin; i < end; ++i) to[i * k] = value_of(rows[i]);
+      });
   }
   for (std::size_t i = 0; i < rows.size(); ++i) weights[i] = weight(rows[i]);
 }

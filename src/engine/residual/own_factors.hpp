@@ -11,6 +11,16 @@
 /// Weighted least squares on any factors: methodology section 15. Without weights, the seven usual factors have a faster path.
 namespace fractile {
 
+/// The factors of one day, in one thread's memory.
+struct OwnFactorRows {
+  static constexpr std::size_t kPadding = 8;
+  std::size_t n_factors = 0;
+  std::vector<double> x;        ///< n_factors per name, and kPadding numbers
+  std::vector<double> weights;  ///< per name
+  std::vector<double> columns;  ///< columns of a basis, if the factors are nearly collinear
+  std::vector<double> products, beta, means;
+};
+
 /// The panel columns of a regression by `factors` and `neutralize_weight`.
 class OwnFactors {
  public:
@@ -21,7 +31,7 @@ class OwnFactors {
   std::size_t size() const noexcept { return columns_.size(); }
   /// True if a row has all factors, and a weight above 0.
   bool is_complete(RowIndex row) const noexcept;
-  /// The factors of rows, size() per row, and the rows' weights.
+  /// The factors of rows, size() per row, with OwnFactorRows::kPadding numbers behind them, and the rows' weights.
   void read(std::span<const RowIndex> rows, std::vector<double>& x, std::vector<double>& weights) const;
 
  private:
@@ -30,15 +40,6 @@ class OwnFactors {
   std::vector<Characteristic> columns_;
   NeutralizeWeight scheme_;
   Characteristic mcap_;  // empty for equal weights
-};
-
-/// The factors of one day, in one thread's memory.
-struct OwnFactorRows {
-  std::size_t n_factors = 0;
-  std::vector<double> x;        ///< n_factors per name
-  std::vector<double> weights;  ///< per name
-  std::vector<double> columns;  ///< columns of a basis, if the factors are nearly collinear
-  std::vector<double> products, beta, means;
 };
 
 /// The normal equations of one day's factors without their weighted industry means.
