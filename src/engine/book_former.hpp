@@ -94,10 +94,10 @@ void BookFormer::sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& sh
         const Candidates candidates = sort_group(names, grouping, run.group, slots);
         if (candidates.n_names > 0) take(grouping.first + run.group, candidates);
       } else if (counts) {
-        for (const std::int32_t slot : slots) {
-          const double value = names.slots()[static_cast<std::size_t>(slot)];
-          counts->missing_group[i] += value == value;
-        }
+        const double* const values = names.slots().data();
+        std::int64_t n_names = 0;
+        for (const std::int32_t slot : slots) n_names += values[slot] == values[slot];
+        counts->missing_group[i] += n_names;
       }
     }
   }

@@ -68,7 +68,7 @@ Series build_series(std::span<const PortfolioDay> days, const TableDays* table, 
   for (auto* column : {&out.ret, &out.ret_l, &out.ret_s, &out.n_long, &out.n_short}) column->assign(n, 0.0);
   out.resret.assign(n, shape.has_resret ? 0.0 : kNaN);
   for (auto* column : {&out.traded, &out.tc, &out.turnover, &out.borrow}) column->assign(n, shape.calc_turnover ? 0.0 : kNaN);
-  out.exposure.assign(n, {});
+  out.exposure.assign(shape.exposure_names.size(), std::vector<double>(n, 0.0));
   for (const PortfolioDay& day : days) {
     if (day.n < first || day.n > last) continue;
     const auto t = static_cast<std::size_t>(day.n - first);
@@ -79,7 +79,7 @@ Series build_series(std::span<const PortfolioDay> days, const TableDays* table, 
     if (shape.has_resret) out.resret[t] = outcome.resret;
     out.n_long[t] = outcome.n_long;
     out.n_short[t] = outcome.n_short;
-    out.exposure[t] = outcome.exposure;
+    for (std::size_t k = 0; k < outcome.exposure.size(); ++k) out.exposure[k][t] = outcome.exposure[k];
     if (!shape.calc_turnover) continue;
     out.borrow[t] = outcome.borrow;
     if (t == 0 && !shape.charges_entry) continue;  // the first day's trade
@@ -115,7 +115,7 @@ Series cut_series(const Series& whole, std::size_t first, std::size_t last) {
   out.traded = slice(whole.traded, first, last);
   out.tc = slice(whole.tc, first, last);
   out.borrow = slice(whole.borrow, first, last);
-  out.exposure = slice(whole.exposure, first, last);
+  for (const std::vector<double>& exposure : whole.exposure) out.exposure.push_back(slice(exposure, first, last));
   accumulate(out);
   return out;
 }

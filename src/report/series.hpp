@@ -20,7 +20,7 @@ struct Series {
   std::vector<double> n_long, n_short;
   std::vector<double> turnover, traded, tc, borrow;
   std::vector<double> cumret, cumret_net, drawdown;
-  std::vector<std::vector<double>> exposure;  ///< by day; empty if nothing is held
+  std::vector<std::vector<double>> exposure;  ///< by factor, then by day; 0 if nothing is held
   std::int64_t unknown_cost = 0;
   double periods_per_year = 252.0;
   std::size_t n_days() const noexcept { return date.size(); }

@@ -80,7 +80,8 @@ std::vector<SummaryStatistic> make_statistics() {
 
 double mean_exposure(const Series& series, std::size_t k) {
   double sum = 0.0;
-  for (const std::vector<double>& exposure : series.exposure) sum += exposure.empty() ? 0.0 : exposure[k];
+  if (!series.exposure.empty())  // a portfolio without days
+    for (const double exposure : series.exposure[k]) sum += exposure;
   return mean_while_held(series, sum);
 }
 

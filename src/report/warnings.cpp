@@ -77,9 +77,9 @@ struct CodeValue {
 };
 
 /// The extreme of a sample, if it is a usual code and every other value of the sample is half of it or less: a code in under
-/// about one of 10,000 rows may be passed over, and a signal without codes costs no pass over its values.
+/// about one of 2,000 rows may be passed over, and a signal without codes costs no pass over its values.
 CodeValue find_code(std::span<const double> values) {
-  constexpr std::size_t kSamples = 16384;
+  constexpr std::size_t kSamples = 4096;
   constexpr double kCodes[] = {-44.0, -55.0, -66.0, -77.0, -88.0, -99.0, -999.0, -9999.0, 9999.0, 99999.0};
   const std::size_t step = values.size() / kSamples + 1;
   double extreme = 0.0, next = 0.0;
