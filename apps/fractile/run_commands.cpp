@@ -28,9 +28,12 @@ void add_run(CLI::App& app) {
   auto plot = std::make_shared<std::string>();
   command->add_option("--plot", *plot, "File to draw to (.png, .pdf, .svg), by the Python package and matplotlib");
   auto report = std::make_shared<std::string>();
-  command->add_option("--report", *report, "File to write the tear sheet to (.html): one page that opens offline");
+  CLI::Option* const to_report =
+      command->add_option("--report", *report, "File to write the tear sheet to (.html): one page that opens offline");
+  auto has_audit = std::make_shared<bool>(false);
+  command->add_flag("--audit", *has_audit, "Draw the look-ahead audit of the signal in the tear sheet")->needs(to_report);
   session->add_options(*command);
-  command->callback([session, signal, plot, report] {
+  command->callback([session, signal, plot, report, has_audit] {
     if (!plot->empty()) require_plotting(*plot, {".png", ".pdf", ".svg"});
     if (!report->empty()) require_report_file(*report);
     session->open();
@@ -41,7 +44,7 @@ void add_run(CLI::App& app) {
     if (!report->empty()) {
       const auto deflation = session->deflate(result);
       const std::string study = deflation ? ledger::describe(*deflation) : "";
-      write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report, study);
+      write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report, {study, *has_audit});
     }
   });
 }

@@ -6,18 +6,22 @@
 
 namespace fractile {
 
-void StoredCandidates::assign(int of_portfolio, const Candidates& candidates) {
+void StoredCandidates::assign(int of_portfolio, const Candidates& candidates, const PanelView& panel) {
   portfolio = of_portfolio;
   rows.assign(candidates.rows.begin(), candidates.rows.end());
   sizes.assign(candidates.sizes.begin(), candidates.sizes.end());
   sides.assign(candidates.sides.begin(), candidates.sides.end());
   cells.assign(candidates.cells.begin(), candidates.cells.end());
+  securities.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) securities[i] = panel.security_of_row(rows[i]);
   n_cells = candidates.n_cells;
   cells_with_names = candidates.cells_with_names;
   n_names = candidates.n_names;
 }
 
-Candidates StoredCandidates::view() const noexcept { return {rows, sizes, sides, cells, n_cells, cells_with_names, n_names}; }
+Candidates StoredCandidates::view() const noexcept {
+  return {rows, sizes, sides, cells, n_cells, cells_with_names, n_names, securities};
+}
 
 BookFormer::BookFormer(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios)
     : panel_(panel),
@@ -68,18 +72,17 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
 /// A name that only the exit rule leaves on its side stays if the book of the day before holds it on that side.
 void BookFormer::settle_stays(const Candidates& candidates, const Book& before) {
   // Not the members: the loops write bytes, which might be anything that they read.
-  const auto security_of = [&panel = panel_](RowIndex row) { return static_cast<std::size_t>(panel.security_of_row(row)); };
   std::int8_t* const held_side = held_side_.data();
   std::int8_t* const sides = sides_.data();
-  const RowIndex* const rows = candidates.rows.data();
+  const SecurityIndex* const securities = candidates.securities.data();
   const std::size_t n_before = before.row.size();
   held_.resize(n_before);
-  for (std::size_t i = 0; i < n_before; ++i) held_[i] = security_of(before.row[i]);
+  for (std::size_t i = 0; i < n_before; ++i) held_[i] = static_cast<std::size_t>(panel_.security_of_row(before.row[i]));
   const std::size_t* const held_at = held_.data();
   for (std::size_t i = 0; i < n_before; ++i)
     held_side[held_at[i]] = std::signbit(before.weight[i]) ? std::int8_t{kShort} : std::int8_t{kLong};
   for (std::size_t i = 0, n = sides_.size(); i < n; ++i) {
-    const int side = sides[i], held = held_side[security_of(rows[i])];
+    const int side = sides[i], held = held_side[static_cast<std::size_t>(securities[i])];
     const bool is_entered = side * side < kStays * kStays;
     sides[i] = static_cast<std::int8_t>(is_entered ? side : held * (side == kStays * held));
   }

@@ -21,11 +21,12 @@ struct StoredCandidates {
   std::vector<double> sizes;
   std::vector<std::int8_t> sides;
   std::vector<Cell> cells;
+  std::vector<SecurityIndex> securities;
   int n_cells = 0;
   int cells_with_names = 0;
   std::size_t n_names = 0;
 
-  void assign(int of_portfolio, const Candidates& candidates);
+  void assign(int of_portfolio, const Candidates& candidates, const PanelView& panel);
   Candidates view() const noexcept;
 };
 
@@ -40,7 +41,8 @@ class BookFormer {
   /// `counts`: null if nothing is counted.
   template <class Show>
   void sort(DayNames& names, DateIndex n, DayCounts* counts, Show&& show);
-  /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule.
+  /// Makes a book from candidates; empty if it is flat. `before`: the book of day n-1, read if the plan has an exit rule, which
+  /// also needs the securities of the candidates.
   // A call of its own, because bench/instructions.py counts it.
   [[gnu::noinline]] void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
                               Book& book);

@@ -111,7 +111,7 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
         [&](int block, int slot) {
           visit_days(first + block, [&](DateIndex n) { candidates[place(n)].count = 0; });
           sort_block(make_thread(slot), first + block, [&](DateIndex n, int portfolio, const Candidates& found) {
-            candidates[place(n)].add().assign(portfolio, found);
+            candidates[place(n)].add().assign(portfolio, found, panel_);
           });
         },
         poll);

@@ -18,6 +18,7 @@ struct StoredResult {
   Result result;
   RunPlace place;
   std::string study = "";  ///< the name of the study that counts the run; "": none
+  std::string audit = "";  ///< the audit of the signal as JSON; "" if none was made
 };
 
 /// A cache of results by id, bounded by memory: the least recently used is evicted. Thread-safe.

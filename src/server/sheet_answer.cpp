@@ -28,7 +28,7 @@ std::string describe_trials(const StoredResult& stored, const ServerState& state
 void write_sheet(const Request& request, const StoredResult& stored, const ServerState& state, Answer& answer) {
   const Result& result = stored.result;
   const std::string title = "Run " + result.run_id.substr(0, 12);
-  const SheetEntry entry{title, &result, repeat_run(result, stored.place), describe_trials(stored, state)};
+  const SheetEntry entry{title, &result, repeat_run(result, stored.place), describe_trials(stored, state), stored.audit};
   if (accepts(request, kSheetJson)) {
     answer.content_type = kSheetJson;
     answer.body = sheet_data({&entry, 1}, title);

@@ -10,7 +10,9 @@ import pickle
 import re
 import shlex
 import subprocess
+import urllib.error
 import urllib.parse
+import urllib.request
 
 import fractile
 import numpy as np
@@ -241,8 +243,47 @@ def test_the_sheet_has_the_study_the_audit_and_the_names_of_extreme_days(service
     command = [executable, "run", "signal.parquet", "--root", ".", "--mincos", "2", "--study", "sheet", "--report", "study.html"]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
     assert read_sheet((root / "study.html").read_text())["results"][0]["study"].startswith("Study sheet: ")
+    subprocess.run([*command, "--audit"], cwd=root, check=True, capture_output=True)
+    assert_equal_audits(read_sheet((root / "study.html").read_text())["results"][0]["audit"], audit.to_dict())
+    refused = subprocess.run([*command[:-2], "--audit"], cwd=root, capture_output=True, text=True)
+    assert refused.returncode == 2 and "--audit requires --report" in refused.stderr
     with pytest.raises(fractile.ConfigError, match="expected one result with an audit"):
         fractile.report({"a": result, "b": result}, audit=audit)
+
+
+def assert_equal_audits(one: dict, other: dict) -> None:
+    """Audits found the same. Their options may differ in byvar_list, which an audit does not read."""
+    for key in ("verdict", "first_k", "checks", "profile", "snapshot", "periods_per_year"):
+        assert one[key] == other[key], key
+
+
+def test_the_server_puts_the_audit_on_the_sheet_and_keeps_it(service, rows, root, tmp_path):
+    body = {"config": {"mincos": 2}, "signal": json.loads(rows.to_json(orient="records", date_format="iso"))}
+    with serving(tmp_path, root) as server:
+
+        def post(accept: str, **more: object) -> tuple[int, dict[str, str], str]:
+            request = urllib.request.Request(
+                f"{server.url}/run", json.dumps({**body, **more}).encode(), {"Content-Type": "application/json", "Accept": accept}
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return answer.status, dict(answer.headers), answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, {}, error.read().decode()
+
+        expected = service.audit(rows, mincos=2).to_dict()
+        assert_equal_audits(read_sheet(post("text/html", audit=True)[2])["results"][0]["audit"], expected)
+        status, headers, text = post("application/vnd.fractile.sheet+json", audit=True)
+        assert status == 200
+        assert_equal_audits(json.loads(text)["results"][0]["audit"], expected)
+        again = urllib.request.Request(f"{server.url}/{headers['Location']}", headers={"Accept": "text/html"})
+        with urllib.request.urlopen(again, timeout=60) as answer:
+            assert_equal_audits(read_sheet(answer.read().decode())["results"][0]["audit"], expected)
+        assert not read_sheet(post("text/html", audit=False)[2])["results"][0]["audit"]
+        status, _, text = post("application/json", audit=True)
+        assert status == 422 and "with audit, found neither" in text
+        status, _, text = post("text/html", audit="yes")
+        assert status == 422 and "expected audit as true or false" in text
 
 
 def test_foreign_text_stays_text(service, rows):

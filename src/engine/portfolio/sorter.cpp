@@ -247,7 +247,7 @@ void Sorter::set_references(std::span<const double> values, std::span<const std:
   references_ = {out, m};
 }
 
-/// Writes the ranks of values to ranks_; returns the number of values they are ranked against. If it is 0, there are no ranks.
+/// Writes the ranks of values to ranks_, unless it returns 0: the number of values that they are ranked against.
 std::size_t Sorter::rank_members(std::span<const double> values, std::span<const std::int32_t> members,
                                  std::span<const std::uint8_t> is_reference) {
   if (!plan_.has_references) {
