@@ -58,7 +58,7 @@ struct Candidates {
   int n_cells = 0;
   int cells_with_names = 0;
   std::size_t n_names = 0;  ///< number of ranked names
-  /// Of the rows, for an exit rule; empty in the answers of a Sorter.
+  /// By row, for an exit rule; empty in the answers of a Sorter.
   std::span<const SecurityIndex> securities = {};
 };
 
