@@ -238,6 +238,27 @@ def test_missing_ids(root, service, rows):
     assert len(ids) == 1
 
 
+def test_texts_that_were_read_before_are_the_same_and_changed_ones_are_not(service, rows):
+    """Texts in one Arrow array are recognized by a hash; a column of Python objects is read anew each time."""
+
+    def run(frame: pd.DataFrame, kind: str) -> tuple[str, pd.DataFrame]:
+        result = service.run(frame.assign(security_id=frame["security_id"].astype(kind)), mincos=2)
+        return result.run_id, result.daily
+
+    def assert_same(one: tuple[str, pd.DataFrame], other: tuple[str, pd.DataFrame]) -> None:
+        assert one[0] == other[0]
+        pd.testing.assert_frame_equal(one[1], other[1], check_exact=True)
+
+    first = run(rows, "string[pyarrow]")
+    assert_same(first, run(rows, "string[pyarrow]"))
+    assert_same(first, run(rows, "object"))
+    names = rows["security_id"].dropna().unique()
+    swapped = rows.replace({"security_id": {names[0]: names[1], names[1]: names[0]}})
+    changed = run(swapped, "string[pyarrow]")
+    assert changed[0] != first[0]
+    assert_same(changed, run(swapped, "object"))
+
+
 def test_examples_show_the_text(service, rows):
     strange = pd.concat([rows.head(1).assign(security_id="NOWHERE"), rows])
     examples = service.run(strange, mincos=2).diagnostics["examples"]
