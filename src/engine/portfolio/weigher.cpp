@@ -29,9 +29,9 @@ int Weigher::choose(const SidedNames& names, DateIndex n, Book& book) const {
   if (size_)
     without_size = take_weighted(names, n, book);
   else if (has_sizes_)
-    take_sized(names, book);
+    take(names, [sizes = names.sizes](std::size_t i) { return std::fabs(sizes[i]); }, book);
   else
-    take_equal(names, book);
+    take(names, [](std::size_t) { return 1.0; }, book);
   if (!has_enough(book)) book.clear();
   return without_size;
 }
@@ -49,8 +49,9 @@ void Weigher::weigh(Book& book) {
   look_up_rows(book);
 }
 
-/// Takes the sides as weights; set_equal_weights() scales them later.
-void Weigher::take_equal(const SidedNames& names, Book& book) const {
+/// Takes the names with a side and a size as weights; weigh() scales them later. A loop without branches.
+template <class SizeOf>
+void Weigher::take(const SidedNames& names, SizeOf&& size_of, Book& book) const {
   const int shortest = config_.method == Method::long_only ? kLong : kShort;
   book.row.resize(names.rows.size());
   book.weight.resize(names.rows.size());
@@ -58,29 +59,10 @@ void Weigher::take_equal(const SidedNames& names, Book& book) const {
   int n_long = 0;
   for (std::size_t i = 0; i < names.rows.size(); ++i) {
     const int side = names.sides[i];
+    const double size = size_of(i);
     book.row[kept] = names.rows[i];
-    book.weight[kept] = side;
-    n_long += side == kLong;
-    kept += (side != kFlat) & (side >= shortest);
-  }
-  book.row.resize(kept);
-  book.weight.resize(kept);
-  book.n_long = n_long;
-  book.n_short = static_cast<int>(kept) - n_long;
-}
-
-void Weigher::take_sized(const SidedNames& names, Book& book) const {
-  const int shortest = config_.method == Method::long_only ? kLong : kShort;
-  book.row.resize(names.rows.size());
-  book.weight.resize(names.rows.size());
-  std::size_t kept = 0;
-  int n_long = 0;
-  for (std::size_t i = 0; i < names.rows.size(); ++i) {
-    const int side = names.sides[i];
-    const double magnitude = std::fabs(names.sizes[i]);
-    book.row[kept] = names.rows[i];
-    book.weight[kept] = side * magnitude;
-    const bool is_held = (side != kFlat) & (side >= shortest) & (magnitude != 0.0);
+    book.weight[kept] = side * size;
+    const bool is_held = (side != kFlat) & (side >= shortest) & (size != 0.0);
     n_long += is_held & (side == kLong);
     kept += is_held;
   }

@@ -34,8 +34,8 @@ class Weigher {
 
  private:
   bool has_enough(const Book& book) const noexcept;
-  void take_equal(const SidedNames& names, Book& book) const;
-  void take_sized(const SidedNames& names, Book& book) const;
+  template <class SizeOf>
+  void take(const SidedNames& names, SizeOf&& size_of, Book& book) const;
   int take_weighted(const SidedNames& names, DateIndex n, Book& book) const;
   static void set_equal_weights(Book& book) noexcept;
   bool is_weighted() const noexcept { return size_ || has_sizes_; }
