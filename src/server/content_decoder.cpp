@@ -5,6 +5,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "fractile/error.hpp"
 
@@ -96,7 +98,7 @@ class ZstdDecoder final : public ContentDecoder {
       const std::size_t begin = in.pos;
       left_ = ZSTD_decompressStream(stream_, &step, &in);
       if (ZSTD_isError(left_)) refuse_bytes("zstd", "other bytes");
-      count(data + begin, in.pos - begin, step.pos);
+      check(data + begin, in.pos - begin, step.pos);
       out.commit(step.pos);
       is_full = left_ != 0 && step.pos == step.size;
     }
@@ -106,12 +108,18 @@ class ZstdDecoder final : public ContentDecoder {
   }
 
  private:
-  /// Compares a frame's decoded bytes with the number in its header. libzstd leaves this out for some frames that arrive in
-  /// parts.
-  void count(const char* read, std::size_t n_read, std::size_t n_decoded) {
+  /// Checks what libzstd checks only of frames that arrive whole, or accepts of them: the number of decoded bytes in a frame's
+  /// header, and the formats before version 0.8.
+  void check(const char* read, std::size_t n_read, std::size_t n_decoded) {
     constexpr std::size_t kMaxHeader = 18;
     header_.append(read, std::min(n_read, kMaxHeader - header_.size()));
     n_decoded_ += n_decoded;
+    std::uint32_t magic = 0;
+    if (header_.size() >= sizeof magic) {
+      std::memcpy(&magic, header_.data(), sizeof magic);
+      constexpr std::uint32_t kFrame = 0xFD2FB528, kSkippable = 0x184D2A50, kSkippableBits = 0xFFFFFFF0;
+      if (magic != kFrame && (magic & kSkippableBits) != kSkippable) refuse_bytes("zstd", "other bytes");
+    }
     if (left_ != 0) return;
     const unsigned long long expected = ZSTD_getFrameContentSize(header_.data(), header_.size());
     const bool is_known = expected != ZSTD_CONTENTSIZE_UNKNOWN && expected != ZSTD_CONTENTSIZE_ERROR;
