@@ -5,8 +5,6 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
 #include "fractile/error.hpp"
 
@@ -89,49 +87,31 @@ class ZstdDecoder final : public ContentDecoder {
   ZstdDecoder& operator=(const ZstdDecoder&) = delete;
 
   void decode(const char* data, std::size_t size, std::size_t limit, ByteBuffer& out) override {
-    ZSTD_inBuffer in{data, size, 0};
+    std::size_t at = 0;
     bool is_full = false;
-    while (in.pos < in.size || is_full) {
+    while (at < size || is_full) {
       std::size_t room = 0;
       char* const to = prepare_step(limit, out, room);
       ZSTD_outBuffer step{to, room, 0};
-      const std::size_t begin = in.pos;
+      // libzstd decodes a frame that it sees whole by other rules: it reads formats before version 0.8, and checks other things.
+      // It sees the first byte of a frame alone, so that the parts in which a body arrives do not matter.
+      ZSTD_inBuffer in{data, left_ == 0 ? at + 1 : size, at};
       left_ = ZSTD_decompressStream(stream_, &step, &in);
       if (ZSTD_isError(left_)) refuse_bytes("zstd", "other bytes");
-      check(data + begin, in.pos - begin, step.pos);
       out.commit(step.pos);
-      is_full = left_ != 0 && step.pos == step.size;
+      at = in.pos;
+      is_ended_ = left_ == 0;
+      is_full = !is_ended_ && step.pos == step.size;
     }
   }
   void finish() const override {
-    if (left_ != 0) refuse_bytes("zstd", "its end missing");
+    if (!is_ended_) refuse_bytes("zstd", "its end missing");
   }
 
  private:
-  /// Checks what libzstd checks only of frames that arrive whole, or accepts of them: the number of decoded bytes in a frame's
-  /// header, and the formats before version 0.8.
-  void check(const char* read, std::size_t n_read, std::size_t n_decoded) {
-    constexpr std::size_t kMaxHeader = 18;
-    header_.append(read, std::min(n_read, kMaxHeader - header_.size()));
-    n_decoded_ += n_decoded;
-    std::uint32_t magic = 0;
-    if (header_.size() >= sizeof magic) {
-      std::memcpy(&magic, header_.data(), sizeof magic);
-      constexpr std::uint32_t kFrame = 0xFD2FB528, kSkippable = 0x184D2A50, kSkippableBits = 0xFFFFFFF0;
-      if (magic != kFrame && (magic & kSkippableBits) != kSkippable) refuse_bytes("zstd", "other bytes");
-    }
-    if (left_ != 0) return;
-    const unsigned long long expected = ZSTD_getFrameContentSize(header_.data(), header_.size());
-    const bool is_known = expected != ZSTD_CONTENTSIZE_UNKNOWN && expected != ZSTD_CONTENTSIZE_ERROR;
-    if (is_known && expected != n_decoded_) refuse_bytes("zstd", "another number of bytes than its header has");
-    header_.clear();
-    n_decoded_ = 0;
-  }
-
   ZSTD_DStream* stream_;
-  std::string header_;  // the first bytes of the current frame
-  unsigned long long n_decoded_ = 0;
-  std::size_t left_ = 1;
+  std::size_t left_ = 0;   // 0: a frame begins
+  bool is_ended_ = false;  // the body ends with a frame's end
 };
 
 }  // namespace
