@@ -94,13 +94,15 @@ class ZstdDecoder final : public ContentDecoder {
       char* const to = prepare_step(limit, out, room);
       ZSTD_outBuffer step{to, room, 0};
       // libzstd decodes a frame that it sees whole by other rules: it reads formats before version 0.8, and checks other things.
-      // It sees the first byte of a frame alone, so that the parts in which a body arrives do not matter.
-      ZSTD_inBuffer in{data, left_ == 0 ? at + 1 : size, at};
-      left_ = ZSTD_decompressStream(stream_, &step, &in);
-      if (ZSTD_isError(left_)) refuse_bytes("zstd", "other bytes");
+      // It sees the header byte by byte, so that the parts in which a body arrives do not matter.
+      constexpr std::size_t kMaxHeader = 18;
+      ZSTD_inBuffer in{data, n_read_ < kMaxHeader ? std::min(at + 1, size) : size, at};
+      const std::size_t left = ZSTD_decompressStream(stream_, &step, &in);
+      if (ZSTD_isError(left)) refuse_bytes("zstd", "other bytes");
       out.commit(step.pos);
+      is_ended_ = left == 0;
+      n_read_ = is_ended_ ? 0 : n_read_ + in.pos - at;
       at = in.pos;
-      is_ended_ = left_ == 0;
       is_full = !is_ended_ && step.pos == step.size;
     }
   }
@@ -110,8 +112,8 @@ class ZstdDecoder final : public ContentDecoder {
 
  private:
   ZSTD_DStream* stream_;
-  std::size_t left_ = 0;   // 0: a frame begins
-  bool is_ended_ = false;  // the body ends with a frame's end
+  std::size_t n_read_ = 0;  // bytes of the current frame
+  bool is_ended_ = false;   // the last byte ended a frame
 };
 
 }  // namespace
