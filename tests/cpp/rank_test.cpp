@@ -27,23 +27,26 @@ std::vector<std::int8_t> sides_by_the_rule(const std::vector<double>& s, double 
   return out;
 }
 
+/// The sides of n names, of which the candidates are those that can have one.
+std::vector<std::int8_t> sides_of_all(const Candidates& found, std::size_t n) {
+  std::vector<std::int8_t> out(n, kFlat);
+  for (std::size_t i = 0; i < found.rows.size(); ++i) out[static_cast<std::size_t>(found.rows[i])] = found.sides[i];
+  return out;
+}
+
 std::vector<std::int8_t> sides(const std::vector<double>& s, const RunConfig& config,
                                const std::vector<double>& double_values = {}) {
   Sorter sorter(config);
   std::vector<RowIndex> rows(s.size());
   std::iota(rows.begin(), rows.end(), 0);
-  const auto found = sorter.sort_names({rows, s, double_values, {}, 0, {}}).sides;
-  return {found.begin(), found.end()};
+  return sides_of_all(sorter.sort_names({rows, s, double_values, {}, 0, {}}), s.size());
 }
 
 /// The same by the two cut points that a plain run takes.
 std::vector<std::int8_t> plain_sides(const std::vector<double>& s, const RunConfig& config) {
   Sorter sorter(config);
   SortGuess guess;
-  const Candidates found = sorter.sort_values(s, 0, {}, guess);
-  std::vector<std::int8_t> out(s.size(), kFlat);
-  for (std::size_t i = 0; i < found.rows.size(); ++i) out[static_cast<std::size_t>(found.rows[i])] = found.sides[i];
-  return out;
+  return sides_of_all(sorter.sort_values(s, 0, {}, guess), s.size());
 }
 
 RC_GTEST_PROP(Rank, CutsAgainstReferencesFollowTheRule, ())
