@@ -8,8 +8,10 @@
 #include <mutex>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "arrow/arrow_visit.hpp"
+#include "parallel/workers.hpp"
 
 namespace fractile::id_text_cache {
 namespace {
@@ -42,6 +44,18 @@ std::size_t bytes_of(const CodedIds& ids) {
   return bytes;
 }
 
+/// The hash of bytes in blocks, by all threads: the texts of a run on known keys are read for this hash alone.
+Hash128 hash_blocks(const void* data, std::size_t size) {
+  constexpr std::size_t kBlock = std::size_t{1} << 20;
+  const std::size_t n_blocks = (size + kBlock - 1) / kBlock;
+  std::vector<Hash128> hashes(n_blocks);
+  parallel_for(default_threads(), static_cast<int>(n_blocks), [&](int block, int) {
+    const std::size_t begin = static_cast<std::size_t>(block) * kBlock;
+    hashes[static_cast<std::size_t>(block)] = hash_bytes(static_cast<const char*>(data) + begin, std::min(kBlock, size - begin));
+  });
+  return hash_bytes(hashes.data(), n_blocks * sizeof(Hash128));
+}
+
 template <class Offset>
 std::optional<Hash128> hash_offsets_and_texts(const ArrowBatches::Chunk& chunk) {
   const ArrowArray& array = *chunk.array;
@@ -56,8 +70,8 @@ std::optional<Hash128> hash_offsets_and_texts(const ArrowBatches::Chunk& chunk) 
   const std::array<std::uint64_t, 3> shape{n, sizeof(Offset), bits ? 1 + static_cast<std::uint64_t>(chunk.offset % 8) : 0};
   std::array<Hash128, 3> parts{};
   if (bits) parts[0] = hash_bytes(bits + chunk.offset / 8, static_cast<std::size_t>((chunk.offset % 8 + chunk.length + 7) / 8));
-  parts[1] = hash_bytes(offsets, (n + 1) * sizeof(Offset));
-  parts[2] = hash_bytes(texts + begin, static_cast<std::size_t>(end - begin));
+  parts[1] = hash_blocks(offsets, (n + 1) * sizeof(Offset));
+  parts[2] = hash_blocks(texts + begin, static_cast<std::size_t>(end - begin));
   StreamHash whole;
   whole.update(shape.data(), sizeof shape);
   whole.update(parts.data(), sizeof parts);

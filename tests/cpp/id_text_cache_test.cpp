@@ -68,6 +68,16 @@ TEST(IdTextCache, AnyOtherByteIsReadAnew) {
   }
 }
 
+TEST(IdTextCache, LongColumnsAreHashedToTheirEnd) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 400'000; ++i) texts.push_back("security-" + std::to_string(i % 900));
+  read(testing::texts("security_id", "u", texts));
+  for (const std::size_t at : {std::size_t{0}, std::size_t{123'456}, std::size_t{250'000}, texts.size() - 1}) {
+    texts[at].back() = 'x';
+    EXPECT_EQ(texts_of(read(testing::texts("security_id", "u", texts))), texts) << at;
+  }
+}
+
 TEST(IdTextCache, MissingRowsAndSlicesCount) {
   std::mt19937 random(3);
   const std::vector<std::string> texts = make_texts(random, 64);
