@@ -1,7 +1,7 @@
 # Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 """Shows that the tests of the laws can fail: breaks one line at a time in a copy, and sees the named test fail.
 
-make mutations                     all of them (about ten minutes)
+make mutations                     all of them (about twenty minutes on two cores)
 python tests/mutations.py NAME ... only those
 python tests/mutations.py --table  the table of tests/README.md
 """

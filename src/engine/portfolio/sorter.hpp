@@ -78,7 +78,8 @@ class Sorter {
   /// If the plan is by category: values[i] is that of row first_row + i, NaN: no name; `day` has the categories of these rows.
   /// Its candidates have a side or stay on one.
   Candidates sort_categories(std::span<const double> values, RowIndex first_row, const GroupedDays::Day& day, int n_categories);
-  /// Any plan. O(names) for categories; a double sort and weight="rank" sort numbers.
+  /// Any plan. If the values are ranked, its candidates have a side or stay on one. O(names); breakpoints with a double sort or
+  /// weight="rank" sort the reference values.
   Candidates sort_names(const RankedNames& names);
   /// Returns r and m of every name by categories and breakpoints only; r is NaN if a name is not ranked.
   void rank_all(const RankedNames& names, std::vector<double>& r, std::vector<double>& m);
