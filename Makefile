@@ -46,7 +46,7 @@ tidy: all ## Check the C++ sources with clang-tidy, if it is installed
 differential: build ## Compare engine and oracle on random cases for MINUTES (default 30), from case FIRST on or from a random one
 	@$(PYTHON) tests/differential.py --minutes $(MINUTES) $(if $(FIRST),--first $(FIRST))
 
-mutations: all ## Break one line at a time and check that the test of its law fails (ten minutes)
+mutations: all ## Break one line at a time and check that the test of its law fails (twenty minutes)
 	@$(PYTHON) tests/mutations.py
 
 extensions: all ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
