@@ -3,90 +3,85 @@
 
 #include <algorithm>
 
-#include "engine/kernels/kernels.hpp"
 #include "engine/portfolio/weight_schemes.hpp"
 
 namespace fractile {
 
 Cells::Cells(const AnalysisContext& context, std::size_t n_cells)
-    : context_(context), as_of_(context.panel, context.config), begin_(n_cells + 1, 0) {
+    : context_(context), n_cells_(n_cells), as_of_(context.panel, context.config), sums_(n_cells + 1) {
   if (const char* column = find_weight_scheme(context.config.weight).column) size_ = context.panel.reals(column);
 }
 
-/// The cells of the names that have a positive weight, which go to measured_; -1 for the others.
-std::span<const std::int32_t> Cells::measure(const ObservedDay& day, std::span<const std::int32_t> cell) {
-  if (!size_) return cell;
-  const std::size_t n = day.rows.size();
-  known_rows_.resize(n);
-  measured_.resize(n);
-  weighted_cell_.resize(n);
-  as_of_.find_rows(day.rows, day.n, known_rows_.data());
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool is_known = cell[i] >= 0 && known_rows_[i] != kNoRow;
-    measured_[i] = is_known ? size_[known_rows_[i]] : 0.0;
-    weighted_cell_[i] = measured_[i] > 0.0 ? cell[i] : -1;
-  }
-  return weighted_cell_;
-}
-
 void Cells::assign(const ObservedDay& day, std::span<const std::int32_t> cell) {
-  const std::span<const std::int32_t> cells = measure(day, cell);
-  const std::size_t n = day.rows.size();
-  // A counting sort with the names of no cell behind all others: a loop without branches.
-  const auto place_of = [](std::int32_t c) { return static_cast<std::size_t>(c + 1); };
-  next_.assign(n_cells() + 1, 0);
-  for (std::size_t i = 0; i < n; ++i) ++next_[place_of(cells[i])];
-  for (std::size_t c = 0; c < n_cells(); ++c) begin_[c + 1] = begin_[c] + next_[c + 1];
-  next_[0] = n_names();
-  std::copy(begin_.begin(), begin_.end() - 1, next_.begin() + 1);
-  rows_.resize(n);
-  weights_.resize(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t at = next_[place_of(cells[i])]++;
-    rows_[at] = day.rows[i];
-    if (size_) weights_[at] = measured_[i];
-  }
-  for (std::size_t c = 0; c < n_cells(); ++c) {
-    const std::span<double> of_cell = std::span(weights_).subspan(begin_[c], n_names(c));
-    if (!size_) {
-      std::fill(of_cell.begin(), of_cell.end(), 1.0 / static_cast<double>(of_cell.size()));
-    } else if (!of_cell.empty()) {
-      const double total = sum(of_cell.data(), of_cell.size());
-      for (double& weight : of_cell) weight /= total;
-    }
+  rows_ = day.rows;
+  n_ = day.n;
+  cell_.resize(cell.size());
+  // As unsigned numbers, -1 is above every cell.
+  const auto no_cell = static_cast<std::uint32_t>(n_cells_);
+  for (std::size_t i = 0; i < cell.size(); ++i) cell_[i] = std::min(static_cast<std::uint32_t>(cell[i]), no_cell);
+  std::fill(sums_.begin(), sums_.end(), Sums{});
+  if (size_) {
+    measure();
+    add_names([this](std::size_t i) { return measured_[i]; });
+  } else {
+    add_names([](std::size_t) { return 1.0; });
   }
 }
 
-double Cells::earn(std::size_t cell) {
+/// The weights before they are divided by their sum.
+void Cells::measure() {
+  find_known_rows();
+  measured_.resize(cell_.size());
+  const auto no_cell = static_cast<std::uint32_t>(n_cells_);
+  for (std::size_t i = 0; i < cell_.size(); ++i) {
+    const double size = known_cell_[i] != no_cell ? size_[known_rows_[i]] : 0.0;
+    measured_[i] = size > 0.0 ? size : 0.0;
+    if (!(size > 0.0)) cell_[i] = known_cell_[i] = no_cell;
+  }
+}
+
+/// The rows whose characteristics the trades of the day know. A name without one gets row 0 and no known cell.
+void Cells::find_known_rows() {
+  known_rows_.resize(rows_.size());
+  known_cell_.resize(rows_.size());
+  as_of_.find_rows(rows_, n_, known_rows_.data());
+  const auto no_cell = static_cast<std::uint32_t>(n_cells_);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    known_cell_[i] = known_rows_[i] == kNoRow ? no_cell : cell_[i];
+    known_rows_[i] = std::max(known_rows_[i], RowIndex{0});
+  }
+}
+
+template <class Measure>
+void Cells::add_names(Measure measure_of) {
   const EarnedReturns& ret = context_.returns.ret();
-  const std::span<const RowIndex> of_cell = rows(cell);
-  returns_.resize(of_cell.size());
   const auto read = [&](auto return_of) {
-    for (std::size_t i = 0; i < of_cell.size(); ++i) {
-      const double r = return_of(of_cell[i]);
-      returns_[i] = r == r ? r : 0.0;
+    // Not the members: the compiler cannot know that no store changes them.
+    Sums* const sums = sums_.data();
+    const std::uint32_t* const cell = cell_.data();
+    const RowIndex* const rows = rows_.data();
+    for (std::size_t i = 0, n = cell_.size(); i < n; ++i) {
+      Sums& of_cell = sums[cell[i]];
+      const double measured = measure_of(i), r = return_of(rows[i]);
+      of_cell.measured += measured;
+      of_cell.earned += measured * (r == r ? r : 0.0);
+      ++of_cell.names;
     }
   };
   if (ret.has_exits())
     read([&ret](RowIndex row) { return ret[row]; });
   else
     ret.column().visit(read);
-  return sum_products(weights(cell).data(), returns_.data(), returns_.size());
 }
 
-void Cells::add_exposures(std::size_t cell, DateIndex n, double* sums) {
-  known_rows_.resize(n_names(cell));
-  known_weights_.resize(n_names(cell));
-  as_of_.find_rows(rows(cell), n, known_rows_.data());
-  const std::span<const double> weight = weights(cell);
-  std::size_t n_known = 0;
-  for (std::size_t i = 0; i < weight.size(); ++i) {
-    known_rows_[n_known] = known_rows_[i];
-    known_weights_[n_known] = weight[i];
-    n_known += known_rows_[i] != kNoRow;
-  }
-  if (n_known == 0) return;
-  context_.returns.add_weighted_exposures(std::span(known_rows_).first(n_known), std::span(known_weights_).first(n_known), sums);
+void Cells::sum_exposures(double* out) {
+  if (!size_) find_known_rows();
+  const std::size_t n_exposures = context_.returns.exposure_names().size();
+  std::fill_n(out, n_cells_ * n_exposures, 0.0);
+  context_.returns.add_exposures_by_cell(known_rows_, size_ ? measured_.data() : nullptr, known_cell_, n_cells_, out);
+  for (std::size_t c = 0; c < n_cells_; ++c)
+    for (std::size_t k = 0; k < n_exposures; ++k)
+      if (sums_[c].names > 0) out[c * n_exposures + k] /= sums_[c].measured;
 }
 
 }  // namespace fractile

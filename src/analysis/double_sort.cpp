@@ -2,6 +2,8 @@
 //
 // Analysis "double_sort", methodology section 8: returns by bins of double_var and of the signal.
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "analysis/cells.hpp"
 #include "engine/portfolio/rank.hpp"
@@ -21,77 +23,72 @@ class DoubleBins {
 
   /// -1 for a name whose double_var is missing, or that no reference name is ranked with. Valid until the next call.
   std::span<const std::int32_t> assign(const ObservedDay& day) {
-    cells_.assign(day.rows.size(), -1);
     read_double_values(day);
-    find_bins(day, first_places_, double_values_, config_.double_frac);
-    first_.swap(bins_);
-    const bool is_dependent = config_.double_style == DoubleStyle::dependent;
-    order_by_first(is_dependent ? static_cast<std::size_t>(config_.double_frac) : 1);
-    s_.resize(places_.size());
-    for (std::size_t i = 0; i < places_.size(); ++i) s_[i] = day.values[static_cast<std::size_t>(places_[i])];
-    for (std::size_t part = 0; part + 1 < begin_.size(); ++part) {
-      const std::size_t begin = begin_[part], n = begin_[part + 1] - begin;
-      const std::span<const std::int32_t> places = std::span(places_).subspan(begin, n);
-      find_bins(day, places, std::span(s_).subspan(begin, n), config_.n_fractile);
-      for (std::size_t i = 0; i < n; ++i)
-        if (bins_[i] >= 0)
-          cells_[static_cast<std::size_t>(places[i])] = ordered_first_[begin + i] * config_.n_fractile + bins_[i];
-    }
+    find_bins(day, double_values_, {}, 1, config_.double_frac, first_);
+    if (config_.double_style == DoubleStyle::dependent)
+      find_bins(day, s_, first_, static_cast<std::size_t>(config_.double_frac), config_.n_fractile, second_);
+    else
+      find_bins(day, s_, {}, 1, config_.n_fractile, second_);
+    cells_.assign(day.rows.size(), -1);
+    const std::int32_t n_second = config_.n_fractile;
+    for (std::size_t j = 0; j < places_.size(); ++j)
+      cells_[static_cast<std::size_t>(places_[j])] = second_[j] < 0 ? -1 : first_[j] * n_second + second_[j];
     return cells_;
   }
 
  private:
-  /// The places and values of the names that have a double_var.
+  /// The places, signals and values of the names that have a double_var.
   void read_double_values(const ObservedDay& day) {
     const std::size_t n = day.rows.size();
     asof_rows_.resize(n);
     as_of_.find_rows(day.rows, day.n, asof_rows_.data());
-    first_places_.resize(n + 1);
+    places_.resize(n + 1);
     double_values_.resize(n + 1);
+    s_.resize(n + 1);
     std::size_t n_known = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double value = asof_rows_[i] == kNoRow ? kNaN : double_var_[asof_rows_[i]];
-      first_places_[n_known] = static_cast<std::int32_t>(i);
-      double_values_[n_known] = value;
-      n_known += value == value;
-    }
-    first_places_.resize(n_known);
+    double_var_.visit([&](auto value_of) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const RowIndex row = asof_rows_[i];
+        const double value = value_of(std::max(row, RowIndex{0}));
+        places_[n_known] = static_cast<std::int32_t>(i);
+        double_values_[n_known] = value;
+        s_[n_known] = day.values[i];
+        n_known += (value == value) & (row != kNoRow);
+      }
+    });
+    places_.resize(n_known);
     double_values_.resize(n_known);
+    s_.resize(n_known);
   }
 
-  /// Lists the names of each first bin together, in the order of their places; all names together if `n_parts` is 1.
-  void order_by_first(std::size_t n_parts) {
-    const auto part_of = [&](std::int32_t bin) { return n_parts == 1 ? std::size_t{0} : static_cast<std::size_t>(bin); };
-    begin_.assign(n_parts + 1, 0);
-    for (const std::int32_t bin : first_)
-      if (bin >= 0) ++begin_[part_of(bin) + 1];
-    for (std::size_t part = 0; part < n_parts; ++part) begin_[part + 1] += begin_[part];
-    next_.assign(begin_.begin(), begin_.end() - 1);
-    places_.resize(begin_.back());
-    ordered_first_.resize(begin_.back());
-    for (std::size_t j = 0; j < first_.size(); ++j) {
-      if (first_[j] < 0) continue;
-      const std::size_t at = next_[part_of(first_[j])]++;
-      places_[at] = first_places_[j];
-      ordered_first_[at] = first_[j];
-    }
+  /// Writes the bins of values among the names of the same group, from 0; -1 if no name of the group is a reference.
+  void find_bins(const ObservedDay& day, std::span<const double> values, std::span<const std::int32_t> group,
+                 std::size_t n_groups, int k, std::vector<std::int32_t>& bins) {
+    if (day.is_reference.empty())
+      bins_within_groups(values, group, n_groups, k, scratch_, bins);
+    else
+      find_bins_by_references(day.is_reference, values, group, k, bins);
   }
 
-  /// Writes the bins of values to bins_, from 0; `places` are those of their names. -1 if no name is a reference.
-  void find_bins(const ObservedDay& day, std::span<const std::int32_t> places, std::span<const double> values, int k) {
-    if (day.is_reference.empty()) {
-      bins_of_average_ranks(values, k, scratch_, bins_);
-      return;
-    }
+  void find_bins_by_references(std::span<const std::uint8_t> is_reference, std::span<const double> values,
+                               std::span<const std::int32_t> group, int k, std::vector<std::int32_t>& bins) {
+    const auto group_of = [&](std::size_t j) { return group.empty() ? 0 : group[j]; };
     references_.clear();
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (day.is_reference[static_cast<std::size_t>(places[i])]) references_.push_back(values[i]);
-    bins_.assign(values.size(), -1);
-    if (references_.empty()) return;
+    for (std::size_t j = 0; j < values.size(); ++j)
+      if (is_reference[static_cast<std::size_t>(places_[j])]) references_.emplace_back(group_of(j), values[j]);
     std::sort(references_.begin(), references_.end());
-    ranks_against(references_, values, ranks_);
-    for (std::size_t i = 0; i < values.size(); ++i) bins_[i] = bin_of_rank(ranks_[i], k, references_.size()) - 1;
+    bins.resize(values.size());
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      constexpr double kInfinity = std::numeric_limits<double>::infinity();
+      const auto begin = std::lower_bound(references_.begin(), references_.end(), Reference(group_of(j), -kInfinity));
+      const auto end = std::upper_bound(begin, references_.end(), Reference(group_of(j), kInfinity));
+      const auto [first, last] = std::equal_range(begin, end, Reference(group_of(j), values[j]));
+      const double rank = static_cast<double>(first - begin) + (static_cast<double>(last - first) + 1.0) / 2.0;
+      bins[j] = begin == end ? -1 : bin_of_rank(rank, k, static_cast<std::size_t>(end - begin)) - 1;
+    }
   }
+
+  using Reference = std::pair<std::int32_t, double>;  // its group and its value
 
   const RunConfig& config_;
   AsOf as_of_;
@@ -100,15 +97,9 @@ class DoubleBins {
   std::vector<std::int32_t> cells_;  // by name of the day
   std::vector<RowIndex> asof_rows_;  // the same
   // By name that has a double_var.
-  std::vector<std::int32_t> first_places_, first_;
-  std::vector<double> double_values_;
-  // The same names by first bin.
-  std::vector<std::size_t> begin_, next_;  // by first bin
-  std::vector<std::int32_t> places_, ordered_first_;
-  std::vector<double> s_;
-  // The answer and the memory of find_bins().
-  std::vector<std::int32_t> bins_;
-  std::vector<double> ranks_, references_;
+  std::vector<std::int32_t> places_, first_, second_;
+  std::vector<double> double_values_, s_;
+  std::vector<Reference> references_;
 };
 
 /// The days of one row of the table.
@@ -183,7 +174,7 @@ class DoubleSortRun final : public AnalysisRun {
       for (std::size_t c = 0; c < cells_.n_cells(); ++c)
         if (cells_.n_names(c) > 0)
           run_.days_[day.at].push_back(
-              {static_cast<std::int32_t>(c), static_cast<std::int32_t>(cells_.n_names(c)), cells_.earn(c)});
+              {static_cast<std::int32_t>(c), static_cast<std::int32_t>(cells_.n_names(c)), cells_.ret(c)});
     }
 
    private:

@@ -13,8 +13,6 @@
 namespace fractile {
 namespace {
 
-using Exposures = std::vector<double>;
-
 /// One bin on one day.
 struct BinDay {
   double ret = kNaN;
@@ -26,65 +24,75 @@ struct BinDay {
 class BinTrades {
  public:
   BinTrades(const PanelView& panel, std::size_t n_bins)
-      : panel_(panel), n_bins_(n_bins), held_(panel.ranges().size()), traded_(n_bins + 1 + kNowhere) {}
+      : panel_(panel), seen_(panel.ranges().size()), before_(n_bins + 1), now_(n_bins + 1), traded_(n_bins) {}
 
   void forget() {
-    for (const SecurityIndex security : securities_) held_[static_cast<std::size_t>(security)] = {};
-    securities_.clear();
+    ++call_;  // no name was seen in the call before the next
+    std::fill(now_.begin(), now_.end(), Total{});
   }
 
   /// Returns by bin the sum of the changes of weights since the last call. Valid until the next.
-  std::span<const double> take(const Cells& bins) {
-    std::fill(traded_.begin(), traded_.end(), 0.0);
+  std::span<const double> take(const ObservedDay& day, const Cells& bins) {
     ++call_;
-    now_.resize(bins.n_names());
-    std::size_t place = 0, n_stayed = 0;
-    for (std::size_t b = 0; b < bins.n_cells(); ++b) {
-      const auto bin = static_cast<std::uint32_t>(b + 1);
-      const std::span<const RowIndex> rows = bins.rows(b);
-      const std::span<const double> weights = bins.weights(b);
-      double of_bin = traded_[bin];
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const SecurityIndex security = panel_.security_of_row(rows[i]);
-        Held& held = held_[static_cast<std::size_t>(security)];
-        // Products in place of a branch: whether a name stays in its bin can't be predicted. The old weights of names that stay
-        // go nowhere, to places in turn, so that an addition need not wait for the one before.
-        const bool is_same = held.bin == bin;
-        of_bin += std::fabs(weights[i] - held.weight * is_same);
-        traded_[held.bin + (n_bins_ + 1 + i % kNowhere - held.bin) * is_same] += held.weight;
-        n_stayed += held.bin != 0;
-        held = {weights[i], bin, call_};
-        now_[place++] = security;
-      }
-      traded_[bin] = of_bin;
-    }
-    if (n_stayed < securities_.size()) close_leavers();
-    securities_.swap(now_);
-    return std::span(traded_).subspan(1, n_bins_);
+    before_.swap(now_);
+    std::fill(now_.begin(), now_.end(), Total{});
+    if (bins.are_equal())
+      compare_bins(day.rows, bins);
+    else
+      compare_weights(day.rows, bins);
+    return traded_;
   }
 
  private:
-  struct Held {
-    double weight = 0.0;
-    std::uint32_t bin = 0;   // counted from 1; 0: in no bin
-    std::uint32_t call = 0;  // of take() that saw the name last
+  /// A name's bin in a call of take(). One number, so that one comparison tells if a name stays.
+  using Seen = std::uint64_t;
+  static Seen seen_in(std::uint32_t call, std::uint32_t bin) noexcept { return Seen{call} << 32 | bin; }
+  struct Total {
+    double weight = 0.0;  // or the number of names
+    double stayed = 0.0;  // of the names that were in the bin the day before
+    double moved = 0.0;   // sum of their |changes of weight|
   };
-  void close_leavers() {
-    for (const SecurityIndex security : securities_) {
-      Held& held = held_[static_cast<std::size_t>(security)];
-      if (held.call == call_) continue;
-      traded_[held.bin] += held.weight;
-      held = {};
+
+  /// Equal weights: the numbers of names tell all.
+  void compare_bins(std::span<const RowIndex> rows, const Cells& bins) {
+    const std::span<const std::uint32_t> bin = bins.cell_of_name();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      Seen& seen = seen_[static_cast<std::size_t>(panel_.security_of_row(rows[i]))];
+      now_[bin[i]].stayed += seen == seen_in(call_ - 1, bin[i]);
+      seen = seen_in(call_, bin[i]);
+    }
+    for (std::size_t b = 0; b < traded_.size(); ++b) {
+      Total& now = now_[b];
+      now.weight = static_cast<double>(bins.n_names(b));
+      const double n_before = before_[b].weight, weight = 1.0 / std::max(now.weight, 1.0), old = 1.0 / std::max(n_before, 1.0);
+      traded_[b] = now.stayed * std::fabs(weight - old) + (now.weight - now.stayed) * weight + (n_before - now.stayed) * old;
     }
   }
 
-  static constexpr std::size_t kNowhere = 8;
+  void compare_weights(std::span<const RowIndex> rows, const Cells& bins) {
+    const std::span<const std::uint32_t> bin = bins.cell_of_name();
+    weight_.resize(seen_.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto security = static_cast<std::size_t>(panel_.security_of_row(rows[i]));
+      const bool stays = seen_[security] == seen_in(call_ - 1, bin[i]);
+      const double weight = bin[i] < traded_.size() ? bins.weight(i) : 0.0, old = stays ? weight_[security] : 0.0;
+      Total& now = now_[bin[i]];
+      now.weight += weight;
+      now.stayed += old;
+      now.moved += std::fabs(weight - old);
+      weight_[security] = weight;
+      seen_[security] = seen_in(call_, bin[i]);
+    }
+    for (std::size_t b = 0; b < traded_.size(); ++b)
+      traded_[b] = now_[b].moved + std::max(0.0, before_[b].weight - now_[b].stayed);
+  }
+
   const PanelView& panel_;
-  std::size_t n_bins_;
-  std::vector<Held> held_;      // by security
-  std::vector<double> traded_;  // by bin, counted from 1; 0 stays 0; behind the bins, sums without meaning
-  std::vector<SecurityIndex> securities_, now_;
-  std::uint32_t call_ = 0;
+  std::uint32_t call_ = 1;           // of take()
+  std::vector<Seen> seen_;           // by security
+  std::vector<double> weight_;       // by security, of the call that saw it
+  std::vector<Total> before_, now_;  // by bin; behind them, of the names of no bin
+  std::vector<double> traded_;       // by bin
 };
 
 /// A series of one bin, or of the difference of two, over the days on which it exists.
@@ -92,14 +100,16 @@ struct BinSeries {
   std::string bin;
   std::vector<double> ret;
   double names = 0.0;
-  Exposures exposure;
+  std::vector<double> exposure;
   double turnover = kNaN;
 
-  void add(double r, double n, const Exposures& x) {
+  void add(double r, double n) {
     ret.push_back(r);
     names += n;
+  }
+  void add_exposure(std::span<const double> x, double sign = 1.0) {
     exposure.resize(x.size());
-    for (std::size_t k = 0; k < x.size(); ++k) exposure[k] += x[k];
+    for (std::size_t k = 0; k < x.size(); ++k) exposure[k] += sign * x[k];
   }
   double per_day(double total) const { return ret.empty() ? kNaN : total / static_cast<double>(ret.size()); }
 };
@@ -109,8 +119,9 @@ class QuantilesRun final : public AnalysisRun {
   explicit QuantilesRun(const AnalysisContext& context)
       : context_(context),
         n_bins_(static_cast<std::size_t>(context.config.n_fractile)),
+        n_exposures_(context.returns.exposure_names().size()),
         days_(context.days() * n_bins_),
-        exposure_(context.days() * n_bins_, Exposures(context.returns.exposure_names().size())) {}
+        exposure_(days_.size() * n_exposures_) {}
 
   std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
 
@@ -138,16 +149,15 @@ class QuantilesRun final : public AnalysisRun {
         BinDay& of_bin = run_.days_[first + b];
         of_bin.traded = traded_[b];
         of_bin.names = static_cast<std::int64_t>(bins_.n_names(b));
-        if (of_bin.names == 0) continue;
-        of_bin.ret = bins_.earn(b);
-        bins_.add_exposures(b, day.n, run_.exposure_[first + b].data());
+        if (of_bin.names > 0) of_bin.ret = bins_.ret(b);
       }
+      bins_.sum_exposures(run_.exposure_.data() + first * run_.n_exposures_);
     }
 
    private:
     void take(const ObservedDay& day) {
       bins_.assign(day, ranks_.assign(day));
-      traded_ = trades_.take(bins_);
+      traded_ = trades_.take(day, bins_);
     }
 
     QuantilesRun& run_;
@@ -158,6 +168,9 @@ class QuantilesRun final : public AnalysisRun {
   };
 
   const BinDay& day_of(std::size_t t, std::size_t bin) const { return days_[t * n_bins_ + bin]; }
+  std::span<const double> exposure(std::size_t t, std::size_t bin) const {
+    return std::span(exposure_).subspan((t * n_bins_ + bin) * n_exposures_, n_exposures_);
+  }
   bool has_both_ends(std::size_t t) const { return day_of(t, 0).names > 0 && day_of(t, n_bins_ - 1).names > 0; }
   double spread(std::size_t t) const { return day_of(t, n_bins_ - 1).ret - day_of(t, 0).ret; }
 
@@ -166,18 +179,20 @@ class QuantilesRun final : public AnalysisRun {
     std::vector<BinSeries> out(n_bins_ + 1);
     for (std::size_t b = 0; b < n_bins_; ++b) {
       out[b].bin = std::to_string(b + 1);
-      for (std::size_t t = 0; t < context_.days(); ++t)
-        if (day_of(t, b).names > 0)
-          out[b].add(day_of(t, b).ret, static_cast<double>(day_of(t, b).names), exposure_[t * n_bins_ + b]);
+      for (std::size_t t = 0; t < context_.days(); ++t) {
+        if (day_of(t, b).names == 0) continue;
+        out[b].add(day_of(t, b).ret, static_cast<double>(day_of(t, b).names));
+        out[b].add_exposure(exposure(t, b));
+      }
       out[b].turnover = mean_turnover(b);
     }
     BinSeries& difference = out[n_bins_];
     difference.bin = "top-bottom";
     for (std::size_t t = 0; t < context_.days(); ++t) {
       if (!has_both_ends(t)) continue;
-      Exposures x = exposure_[t * n_bins_ + n_bins_ - 1];
-      for (std::size_t k = 0; k < x.size(); ++k) x[k] -= exposure_[t * n_bins_][k];
-      difference.add(spread(t), static_cast<double>(day_of(t, 0).names + day_of(t, n_bins_ - 1).names), x);
+      difference.add(spread(t), static_cast<double>(day_of(t, 0).names + day_of(t, n_bins_ - 1).names));
+      difference.add_exposure(exposure(t, n_bins_ - 1));
+      difference.add_exposure(exposure(t, 0), -1.0);
     }
     difference.turnover = (out[0].turnover + out[n_bins_ - 1].turnover) / 2.0;
     return out;
@@ -266,10 +281,9 @@ class QuantilesRun final : public AnalysisRun {
   }
 
   const AnalysisContext context_;
-  std::size_t n_bins_;
-  // Per day * n_bins + bin.
-  std::vector<BinDay> days_;
-  std::vector<Exposures> exposure_;
+  std::size_t n_bins_, n_exposures_;
+  std::vector<BinDay> days_;      // by day * n_bins + bin
+  std::vector<double> exposure_;  // by (day * n_bins + bin) * n_exposures + exposure
 };
 
 }  // namespace

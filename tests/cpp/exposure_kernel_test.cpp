@@ -48,6 +48,24 @@ TYPED_TEST(ExposureKernels, SumInOrderAndPassOverMissing) {
   EXPECT_EQ(sums, expected);
 }
 
+TYPED_TEST(ExposureKernels, SumByCellAndPassOverMissing) {
+  const auto x = make_exposures<TypeParam>(true);
+  const FactorRows names = names_of(x);
+  const std::vector<double> weights{0.1, 0.3, 0.25, 0.0, 0.125, 0.7, 1e-3};
+  const std::vector<std::uint32_t> cells{1, 0, 1, 2, 2, 2, 0};
+  for (const bool is_weighted : {false, true}) {
+    std::vector<double> expected(3 * kExposureStride, 0.5), sums(expected);
+    for (std::size_t i = 0; i < kRows.size(); ++i)
+      for (int k = 0; k < kExposureStride; ++k) {
+        const double value = names.read(i, k);
+        const double term = (is_weighted ? weights[i] : 1.0) * value;
+        expected[cells[i] * std::size_t{kExposureStride} + static_cast<std::size_t>(k)] += value == value ? term : 0.0;
+      }
+    sum_exposures_by_cell(names, is_weighted ? weights.data() : nullptr, cells.data(), sums.data());
+    EXPECT_EQ(sums, expected);
+  }
+}
+
 TYPED_TEST(ExposureKernels, ProductsAndSumsByGroup) {
   const auto x = make_exposures<TypeParam>(false);
   const FactorRows names = names_of(x);

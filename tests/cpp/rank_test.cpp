@@ -205,6 +205,31 @@ TEST(Rank, BinsOfManyValuesAreThoseOfTheirAverageRanks) {
   EXPECT_TRUE(bins.empty());
 }
 
+TEST(Rank, BinsWithinGroupsAreThoseOfEachGroupAlone) {
+  RankScratch scratch;
+  std::vector<std::int32_t> together, alone;
+  for (int variant = 0; variant < 12; ++variant) {
+    const std::vector<double> values = make_values(variant);
+    for (const std::size_t n_groups : {1, 5, 40, 1000}) {
+      std::vector<std::int32_t> group(values.size());
+      for (std::size_t i = 0; i < group.size(); ++i) group[i] = static_cast<std::int32_t>(i * i / 3 % n_groups);
+      for (const int k : {3, 300}) {
+        bins_within_groups(values, group, n_groups, k, scratch, together);
+        std::vector<std::int32_t> expected(values.size());
+        for (std::size_t g = 0; g < n_groups; ++g) {
+          std::vector<double> of_group;
+          for (std::size_t i = 0; i < group.size(); ++i)
+            if (group[i] == static_cast<std::int32_t>(g)) of_group.push_back(values[i]);
+          bins_of_average_ranks(of_group, k, scratch, alone);
+          for (std::size_t i = 0, at = 0; i < group.size(); ++i)
+            if (group[i] == static_cast<std::int32_t>(g)) expected[i] = alone[at++];
+        }
+        ASSERT_EQ(together, expected) << variant << " " << n_groups << " " << k;
+      }
+    }
+  }
+}
+
 TEST(Rank, BinsAreCeilings) {
   EXPECT_EQ(bin_of_rank(1.0, 10, 10), 1);
   EXPECT_EQ(bin_of_rank(1.5, 10, 10), 2);

@@ -276,6 +276,36 @@ void SumExposures(const FactorRows& x, const double* weights, double* sums) {
     sum_exposures_of<float>(x, weights, sums);
 }
 
+template <class T, class WeightOf>
+HWY_INLINE void sum_exposures_by_cell_of(const FactorRows& x, WeightOf&& weight_of, const std::uint32_t* cell, double* sums) {
+  const FactorTag d;
+  for (std::size_t i = 0; i < x.n; ++i) {
+    const T* const row = factors_of<T>(x, i);
+    const auto weight = hn::Set(d, weight_of(i));
+    double* const sum = sums + std::size_t{cell[i]} * kStride;
+    for (std::size_t part = 0; part < kFactorParts; ++part) {
+      const auto value = load_factors(row + part * kFactorLanes);
+      const auto term = hn::IfThenElseZero(hn::Eq(value, value), hn::Mul(weight, value));
+      hn::StoreU(hn::Add(hn::LoadU(d, sum + part * kFactorLanes), term), d, sum + part * kFactorLanes);
+    }
+  }
+}
+
+template <class WeightOf>
+HWY_INLINE void sum_any_exposures_by_cell(const FactorRows& x, WeightOf&& weight_of, const std::uint32_t* cell, double* sums) {
+  if (x.block.wide)
+    sum_exposures_by_cell_of<double>(x, weight_of, cell, sums);
+  else
+    sum_exposures_by_cell_of<float>(x, weight_of, cell, sums);
+}
+
+void SumExposuresByCell(const FactorRows& x, const double* weights, const std::uint32_t* cell, double* sums) {
+  if (weights)
+    sum_any_exposures_by_cell(x, [=](std::size_t i) { return weights[i]; }, cell, sums);
+  else
+    sum_any_exposures_by_cell(x, [](std::size_t) { return 1.0; }, cell, sums);
+}
+
 // Eight interleaved lanes for any vector width, added in a fixed order, so that the bits are the same on every CPU.
 constexpr std::size_t kLanes = 8;
 
@@ -405,6 +435,7 @@ HWY_EXPORT(FindNotFinite);
 HWY_EXPORT(FindNeighbours);
 HWY_EXPORT(RankAmongNeighbours);
 HWY_EXPORT(SumExposures);
+HWY_EXPORT(SumExposuresByCell);
 HWY_EXPORT(Sum);
 HWY_EXPORT(SumProducts);
 HWY_EXPORT(SumLongProducts);
@@ -434,6 +465,9 @@ void rank_among_neighbours(const double* values, std::size_t n, double* ranks) n
 }
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);
+}
+void sum_exposures_by_cell(const FactorRows& x, const double* weights, const std::uint32_t* cell, double* sums) noexcept {
+  HWY_DYNAMIC_DISPATCH(SumExposuresByCell)(x, weights, cell, sums);
 }
 double sum(const double* a, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(Sum)(a, n); }
 double sum_products(const double* a, const double* b, std::size_t n) noexcept {

@@ -49,6 +49,8 @@ void rank_among_neighbours(const double* values, std::size_t n, double* ranks) n
 
 /// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing exposure adds 0.
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;
+/// The same by cell: adds to sums[cell[i] * 8 + k]. Null `weights` are 1.
+void sum_exposures_by_cell(const FactorRows& x, const double* weights, const std::uint32_t* cell, double* sums) noexcept;
 
 /// Sums in eight interleaved lanes, added in a fixed order: the fixed scheme of methodology section 9.
 double sum(const double* a, std::size_t n) noexcept;

@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "engine/kernels/kernels.hpp"
@@ -35,22 +36,25 @@ class Parts {
   std::size_t count() const noexcept { return count_; }
   /// False if the sample has no range.
   bool are_usable() const noexcept { return std::isfinite(scale_) && scale_ > 0.0 && std::isfinite(low_); }
-  /// The part of each value, and the number of values per part. Rounding is monotonic: a larger value is never in a lower part.
-  void count_values(std::span<const double> values, std::vector<std::int32_t>& part_of, std::span<std::uint32_t> counts) const {
+  /// The part of each value. Rounding is monotonic: a larger value is never in a lower part.
+  void find(std::span<const double> values, std::vector<std::int32_t>& part_of) const {
     const auto last = static_cast<double>(count_ - 1);
     part_of.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double place = (values[i] - low_) * scale_;
       part_of[i] = static_cast<std::int32_t>(std::min(std::max(place, 0.0), last));
     }
-    std::fill(counts.begin(), counts.end(), 0);
-    for (const std::int32_t part : part_of) ++counts[static_cast<std::size_t>(part)];
   }
 
  private:
   std::size_t count_;
   double low_, scale_;
 };
+
+void count_parts(const std::vector<std::int32_t>& part_of, std::span<std::uint32_t> counts) {
+  std::fill(counts.begin(), counts.end(), 0);
+  for (const std::int32_t part : part_of) ++counts[static_cast<std::size_t>(part)];
+}
 
 /// Writes the ranks of values that are the whole order from place `before` on. Reorders them.
 void rank_sorted(std::span<Valued> values, std::size_t before, std::span<double> out) {
@@ -78,7 +82,8 @@ bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::sp
   if (!parts.are_usable()) return false;
   std::array<std::uint32_t, kMostParts> ends;
   const std::span<std::uint32_t> end(ends.data(), parts.count());
-  parts.count_values(values, scratch.parts, end);
+  parts.find(values, scratch.parts);
+  count_parts(scratch.parts, end);
   std::uint32_t next = 0;
   for (std::uint32_t& count : end) next += std::exchange(count, next);
   constexpr std::size_t kBehind = kRankReach + kKernelPadding;
@@ -118,38 +123,41 @@ std::uint32_t last_rank_of_bin(int bin, int k, std::size_t n) noexcept {
   return static_cast<std::uint32_t>(rank);
 }
 
-/// Replaces the counts of the parts by their bins; ~i for the i-th part that several bins share.
-void find_bins_of_parts(std::span<std::uint32_t> parts, int k, std::size_t n, std::vector<RankScratch::SplitPart>& split) {
-  split.clear();
-  std::uint32_t below = 0, n_split = 0, last_rank = 0;  // the last whole rank of `bin`
+/// Replaces the counts of one group's parts by their bins; ~i for the i-th part that several bins share, of all groups.
+void find_bins_of_parts(std::span<std::uint32_t> parts, int k, RankScratch& scratch) {
+  const std::size_t n = std::accumulate(parts.begin(), parts.end(), std::size_t{0});
+  std::uint32_t below = 0, last_rank = 0;  // the last whole rank of `bin`
   int bin = 0;
-  for (std::uint32_t& part : parts) {
-    const std::uint32_t count = part, end = below + count;
-    for (; count > 0 && below >= last_rank; ++bin) last_rank = last_rank_of_bin(bin + 1, k, n);
-    part = static_cast<std::uint32_t>(bin - 1);
-    if (count > 0 && end > last_rank) {
-      part = ~static_cast<std::uint32_t>(split.size());
-      split.push_back({below, n_split});
-      n_split += count;
+  // A block is usually in one bin.
+  const std::size_t n_block = std::min<std::size_t>(parts.size(), 8);
+  for (std::size_t begin = 0; begin < parts.size(); begin += n_block) {
+    const std::span<std::uint32_t> block = parts.subspan(begin, n_block);
+    const std::uint32_t in_block = std::accumulate(block.begin(), block.end(), 0U);
+    if (below + in_block <= last_rank) {
+      std::fill(block.begin(), block.end(), static_cast<std::uint32_t>(bin - 1));
+      below += in_block;
+      continue;
     }
-    below = end;
+    for (std::uint32_t& part : block) {
+      const std::uint32_t count = part, end = below + count;
+      for (; count > 0 && below >= last_rank; ++bin) last_rank = last_rank_of_bin(bin + 1, k, n);
+      part = static_cast<std::uint32_t>(bin - 1);
+      if (count > 0 && end > last_rank) {
+        part = ~static_cast<std::uint32_t>(scratch.split.size());
+        scratch.split.push_back({below, static_cast<std::uint32_t>(n), scratch.n_split});
+        scratch.n_split += count;
+      }
+      below = end;
+    }
   }
 }
 
-/// As rank_by_parts(). Names are sorted only in the few parts that more than one bin shares.
-bool find_bins_by_parts(std::span<const double> values, int k, RankScratch& scratch, std::span<std::int32_t> out) {
-  const Parts parts(values, values.size() / 2);
-  if (!parts.are_usable()) return false;
-  std::array<std::uint32_t, kMostParts> bins;
-  const std::span<std::uint32_t> bin(bins.data(), parts.count());
-  parts.count_values(values, scratch.parts, bin);
-  find_bins_of_parts(bin, k, values.size(), scratch.split);
-  scratch.valued.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    out[i] = static_cast<std::int32_t>(bin[static_cast<std::size_t>(scratch.parts[i])]);
+/// Sorts the names of the split parts, which `out` tells by ~part, and writes their bins.
+void find_bins_in_split_parts(std::span<const double> values, int k, RankScratch& scratch, std::span<std::int32_t> out) {
+  scratch.valued.resize(scratch.n_split);
+  for (std::size_t i = 0; i < values.size(); ++i)
     if (out[i] < 0)
       scratch.valued[scratch.split[static_cast<std::size_t>(~out[i])].next++] = {values[i], static_cast<std::int32_t>(i)};
-  }
   scratch.ranks.resize(values.size());
   std::uint32_t begin = 0;
   for (const RankScratch::SplitPart& part : scratch.split) {
@@ -157,21 +165,67 @@ bool find_bins_by_parts(std::span<const double> values, int k, RankScratch& scra
     rank_sorted(names, part.below, scratch.ranks);
     for (const Valued& name : names) {
       const auto at = static_cast<std::size_t>(name.at);
-      out[at] = bin_of_rank(scratch.ranks[at], k, values.size()) - 1;
+      out[at] = bin_of_rank(scratch.ranks[at], k, part.among) - 1;
     }
     begin = part.next;
   }
+}
+
+/// As rank_by_parts(). Names are sorted only in the few parts that more than one bin shares.
+bool find_bins_by_parts(std::span<const double> values, std::span<const std::int32_t> group, std::size_t n_groups, int k,
+                        RankScratch& scratch, std::span<std::int32_t> out) {
+  constexpr std::size_t kNamesPerPart = 4;  // fewer: more parts to visit; more: more names to sort
+  if (n_groups * kNamesPerPart > std::min(values.size(), kMostParts)) return false;
+  const Parts parts(values, std::min(values.size() / kNamesPerPart, kMostParts / 2) / n_groups);
+  if (!parts.are_usable()) return false;
+  std::array<std::uint32_t, kMostParts> bins;
+  const std::span<std::uint32_t> bin(bins.data(), parts.count() * n_groups);
+  parts.find(values, scratch.parts);
+  const auto n_parts = static_cast<std::int32_t>(parts.count());
+  for (std::size_t i = 0; i < group.size(); ++i) scratch.parts[i] += group[i] * n_parts;
+  count_parts(scratch.parts, bin);
+  scratch.split.clear();
+  scratch.n_split = 0;
+  for (std::size_t g = 0; g < n_groups; ++g) find_bins_of_parts(bin.subspan(g * parts.count(), parts.count()), k, scratch);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    out[i] = static_cast<std::int32_t>(bin[static_cast<std::size_t>(scratch.parts[i])]);
+  find_bins_in_split_parts(values, k, scratch, out);
   return true;
+}
+
+void find_bins_by_sort(std::span<const double> values, std::span<const std::int32_t> group, int k, RankScratch& scratch,
+                       std::span<std::int32_t> out) {
+  const auto group_of = [&](std::int32_t at) { return group.empty() ? 0 : group[static_cast<std::size_t>(at)]; };
+  scratch.valued.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) scratch.valued[i] = {values[i], static_cast<std::int32_t>(i)};
+  if (!group.empty())
+    std::sort(scratch.valued.begin(), scratch.valued.end(),
+              [&](const Valued& a, const Valued& b) { return group_of(a.at) < group_of(b.at); });
+  scratch.ranks.resize(values.size());
+  for (auto begin = scratch.valued.begin(); begin != scratch.valued.end();) {
+    const auto end =
+        std::find_if(begin, scratch.valued.end(), [&](const Valued& a) { return group_of(a.at) != group_of(begin->at); });
+    const std::span<Valued> names(begin, end);
+    rank_sorted(names, 0, scratch.ranks);
+    for (const Valued& name : names) {
+      const auto at = static_cast<std::size_t>(name.at);
+      out[at] = bin_of_rank(scratch.ranks[at], k, names.size()) - 1;
+    }
+    begin = end;
+  }
 }
 
 }  // namespace
 
 void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& scratch, std::vector<std::int32_t>& out) {
+  bins_within_groups(values, {}, 1, k, scratch, out);
+}
+
+void bins_within_groups(std::span<const double> values, std::span<const std::int32_t> group, std::size_t n_groups, int k,
+                        RankScratch& scratch, std::vector<std::int32_t>& out) {
   out.resize(values.size());
-  if (values.size() >= kFewValues && find_bins_by_parts(values, k, scratch, out)) return;
-  scratch.ranks.resize(values.size());
-  rank_by_sort(values, scratch, scratch.ranks);
-  for (std::size_t i = 0; i < values.size(); ++i) out[i] = bin_of_rank(scratch.ranks[i], k, values.size()) - 1;
+  if (values.size() >= kFewValues && find_bins_by_parts(values, group, n_groups, k, scratch, out)) return;
+  find_bins_by_sort(values, group, k, scratch, out);
 }
 
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out) {

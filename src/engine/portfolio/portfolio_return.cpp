@@ -75,6 +75,29 @@ void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std
     });
 }
 
+void PortfolioReturn::add_exposures_by_cell(std::span<const RowIndex> asof, const double* weights,
+                                            std::span<const std::uint32_t> cell, std::size_t n_cells, double* sums) const {
+  const std::size_t n_exposures = exposure_names_.size();
+  if (block_) {
+    std::vector<double> of_block((n_cells + 1) * kExposureStride);
+    sum_exposures_by_cell({block_, asof.data(), asof.size()}, weights, cell.data(), of_block.data());
+    for (std::size_t c = 0; c < n_cells; ++c)
+      for (std::size_t k = 0; k < n_exposures; ++k) sums[c * n_exposures + k] += of_block[c * kExposureStride + places_[k]];
+    return;
+  }
+  std::vector<double> of_column;
+  for (std::size_t k = 0; k < n_exposures; ++k) {
+    of_column.assign(n_cells + 1, 0.0);
+    columns_[k].visit([&](auto value_of) {
+      for (std::size_t i = 0; i < asof.size(); ++i) {
+        const double value = value_of(asof[i]);
+        of_column[cell[i]] += value == value ? (weights ? weights[i] : 1.0) * value : 0.0;
+      }
+    });
+    for (std::size_t c = 0; c < n_cells; ++c) sums[c * n_exposures + k] += of_column[c];
+  }
+}
+
 /// Reads the return of each name of the book; a missing return counts as 0.
 const double* PortfolioReturn::read_returns(const Reals& returns, const Book& book) {
   const auto read = [&](const auto* values) {

@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,9 @@ class PortfolioReturn {
   void add_exposures(RowIndex asof, double* sums) const noexcept;
   /// Adds the exposures of several names times their weights.
   void add_weighted_exposures(std::span<const RowIndex> asof, std::span<const double> weights, double* sums) const noexcept;
+  /// Adds them by cell: to sums[cell * exposure_names().size() + k]. A name of cell `n_cells` is left out; null `weights` are 1.
+  void add_exposures_by_cell(std::span<const RowIndex> asof, const double* weights, std::span<const std::uint32_t> cell,
+                             std::size_t n_cells, double* sums) const;
 
  private:
   void find_exposures(const PanelView& panel, const RunConfig& config);

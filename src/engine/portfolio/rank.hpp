@@ -56,11 +56,13 @@ struct RankScratch {
   std::vector<std::int32_t> parts;   // of the range, by value
   std::vector<std::int32_t> places;  // of the values in the order of their parts
   std::vector<double> ranks;         // in the order of their parts
-  /// A part of the range with names of several bins: the values below it, and the place of its next name in `valued`.
+  /// A part of the range with names of several bins: the values of its group that are below it, all values of its group, and the
+  /// place of its next name in `valued`.
   struct SplitPart {
-    std::uint32_t below, next;
+    std::uint32_t below, among, next;
   };
   std::vector<SplitPart> split;
+  std::uint32_t n_split = 0;  // names in split parts
 };
 
 /// A single sort at percent a and b; NaN values are skipped. The result is exact: two order statistics and their
@@ -81,6 +83,10 @@ void average_ranks(std::span<const double> values, RankScratch& scratch, std::ve
 /// Bins 0 ... k - 1 of the average ranks, as bin_of_rank() gives them from 1. No value is NaN. O(n + k); as average_ranks() if
 /// many values are near each other or n is small.
 void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& scratch, std::vector<std::int32_t>& out);
+
+/// The same among the values of the same group, which are 0 ... n_groups - 1; one group if `group` is empty.
+void bins_within_groups(std::span<const double> values, std::span<const std::int32_t> group, std::size_t n_groups, int k,
+                        RankScratch& scratch, std::vector<std::int32_t>& out);
 
 /// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).
 void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out);
