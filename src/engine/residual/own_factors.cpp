@@ -11,19 +11,30 @@
 namespace fractile {
 namespace {
 
-/// products[k] = sum over names of weight, factor k and y, names in order.
+/// products[k] = sum over names of weight, factor k and y, names in order, for kLanes factors from `first` on.
+template <std::size_t kLanes>
+void multiply_some(const OwnFactorRows& rows, const double* y, std::size_t first, double* products) {
+  double sums[kLanes] = {};
+  const double* x = rows.x.data() + first;
+  for (std::size_t i = 0; i < rows.weights.size(); ++i, x += rows.n_factors) {
+    const double wy = rows.weights[i] * y[i];
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += wy * x[lane];
+  }
+  std::copy_n(sums, std::min(kLanes, rows.n_factors - first), products + first);
+}
+
+/// The same for all factors. Sums of a few stay in registers. The last ones read past a name's factors, and are not used.
 void multiply(const OwnFactorRows& rows, const double* y, double* products) {
-  const std::size_t k = rows.n_factors, n = rows.weights.size();
-  // Sums of a few factors stay in registers. The last ones read past a name's factors, and are not used.
-  constexpr std::size_t kLanes = OwnFactorRows::kPadding;
-  for (std::size_t first = 0; first < k; first += kLanes) {
-    double sums[kLanes] = {};
-    const double* x = rows.x.data() + first;
-    for (std::size_t i = 0; i < n; ++i, x += k) {
-      const double wy = rows.weights[i] * y[i];
-      for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += wy * x[lane];
-    }
-    std::copy_n(sums, std::min(kLanes, k - first), products + first);
+  constexpr std::size_t kMostLanes = 12;
+  static_assert(kMostLanes % 4 == 0 && OwnFactorRows::kPadding >= 3);
+  for (std::size_t first = 0; first < rows.n_factors; first += kMostLanes) {
+    const std::size_t rest = rows.n_factors - first;
+    if (rest > 8)
+      multiply_some<kMostLanes>(rows, y, first, products);
+    else if (rest > 4)
+      multiply_some<8>(rows, y, first, products);
+    else
+      multiply_some<4>(rows, y, first, products);
   }
 }
 
