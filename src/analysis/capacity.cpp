@@ -7,8 +7,7 @@
 #include "analysis/analysis_module.hpp"
 #include "analysis/participations.hpp"
 #include "analysis/result_days.hpp"
-#include "engine/trading/cost_model.hpp"
-#include "engine/trading/last_known.hpp"
+#include "engine/trading/power_law_cost.hpp"
 #include "fractile/types.hpp"
 #include "stats/moments.hpp"
 
@@ -64,7 +63,7 @@ class CapacityRun final : public AnalysisRun {
         one_million_(of_one_million(context.config)),
         unit_(context.days(), 0.0),
         participations_(context.days(), context.n_slots) {
-    make_power_law_cost(context.panel, one_million_);  // refuses a snapshot that lacks its columns
+    PowerLawCost(context.panel, one_million_);  // refuses a snapshot that lacks its columns
   }
 
   bool needs_names() const noexcept override { return false; }
@@ -90,27 +89,24 @@ class CapacityRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    Observer(CapacityRun& run, int slot)
-        : run_(run),
-          slot_(slot),
-          costs_(make_power_law_cost(run.context_.panel, run.one_million_)),
-          adv_(run.context_.panel.reals("adv")) {}
+    Observer(CapacityRun& run, int slot) : run_(run), slot_(slot), costs_(run.context_.panel, run.one_million_) {}
     void observe(const ObservedDay& day) override {
-      run_.unit_[day.at] = costs_->price(day.trades).tc;
-      shares_.clear();
-      for (std::size_t i = 0; i < day.trades.size(); ++i) {
-        if (!(day.trades.change[i] > kDust)) continue;
-        const double adv = last_known(run_.context_.panel, adv_, day.trades.newest[i], true);
-        if (adv == adv) shares_.push_back(day.trades.change[i] / adv);
+      run_.unit_[day.at] = costs_.price(day.trades).tc;
+      const std::vector<double>& changes = costs_.changes();
+      const std::vector<double>& volumes = costs_.volumes();
+      shares_.resize(changes.size() + 1);
+      std::size_t n = 0;
+      for (std::size_t i = 0; i < changes.size(); ++i) {
+        shares_[n] = changes[i] / volumes[i];
+        n += changes[i] > kDust && volumes[i] == volumes[i];
       }
-      run_.participations_.add(day.at, slot_, shares_);
+      run_.participations_.add(day.at, slot_, std::span(shares_).first(n));
     }
 
    private:
     CapacityRun& run_;
     int slot_;
-    std::unique_ptr<CostModel> costs_;
-    Reals adv_;
+    PowerLawCost costs_;
     std::vector<double> shares_;
   };
 

@@ -26,8 +26,7 @@ class CostModel {
 
 /// c basis points by size class: `tc_model="naive"`.
 std::unique_ptr<CostModel> make_naive_cost(const PanelView& panel, const RunConfig& config);
-/// A power of the share of daily volume: `tc_model="power_law"`. Throws MISSING_PANEL_COLUMN. Analysis "capacity" uses it
-/// whatever the option says, and multiplies its costs by a power of the capital.
+/// A PowerLawCost. Throws MISSING_PANEL_COLUMN.
 std::unique_ptr<CostModel> make_power_law_cost(const PanelView& panel, const RunConfig& config);
 /// The model that tc_model names.
 std::unique_ptr<CostModel> make_cost_model(const PanelView& panel, const RunConfig& config);

@@ -1,72 +1,98 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
+#include "engine/trading/power_law_cost.hpp"
+
 #include <algorithm>
 #include <cmath>
+#include <span>
 
-#include "engine/trading/cost_model.hpp"
 #include "engine/trading/last_known.hpp"
 
 namespace fractile {
-namespace {
 
-class PowerLawCost final : public CostModel {
- public:
-  PowerLawCost(const PanelView& panel, const RunConfig& config)
-      : panel_(panel), beta_(config.tc_value[0]), alpha_(config.tc_value[1]), capital_(config.gmv_musd * 1e6) {
-    for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, "tc_model=\"power_law\"");
-    vol_ = panel.reals("vol");
-    adv_ = panel.reals("adv");
-    close_ = panel.reals("close_adj");
+PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config)
+    : panel_(panel), beta_(config.tc_value[0]), alpha_(config.tc_value[1]), capital_(config.gmv_musd * 1e6) {
+  for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, "tc_model=\"power_law\"");
+  vol_column_ = panel.reals("vol");
+  adv_column_ = panel.reals("adv");
+  close_column_ = panel.reals("close_adj");
+}
+
+/// A name that stays in an equally weighted book often trades nothing.
+void PowerLawCost::take_changes(const TradeList& trades) {
+  at_.resize(trades.size() + 1);
+  change_.resize(trades.size() + 1);
+  newest_.resize(trades.size() + 1);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < trades.size(); ++i) {
+    at_[n] = i;
+    change_[n] = trades.change[i];
+    newest_[n] = trades.newest[i];
+    n += trades.change[i] != 0.0;
   }
+  at_.resize(n);
+  change_.resize(n);
+  newest_.resize(n);
+}
 
-  /// A trade of unknown cost takes the day's largest rate.
-  Cost price(const TradeList& trades) override {
-    Cost cost;
-    double largest = 0.0, unknown = 0.0;
-    for (std::size_t i = 0; i < trades.size(); ++i) {
-      const double change = trades.change[i];
-      if (change == 0.0) continue;
-      const double rate = find_rate(change, trades.newest[i]);
-      if (rate == rate) {
-        largest = std::max(largest, rate);
-        cost.tc += rate * change;
-      } else {
-        unknown += change;
-        ++cost.unknown;
-      }
+/// Nearly all inputs are known at the newest row, so a loop without branches reads them there; it waits for many rows at a time.
+void PowerLawCost::read_inputs() {
+  const std::size_t n = newest_.size();
+  vol_.resize(n);
+  adv_.resize(n);
+  close_.resize(n);
+  unknown_.resize(n + 1);
+  std::size_t n_unknown = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const RowIndex row = std::max(newest_[i], 0);
+    vol_[i] = vol_column_[row];
+    adv_[i] = adv_column_[row];
+    close_[i] = close_column_[row];
+    unknown_[n_unknown] = i;
+    n_unknown += !((newest_[i] >= 0) & (vol_[i] == vol_[i]) & (adv_[i] > 0.0) & (close_[i] > 0.0));
+  }
+  for (const std::size_t i : std::span(unknown_).first(n_unknown)) {
+    vol_[i] = last_known(panel_, vol_column_, newest_[i], false);
+    adv_[i] = last_known(panel_, adv_column_, newest_[i], true);
+    close_[i] = last_known(panel_, close_column_, newest_[i], true);
+  }
+}
+
+void PowerLawCost::find_rates(const TradeList& trades) {
+  take_changes(trades);
+  read_inputs();
+  rate_.resize(change_.size());
+  for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = capital_ * change_[i] / adv_[i];
+  for (double& share : rate_)
+    if (share == share) share = std::pow(share, alpha_);  // the power 0 of an unknown share is 1
+  for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = beta_ * vol_[i] * rate_[i] / close_[i];
+}
+
+Cost PowerLawCost::price(const TradeList& trades) {
+  find_rates(trades);
+  Cost cost;
+  double largest = 0.0, unknown = 0.0;
+  for (std::size_t i = 0; i < rate_.size(); ++i) {
+    const double rate = rate_[i];
+    if (rate == rate) {
+      largest = std::max(largest, rate);
+      cost.tc += rate * change_[i];
+    } else {
+      unknown += change_[i];
+      ++cost.unknown;
     }
-    if (unknown > 0.0) cost.tc += largest * unknown;  // 0 times an infinite rate would be NaN
-    return cost;
   }
+  if (unknown > 0.0) cost.tc += largest * unknown;  // 0 times an infinite rate would be NaN
+  return cost;
+}
 
-  void price_each(const TradeList& trades, std::vector<double>& out) override {
-    out.resize(trades.size());
-    double largest = 0.0;
-    for (std::size_t i = 0; i < trades.size(); ++i) {
-      const double change = trades.change[i];
-      const double rate = change == 0.0 ? 0.0 : find_rate(change, trades.newest[i]);
-      if (rate == rate) largest = std::max(largest, rate);
-      out[i] = change == 0.0 ? 0.0 : rate * change;
-    }
-    for (std::size_t i = 0; i < trades.size(); ++i)
-      if (out[i] != out[i]) out[i] = largest * trades.change[i];
-  }
-
- private:
-  double find_rate(double change, RowIndex newest) const noexcept {
-    const double vol = last_known(panel_, vol_, newest, false);
-    const double adv = last_known(panel_, adv_, newest, true);
-    const double close = last_known(panel_, close_, newest, true);
-    const double share = capital_ * change / adv;
-    if (share != share) return share;  // the power 0 of an unknown share is 1
-    return beta_ * vol * std::pow(share, alpha_) / close;
-  }
-
-  const PanelView& panel_;
-  double beta_, alpha_, capital_;
-  Reals vol_, adv_, close_;
-};
-
-}  // namespace
+void PowerLawCost::price_each(const TradeList& trades, std::vector<double>& out) {
+  find_rates(trades);
+  double largest = 0.0;
+  for (const double rate : rate_)
+    if (rate == rate) largest = std::max(largest, rate);
+  out.assign(trades.size(), 0.0);
+  for (std::size_t i = 0; i < rate_.size(); ++i) out[at_[i]] = (rate_[i] == rate_[i] ? rate_[i] : largest) * change_[i];
+}
 
 std::unique_ptr<CostModel> make_power_law_cost(const PanelView& panel, const RunConfig& config) {
   return std::make_unique<PowerLawCost>(panel, config);
