@@ -71,22 +71,20 @@ std::span<const std::int8_t> BookFormer::settle_sides(int portfolio, const Candi
 
 /// A name that only the exit rule leaves on its side stays if the book of the day before holds it on that side.
 void BookFormer::settle_stays(const Candidates& candidates, const Book& before) {
-  // Not the members: the loops write bytes, which might be anything that they read.
+  // Not the members: the loops write bytes, which might be anything that they read. And no branches: sides follow no pattern.
   std::int8_t* const held_side = held_side_.data();
   std::int8_t* const sides = sides_.data();
   const SecurityIndex* const securities = candidates.securities.data();
-  const std::size_t n_before = before.row.size();
-  held_.resize(n_before);
-  for (std::size_t i = 0; i < n_before; ++i) held_[i] = static_cast<std::size_t>(panel_.security_of_row(before.row[i]));
-  const std::size_t* const held_at = held_.data();
+  const SecurityIndex* const held_at = before.security.data();
+  const std::size_t n_before = before.security.size();
   for (std::size_t i = 0; i < n_before; ++i)
-    held_side[held_at[i]] = std::signbit(before.weight[i]) ? std::int8_t{kShort} : std::int8_t{kLong};
+    held_side[static_cast<std::size_t>(held_at[i])] = static_cast<std::int8_t>(kLong - 2 * std::signbit(before.weight[i]));
   for (std::size_t i = 0, n = sides_.size(); i < n; ++i) {
     const int side = sides[i], held = held_side[static_cast<std::size_t>(securities[i])];
     const bool is_entered = side * side < kStays * kStays;
-    sides[i] = static_cast<std::int8_t>(is_entered ? side : held * (side == kStays * held));
+    sides[i] = static_cast<std::int8_t>(side * is_entered + held * (side == kStays * held));
   }
-  for (std::size_t i = 0; i < n_before; ++i) held_side[held_at[i]] = kFlat;
+  for (std::size_t i = 0; i < n_before; ++i) held_side[static_cast<std::size_t>(held_at[i])] = kFlat;
 }
 
 /// Counts the overall book of a day for the warnings of a result.
@@ -110,7 +108,7 @@ void BookFormer::count_sides(std::size_t names, std::span<const std::int8_t> sid
 void BookFormer::choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
                         Book& book) {
   const std::span<const std::int8_t> sides = settle_sides(portfolio, candidates, before, counts);
-  const int without_size = weigher_.choose({candidates.rows, sides, candidates.sizes}, n, book);
+  const int without_size = weigher_.choose({candidates.rows, sides, candidates.sizes, candidates.securities}, n, book);
   if (!counts || portfolio != 0) return;
   counts->missing_weight += without_size;
   counts->names += static_cast<std::int64_t>(candidates.n_names);

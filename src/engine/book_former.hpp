@@ -46,7 +46,8 @@ class BookFormer {
   // A call of its own, because bench/instructions.py counts it.
   [[gnu::noinline]] void form(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts,
                               Book& book);
-  /// The first half of form(): the book without weights, securities and previous rows. `before` may lack them too.
+  /// The first half of form(): the book without weights and previous rows, and without securities unless the candidates have
+  /// them. Of `before` it reads the securities and the signs of the weights.
   void choose(int portfolio, const Candidates& candidates, const Book& before, DateIndex n, DayCounts* counts, Book& book);
   /// The second half.
   void weigh(Book& book) { weigher_.weigh(book); }
@@ -69,7 +70,6 @@ class BookFormer {
   std::vector<double> group_values_;
   std::vector<std::int8_t> sides_;
   std::vector<std::int8_t> held_side_;  // by security; all 0 between calls
-  std::vector<std::size_t> held_;       // securities of the book of the day before
   std::vector<std::uint8_t> cell_sides_, is_two_sided_;
 };
 

@@ -41,7 +41,7 @@ void DayRunner::build_books(DateIndex n, bool is_counted) {
   held_now_.clear();
   if (n < panel_.first()) return;
   if (held_books_) {
-    held_books_->read(n, held_scratch_, now_, held_now_);
+    held_books_->read(n, former_, held_scratch_, now_, held_now_);
     if (!observers_.empty()) {
       names_->read(n);
       n_names_ = static_cast<std::size_t>(

@@ -29,6 +29,7 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
                      int threads, const std::function<void()>& poll)
     : panel_(panel),
       config_(config),
+      portfolios_(portfolios),
       days_(static_cast<std::size_t>(panel.n_days())),
       is_two_sided_(days_.size()),
       counts_(make_counts(portfolios)) {
@@ -45,6 +46,8 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
   const int n_blocks = (panel.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
   if (config.exit_fractile) {
     apply_exit_rule(make_thread, n_blocks, threads, poll);
+    if (config.overlap > 1)
+      parallel_for(threads, n_blocks, [&](int block, int slot) { weigh_block(make_thread(slot), block); }, poll);
   } else {
     parallel_for(threads, n_blocks, [&](int block, int slot) { form_block(make_thread(slot), block); }, poll);
   }
@@ -86,8 +89,14 @@ void HeldBooks::form_block(Thread& own, int block) {
   });
 }
 
-/// All threads rank the names of some blocks of days; one chooses their books in order of days, because each book decides that of
-/// the next day; all weigh them.
+void HeldBooks::weigh_block(Thread& own, int block) {
+  visit_days(block, [&](DateIndex n) {
+    for (auto& [portfolio, book] : days_[at(n)]) own.former->weigh(book);
+  });
+}
+
+/// One thread chooses the books in order of days, because each book decides that of the next day. Meanwhile the others rank the
+/// names of the next blocks of days.
 void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                                 const std::function<void()>& poll) {
   constexpr int kBlocks = 8;  // so few that their candidates stay in the cache
@@ -100,39 +109,46 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
       return stored[count++];
     }
   };
-  std::vector<DayCandidates> candidates(kBlocks * Alignment::kBlockDays);
-  BookFormer& chooser = *make_thread(0).former;
+  constexpr int kDays = 2 * kBlocks * Alignment::kBlockDays;  // of the blocks that are chosen, and of those that are ranked
+  std::vector<DayCandidates> candidates(kDays);
+  const auto candidates_of = [&](DateIndex n) -> DayCandidates& { return candidates[at(n) % kDays]; };
+  BookFormer chooser(panel_, config_, portfolios_);
+  struct LastBook {
+    DateIndex n = -1;
+    Book book;
+  };
+  std::vector<LastBook> last(static_cast<std::size_t>(portfolios_.count));
+  Book book;
   const Book no_book;
-  for (int first = 0; first < n_blocks; first += kBlocks) {
-    const int n_now = std::min(kBlocks, n_blocks - first);
-    const auto place = [&](DateIndex n) { return at(n) - static_cast<std::size_t>(first * Alignment::kBlockDays); };
+  const auto choose = [&](DateIndex n) {
+    const DayCandidates& of_day = candidates_of(n);
+    for (const StoredCandidates& stored : std::span(of_day.stored).first(of_day.count)) {
+      LastBook& before = last[static_cast<std::size_t>(stored.portfolio)];
+      chooser.choose(stored.portfolio, stored.view(), before.n == n - 1 ? before.book : no_book, n, &counts_, book);
+      if (book.is_flat()) continue;
+      days_[at(n)].emplace_back(stored.portfolio, book);
+      std::swap(before.book, book);
+      before.n = n;
+    }
+    const auto flags = chooser.is_two_sided();
+    is_two_sided_[at(n)].assign(flags.begin(), flags.end());
+  };
+  const auto rank = [&](int block, int slot) {
+    visit_days(block, [&](DateIndex n) { candidates_of(n).count = 0; });
+    sort_block(make_thread(slot), block, [&](DateIndex n, int portfolio, const Candidates& found) {
+      candidates_of(n).add().assign(portfolio, found, panel_);
+    });
+  };
+  for (int first = 0; first < n_blocks + kBlocks; first += kBlocks) {
+    const int n_ranked = std::clamp(n_blocks - first, 0, kBlocks);
+    const int n_chosen = first > 0;
     parallel_for(
-        threads, n_now,
-        [&](int block, int slot) {
-          visit_days(first + block, [&](DateIndex n) { candidates[place(n)].count = 0; });
-          sort_block(make_thread(slot), first + block, [&](DateIndex n, int portfolio, const Candidates& found) {
-            candidates[place(n)].add().assign(portfolio, found, panel_);
-          });
-        },
-        poll);
-    for (int block = first; block < first + n_now; ++block)
-      visit_days(block, [&](DateIndex n) {
-        const DayCandidates& of_day = candidates[place(n)];
-        for (const StoredCandidates& stored : std::span(of_day.stored).first(of_day.count)) {
-          const Book* const before = n > panel_.first() ? find(n - 1, stored.portfolio) : nullptr;
-          Book book;
-          chooser.choose(stored.portfolio, stored.view(), before ? *before : no_book, n, &counts_, book);
-          if (!book.is_flat()) days_[at(n)].emplace_back(stored.portfolio, std::move(book));
-        }
-        const auto flags = chooser.is_two_sided();
-        is_two_sided_[at(n)].assign(flags.begin(), flags.end());
-      });
-    parallel_for(
-        threads, n_now,
-        [&](int block, int slot) {
-          visit_days(first + block, [&](DateIndex n) {
-            for (auto& [portfolio, book] : days_[at(n)]) make_thread(slot).former->weigh(book);
-          });
+        threads, n_chosen + n_ranked,
+        [&](int task, int slot) {
+          if (task < n_chosen)
+            for (int block = first - kBlocks; block < std::min(first, n_blocks); ++block) visit_days(block, choose);
+          else
+            rank(first + task - n_chosen, slot);
         },
         poll);
   }
@@ -155,10 +171,11 @@ const Book* HeldBooks::find(DateIndex n, int portfolio) const noexcept {
   return found != day.end() && found->first == portfolio ? &found->second : nullptr;
 }
 
-void HeldBooks::read(DateIndex n, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const {
+void HeldBooks::read(DateIndex n, BookFormer& former, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const {
   if (config_.overlap == 1) {
     for (const auto& [portfolio, book] : days_[at(n)]) {
       books[static_cast<std::size_t>(portfolio)] = book;
+      former.weigh(books[static_cast<std::size_t>(portfolio)]);
       held.push_back(portfolio);
     }
     return;

@@ -37,8 +37,8 @@ class HeldBooks {
     std::vector<std::uint64_t> is_held;  // bits
     std::vector<RowIndex> rows;
   };
-  /// Fills the books of day n, by portfolio, and lists those that are not flat, ascending.
-  void read(DateIndex n, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const;
+  /// Fills the books of day n, by portfolio, and lists those that are not flat, ascending. `former`: of the calling thread.
+  void read(DateIndex n, BookFormer& former, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const;
   /// BookFormer::is_two_sided() of day n.
   std::span<const std::uint8_t> is_two_sided(DateIndex n) const noexcept { return is_two_sided_[at(n)]; }
   /// The table days by portfolio, without the ramp-up and run-off of an overlap.
@@ -48,7 +48,7 @@ class HeldBooks {
   bool has_duplicates() const noexcept { return has_duplicates_; }
 
  private:
-  /// The formed books of a day that are not flat, portfolios ascending.
+  /// The books of a day that are not flat, portfolios ascending. Without overlap, the books of an exit rule are not weighed yet.
   using FormedDay = std::vector<std::pair<int, Book>>;
   std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
   /// The objects with which one thread forms books.
@@ -63,6 +63,7 @@ class HeldBooks {
   template <class Show>
   void sort_block(Thread& own, int block, Show&& show) const;
   void form_block(Thread& own, int block);
+  void weigh_block(Thread& own, int block);
   void apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                        const std::function<void()>& poll);
   void find_table_days(int n_portfolios);
@@ -73,6 +74,7 @@ class HeldBooks {
 
   const PanelView& panel_;
   const RunConfig& config_;
+  const Portfolios& portfolios_;
   Reals open_return_;  // empty if no open return closes a name
   std::vector<FormedDay> days_;
   std::vector<std::vector<std::uint8_t>> is_two_sided_;

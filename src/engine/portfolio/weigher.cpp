@@ -53,8 +53,10 @@ void Weigher::weigh(Book& book) {
 template <class SizeOf>
 void Weigher::take(const SidedNames& names, SizeOf&& size_of, Book& book) const {
   const int shortest = config_.method == Method::long_only ? kLong : kShort;
+  const bool has_securities = !names.securities.empty();
   book.row.resize(names.rows.size());
   book.weight.resize(names.rows.size());
+  book.security.resize(names.securities.size());
   std::size_t kept = 0;
   int n_long = 0;
   for (std::size_t i = 0; i < names.rows.size(); ++i) {
@@ -62,12 +64,14 @@ void Weigher::take(const SidedNames& names, SizeOf&& size_of, Book& book) const 
     const double size = size_of(i);
     book.row[kept] = names.rows[i];
     book.weight[kept] = side * size;
+    if (has_securities) book.security[kept] = names.securities[i];
     const bool is_held = (side != kFlat) & (side >= shortest) & (size != 0.0);
     n_long += is_held & (side == kLong);
     kept += is_held;
   }
   book.row.resize(kept);
   book.weight.resize(kept);
+  if (has_securities) book.security.resize(kept);
   book.n_long = n_long;
   book.n_short = static_cast<int>(kept) - n_long;
 }
@@ -88,6 +92,7 @@ int Weigher::take_weighted(const SidedNames& names, DateIndex n, Book& book) con
     }
     book.row.push_back(row);
     book.weight.push_back(side * magnitude);
+    if (!names.securities.empty()) book.security.push_back(names.securities[i]);
     ++(side == kLong ? book.n_long : book.n_short);
   }
   return without_size;
@@ -123,9 +128,11 @@ void Weigher::set_weights(Book& book) {
 }
 
 void Weigher::look_up_rows(Book& book) const {
-  book.security.resize(book.row.size());
+  if (book.security.empty()) {
+    book.security.resize(book.row.size());
+    for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = panel_.security_of_row(book.row[i]);
+  }
   book.previous.resize(book.row.size());
-  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = panel_.security_of_row(book.row[i]);
   for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = panel_.previous_row(book.row[i]);
 }
 

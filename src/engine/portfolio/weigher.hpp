@@ -19,6 +19,7 @@ struct SidedNames {
   std::span<const RowIndex> rows;
   std::span<const std::int8_t> sides;  ///< kShort, kFlat, kLong
   std::span<const double> sizes;       ///< absolute values are weights, 0: not held; empty if a panel column or nothing weighs
+  std::span<const SecurityIndex> securities = {};  ///< empty unless the caller of choose() needs those of the book
 };
 
 /// The weights of a book by the weight scheme of a run. One thread uses one object.
@@ -27,9 +28,9 @@ class Weigher {
   /// Throws MISSING_PANEL_COLUMN if weight needs a column that the snapshot lacks.
   Weigher(const PanelView& panel, const RunConfig& config);
   /// Takes the names of the book of return day n: their rows, and magnitudes with the signs of the sides as weights; none if the
-  /// book is flat. Returns the number of names on a side without a usable size.
+  /// book is flat. Adds the securities if they are given. Returns the number of names on a side without a usable size.
   int choose(const SidedNames& names, DateIndex n, Book& book) const;
-  /// Adds to a book that choose() made its weights, securities and previous rows.
+  /// Adds to a book that choose() made its weights, previous rows and, if they are missing, securities.
   void weigh(Book& book);
 
  private:
