@@ -14,6 +14,8 @@ struct ArrowArrayStream;
 
 namespace fractile {
 
+struct IdHashes;
+
 enum class DateUnit : std::uint8_t { day, second, millisecond, microsecond, nanosecond };
 
 /// A view of a column of dates in the user's memory: int32 days (unit day) or int64 counts since 1970-01-01.
@@ -39,6 +41,8 @@ struct IdColumn {
   const std::int32_t* codes = nullptr;  ///< of texts: the place of each row's text in `texts`; negative: the row has none
   /// ASCII spaces at both ends are ignored; a text of spaces only is a missing id. A text may occur twice.
   std::span<const std::string_view> texts;
+  /// Hashes of `codes` and `texts`, which never change then. Null: they are hashed when needed.
+  const IdHashes* hashes = nullptr;
 
   bool is_text() const noexcept { return codes != nullptr; }
   bool has_number(std::int64_t row) const noexcept { return !valid || (valid[row / 8] >> (row % 8) & 1) != 0; }

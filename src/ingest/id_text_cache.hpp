@@ -8,6 +8,7 @@
 #include "ingest/ids.hpp"
 #include "types/byte_buffer.hpp"
 #include "types/hash.hpp"
+#include "types/id_hashes.hpp"
 
 /// The cache of the columns of text ids that were read last. Runs on one signal give the same texts again and again, and a hash
 /// of their bytes takes a fifth of the time that it takes to number them.
@@ -17,6 +18,7 @@ namespace fractile {
 struct CodedIds {
   std::shared_ptr<const IdReader> reader;   ///< the owner of the texts
   std::shared_ptr<const ByteBuffer> codes;  ///< int32 per row, as IdReader::read writes them
+  std::shared_ptr<const IdHashes> hashes;
 };
 
 namespace id_text_cache {
@@ -27,6 +29,9 @@ inline constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 /// The hash of a chunk's texts and of which are missing. Equal bytes have equal hashes; equal texts in another Arrow type have
 /// not. Nullopt for a type other than plain texts with offsets, and for offsets that do not ascend from end to end.
 std::optional<Hash128> hash_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk);
+
+/// The hashes of a column that was read.
+std::shared_ptr<const IdHashes> hash_ids(const IdReader& reader, const ByteBuffer& codes);
 
 /// Returns null pointers for a column that is not cached. Thread-safe; never waits, so that a fork cannot leave it locked.
 CodedIds find(const Hash128& key);

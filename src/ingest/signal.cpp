@@ -88,19 +88,25 @@ class SignalReader {
 
   /// Call it after read().
   IdColumn make_ids(const Column& column, Signal& signal) const {
-    const bool is_cached = cached_ids_.reader != nullptr;
-    const std::shared_ptr<const IdReader> reader = is_cached ? cached_ids_.reader : id_reader_;
-    signal.owners.push_back(reader);
     IdColumn ids;
-    if (reader->is_text()) {
-      ids.codes = static_cast<const std::int32_t*>(column.data);
-      ids.texts = reader->texts();
-      if (is_cached) signal.owners.push_back(cached_ids_.codes);
-      if (id_hash_ && !is_cached) id_text_cache::add(*id_hash_, {reader, column.converted});
-    } else {
+    if (!id_reader_->is_text()) {
+      signal.owners.push_back(id_reader_);
       ids.numbers = static_cast<const std::int64_t*>(column.data);
-      ids.valid = reader->valid();
+      ids.valid = id_reader_->valid();
+      return ids;
     }
+    CodedIds coded = cached_ids_;
+    if (!coded.reader) {
+      coded = {id_reader_, column.converted, nullptr};
+      if (id_hash_) {
+        coded.hashes = id_text_cache::hash_ids(*id_reader_, *column.converted);
+        id_text_cache::add(*id_hash_, coded);
+      }
+    }
+    signal.owners.insert(signal.owners.end(), {coded.reader, coded.codes, coded.hashes});
+    ids.codes = static_cast<const std::int32_t*>(column.data);
+    ids.texts = coded.reader->texts();
+    ids.hashes = coded.hashes.get();
     return ids;
   }
 

@@ -8,6 +8,7 @@
 
 #include "engine/align/extend_holding.hpp"
 #include "parallel/workers.hpp"
+#include "types/id_hashes.hpp"
 
 namespace fractile {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 /// A key column as bytes, with the width of its values.
 struct RawColumn {
   const char* data;
-  std::int64_t width;
+  std::size_t width;
 };
 
 std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
@@ -23,16 +24,21 @@ std::vector<RawColumn> raw_columns(const SignalKeys& keys) {
   std::vector<RawColumn> out{ids.is_text() ? RawColumn{reinterpret_cast<const char*>(ids.codes), 4}
                                            : RawColumn{reinterpret_cast<const char*>(ids.numbers), 8}};
   for (const DateColumn& dates : {keys.date_sig, keys.date_avail, keys.date_ret, keys.date_openret})
-    if (dates) out.push_back({static_cast<const char*>(dates.data), dates.unit == DateUnit::day ? 4 : 8});
+    if (dates)
+      out.push_back({static_cast<const char*>(dates.data), dates.unit == DateUnit::day ? std::size_t{4} : std::size_t{8}});
   return out;
+}
+
+/// The hashes that a column of text ids has, or null.
+const IdHashes* known_hashes(const IdColumn& ids, std::int64_t n_rows) {
+  return ids.hashes && ids.hashes->is_of(ids, n_rows) ? ids.hashes : nullptr;
 }
 
 /// Describes the texts of ids, or the bitmap of rows that have an id.
 std::string describe_ids(const IdColumn& ids, std::int64_t n_rows) {
   if (!ids.is_text()) return ids.valid ? " " + to_hex(hash_bytes(ids.valid, static_cast<std::size_t>((n_rows + 7) / 8))) : "";
-  std::string texts;
-  for (const std::string_view text : ids.texts) texts.append(fmt::format("{} ", text.size())).append(text);
-  return " texts " + to_hex(hash_bytes(texts.data(), texts.size()));
+  const IdHashes* const known = known_hashes(ids, n_rows);
+  return " texts " + to_hex(known ? known->texts : hash_id_texts(ids.texts));
 }
 
 /// Describes the present columns, their types, and the number of rows.
@@ -50,7 +56,7 @@ Hash128 hash_sample(const SignalKeys& keys) {
   for (const RawColumn& column : raw_columns(keys))
     for (std::int64_t k = 0; k < kSamples; ++k) {
       const std::int64_t row = (keys.n_rows - 1) * k / (kSamples - 1);
-      bytes.append(column.data + row * column.width, static_cast<std::size_t>(column.width));
+      bytes.append(column.data + static_cast<std::size_t>(row) * column.width, column.width);
     }
   return hash_bytes(bytes.data(), bytes.size());
 }
@@ -58,14 +64,15 @@ Hash128 hash_sample(const SignalKeys& keys) {
 std::string hash_columns(const SignalKeys& keys, int threads, const std::function<void()>& poll) {
   const auto n_blocks = static_cast<std::size_t>(count_blocks(keys.n_rows));
   const std::vector<RawColumn> columns = raw_columns(keys);
+  const IdHashes* const known = known_hashes(keys.security_id, keys.n_rows);
   std::vector<Hash128> hashes(n_blocks * columns.size());
   parallel_for(
       threads, static_cast<int>(n_blocks),
       [&](int task, int) {
-        const std::int64_t begin = task * kBlockRows, count = std::min(kBlockRows, keys.n_rows - begin);
-        for (std::size_t c = 0; c < columns.size(); ++c)
-          hashes[static_cast<std::size_t>(task) * columns.size() + c] =
-              hash_bytes(columns[c].data + begin * columns[c].width, static_cast<std::size_t>(count * columns[c].width));
+        const auto block = static_cast<std::size_t>(task);
+        for (std::size_t c = 0; c < columns.size(); ++c)  // the first column has the ids
+          hashes[block * columns.size() + c] =
+              known && c == 0 ? known->codes[block] : hash_block(columns[c].data, columns[c].width, keys.n_rows, task);
       },
       poll);
   return to_hex(hash_bytes(hashes.data(), hashes.size() * sizeof hashes[0])) + " " + describe_columns(keys);

@@ -12,13 +12,10 @@
 #include "fractile/config.hpp"
 #include "fractile/signal.hpp"
 #include "types/hash.hpp"
+#include "types/id_hashes.hpp"
 
 /// The part of alignment that reads keys: it finds each row's place in row_of, or the cause for which it has none.
 namespace fractile {
-
-/// Rows per task. The inputs of a task stay in the second-level cache from the hash to the scatter.
-inline constexpr std::int64_t kBlockRows = 16384;
-inline int count_blocks(std::int64_t n_rows) noexcept { return static_cast<int>((n_rows + kBlockRows - 1) / kBlockRows); }
 
 /// Hashes of one block's ids, date_sig, date_avail and given return days (zeros if a column is absent).
 using KeyHashes = std::array<Hash128, 4>;
