@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -96,12 +98,44 @@ TEST(IdTextCache, MissingRowsAndSlicesCount) {
   }
 }
 
+TEST(IdTextCache, CachedHashesAreThoseOfTheContent) {
+  std::mt19937 random(6);
+  for (const std::size_t n : {std::size_t{1}, static_cast<std::size_t>(kBlockRows), std::size_t{40'000}}) {
+    const Array ids = testing::texts("security_id", "u", make_texts(random, n));
+    const Signal first = read(ids), second = read(ids);
+    ASSERT_TRUE(first.keys.security_id.hashes && second.keys.security_id.hashes) << n;
+    Signal bare = first;
+    bare.keys.security_id.hashes = nullptr;
+    EXPECT_EQ(digest_columns(first, 2), digest_columns(bare, 2)) << n;
+    EXPECT_EQ(digest_columns(second, 2), digest_columns(bare, 2)) << n;
+  }
+}
+
+TEST(IdTextCache, AColumnWithOtherArraysIsHashed) {
+  std::mt19937 random(7);
+  const Signal read_first = read(testing::texts("security_id", "u", make_texts(random, 1000)));
+  const IdColumn& ids = read_first.keys.security_id;
+  std::vector<std::int32_t> codes(ids.codes, ids.codes + 1000);
+  std::vector<std::string_view> texts(ids.texts.begin(), ids.texts.end());
+  std::swap(codes.front(), *std::find_if(codes.begin(), codes.end(), [&](std::int32_t code) { return code != codes.front(); }));
+  texts.front() = "other";
+  Signal other = read_first;
+  other.keys.security_id.codes = codes.data();
+  EXPECT_NE(digest_columns(other, 1), digest_columns(read_first, 1));
+  other = read_first;
+  other.keys.security_id.texts = texts;
+  EXPECT_NE(digest_columns(other, 1), digest_columns(read_first, 1));
+  other = read_first;
+  other.keys.n_rows = 999;
+  EXPECT_NE(digest_columns(other, 1), digest_columns(read_first, 1));
+}
+
 TEST(IdTextCache, EvictsTheOneUsedLongestAgo) {
   const auto coded = [](std::size_t bytes) {
     auto codes = std::make_shared<ByteBuffer>();
     codes->prepare(bytes);
     codes->commit(bytes);
-    return CodedIds{nullptr, std::move(codes)};
+    return CodedIds{nullptr, std::move(codes), nullptr};
   };
   constexpr std::size_t kHalf = id_text_cache::kMaxBytes / 2;
   const auto is_cached = [](std::uint64_t key) { return id_text_cache::find({key, 7}).codes != nullptr; };
