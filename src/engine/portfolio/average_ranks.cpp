@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -155,9 +156,15 @@ void find_bins_of_parts(std::span<std::uint32_t> parts, int k, RankScratch& scra
 /// Sorts the names of the split parts, which `out` tells by ~part, and writes their bins.
 void find_bins_in_split_parts(std::span<const double> values, int k, RankScratch& scratch, std::span<std::int32_t> out) {
   scratch.valued.resize(scratch.n_split);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (out[i] < 0)
-      scratch.valued[scratch.split[static_cast<std::size_t>(~out[i])].next++] = {values[i], static_cast<std::int32_t>(i)};
+  constexpr std::size_t kBlock = 8;  // one test for several names: few are in a split part
+  for (std::size_t first = 0; first < values.size(); first += kBlock) {
+    const std::size_t end = std::min(first + kBlock, values.size());
+    if (first + kBlock == end && std::accumulate(&out[first], &out[first] + kBlock, std::int32_t{0}, std::bit_or()) >= 0)
+      continue;
+    for (std::size_t i = first; i < end; ++i)
+      if (out[i] < 0)
+        scratch.valued[scratch.split[static_cast<std::size_t>(~out[i])].next++] = {values[i], static_cast<std::int32_t>(i)};
+  }
   scratch.ranks.resize(values.size());
   std::uint32_t begin = 0;
   for (const RankScratch::SplitPart& part : scratch.split) {
