@@ -56,7 +56,7 @@ void Weigher::take(const SidedNames& names, SizeOf&& size_of, Book& book) const 
   const bool has_securities = !names.securities.empty();
   book.row.resize(names.rows.size());
   book.weight.resize(names.rows.size());
-  book.security.resize(names.securities.size());
+  if (has_securities) book.security.resize(names.rows.size());
   std::size_t kept = 0;
   int n_long = 0;
   for (std::size_t i = 0; i < names.rows.size(); ++i) {
@@ -128,11 +128,9 @@ void Weigher::set_weights(Book& book) {
 }
 
 void Weigher::look_up_rows(Book& book) const {
-  if (book.security.empty()) {
-    book.security.resize(book.row.size());
-    for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = panel_.security_of_row(book.row[i]);
-  }
+  book.security.resize(book.row.size());
   book.previous.resize(book.row.size());
+  for (std::size_t i = 0; i < book.row.size(); ++i) book.security[i] = panel_.security_of_row(book.row[i]);
   for (std::size_t i = 0; i < book.row.size(); ++i) book.previous[i] = panel_.previous_row(book.row[i]);
 }
 

@@ -30,7 +30,7 @@ class Weigher {
   /// Takes the names of the book of return day n: their rows, and magnitudes with the signs of the sides as weights; none if the
   /// book is flat. Adds the securities if they are given. Returns the number of names on a side without a usable size.
   int choose(const SidedNames& names, DateIndex n, Book& book) const;
-  /// Adds to a book that choose() made its weights, previous rows and, if they are missing, securities.
+  /// Adds to a book that choose() made its weights, securities and previous rows.
   void weigh(Book& book);
 
  private:
