@@ -16,12 +16,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Doubles = hn::ScalableTag<double>;
 using Rows = hn::Rebind<std::uint32_t, Doubles>;
 
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
-#define FRACTILE_HAS_COMPRESS 1
-#else
-#define FRACTILE_HAS_COMPRESS 0
-#endif
-
 // The last few slots of a day take the same code, from a copy padded with NaN.
 template <class Visit>
 HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit) {
@@ -36,23 +30,67 @@ HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit)
   }
 }
 
-#if FRACTILE_HAS_COMPRESS
+// store_numbers() writes the lanes whose mask is set from `out` on, and other lanes behind them; it returns their number.
+// store_numbers_and_places() writes their places too, which count from `first`.
+#if HWY_TARGET == HWY_AVX2
 
-// Moves the lanes whose mask is set to the front, in registers. Highway's CompressStore goes through memory, which is slow on
-// some AVX-512 machines.
+// Highway's Compress finds lanes with PEXT, which takes over a hundred cycles on some AMD machines. Tables have them by mask.
+struct LaneTables {
+  alignas(32) std::uint32_t halves[16][8] = {};  // of the doubles that are set, in order
+  alignas(16) std::uint32_t lanes[16][4] = {};   // the same as numbers of lanes
+  constexpr LaneTables() {
+    for (std::uint32_t mask = 0; mask < 16; ++mask)
+      for (std::uint32_t lane = 0, next = 0; lane < 4; ++lane) {
+        if (!(mask >> lane & 1)) continue;
+        lanes[mask][next] = lane;
+        halves[mask][2 * next] = 2 * lane;
+        halves[mask][2 * next + 1] = 2 * lane + 1;
+        ++next;
+      }
+  }
+};
+constexpr LaneTables kLaneTables;
+
+HWY_INLINE std::size_t store_lanes(hn::Vec<Doubles> v, unsigned mask, double* out) {
+  const auto halves = _mm256_load_si256(reinterpret_cast<const __m256i*>(kLaneTables.halves[mask]));
+  _mm256_storeu_pd(out, _mm256_castsi256_pd(_mm256_permutevar8x32_epi32(_mm256_castpd_si256(v.raw), halves)));
+  return static_cast<std::size_t>(__builtin_popcount(mask));
+}
+
+template <class Mask>
+HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
+  return store_lanes(v, static_cast<unsigned>(_mm256_movemask_pd(mask.raw)), out);
+}
+
+template <class Mask>
+HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, std::size_t first, double* out,
+                                                std::int32_t* places) {
+  const auto bits = static_cast<unsigned>(_mm256_movemask_pd(mask.raw));
+  const auto at = hn::Add(hn::Set(Rows(), static_cast<std::uint32_t>(first)), hn::Load(Rows(), kLaneTables.lanes[bits]));
+  hn::StoreU(at, Rows(), reinterpret_cast<std::uint32_t*>(places));
+  return store_lanes(v, bits, out);
+}
+
+#else
+
+// In registers: Highway's CompressStore goes through memory, which is slow on some AVX-512 machines.
 template <class Mask>
 HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
   const Doubles d;
-  hn::StoreU(hn::Vec<Doubles>{_mm512_maskz_compress_pd(mask.raw, v.raw)}, d, out);
+  hn::StoreU(hn::Compress(v, mask), d, out);
   return hn::CountTrue(d, mask);
 }
 
 template <class Mask>
-HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, hn::Vec<Rows> at, double* out,
+HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, std::size_t first, double* out,
                                                 std::int32_t* places) {
-  hn::StoreU(hn::Vec<Rows>{_mm256_maskz_compress_epi32(mask.raw, at.raw)}, Rows(), reinterpret_cast<std::uint32_t*>(places));
+  const hn::RebindToUnsigned<Doubles> d;
+  const auto at = hn::Add(hn::Iota(d, 0), hn::Set(d, first));
+  hn::StoreU(hn::TruncateTo(Rows(), hn::Compress(at, hn::RebindMask(d, mask))), Rows(), reinterpret_cast<std::uint32_t*>(places));
   return store_numbers(v, mask, out);
 }
+
+#endif
 
 std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
   std::size_t count = 0;
@@ -61,12 +99,10 @@ std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
 }
 
 std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
-  const Rows dr;
-  const auto first_rows = hn::Iota(dr, static_cast<std::uint32_t>(first_row));
   std::size_t count = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    const auto at = hn::Add(first_rows, hn::Set(dr, static_cast<std::uint32_t>(i)));
-    count += store_numbers_and_places(v, hn::Eq(v, v), at, out + count, rows + count);
+    const std::size_t row = static_cast<std::size_t>(first_row) + i;
+    count += store_numbers_and_places(v, hn::Eq(v, v), row, out + count, rows + count);
   });
   return count;
 }
@@ -74,99 +110,14 @@ std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex firs
 TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
   const Doubles d;
   const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
-  const Rows dr;
-  const auto first_places = hn::Iota(dr, 0);
   std::size_t numbers = 0, tails = 0;
   visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    const auto at = hn::Add(first_places, hn::Set(dr, static_cast<std::uint32_t>(i)));
     numbers += hn::CountTrue(d, hn::Eq(v, v));
     const auto is_tail = hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
-    tails += store_numbers_and_places(v, is_tail, at, out + tails, places + tails);
+    tails += store_numbers_and_places(v, is_tail, i, out + tails, places + tails);
   });
   return {numbers, tails};
 }
-
-#else
-
-// Without a compress instruction, the lanes of 64 slots become the bits of a word, and a loop visits the set bits.
-template <class IsSet, class Take>
-HWY_INLINE void visit_words(const double* slots, std::size_t n, IsSet&& is_set, Take&& take) {
-  const Doubles d;
-  const std::size_t lanes = hn::Lanes(d);
-  std::uint64_t word = 0;
-  std::size_t first = 0;
-  visit_vectors(slots, n, [&](std::size_t i, auto v) {
-    std::uint8_t bits[8] = {};
-    hn::StoreMaskBits(d, is_set(v), bits);
-    word |= std::uint64_t{bits[0]} << (i - first);
-    if (i + lanes - first < 64) return;
-    take(first, word);
-    word = 0;
-    first = i + lanes;
-  });
-  if (word != 0) take(first, word);
-}
-
-template <class Take>
-HWY_INLINE void visit_bits(std::uint64_t word, Take&& take) {
-  for (; word != 0; word &= word - 1) take(static_cast<std::size_t>(__builtin_ctzll(word)));
-}
-
-std::size_t PackNumbers(const double* slots, std::size_t n, double* out) {
-  std::size_t count = 0;
-  visit_words(
-      slots, n, [](auto v) { return hn::Eq(v, v); },
-      [&](std::size_t first, std::uint64_t word) {
-        if (word == ~std::uint64_t{0}) {
-          std::copy_n(slots + first, 64, out + count);
-          count += 64;
-        } else {
-          visit_bits(word, [&](std::size_t bit) { out[count++] = slots[first + bit]; });
-        }
-      });
-  return count;
-}
-
-std::size_t PackNumbersAndRows(const double* slots, std::size_t n, RowIndex first_row, double* out, RowIndex* rows) {
-  std::size_t count = 0;
-  visit_words(
-      slots, n, [](auto v) { return hn::Eq(v, v); },
-      [&](std::size_t first, std::uint64_t word) {
-        if (word == ~std::uint64_t{0}) {
-          std::copy_n(slots + first, 64, out + count);
-          for (std::size_t bit = 0; bit < 64; ++bit) rows[count + bit] = first_row + static_cast<RowIndex>(first + bit);
-          count += 64;
-        } else {
-          visit_bits(word, [&](std::size_t bit) {
-            out[count] = slots[first + bit];
-            rows[count++] = first_row + static_cast<RowIndex>(first + bit);
-          });
-        }
-      });
-  return count;
-}
-
-TailCount PackTails(const double* slots, std::size_t n, double low, double high, double* out, std::int32_t* places) {
-  const Doubles d;
-  const auto at_most = hn::Set(d, low), at_least = hn::Set(d, high);
-  std::size_t numbers = 0, tails = 0;
-  visit_words(
-      slots, n,
-      [&](auto v) {
-        numbers += hn::CountTrue(d, hn::Eq(v, v));
-        return hn::Or(hn::Le(v, at_most), hn::Ge(v, at_least));
-      },
-      [&](std::size_t first, std::uint64_t word) {
-        visit_bits(word, [&](std::size_t bit) {
-          out[tails] = slots[first + bit];
-          places[tails++] = static_cast<std::int32_t>(first + bit);
-        });
-      });
-  return {numbers, tails};
-}
-
-#endif
-#undef FRACTILE_HAS_COMPRESS
 
 std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* places) {
   const Doubles d;
