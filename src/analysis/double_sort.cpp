@@ -82,8 +82,7 @@ class DoubleBins {
       constexpr double kInfinity = std::numeric_limits<double>::infinity();
       const auto begin = std::lower_bound(references_.begin(), references_.end(), Reference(group_of(j), -kInfinity));
       const auto end = std::upper_bound(begin, references_.end(), Reference(group_of(j), kInfinity));
-      const auto [first, last] = std::equal_range(begin, end, Reference(group_of(j), values[j]));
-      const double rank = static_cast<double>(first - begin) + (static_cast<double>(last - first) + 1.0) / 2.0;
+      const double rank = rank_against(begin, end, Reference(group_of(j), values[j]));
       bins[j] = begin == end ? -1 : bin_of_rank(rank, k, static_cast<std::size_t>(end - begin)) - 1;
     }
   }

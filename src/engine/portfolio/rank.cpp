@@ -254,10 +254,7 @@ void read_sides(std::span<const double> s, InputType type, std::int8_t* out) {
 
 void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out) {
   out.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto [first, last] = std::equal_range(reference.begin(), reference.end(), values[i]);
-    out[i] = static_cast<double>(first - reference.begin()) + (static_cast<double>(last - first) + 1.0) / 2.0;
-  }
+  for (std::size_t i = 0; i < values.size(); ++i) out[i] = rank_against(reference.begin(), reference.end(), values[i]);
 }
 
 }  // namespace fractile

@@ -88,7 +88,13 @@ void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& s
 void bins_within_groups(std::span<const double> values, std::span<const std::int32_t> group, std::size_t n_groups, int k,
                         RankScratch& scratch, std::vector<std::int32_t>& out);
 
-/// Ranks against `reference` (ascending, no NaN): L + (E + 1) / 2 of methodology section 12. O(n log m).
+/// The rank of a value against an ascending range without NaN: L + (E + 1) / 2 of methodology section 12. O(log m).
+template <class Iterator, class Value>
+double rank_against(Iterator begin, Iterator end, const Value& value) {
+  const auto [first, last] = std::equal_range(begin, end, value);
+  return static_cast<double>(first - begin) + (static_cast<double>(last - first) + 1.0) / 2.0;
+}
+/// The same of each value. O(n log m).
 void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out);
 
 /// Bin 1 ... k of a rank among m names: ceil(r k / m); k if r is above m.
