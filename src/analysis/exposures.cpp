@@ -51,7 +51,7 @@ class ExposuresRun final : public AnalysisRun {
       }
     }
     void observe(const ObservedDay& day) override {
-      run_.factors_[day.at] = day.outcome.exposure;
+      run_.factors_[day.at].assign(day.outcome.exposure.begin(), day.outcome.exposure.end());
       const AsOf as_of(run_.context_.panel, run_.context_.config);
       for (std::size_t c = 0; c < net_.size(); ++c) {
         const Category& category = *run_.categories_[c];

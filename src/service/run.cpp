@@ -108,12 +108,12 @@ class Run {
     const int chunk_days = std::clamp(n_days / (threads_ * 8) / Alignment::kBlockDays, 1, 8) * Alignment::kBlockDays;
     const int n_chunks = (n_days + chunk_days - 1) / chunk_days;
     std::vector<std::vector<PortfolioDay>> chunks(static_cast<std::size_t>(n_chunks));
-    std::vector<std::unique_ptr<DayRunner>> runners(static_cast<std::size_t>(threads_));
-    std::vector<CrossSections::Scratch> scratches(runners.size());
+    runners_.resize(static_cast<std::size_t>(threads_));
+    std::vector<CrossSections::Scratch> scratches(runners_.size());
     parallel_for(
         threads_, n_chunks,
         [&](int chunk, int slot) {
-          auto& runner = runners[static_cast<std::size_t>(slot)];
+          auto& runner = runners_[static_cast<std::size_t>(slot)];
           if (!runner) runner = make_runner(analyses_.make_observers(slot));
           const DateIndex begin = panel_.first() + chunk * chunk_days;
           const DateIndex end = std::min(panel_.last() + 1, begin + chunk_days);
@@ -123,7 +123,7 @@ class Run {
         poll_);
     bool has_duplicates = extended_.has_duplicates || (held_books_ && held_books_->has_duplicates());
     if (held_books_) counts_ = held_books_->counts();
-    for (const auto& runner : runners)
+    for (const auto& runner : runners_)
       if (runner) {
         counts_.merge(runner->counts());
         has_duplicates |= runner->has_duplicates();
@@ -214,6 +214,7 @@ class Run {
 
   std::optional<HeldBooks> held_books_;
   DayCounts counts_;
+  std::vector<std::unique_ptr<DayRunner>> runners_;  // by thread; the exposures of days_ are in their memory
   DayResults days_;
 };
 

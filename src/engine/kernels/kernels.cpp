@@ -73,8 +73,8 @@ HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, s
 
 #elif HWY_TARGET <= HWY_AVX3  // AVX-512, of every kind
 
-// By the instruction itself: Highway's Compress of 64-bit lanes copies a table of 2 KB per call (g++ 12), and its CompressStore goes
-// through memory, which is slow on AMD machines.
+// By the instruction itself: Highway's Compress of 64-bit lanes copies a table of 2 KB per call (g++ 12), and its CompressStore
+// goes through memory, which is slow on AMD machines.
 template <class Mask>
 HWY_INLINE std::size_t store_numbers(hn::Vec<Doubles> v, Mask mask, double* out) {
   _mm512_storeu_pd(out, _mm512_maskz_compress_pd(mask.raw, v.raw));

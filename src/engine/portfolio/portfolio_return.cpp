@@ -37,7 +37,7 @@ void PortfolioReturn::add_exposures(RowIndex asof, double* sums) const noexcept 
 }
 
 /// A name without a row to read has weight 0 in the sums.
-void PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n, std::vector<double>& out) {
+std::span<const double> PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n) {
   asof_rows_.assign(book.row.begin(), book.row.end());
   asof_weights_.assign(book.weight.begin(), book.weight.end());
   if (!as_of_.on_return_day()) {
@@ -52,8 +52,11 @@ void PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n, std::vecto
         asof_rows_[i] = asof;
     }
   }
-  out.assign(exposure_names_.size(), 0.0);
-  add_weighted_exposures(asof_rows_, asof_weights_, out.data());
+  const std::size_t n_exposures = exposure_names_.size();
+  auto* const sums = static_cast<double*>(sums_.allocate(n_exposures * sizeof(double), alignof(double)));
+  std::fill_n(sums, n_exposures, 0.0);
+  add_weighted_exposures(asof_rows_, asof_weights_, sums);
+  return {sums, n_exposures};
 }
 
 void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std::span<const double> weights,
@@ -137,7 +140,7 @@ DayOutcome PortfolioReturn::compute(const Book& book, DateIndex n) {
   out.ret_l = sum_long_products(weight, earned, n_names);
   out.ret_s = sum_short_products(weight, earned, n_names);
   if (resret_) out.resret = sum_products(weight, read_returns(resret_, book), n_names);
-  if (!exposure_names_.empty()) sum_exposures_of(book, n, out.exposure);
+  if (!exposure_names_.empty()) out.exposure = sum_exposures_of(book, n);
   return out;
 }
 

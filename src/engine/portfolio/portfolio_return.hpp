@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +26,9 @@ struct DayOutcome {
   double traded = 0.0;  ///< sum of |change of weight| since the day before
   double tc = 0.0;
   double borrow = 0.0;
-  int unknown_cost = 0;          ///< power_law: trades that took the day's largest cost
-  std::vector<double> exposure;  ///< by PortfolioReturn::exposure_names(); empty if the book is flat
+  int unknown_cost = 0;  ///< power_law: trades that took the day's largest cost
+  /// By PortfolioReturn::exposure_names(), empty if the book is flat. The memory is of the PortfolioReturn that computed them.
+  std::span<const double> exposure;
 };
 
 class PortfolioReturn {
@@ -50,7 +52,7 @@ class PortfolioReturn {
 
  private:
   void find_exposures(const PanelView& panel, const RunConfig& config);
-  void sum_exposures_of(const Book& book, DateIndex n, std::vector<double>& out);
+  std::span<const double> sum_exposures_of(const Book& book, DateIndex n);
   const double* read_returns(const Reals& returns, const Book& book);
   const double* read_earned(const Book& book);
 
@@ -65,6 +67,7 @@ class PortfolioReturn {
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;
   std::vector<double> asof_weights_;
+  std::pmr::monotonic_buffer_resource sums_;  // one vector per book and day would take as long as a tenth of its sums
 };
 
 }  // namespace fractile
