@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -75,6 +76,15 @@ RC_GTEST_PROP(Kernels, TailsAreTheNumbersBeyondTheCuts, ())
   RC_ASSERT(places == expected_places);
 }
 
+RC_GTEST_PROP(Kernels, RangeIsOfTheLowestAndTheHighest, ())
+{
+  const auto codes = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-1000, 1000)));
+  const std::vector<double> values(codes.begin(), codes.end());
+  const Range found = find_range(values.data(), values.size());
+  RC_ASSERT(found.low == *std::min_element(values.begin(), values.end()));
+  RC_ASSERT(found.high == *std::max_element(values.begin(), values.end()));
+}
+
 /// The outputs of all kernels for some input, as bits.
 std::vector<std::uint64_t> bits_of_kernels(const std::vector<double>& slots, const std::vector<double>& numbers) {
   std::vector<std::uint64_t> bits;
@@ -96,6 +106,9 @@ std::vector<std::uint64_t> bits_of_kernels(const std::vector<double>& slots, con
   for (const double x : {sum(numbers.data(), n), sum_products(numbers.data(), other.data(), n),
                          sum_long_products(numbers.data(), other.data(), n), sum_short_products(numbers.data(), other.data(), n)})
     add(&x, 1);
+  const Range range = find_range(numbers.data(), n);
+  const Neighbours near = find_neighbours(numbers.data(), n, numbers[n / 2]);
+  for (const double x : {range.low, range.high, near.before, near.after}) add(&x, 1);
   std::vector<float> exposures;
   for (std::size_t i = 0; i < n * kExposureStride; ++i)
     exposures.push_back(static_cast<float>(numbers[i % n] * static_cast<double>(i % 7)));

@@ -157,6 +157,30 @@ std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* pla
   return count;
 }
 
+// Two vectors at a time: a comparison would wait for the one before.
+Range FindRange(const double* values, std::size_t n) {
+  const Doubles d;
+  const std::size_t lanes = hn::Lanes(d);
+  Range range = {values[0], values[0]};
+  std::size_t i = 0;
+  if (n >= 2 * lanes) {
+    auto low = hn::LoadU(d, values), low2 = low, high = low, high2 = low;
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+      const auto v = hn::LoadU(d, values + i), v2 = hn::LoadU(d, values + i + lanes);
+      low = hn::Min(low, v);
+      high = hn::Max(high, v);
+      low2 = hn::Min(low2, v2);
+      high2 = hn::Max(high2, v2);
+    }
+    range = {hn::GetLane(hn::MinOfLanes(d, hn::Min(low, low2))), hn::GetLane(hn::MaxOfLanes(d, hn::Max(high, high2)))};
+  }
+  for (; i < n; ++i) {
+    range.low = values[i] < range.low ? values[i] : range.low;
+    range.high = values[i] > range.high ? values[i] : range.high;
+  }
+  return range;
+}
+
 Neighbours FindNeighbours(const double* values, std::size_t n, double x) {
   const Doubles d;
   const std::size_t lanes = hn::Lanes(d);
@@ -400,6 +424,7 @@ HWY_EXPORT(PackNumbers);
 HWY_EXPORT(PackNumbersAndRows);
 HWY_EXPORT(PackTails);
 HWY_EXPORT(FindNotFinite);
+HWY_EXPORT(FindRange);
 HWY_EXPORT(FindNeighbours);
 HWY_EXPORT(RankAmongNeighbours);
 HWY_EXPORT(SumExposures);
@@ -425,6 +450,7 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindNotFinite)(values, n, places);
 }
+Range find_range(const double* values, std::size_t n) noexcept { return HWY_DYNAMIC_DISPATCH(FindRange)(values, n); }
 Neighbours find_neighbours(const double* values, std::size_t n, double x) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindNeighbours)(values, n, x);
 }

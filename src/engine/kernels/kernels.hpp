@@ -32,6 +32,13 @@ TailCount pack_tails(const double* slots, std::size_t n, double low, double high
 /// Writes the places of NaN and infinities among values[0 ... n-1], in order; returns their count.
 std::size_t find_not_finite(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
+struct Range {
+  double low;
+  double high;
+};
+/// The lowest and the highest of values[0 ... n-1], none of which is NaN; n >= 1.
+Range find_range(const double* values, std::size_t n) noexcept;
+
 struct Neighbours {
   std::size_t below;  ///< count of values < x
   std::size_t equal;  ///< count of values == x

@@ -246,10 +246,9 @@ void read_sides(std::span<const double> s, InputType type, std::int8_t* out) {
     for (std::size_t i = 0; i < s.size(); ++i) out[i] = static_cast<std::int8_t>((s[i] > 0.0) - (s[i] < 0.0));
     return;
   }
-  const auto [low, high] = std::minmax_element(s.begin(), s.end());
-  const double lowest = *low, highest = *high;
+  const auto [low, high] = find_range(s.data(), s.size());
   for (std::size_t i = 0; i < s.size(); ++i)
-    out[i] = lowest == highest ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == highest) - (s[i] == lowest));
+    out[i] = low == high ? std::int8_t{kFlat} : static_cast<std::int8_t>((s[i] == high) - (s[i] == low));
 }
 
 void ranks_against(std::span<const double> reference, std::span<const double> values, std::vector<double>& out) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "engine/kernels/kernels.hpp"
 #include "engine/residual/bounds.hpp"
 
 namespace fractile {
@@ -119,11 +120,7 @@ void residualize(const ExposureRows& exposures, std::span<const RowIndex> rows, 
                  ResidualScratch& scratch) {
   const std::size_t n = s.size();
   if (n == 0) return;
-  double low = s[0], high = s[0];
-  for (const double value : s) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
+  const auto [low, high] = find_range(s.data(), n);
   if (low == high) {
     std::fill(s.begin(), s.end(), 0.0);
     return;
