@@ -9,31 +9,23 @@
 namespace fractile {
 
 PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config)
-    : panel_(panel), ret_(panel, config), as_of_(panel, config) {
+    : panel_(panel), ret_(panel, config), exposures_(panel), as_of_(panel, config) {
   resret_ = panel.reals(config.from_open ? "resopenret" : "resret");
   find_exposures(panel, config);
 }
 
 void PortfolioReturn::find_exposures(const PanelView& panel, const RunConfig& config) {
   exposure_names_ = config.factors;
-  for (const std::string& name : exposure_names_) {
-    panel.require(name, "factors");
-    columns_.push_back(panel.number(name, "factors"));
-  }
-  if (!exposure_names_.empty()) return;
-  block_ = panel.exposure_block();
-  for (std::size_t k = 0; k < std::size(kExposures); ++k) {
-    if (!panel.reals(kExposures[k])) continue;
-    exposure_names_.emplace_back(kExposures[k]);
-    places_.push_back(k);
-  }
+  if (exposure_names_.empty())
+    for (const std::string_view name : kExposures)
+      if (panel.reals(name)) exposure_names_.emplace_back(name);
+  for (const std::string& name : exposure_names_) exposures_.add(name, "factors");
 }
 
 void PortfolioReturn::add_exposures(RowIndex asof, double* sums) const noexcept {
-  for (std::size_t k = 0; k < exposure_names_.size(); ++k) {
-    const double value = block_ ? block_.read(asof, static_cast<int>(places_[k])) : columns_[k][asof];
-    sums[k] += value == value ? value : 0.0;
-  }
+  const auto add = [&](std::size_t k, double value) { sums[k] += value == value ? value : 0.0; };
+  for (const auto& [k, place] : exposures_.in_block()) add(k, exposures_.block().read(asof, static_cast<int>(place)));
+  for (const auto& [k, column] : exposures_.others()) add(k, column[asof]);
 }
 
 /// A name without a row to read has weight 0 in the sums.
@@ -61,14 +53,13 @@ std::span<const double> PortfolioReturn::sum_exposures_of(const Book& book, Date
 
 void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std::span<const double> weights,
                                              double* sums) const noexcept {
-  if (block_) {
+  if (!exposures_.in_block().empty()) {
     double of_block[kExposureStride] = {};
-    sum_exposures({block_, asof.data(), asof.size()}, weights.data(), of_block);
-    for (std::size_t k = 0; k < places_.size(); ++k) sums[k] += of_block[places_[k]];
-    return;
+    sum_exposures({exposures_.block(), asof.data(), asof.size()}, weights.data(), of_block);
+    for (const auto& [k, place] : exposures_.in_block()) sums[k] += of_block[place];
   }
-  for (std::size_t k = 0; k < columns_.size(); ++k)
-    columns_[k].visit([&](auto value_of) {
+  for (const auto& [k, column] : exposures_.others())
+    column.visit([&, k = k](auto value_of) {
       double sum = sums[k];
       for (std::size_t i = 0; i < asof.size(); ++i) {
         const double value = value_of(asof[i]);
@@ -81,17 +72,16 @@ void PortfolioReturn::add_weighted_exposures(std::span<const RowIndex> asof, std
 void PortfolioReturn::add_exposures_by_cell(std::span<const RowIndex> asof, const double* weights,
                                             std::span<const std::uint32_t> cell, std::size_t n_cells, double* sums) const {
   const std::size_t n_exposures = exposure_names_.size();
-  if (block_) {
+  if (!exposures_.in_block().empty()) {
     std::vector<double> of_block((n_cells + 1) * kExposureStride);
-    sum_exposures_by_cell({block_, asof.data(), asof.size()}, weights, cell.data(), of_block.data());
+    sum_exposures_by_cell({exposures_.block(), asof.data(), asof.size()}, weights, cell.data(), of_block.data());
     for (std::size_t c = 0; c < n_cells; ++c)
-      for (std::size_t k = 0; k < n_exposures; ++k) sums[c * n_exposures + k] += of_block[c * kExposureStride + places_[k]];
-    return;
+      for (const auto& [k, place] : exposures_.in_block()) sums[c * n_exposures + k] += of_block[c * kExposureStride + place];
   }
   std::vector<double> of_column;
-  for (std::size_t k = 0; k < n_exposures; ++k) {
+  for (const auto& [k, column] : exposures_.others()) {
     of_column.assign(n_cells + 1, 0.0);
-    columns_[k].visit([&](auto value_of) {
+    column.visit([&](auto value_of) {
       for (std::size_t i = 0; i < asof.size(); ++i) {
         const double value = value_of(asof[i]);
         of_column[cell[i]] += value == value ? (weights ? weights[i] : 1.0) * value : 0.0;

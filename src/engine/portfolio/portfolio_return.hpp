@@ -9,6 +9,7 @@
 
 #include "engine/panel/as_of.hpp"
 #include "engine/panel/earned_returns.hpp"
+#include "engine/panel/factor_columns.hpp"
 #include "engine/portfolio/book.hpp"
 #include "fractile/config.hpp"
 
@@ -60,9 +61,7 @@ class PortfolioReturn {
   EarnedReturns ret_;
   Reals resret_;
   std::vector<std::string> exposure_names_;
-  ExposureBlock block_;                  // empty if own factors are reported
-  std::vector<std::size_t> places_;      // places of exposure_names() in the block
-  std::vector<Characteristic> columns_;  // columns of own factors
+  FactorColumns exposures_;  // by exposure_names()
   AsOf as_of_;
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;

@@ -11,31 +11,26 @@
 namespace fractile {
 namespace {
 
-/// products[k] = sum over names of weight, factor k and y, names in order, for kLanes factors from `first` on.
-template <std::size_t kLanes>
-void multiply_some(const OwnFactorRows& rows, const double* y, std::size_t first, double* products) {
-  double sums[kLanes] = {};
-  const double* x = rows.x.data() + first;
-  for (std::size_t i = 0; i < rows.weights.size(); ++i, x += rows.n_factors) {
-    const double wy = rows.weights[i] * y[i];
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += wy * x[lane];
-  }
-  std::copy_n(sums, std::min(kLanes, rows.n_factors - first), products + first);
+/// products[k] = sum over names of weight, factor k and y.
+void multiply(OwnFactorRows& rows, const double* y) {
+  const std::size_t n = rows.weights.size();
+  rows.weighted.resize(n);
+  for (std::size_t i = 0; i < n; ++i) rows.weighted[i] = rows.weights[i] * y[i];
+  rows.products.resize(rows.n_factors);
+  for (std::size_t f = 0; f < rows.n_factors; ++f) rows.products[f] = sum_products(rows.weighted.data(), rows.factor(f), n);
 }
 
-/// The same for all factors. Sums of a few stay in registers. The last ones read past a name's factors, and are not used.
-void multiply(const OwnFactorRows& rows, const double* y, double* products) {
-  constexpr std::size_t kMostLanes = 12;
-  static_assert(kMostLanes % 4 == 0 && OwnFactorRows::kPadding >= 3);
-  for (std::size_t first = 0; first < rows.n_factors; first += kMostLanes) {
-    const std::size_t rest = rows.n_factors - first;
-    if (rest > 8)
-      multiply_some<kMostLanes>(rows, y, first, products);
-    else if (rest > 4)
-      multiply_some<8>(rows, y, first, products);
-    else
-      multiply_some<4>(rows, y, first, products);
+/// Subtracts the sum over k of beta[k] and factor k from y.
+void subtract_fit(OwnFactorRows& rows, double* y) {
+  const std::size_t n = rows.weights.size();
+  rows.fit.assign(n, 0.0);
+  double* const fit = rows.fit.data();
+  for (std::size_t f = 0; f < rows.n_factors; ++f) {
+    const double beta = rows.beta[f];
+    const double* const x = rows.factor(f);
+    for (std::size_t i = 0; i < n; ++i) fit[i] += beta * x[i];
   }
+  for (std::size_t i = 0; i < n; ++i) y[i] -= fit[i];
 }
 
 /// Makes unit vectors that span the centred factors of names scaled by the roots of their weights. Projects y off these vectors.
@@ -55,7 +50,7 @@ std::size_t project_off_basis(OwnFactorRows& rows, std::span<const std::uint16_t
     double* const x = column(rank);
     double before = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
-      x[i] = rows.x[i * k + f];
+      x[i] = rows.factor(f)[i];
       before += rows.weights[i] * x[i] * x[i];
     }
     centre_weighted(rows, industry, weights, x);
@@ -83,15 +78,13 @@ bool OwnFactors::is_needed(const RunConfig& config) noexcept {
          (config.neutralize_weight != NeutralizeWeight::equal || (with_factors && !config.factors.empty()));
 }
 
-OwnFactors::OwnFactors(const PanelView& panel, const RunConfig& config, bool with_factors) : scheme_(config.neutralize_weight) {
+OwnFactors::OwnFactors(const PanelView& panel, const RunConfig& config, bool with_factors)
+    : columns_(panel), scheme_(config.neutralize_weight) {
   if (with_factors) {
     std::vector<std::string> names = config.factors;
     if (names.empty()) names.assign(std::begin(kExposures), std::end(kExposures));
     const char* const option = config.factors.empty() ? "resid" : "factors";
-    for (const std::string& name : names) {
-      panel.require(name, option);
-      columns_.push_back(panel.number(name, option));
-    }
+    for (const std::string& name : names) columns_.add(name, option);
   }
   if (scheme_ == NeutralizeWeight::equal) return;
   panel.require("mcap", "neutralize_weight");
@@ -104,28 +97,14 @@ double OwnFactors::weight(RowIndex row) const noexcept {
   return scheme_ == NeutralizeWeight::sqrt_mcap && mcap > 0.0 ? std::sqrt(mcap) : mcap;
 }
 
-bool OwnFactors::is_complete(RowIndex row) const noexcept {
-  bool is_complete = weight(row) > 0.0;
-  for (const Characteristic& column : columns_) {
-    const double value = column[row];
-    is_complete &= value == value;
-  }
-  return is_complete;
-}
+bool OwnFactors::is_complete(RowIndex row) const noexcept { return weight(row) > 0.0 && columns_.is_complete(row); }
 
 void OwnFactors::read(std::span<const RowIndex> rows, std::vector<double>& x, std::vector<double>& weights) const {
-  const std::size_t k = columns_.size();
-  x.resize(rows.size() * k + OwnFactorRows::kPadding);
-  weights.resize(rows.size());
-  constexpr std::size_t kBlock = 64;  // names whose factors stay in the first-level cache
-  for (std::size_t begin = 0; begin < rows.size(); begin += kBlock) {
-    const std::size_t end = std::min(rows.size(), begin + kBlock);
-    for (std::size_t f = 0; f < k; ++f)
-      columns_[f].visit([&, to = x.data() + f](auto value_of) {
-        for (std::size_t i = begin; i < end; ++i) to[i * k] = value_of(rows[i]);
-      });
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) weights[i] = weight(rows[i]);
+  const std::size_t n = rows.size();
+  x.resize(columns_.size() * n);
+  weights.resize(n);
+  columns_.read(rows, x.data());
+  for (std::size_t i = 0; i < n; ++i) weights[i] = weight(rows[i]);
 }
 
 void centre_weighted(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights, double* y) {
@@ -136,21 +115,20 @@ void centre_weighted(OwnFactorRows& rows, std::span<const std::uint16_t> industr
   for (std::size_t i = 0; i < industry.size(); ++i) y[i] -= rows.means[industry[i]];
 }
 
-void OwnEquations::assign(const OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights) {
+void OwnEquations::assign(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights) {
   const std::size_t k = rows.n_factors;
   is_well_conditioned_ = false;
   sums_.assign(weights.size() * k, 0.0);
   scale_.assign(k, 0.0);
   root_.assign(k * k, 0.0);
   std::vector<double> gram(k * k, 0.0);
-  for (std::size_t i = 0; i < industry.size(); ++i) {
-    const double* const x = rows.x.data() + i * k;
-    double* const sum = sums_.data() + industry[i] * k;
-    for (std::size_t f = 0; f < k; ++f) {
-      const double wx = rows.weights[i] * x[f];
-      sum[f] += wx;
-      for (std::size_t l = 0; l <= f; ++l) gram[f * k + l] += wx * x[l];
-    }
+  const std::size_t n = industry.size();
+  rows.weighted.resize(n);
+  for (std::size_t f = 0; f < k; ++f) {
+    const double* const x = rows.factor(f);
+    for (std::size_t i = 0; i < n; ++i) rows.weighted[i] = rows.weights[i] * x[i];
+    for (std::size_t i = 0; i < n; ++i) sums_[industry[i] * k + f] += rows.weighted[i];
+    for (std::size_t l = 0; l <= f; ++l) gram[f * k + l] = sum_products(rows.weighted.data(), rows.factor(l), n);
   }
   std::vector<double> centred = gram;
   for (std::size_t g = 0; g < weights.size(); ++g) {
@@ -183,12 +161,9 @@ bool OwnEquations::solve(OwnFactorRows& rows, std::span<const std::uint16_t> ind
   constexpr int kMostSteps = 6;
   if (!is_well_conditioned_) return false;
   const std::size_t k = rows.n_factors, n = rows.weights.size();
-  double length = 0.0;
-  for (std::size_t i = 0; i < n; ++i) length += rows.weights[i] * y[i] * y[i];
-  length = std::sqrt(length);
-  rows.products.resize(k);
   rows.beta.resize(k);
-  multiply(rows, y, rows.products.data());
+  multiply(rows, y);
+  const double length = std::sqrt(sum_products(rows.weighted.data(), y, n));
   for (int step = 0; step < kMostSteps; ++step) {
     std::vector<double>& b = rows.beta;
     for (std::size_t f = 0; f < k; ++f) {
@@ -202,15 +177,10 @@ bool OwnEquations::solve(OwnFactorRows& rows, std::span<const std::uint16_t> ind
       b[f] = rest / root_[f * k + f];
     }
     for (std::size_t f = 0; f < k; ++f) b[f] *= scale_[f];
-    for (std::size_t i = 0; i < n; ++i) {
-      const double* const x = rows.x.data() + i * k;
-      double fit = 0.0;
-      for (std::size_t f = 0; f < k; ++f) fit += b[f] * x[f];
-      y[i] -= fit;
-    }
+    subtract_fit(rows, y);
     // The factors are fitted without their means, but rounding leaves small new means.
     centre_weighted(rows, industry, weights, y);
-    multiply(rows, y, rows.products.data());
+    multiply(rows, y);
     double largest = 0.0;
     for (std::size_t f = 0; f < k; ++f) largest = std::max(largest, std::fabs(rows.products[f]) * scale_[f]);
     if (largest <= kOrthogonal * length) return true;

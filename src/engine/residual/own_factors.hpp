@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/panel/factor_columns.hpp"
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 
@@ -13,12 +14,14 @@ namespace fractile {
 
 /// The factors of one day, in one thread's memory.
 struct OwnFactorRows {
-  static constexpr std::size_t kPadding = 8;
   std::size_t n_factors = 0;
-  std::vector<double> x;        ///< n_factors per name, and kPadding numbers
+  std::vector<double> x;        ///< factor after factor, a number per name each
   std::vector<double> weights;  ///< per name
   std::vector<double> columns;  ///< columns of a basis, if the factors are nearly collinear
   std::vector<double> products, beta, means;
+  std::vector<double> weighted, fit;  ///< per name
+
+  const double* factor(std::size_t f) const noexcept { return x.data() + f * weights.size(); }
 };
 
 /// The panel columns of a regression by `factors` and `neutralize_weight`.
@@ -31,13 +34,13 @@ class OwnFactors {
   std::size_t size() const noexcept { return columns_.size(); }
   /// True if a row has all factors, and a weight above 0.
   bool is_complete(RowIndex row) const noexcept;
-  /// The factors of rows, size() per row, with OwnFactorRows::kPadding numbers behind them, and the rows' weights.
+  /// The factors of rows, a number per row each, one factor after the other, and the rows' weights.
   void read(std::span<const RowIndex> rows, std::vector<double>& x, std::vector<double>& weights) const;
 
  private:
   double weight(RowIndex row) const noexcept;
 
-  std::vector<Characteristic> columns_;
+  FactorColumns columns_;
   NeutralizeWeight scheme_;
   Characteristic mcap_;  // empty for equal weights
 };
@@ -46,7 +49,7 @@ class OwnFactors {
 class OwnEquations {
  public:
   /// `industry`: by name; `weights`: sums by industry.
-  void assign(const OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights);
+  void assign(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights);
   /// Subtracts the fit of the factors from y, whose weighted industry means are 0. Names in order.
   void project(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights, double* y) const;
 
