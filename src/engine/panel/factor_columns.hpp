@@ -9,10 +9,10 @@
 #include "engine/panel/exposure_block.hpp"
 #include "engine/panel/panel_view.hpp"
 
-/// Several numeric columns of the panel, read together.
+/// Numeric columns of the panel that are read together.
 namespace fractile {
 
-/// Those of the exposure block are adjacent, so that one look at a row has them all.
+/// The columns of the exposure block are adjacent in memory: one read of a row has them all.
 class FactorColumns {
  public:
   struct InBlock {
