@@ -34,36 +34,38 @@ void PowerLawCost::take_changes(const TradeList& trades) {
   newest_.resize(n);
 }
 
-/// Nearly all inputs are known at the newest row, so a loop without branches reads them there; it waits for many rows at a time.
-void PowerLawCost::read_inputs() {
+/// Reads an input of each change. Nearly all are known at the newest row, so a loop without branches reads them there; it waits
+/// for many rows at a time.
+void PowerLawCost::read_input(const Reals& column, bool must_be_positive, std::vector<double>& out) {
   const std::size_t n = newest_.size();
-  vol_.resize(n);
-  adv_.resize(n);
-  close_.resize(n);
+  out.resize(n);
   unknown_.resize(n + 1);
   std::size_t n_unknown = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const RowIndex row = std::max(newest_[i], 0);
-    vol_[i] = vol_column_[row];
-    adv_[i] = adv_column_[row];
-    close_[i] = close_column_[row];
-    unknown_[n_unknown] = i;
-    n_unknown += !((newest_[i] >= 0) & (vol_[i] == vol_[i]) & (adv_[i] > 0.0) & (close_[i] > 0.0));
-  }
-  for (const std::size_t i : std::span(unknown_).first(n_unknown)) {
-    vol_[i] = last_known(panel_, vol_column_, newest_[i], false);
-    adv_[i] = last_known(panel_, adv_column_, newest_[i], true);
-    close_[i] = last_known(panel_, close_column_, newest_[i], true);
-  }
+  column.visit([&, to = out.data(), unknown = unknown_.data()](auto value_of) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double value = value_of(std::max(newest_[i], 0));
+      to[i] = value;
+      unknown[n_unknown] = i;
+      n_unknown += !((newest_[i] >= 0) & (must_be_positive ? value > 0.0 : value == value));
+    }
+  });
+  for (const std::size_t i : std::span(unknown_).first(n_unknown))
+    out[i] = last_known(panel_, column, newest_[i], must_be_positive);
 }
 
 void PowerLawCost::find_rates(const TradeList& trades) {
   take_changes(trades);
-  read_inputs();
+  read_input(adv_column_, true, adv_);
   rate_.resize(change_.size());
   for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = capital_ * change_[i] / adv_[i];
-  for (double& share : rate_)
-    if (share == share) share = std::pow(share, alpha_);  // the power 0 of an unknown share is 1
+  for (std::size_t i = 0; i < rate_.size(); ++i) {
+    // The other inputs come from memory while powers are computed.
+    vol_column_.prefetch(std::max(newest_[i], 0));
+    close_column_.prefetch(std::max(newest_[i], 0));
+    if (rate_[i] == rate_[i]) rate_[i] = std::pow(rate_[i], alpha_);  // the power 0 of an unknown share is 1
+  }
+  read_input(vol_column_, false, vol_);
+  read_input(close_column_, true, close_);
   for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = beta_ * vol_[i] * rate_[i] / close_[i];
 }
 

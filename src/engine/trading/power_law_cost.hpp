@@ -25,7 +25,7 @@ class PowerLawCost final : public CostModel {
 
  private:
   void take_changes(const TradeList& trades);
-  void read_inputs();
+  void read_input(const Reals& column, bool must_be_positive, std::vector<double>& out);
   void find_rates(const TradeList& trades);
 
   const PanelView& panel_;
