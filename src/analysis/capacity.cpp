@@ -18,7 +18,8 @@ constexpr double kLargestShare = 0.95;            // quantile of participation
 constexpr double kDailyShare = 0.1;               // share of the daily volume that a patient trader takes
 constexpr double kLowest = 1e-3, kHighest = 1e7;  // million dollars that the bisection searches
 constexpr double kPrecision = 1e-6;               // relative
-constexpr double kDust = 1e-12;                   // a smaller change of weight is rounding
+constexpr const char* kOption = "analysis=[\"capacity\"]";
+constexpr double kDust = 1e-12;  // a smaller change of weight is rounding
 
 RunConfig of_one_million(RunConfig config) {
   config.gmv_musd = 1.0;
@@ -63,7 +64,7 @@ class CapacityRun final : public AnalysisRun {
         one_million_(of_one_million(context.config)),
         unit_(context.days(), 0.0),
         participations_(context.days(), context.n_slots) {
-    PowerLawCost(context.panel, one_million_);  // refuses a snapshot that lacks its columns
+    PowerLawCost(context.panel, one_million_, kOption);  // refuses a snapshot that lacks its columns
   }
 
   bool needs_names() const noexcept override { return false; }
@@ -89,7 +90,7 @@ class CapacityRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    Observer(CapacityRun& run, int slot) : run_(run), slot_(slot), costs_(run.context_.panel, run.one_million_) {}
+    Observer(CapacityRun& run, int slot) : run_(run), slot_(slot), costs_(run.context_.panel, run.one_million_, kOption) {}
     void observe(const ObservedDay& day) override {
       run_.unit_[day.at] = costs_.price(day.trades).tc;
       const std::vector<double>& changes = costs_.changes();

@@ -8,6 +8,7 @@
 #include "fractile/data_report.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile::audit {
 namespace {

@@ -15,6 +15,7 @@
 
 #include "arrow/arrow_visit.hpp"
 #include "parallel/workers.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile::id_text_cache {
 namespace {

@@ -1,5 +1,6 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "types/id_hashes.hpp"
+#include "types/row_blocks.hpp"
 
 #include <fmt/format.h>
 

@@ -11,13 +11,9 @@
 
 namespace fractile {
 
-/// Rows of keys per task. The inputs of a task stay in the second-level cache from the hash to the scatter.
-inline constexpr std::int64_t kBlockRows = 16384;
-inline int count_blocks(std::int64_t n_rows) noexcept { return static_cast<int>((n_rows + kBlockRows - 1) / kBlockRows); }
-
 /// Hashes of a column of text ids that never changes. They spare each run a pass over its codes and texts.
 struct IdHashes {
-  std::vector<Hash128> codes;  ///< by block of rows
+  std::vector<Hash128> codes;  ///< by block of kBlockRows rows
   Hash128 texts;               ///< hash_id_texts()
   // The arrays that were hashed: a copy of the column that was given other arrays has other hashes.
   const std::int32_t* of_codes;

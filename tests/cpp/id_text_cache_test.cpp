@@ -13,6 +13,7 @@
 
 #include "arrow_builder.hpp"
 #include "fractile/signal.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile {
 namespace {

@@ -8,6 +8,7 @@
 #include "engine/align/exposure_plan.hpp"
 #include "engine/kernels/kernels.hpp"
 #include "parallel/workers.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile {
 namespace {

@@ -9,6 +9,7 @@
 #include "engine/align/extend_holding.hpp"
 #include "parallel/workers.hpp"
 #include "types/id_hashes.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile {
 namespace {

@@ -25,8 +25,8 @@ struct CachedAlignment {
 };
 
 /// A cache of the alignments of keys that signals share. evict() drops the least recently used beyond `capacity` (the setting
-/// cache_size) and beyond kMaxBytes; no time and no snapshot ends an entry, as a view never changes. A 128-bit hash of the
-/// columns' bytes identifies keys. Thread-safe.
+/// cache_size) and beyond kMaxBytes, but never the newest; no time and no snapshot ends an entry, as a view never changes. A
+/// 128-bit hash of the columns' bytes identifies keys. Thread-safe.
 class AlignmentCache {
  public:
   /// `capacity`: maximum number of alignments; 0 caches none.

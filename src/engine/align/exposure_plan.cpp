@@ -8,6 +8,7 @@
 #include "engine/align/security_keys.hpp"
 #include "engine/align/signal_dates.hpp"
 #include "parallel/workers.hpp"
+#include "types/row_blocks.hpp"
 
 namespace fractile {
 

@@ -30,7 +30,7 @@ HWY_INLINE void visit_vectors(const double* slots, std::size_t n, Visit&& visit)
   }
 }
 
-// store_numbers() writes the lanes whose mask is set from `out` on, and other lanes behind them; it returns their number.
+// store_numbers() writes the lanes whose mask is set from `out` on, and meaningless numbers behind them; it returns their count.
 // store_numbers_and_places() writes their places too, which count from `first`.
 #if HWY_TARGET == HWY_AVX2
 
@@ -71,7 +71,7 @@ HWY_INLINE std::size_t store_numbers_and_places(hn::Vec<Doubles> v, Mask mask, s
   return store_lanes(v, bits, out);
 }
 
-#elif HWY_TARGET <= HWY_AVX3  // AVX-512, of every kind
+#elif HWY_TARGET <= HWY_AVX3  // AVX-512 of every kind: better targets have lower numbers
 
 // By the instruction itself: Highway's Compress of 64-bit lanes copies a table of 2 KB per call (g++ 12), and its CompressStore
 // goes through memory, which is slow on AMD machines.
@@ -371,7 +371,7 @@ void AddFactors(const FactorRows& x, const std::uint16_t* group, double* sums, d
     add_some_factors<float, 0>(x, group, sums, gram);
 }
 
-/// products[k] += the sum over names of factor k times the value that `next` returns for the name.
+/// products[k] = the sum over names of factor k times the value that `next` returns for the name.
 template <class T, class Next>
 HWY_INLINE void sum_factor_products(const FactorRows& x, double* products, Next&& next) {
   const FactorTag d;

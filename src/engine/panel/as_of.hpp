@@ -10,7 +10,7 @@
 
 namespace fractile {
 
-/// Maximum age of a characteristic before the trade; an older one is missing (methodology section 1).
+/// Maximum age in calendar days of a characteristic on the day before the trade; an older one is missing (methodology section 1).
 inline constexpr Day kMaxAgeDays = 5;
 
 /// The as-of rule of methodology section 1: which panel row gives the characteristics of a return day.
@@ -31,6 +31,11 @@ class AsOf {
   }
   /// The same for several names.
   void find_rows(std::span<const RowIndex> rows, DateIndex n, RowIndex* out) const noexcept {
+    find_rows(rows, [&](std::size_t i) { return panel_.previous_row(rows[i]); }, n, out);
+  }
+  /// The same if the caller knows the names' rows before `rows`: previous_of(i).
+  template <class PreviousOf>
+  void find_rows(std::span<const RowIndex> rows, PreviousOf&& previous_of, DateIndex n, RowIndex* out) const noexcept {
     if (on_return_day_) {
       std::copy(rows.begin(), rows.end(), out);
       return;
@@ -38,7 +43,7 @@ class AsOf {
     // In a register: the compiler cannot know that no store changes the first row of the day before.
     const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : std::numeric_limits<RowIndex>::max();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const RowIndex previous = panel_.previous_row(rows[i]);
+      const RowIndex previous = previous_of(i);
       out[i] = previous >= day_before ? previous : if_recent(previous, n);
     }
   }

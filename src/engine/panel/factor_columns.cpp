@@ -10,7 +10,7 @@ namespace {
 template <class Real>
 void read_block(const Real* block, const std::vector<FactorColumns::InBlock>& factors, std::span<const RowIndex> rows,
                 double* out) {
-  constexpr std::size_t kAhead = 32;
+  constexpr std::size_t kAhead = 48;  // as in kernels.cpp
   const std::size_t n = rows.size();
   const auto row_at = [&](std::size_t i) { return block + static_cast<std::size_t>(rows[i]) * kExposureStride; };
   for (std::size_t i = 0; i < n; ++i) {

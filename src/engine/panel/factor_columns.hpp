@@ -12,7 +12,8 @@
 /// Numeric columns of the panel that are read together.
 namespace fractile {
 
-/// The columns of the exposure block are adjacent in memory: one read of a row has them all.
+/// A list of numeric columns, each a factor. Columns of the exposure block are adjacent in memory and read together, others
+/// alone. No function takes kNoRow.
 class FactorColumns {
  public:
   struct InBlock {
@@ -30,7 +31,7 @@ class FactorColumns {
 
   std::size_t size() const noexcept { return size_; }
   bool is_complete(RowIndex row) const noexcept;
-  /// Writes factor after factor, a number per row each.
+  /// Writes factor after factor, a number per row each: size() * rows.size() numbers.
   void read(std::span<const RowIndex> rows, double* out) const;
 
   const ExposureBlock& block() const noexcept { return block_; }

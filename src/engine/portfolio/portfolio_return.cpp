@@ -2,7 +2,6 @@
 #include "engine/portfolio/portfolio_return.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "engine/kernels/kernels.hpp"
 
@@ -30,19 +29,13 @@ void PortfolioReturn::add_exposures(RowIndex asof, double* sums) const noexcept 
 
 /// A name without a row to read has weight 0 in the sums.
 std::span<const double> PortfolioReturn::sum_exposures_of(const Book& book, DateIndex n) {
-  asof_rows_.assign(book.row.begin(), book.row.end());
+  asof_rows_.resize(book.row.size());
+  as_of_.find_rows(book.row, [previous = book.previous.data()](std::size_t i) { return previous[i]; }, n, asof_rows_.data());
   asof_weights_.assign(book.weight.begin(), book.weight.end());
-  if (!as_of_.on_return_day()) {
-    // In registers: the compiler cannot know that no store changes the first row of the day before.
-    const RowIndex day_before = n > 0 ? panel_.row_begin(n - 1) : std::numeric_limits<RowIndex>::max();
-    for (std::size_t i = 0; i < asof_rows_.size(); ++i) {
-      const RowIndex previous = book.previous[i];
-      const RowIndex asof = previous >= day_before ? previous : as_of_.find_row(book.row[i], previous, n);
-      if (asof == kNoRow)
-        asof_weights_[i] = 0.0;
-      else
-        asof_rows_[i] = asof;
-    }
+  for (std::size_t i = 0; i < asof_rows_.size(); ++i) {
+    if (asof_rows_[i] != kNoRow) continue;
+    asof_rows_[i] = book.row[i];
+    asof_weights_[i] = 0.0;
   }
   const std::size_t n_exposures = exposure_names_.size();
   auto* const sums = static_cast<double*>(sums_.allocate(n_exposures * sizeof(double), alignof(double)));

@@ -28,10 +28,12 @@ struct DayOutcome {
   double tc = 0.0;
   double borrow = 0.0;
   int unknown_cost = 0;  ///< power_law: trades that took the day's largest cost
-  /// By PortfolioReturn::exposure_names(), empty if the book is flat. The memory is of the PortfolioReturn that computed them.
+  /// By PortfolioReturn::exposure_names(); empty if the book is flat or there are none. Valid as long as the PortfolioReturn that
+  /// computed them.
   std::span<const double> exposure;
 };
 
+/// Computes the returns and exposures of books. One thread uses one object.
 class PortfolioReturn {
  public:
   /// Throws the errors of EarnedReturns.
@@ -66,7 +68,7 @@ class PortfolioReturn {
   std::vector<double> returns_;
   std::vector<RowIndex> asof_rows_;
   std::vector<double> asof_weights_;
-  std::pmr::monotonic_buffer_resource sums_;  // one vector per book and day would take as long as a tenth of its sums
+  std::pmr::monotonic_buffer_resource sums_;  // the exposures of all outcomes: it only grows
 };
 
 }  // namespace fractile

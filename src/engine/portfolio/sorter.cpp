@@ -74,8 +74,7 @@ SortPlan::SortPlan(const RunConfig& config)
       has_categories(!config.rank_within.empty()),
       has_references(!config.breakpoints.empty()),
       has_exit(config.exit_fractile.has_value()),
-      by_rank(config.weight == Weight::rank),
-      by_signal(config.weight == Weight::signal) {}
+      size(find_weight_scheme(config.weight).size) {}
 
 Candidates Sorter::sort_values(std::span<const double> values, RowIndex first_row, std::span<const std::int32_t> slots,
                                SortGuess& guess) {
@@ -87,10 +86,7 @@ Candidates Sorter::sort_values(std::span<const double> values, RowIndex first_ro
   Candidates out{rows_, {}, tails.side, {}, 0, 0, tails.n_names};
   if (!has_sizes()) return out;
   sizes_.resize(tails.s.size());
-  if (plan_.by_rank)
-    size_by_rank(tails.s, tails.side, tails.n_names, sizes_.data());
-  else
-    size_by_signal(values, tails.s, tails.side, sizes_.data());
+  size_names(values, tails.s, tails.side, tails.n_names, sizes_.data());
   out.sizes = sizes_;
   return out;
 }
@@ -300,20 +296,26 @@ void Sorter::size_cell(std::span<const double> values, std::span<const std::int3
     tail_sides_.push_back(side);
     tail_names_.push_back(name);
   }
-  const std::size_t m = references_.size();
-  std::vector<double>& sizes = tail_sizes_;
-  sizes.resize(tail_.size());
-  if (plan_.by_signal) {
-    size_by_signal(values, tail_, tail_sides_, sizes.data());
-  } else if (plan_.has_references) {
-    std::sort(references_.begin(), references_.end());
-    ranks_against(references_, tail_, sizes);
-    for (std::size_t j = 0; j < sizes.size(); ++j)
-      sizes[j] = std::max(0.0, sign_of(tail_sides_[j]) * (sizes[j] - static_cast<double>(m + 1) / 2.0));
-  } else {
-    size_by_rank(tail_, tail_sides_, m, sizes.data());
+  tail_sizes_.resize(tail_.size());
+  size_names(values, tail_, tail_sides_, references_.size(), tail_sizes_.data());
+  for (std::size_t j = 0; j < tail_.size(); ++j) sizes_[static_cast<std::size_t>(tail_names_[j])] = tail_sizes_[j];
+}
+
+/// `all`: the names that are ranked together, m of them as references; `s`, `sides`: those that have a side.
+void Sorter::size_names(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m,
+                        double* out) {
+  switch (plan_.size) {
+    case SizeSource::panel: return;
+    case SizeSource::signal: return size_by_signal(all, s, sides, out);
+    case SizeSource::rank: return plan_.has_references ? size_by_reference(s, sides, out) : size_by_rank(s, sides, m, out);
   }
-  for (std::size_t j = 0; j < tail_.size(); ++j) sizes_[static_cast<std::size_t>(tail_names_[j])] = sizes[j];
+}
+
+void Sorter::size_by_reference(std::span<const double> s, std::span<const std::int8_t> sides, double* out) {
+  std::sort(references_.begin(), references_.end());
+  ranks_against(references_, s, ranks_);
+  const double middle = static_cast<double>(references_.size() + 1) / 2.0;
+  for (std::size_t i = 0; i < s.size(); ++i) out[i] = std::max(0.0, sign_of(sides[i]) * (ranks_[i] - middle));
 }
 
 /// `s`: all names beyond a cut on either side, among m names. Their ranks within a side equal their ranks among all names.

@@ -7,6 +7,7 @@
 
 #include "engine/panel/grouped_days.hpp"
 #include "engine/portfolio/rank.hpp"
+#include "engine/portfolio/weight_schemes.hpp"
 #include "fractile/types.hpp"
 
 /// Sorts of names: which are ranked together, against which names, and who has a side. Methodology sections 5 and 12.
@@ -22,11 +23,11 @@ struct SortPlan {
   double a, b;  ///< percent at which a name becomes short or long
   double c, d;  ///< percent up to which a held name stays on its side; a and b without exit_fractile
   InputType input_type;
-  int double_bins;          ///< bins of double_var; 0: no double sort
-  bool has_categories;      ///< rank_within
-  bool has_references;      ///< breakpoints
-  bool has_exit;            ///< exit_fractile: the book of the day before matters too
-  bool by_rank, by_signal;  ///< weight "rank", "signal": sizes come from the ranking
+  int double_bins;      ///< bins of double_var; 0: no double sort
+  bool has_categories;  ///< rank_within
+  bool has_references;  ///< breakpoints
+  bool has_exit;        ///< exit_fractile: the book of the day before matters too
+  SizeSource size;      ///< of the option weight
   /// True if all names of a day are ranked together and against each other, so that cuts of the whole day decide.
   bool is_single() const noexcept { return is_by_value() && !has_categories && !has_references; }
   /// True if the names of each category are ranked together and against each other.
@@ -85,7 +86,7 @@ class Sorter {
   void rank_all(const RankedNames& names, std::vector<double>& r, std::vector<double>& m);
 
  private:
-  bool has_sizes() const noexcept { return plan_.by_rank || plan_.by_signal; }
+  bool has_sizes() const noexcept { return plan_.size != SizeSource::panel; }
   void prepare(std::size_t n);
   void group_by_cell(std::span<const Cell> cells, int n_cells);
   void bin_by_double_var(const RankedNames& names);
@@ -97,6 +98,9 @@ class Sorter {
   template <class RowOf>
   Candidates list_tails(std::span<const Cell> cells, RowOf&& row_of);
   void size_cell(std::span<const double> values, std::span<const std::int32_t> members);
+  void size_names(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m,
+                  double* out);
+  void size_by_reference(std::span<const double> s, std::span<const std::int8_t> sides, double* out);
   void size_by_rank(std::span<const double> s, std::span<const std::int8_t> sides, std::size_t m, double* out);
   void size_by_signal(std::span<const double> all, std::span<const double> s, std::span<const std::int8_t> sides,
                       double* out) const;

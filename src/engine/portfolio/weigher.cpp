@@ -15,7 +15,7 @@ Weigher::Weigher(const PanelView& panel, const RunConfig& config)
     panel.require(scheme_.column, scheme_.option);
     size_ = panel.reals(scheme_.column);
   }
-  has_sizes_ = config.input_type == InputType::weight || scheme_.is_from_ranking;
+  has_sizes_ = config.input_type == InputType::weight || scheme_.size != SizeSource::panel;
 }
 
 bool Weigher::has_enough(const Book& book) const noexcept {

@@ -7,14 +7,14 @@
 namespace fractile {
 namespace {
 
-// One line per value of the option; run_options.def spells the values. Sorter::size_cell() in sorter.cpp computes the sizes that
-// come from the ranking.
+// One line per value of the option; run_options.def spells the values. Sorter::size_names() in sorter.cpp computes the sizes that
+// do not come from the panel.
 constexpr WeightScheme kWeightSchemes[] = {
     {.weight = Weight::equal, .option = "weight=\"equal\""},
     {.weight = Weight::value, .option = "weight=\"value\"", .column = "mcap", .is_clipped = true},
     {.weight = Weight::volume, .option = "weight=\"volume\"", .column = "adv", .is_clipped = true},
-    {.weight = Weight::rank, .option = "weight=\"rank\"", .is_from_ranking = true},
-    {.weight = Weight::signal, .option = "weight=\"signal\"", .is_from_ranking = true, .is_clipped = true},
+    {.weight = Weight::rank, .option = "weight=\"rank\"", .size = SizeSource::rank},
+    {.weight = Weight::signal, .option = "weight=\"signal\"", .size = SizeSource::signal, .is_clipped = true},
 };
 
 #define FRACTILE_CHOICE(type, ...)                  \

@@ -11,7 +11,7 @@
 namespace fractile {
 namespace {
 
-/// products[k] = sum over names of weight, factor k and y.
+/// products[f] = sum over names of the product of weight, factor f and y.
 void multiply(OwnFactorRows& rows, const double* y) {
   const std::size_t n = rows.weights.size();
   rows.weighted.resize(n);
@@ -20,8 +20,8 @@ void multiply(OwnFactorRows& rows, const double* y) {
   for (std::size_t f = 0; f < rows.n_factors; ++f) rows.products[f] = sum_products(rows.weighted.data(), rows.factor(f), n);
 }
 
-/// Subtracts the sum over k of beta[k] and factor k from y.
-void subtract_fit(OwnFactorRows& rows, double* y) {
+/// Subtracts the sum over factors f of beta[f] times factor f from y.
+void subtract_factors(OwnFactorRows& rows, double* y) {
   const std::size_t n = rows.weights.size();
   rows.fit.assign(n, 0.0);
   double* const fit = rows.fit.data();
@@ -177,7 +177,7 @@ bool OwnEquations::solve(OwnFactorRows& rows, std::span<const std::uint16_t> ind
       b[f] = rest / root_[f * k + f];
     }
     for (std::size_t f = 0; f < k; ++f) b[f] *= scale_[f];
-    subtract_fit(rows, y);
+    subtract_factors(rows, y);
     // The factors are fitted without their means, but rounding leaves small new means.
     centre_weighted(rows, industry, weights, y);
     multiply(rows, y);

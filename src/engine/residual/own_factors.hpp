@@ -9,10 +9,11 @@
 #include "engine/panel/panel_view.hpp"
 #include "fractile/config.hpp"
 
-/// Weighted least squares on any factors: methodology section 15. Without weights, the seven usual factors have a faster path.
+/// Weighted least squares on any factors: methodology section 15. Without weights, the seven usual factors have a faster path
+/// (regressors.hpp).
 namespace fractile {
 
-/// The factors of one day, in one thread's memory.
+/// The factors of one day's names, and memory for their regression. One thread uses one object.
 struct OwnFactorRows {
   std::size_t n_factors = 0;
   std::vector<double> x;        ///< factor after factor, a number per name each
@@ -27,8 +28,9 @@ struct OwnFactorRows {
 /// The panel columns of a regression by `factors` and `neutralize_weight`.
 class OwnFactors {
  public:
-  /// `with_factors`: false if industries are all regressors. Throws MISSING_PANEL_COLUMN; INVALID_VALUE if a column is text.
+  /// `with_factors`: false if industries are the only regressors. Throws MISSING_PANEL_COLUMN; INVALID_VALUE if a column is text.
   OwnFactors(const PanelView& panel, const RunConfig& config, bool with_factors);
+  /// True if the residuals of a run need this class.
   static bool is_needed(const RunConfig& config) noexcept;
 
   std::size_t size() const noexcept { return columns_.size(); }
@@ -50,7 +52,7 @@ class OwnEquations {
  public:
   /// `industry`: by name; `weights`: sums by industry.
   void assign(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights);
-  /// Subtracts the fit of the factors from y, whose weighted industry means are 0. Names in order.
+  /// Subtracts the fit of the factors from y, in the names' order. Requires that the weighted industry means of y are 0.
   void project(OwnFactorRows& rows, std::span<const std::uint16_t> industry, std::span<const double> weights, double* y) const;
 
  private:

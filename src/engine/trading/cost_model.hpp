@@ -15,7 +15,8 @@ struct Cost {
 
 /// A cost model, which prices a day's trades. One thread uses one model.
 ///
-/// A rule for every model, such as a minimum per trade, belongs in make_cost_model(), around the model that it returns.
+/// A rule for every model, such as a minimum per trade, belongs in make_cost_model(), around the model that it returns. Analysis
+/// "capacity" makes a PowerLawCost of its own.
 class CostModel {
  public:
   virtual ~CostModel() = default;

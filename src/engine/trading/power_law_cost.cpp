@@ -9,15 +9,15 @@
 
 namespace fractile {
 
-PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config)
+PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config, const char* option)
     : panel_(panel), beta_(config.tc_value[0]), alpha_(config.tc_value[1]), capital_(config.gmv_musd * 1e6) {
-  for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, "tc_model=\"power_law\"");
+  for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, option);
   vol_column_ = panel.reals("vol");
   adv_column_ = panel.reals("adv");
   close_column_ = panel.reals("close_adj");
 }
 
-/// A name that stays in an equally weighted book often trades nothing.
+/// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing.
 void PowerLawCost::take_changes(const TradeList& trades) {
   at_.resize(trades.size() + 1);
   change_.resize(trades.size() + 1);
@@ -34,8 +34,8 @@ void PowerLawCost::take_changes(const TradeList& trades) {
   newest_.resize(n);
 }
 
-/// Reads an input of each change. Nearly all are known at the newest row, so a loop without branches reads them there; it waits
-/// for many rows at a time.
+/// Reads an input of each change. Nearly all are known at the newest row: a loop without branches reads them there, so that the
+/// processor fetches many rows at a time.
 void PowerLawCost::read_input(const Reals& column, bool must_be_positive, std::vector<double>& out) {
   const std::size_t n = newest_.size();
   out.resize(n);
@@ -97,7 +97,7 @@ void PowerLawCost::price_each(const TradeList& trades, std::vector<double>& out)
 }
 
 std::unique_ptr<CostModel> make_power_law_cost(const PanelView& panel, const RunConfig& config) {
-  return std::make_unique<PowerLawCost>(panel, config);
+  return std::make_unique<PowerLawCost>(panel, config, "tc_model=\"power_law\"");
 }
 
 }  // namespace fractile

@@ -9,17 +9,18 @@
 
 namespace fractile {
 
-/// A power of the share of daily volume: `tc_model="power_law"`. Analysis "capacity" uses it whatever the option says, and
+/// A trade of `change` capitals costs beta * vol / close_adj * (change * capital / adv)^alpha, the rate, times `change`:
+/// `tc_model="power_law"`. Analysis "capacity" uses it whatever the option says, and
 /// multiplies its costs by a power of the capital.
 class PowerLawCost final : public CostModel {
  public:
-  /// Throws MISSING_PANEL_COLUMN if the snapshot lacks vol, adv or close_adj.
-  PowerLawCost(const PanelView& panel, const RunConfig& config);
+  /// Throws MISSING_PANEL_COLUMN if the snapshot lacks vol, adv or close_adj; `option` is the one that needs them.
+  PowerLawCost(const PanelView& panel, const RunConfig& config, const char* option);
   /// A trade of unknown cost takes the day's largest rate.
   Cost price(const TradeList& trades) override;
   void price_each(const TradeList& trades, std::vector<double>& out) override;
 
-  /// The changes other than 0 of the last call, and their daily volumes: NaN if never known.
+  /// The changes other than 0 of the last call, and their daily volumes in dollars (adv): NaN if never known.
   const std::vector<double>& changes() const noexcept { return change_; }
   const std::vector<double>& volumes() const noexcept { return adv_; }
 
@@ -35,8 +36,8 @@ class PowerLawCost final : public CostModel {
   std::vector<std::size_t> at_;  // its place in the trade list
   std::vector<RowIndex> newest_;
   std::vector<double> change_, vol_, adv_, close_;
-  std::vector<double> rate_;  // NaN: unknown
-  std::vector<std::size_t> unknown_;
+  std::vector<double> rate_;          // NaN: unknown
+  std::vector<std::size_t> unknown_;  // changes whose input is not known at the newest row
 };
 
 }  // namespace fractile
