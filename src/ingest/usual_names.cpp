@@ -31,10 +31,12 @@ const std::vector<std::string_view>& usual_names(std::string_view ours) {
   static const std::vector<std::string_view> kRets{"ret",     "dlyret",       "mthret",  "pct_chg",    "return",
                                                    "returns", "total_return", "ret_exc", "pct_change", "ret_usd"};
   static const std::vector<std::string_view> kDelistings{"dlret", "delret", "delisting_return"};
+  static const std::vector<std::string_view> kPrices{"mthprc", "dlyprc", "price", "close_price"};
   static const std::vector<std::string_view> kNone;
   if (ours == "security_id") return kIds;
   if (ours == "date" || ours == "date_sig") return kDates;
   if (ours == "delist_ret") return kDelistings;
+  if (ours == "prc") return kPrices;
   return ours == "ret" ? kRets : kNone;
 }
 

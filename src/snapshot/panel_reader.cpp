@@ -120,6 +120,30 @@ void report_unused_delistings(const PanelNames& names, std::vector<ReportLine>& 
                                   found, propose_map({"delist_ret"}, source))});
 }
 
+/// The option changes prices by their names, so that a price under another name would keep the signs of CRSP's midpoints.
+void report_unused_abs_price(const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report) {
+  if (!options.abs_price) return;
+  bool has_price = false;
+  std::vector<std::string> others;
+  for (const auto& [ours, theirs] : names) {
+    has_price |= is_price(ours);
+    if (!is_price(ours)) others.push_back(theirs);
+  }
+  std::string found, proposed;
+  for (const char* ours : {"prc", "close", "close_adj", "mcap"})
+    if (found.empty()) {
+      found = find_usual_name(ours, others);
+      proposed = propose_map({ours}, others);
+    }
+  if (found.empty() && has_price) return;
+  const std::string remedy = found.empty() ? "Name the column of prices: --map prc=Name."
+                                           : fmt::format("If \"{}\" holds prices, make the snapshot with {}.", found, proposed);
+  report.push_back(
+      {"abs_price", true, 1, "",
+       fmt::format("abs_price takes the columns close_adj, close, prc and mcap without their sign, and {}. {}",
+                   found.empty() ? "the panel has none of them" : fmt::format("leaves \"{}\" as it is", found), remedy)});
+}
+
 }  // namespace
 
 PanelNames match_names(const std::vector<std::string>& source, const ReadOptions& options, bool needs_ret,
@@ -139,6 +163,7 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
   });
   require_names(names, source, needs_ret);
   report_unused_delistings(names, report);
+  report_unused_abs_price(names, options, report);
   std::vector<std::string> ours;
   for (const auto& [name, theirs] : names) {
     if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > 200)

@@ -112,6 +112,22 @@ def test_delisting_returns_under_another_name_are_no_surprise(tmp_path):
     assert "delisting" not in {line["check"] for line in info["report"]}
 
 
+@pytest.mark.parametrize("name", ["PRC", "MthPrc", "Close", "MCAP"])
+def test_an_abs_price_that_leaves_a_price_as_it_is_is_no_surprise(tmp_path, name):
+    panel = make().drop(columns=["mcap"]).assign(**{name: -20.0})
+    ours = {"PRC": "prc", "MthPrc": "prc", "Close": "close", "MCAP": "mcap"}[name]
+    with pytest.warns(UserWarning, match=rf"^abs_price: .*leaves \"{name}\" as it is.*--map {ours}={name}\."):
+        fractile.create_snapshot("s", panel, root=tmp_path, abs_price=True)
+    info = fractile.create_snapshot("mapped", panel, root=tmp_path, map={ours: name}, abs_price=True)
+    assert not {"abs_price", "not_positive"} & {line["check"] for line in info["report"]}
+
+
+def test_an_abs_price_without_a_price_is_no_surprise(tmp_path):
+    panel = make()[["security_id", "date", "ret"]]
+    with pytest.warns(UserWarning, match=r"^abs_price: .*the panel has none of them\. Name the column of prices"):
+        fractile.create_snapshot("s", panel, root=tmp_path, abs_price=True)
+
+
 def stray_by_pandas(panel: pd.DataFrame) -> set[pd.Timestamp]:
     names = panel.groupby("date").size()
     around = names.rolling(21, center=True, min_periods=1).apply(lambda x: np.sort(x)[len(x) // 2])
