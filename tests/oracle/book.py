@@ -10,6 +10,13 @@ import numpy as np
 from .panel import EXPOSURES, value
 from .ranking import cap_side, drop_one_sided, find_cells, rank, sides_by_rank, sizes_of
 
+COLLINEAR = 1e-11  # methodology section 3, rule 3
+SURE = 1e-5  # below this share of a column, float64 gives fewer digits than rule 4 keeps
+
+
+class Unsure(Exception):
+    """The digits of a residual depend on the order of the arithmetic: one answer is as good as another."""
+
 
 def regression_weight(row: dict | None, scheme: str) -> float | None:
     """The weight of a row in the least squares of section 15; None: the row has none."""
@@ -42,8 +49,11 @@ def residualize(s: np.ndarray, rows: list[dict], cfg: dict) -> np.ndarray:
         for _ in range(3):
             for direction in basis:
                 rest = rest - direction * (direction @ rest)
-        if np.linalg.norm(rest) > 1e-11 * length:
+        share = np.linalg.norm(rest) / length if length > 0 else 0.0
+        if share > COLLINEAR:
             basis.append(rest / np.linalg.norm(rest))
+            if cfg["is_strict"] and share < SURE:
+                raise Unsure
     residual = y * root
     for _ in range(3):
         for direction in basis:

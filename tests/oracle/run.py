@@ -25,6 +25,7 @@ DEFAULTS = dict(
     double_style="dependent",
     max_weight=1, rank_within=None, breakpoints=None, exit_fractile=None, overlap=1, borrow_bps=None,
     delisting_return=0, factors=None, neutralize_weight="equal", charge_entry_exit=False, bad_open="drop",
+    is_strict=False,  # raise Unsure if a residual is
 )  # fmt: skip
 CALENDAR = ("year", "quarter", "month")
 
