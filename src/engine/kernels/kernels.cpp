@@ -236,12 +236,11 @@ HWY_INLINE hn::Vec<FactorTag> load_factors(const float* x) {
   return hn::PromoteTo(FactorTag(), hn::LoadU(hn::Rebind<float, FactorTag>(), x));
 }
 
-// The address of a name's exposures. Rows are some cache lines apart, too irregularly for the hardware prefetcher.
+// The address of a name's exposures.
 template <class T>
 HWY_INLINE const T* factors_of(const FactorRows& x, std::size_t i) {
-  constexpr std::size_t kAhead = 48;
   const auto* const data = static_cast<const T*>(x.block.data);
-  __builtin_prefetch(data + static_cast<std::size_t>(x.rows[std::min(i + kAhead, x.n - 1)]) * kStride);
+  __builtin_prefetch(data + static_cast<std::size_t>(x.rows[std::min(i + kRowsAhead, x.n - 1)]) * kStride);
   return data + static_cast<std::size_t>(x.rows[i]) * kStride;
 }
 

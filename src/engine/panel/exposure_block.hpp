@@ -20,6 +20,9 @@ struct ExposureBlock {
   }
 };
 
+/// Rows ahead that a loop over names prefetches: names are some cache lines apart, too irregularly for the hardware prefetcher.
+inline constexpr std::size_t kRowsAhead = 48;
+
 /// The exposures of n names.
 struct FactorRows {
   ExposureBlock block;

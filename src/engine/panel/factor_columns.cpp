@@ -10,12 +10,11 @@ namespace {
 template <class Real>
 void read_block(const Real* block, const std::vector<FactorColumns::InBlock>& factors, std::span<const RowIndex> rows,
                 double* out) {
-  constexpr std::size_t kAhead = 48;  // as in kernels.cpp
   const std::size_t n = rows.size();
   const auto row_at = [&](std::size_t i) { return block + static_cast<std::size_t>(rows[i]) * kExposureStride; };
   for (std::size_t i = 0; i < n; ++i) {
     const Real* const of_row = row_at(i);
-    __builtin_prefetch(row_at(std::min(i + kAhead, n - 1)));
+    __builtin_prefetch(row_at(std::min(i + kRowsAhead, n - 1)));
     for (const auto& [factor, place] : factors) out[factor * n + i] = static_cast<double>(of_row[place]);
   }
 }
