@@ -6,6 +6,10 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
+
+#include "types/prefetch_pages.hpp"
+
 namespace fractile {
 namespace {
 
@@ -17,7 +21,18 @@ struct StreamHash::State {
   XXH3_state_t of_xxhash;
 };
 
-Hash128 hash_bytes(const void* data, std::size_t size) noexcept { return to_array(XXH3_128bits(data, size)); }
+Hash128 hash_bytes(const void* data, std::size_t size) noexcept {
+  constexpr std::size_t kPiece = 1024, kLinesPerPiece = kPiece / kLine;
+  if (size <= kPages * kPage) return to_array(XXH3_128bits(data, size));
+  XXH3_state_t state;
+  XXH3_INITSTATE(&state);
+  XXH3_128bits_reset(&state);
+  for (std::size_t begin = 0; begin < size; begin += kPiece) {
+    for (std::size_t k = 0; k < kLinesPerPiece; ++k) prefetch_pages(data, size, begin / kLine + k);
+    XXH3_128bits_update(&state, static_cast<const char*>(data) + begin, std::min(kPiece, size - begin));
+  }
+  return to_array(XXH3_128bits_digest(&state));
+}
 
 std::string to_hex(const Hash128& hash) { return fmt::format("{:016x}{:016x}", hash[0], hash[1]); }
 

@@ -8,6 +8,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "types/prefetch_pages.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace fractile {
 namespace HWY_NAMESPACE {
@@ -147,11 +149,16 @@ std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* pla
       count += !(__builtin_fabs(values[i]) <= hwy::HighestValue<double>());
     }
   };
-  while (i + lanes <= n) {
-    if (hn::AllTrue(d, hn::Le(hn::Abs(hn::LoadU(d, values + i)), limit)))
-      i += lanes;
-    else
-      look_at(i + lanes);
+  constexpr std::size_t kPerLine = kLine / sizeof(double);
+  while (i + kPerLine <= n) {
+    prefetch_pages(values, n * sizeof(double), i / kPerLine);
+    const std::size_t end = i + kPerLine;
+    while (i < end) {
+      if (hn::AllTrue(d, hn::Le(hn::Abs(hn::LoadU(d, values + i)), limit)))
+        i += lanes;
+      else
+        look_at(i + lanes);
+    }
   }
   look_at(n);
   return count;
