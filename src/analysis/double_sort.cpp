@@ -166,7 +166,8 @@ class DoubleSortRun final : public AnalysisRun {
 
   class Observer final : public DayObserver {
    public:
-    explicit Observer(DoubleSortRun& run) : run_(run), bins_(run.context_), cells_(run.context_, run.n_first_ * run.n_second_) {}
+    explicit Observer(DoubleSortRun& run)
+        : run_(run), bins_(run.context_), cells_(run.context_, run.n_first_ * run.n_second_, Cells::Trades::not_needed) {}
     void observe(const ObservedDay& day) override {
       if (day.rows.empty()) return;
       cells_.assign(day, bins_.assign(day));

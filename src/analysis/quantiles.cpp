@@ -20,81 +20,6 @@ struct BinDay {
   std::int64_t names = 0;
 };
 
-/// The changes of the bins' weights from one day to the next.
-class BinTrades {
- public:
-  BinTrades(const PanelView& panel, std::size_t n_bins)
-      : panel_(panel), seen_(panel.ranges().size()), before_(n_bins + 1), now_(n_bins + 1), traded_(n_bins) {}
-
-  void forget() {
-    ++call_;  // no name was seen in the call before the next
-    std::fill(now_.begin(), now_.end(), Total{});
-  }
-
-  /// Returns by bin the sum of the changes of weights since the last call. Valid until the next.
-  std::span<const double> take(const ObservedDay& day, const Cells& bins) {
-    ++call_;
-    before_.swap(now_);
-    std::fill(now_.begin(), now_.end(), Total{});
-    if (bins.are_equal())
-      compare_bins(day.rows, bins);
-    else
-      compare_weights(day.rows, bins);
-    return traded_;
-  }
-
- private:
-  /// A name's bin in a call of take(). One number, so that one comparison tells if a name stays.
-  using Seen = std::uint64_t;
-  static Seen seen_in(std::uint32_t call, std::uint32_t bin) noexcept { return Seen{call} << 32 | bin; }
-  struct Total {
-    double weight = 0.0;  // or the number of names
-    double stayed = 0.0;  // of the names that were in the bin the day before
-    double moved = 0.0;   // sum of their |changes of weight|
-  };
-
-  /// Equal weights: the numbers of names tell all.
-  void compare_bins(std::span<const RowIndex> rows, const Cells& bins) {
-    const std::span<const std::uint32_t> bin = bins.cell_of_name();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      Seen& seen = seen_[static_cast<std::size_t>(panel_.security_of_row(rows[i]))];
-      now_[bin[i]].stayed += seen == seen_in(call_ - 1, bin[i]);
-      seen = seen_in(call_, bin[i]);
-    }
-    for (std::size_t b = 0; b < traded_.size(); ++b) {
-      Total& now = now_[b];
-      now.weight = static_cast<double>(bins.n_names(b));
-      const double n_before = before_[b].weight, weight = 1.0 / std::max(now.weight, 1.0), old = 1.0 / std::max(n_before, 1.0);
-      traded_[b] = now.stayed * std::fabs(weight - old) + (now.weight - now.stayed) * weight + (n_before - now.stayed) * old;
-    }
-  }
-
-  void compare_weights(std::span<const RowIndex> rows, const Cells& bins) {
-    const std::span<const std::uint32_t> bin = bins.cell_of_name();
-    weight_.resize(seen_.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto security = static_cast<std::size_t>(panel_.security_of_row(rows[i]));
-      const bool stays = seen_[security] == seen_in(call_ - 1, bin[i]);
-      const double weight = bin[i] < traded_.size() ? bins.weight(i) : 0.0, old = stays ? weight_[security] : 0.0;
-      Total& now = now_[bin[i]];
-      now.weight += weight;
-      now.stayed += old;
-      now.moved += std::fabs(weight - old);
-      weight_[security] = weight;
-      seen_[security] = seen_in(call_, bin[i]);
-    }
-    for (std::size_t b = 0; b < traded_.size(); ++b)
-      traded_[b] = now_[b].moved + std::max(0.0, before_[b].weight - now_[b].stayed);
-  }
-
-  const PanelView& panel_;
-  std::uint32_t call_ = 1;           // of take()
-  std::vector<Seen> seen_;           // by security
-  std::vector<double> weight_;       // by security, of the call that saw it
-  std::vector<Total> before_, now_;  // by bin; behind them, of the names of no bin
-  std::vector<double> traded_;       // by bin
-};
-
 /// A series of one bin, or of the difference of two, over the days on which it exists.
 struct BinSeries {
   std::string bin;
@@ -136,10 +61,10 @@ class QuantilesRun final : public AnalysisRun {
   class Observer final : public DayObserver {
    public:
     explicit Observer(QuantilesRun& run)
-        : run_(run), ranks_(run.context_), bins_(run.context_, run.n_bins_), trades_(run.context_.panel, run.n_bins_) {}
+        : run_(run), ranks_(run.context_), bins_(run.context_, run.n_bins_, Cells::Trades::needed) {}
 
     void begin(const ObservedDay* before) override {
-      trades_.forget();
+      bins_.forget();
       if (before) take(*before);
     }
     void observe(const ObservedDay& day) override {
@@ -147,7 +72,7 @@ class QuantilesRun final : public AnalysisRun {
       const std::size_t first = day.at * run_.n_bins_;
       for (std::size_t b = 0; b < run_.n_bins_; ++b) {
         BinDay& of_bin = run_.days_[first + b];
-        of_bin.traded = traded_[b];
+        of_bin.traded = bins_.traded(b);
         of_bin.names = static_cast<std::int64_t>(bins_.n_names(b));
         if (of_bin.names > 0) of_bin.ret = bins_.ret(b);
       }
@@ -155,16 +80,11 @@ class QuantilesRun final : public AnalysisRun {
     }
 
    private:
-    void take(const ObservedDay& day) {
-      bins_.assign(day, ranks_.assign(day));
-      traded_ = trades_.take(day, bins_);
-    }
+    void take(const ObservedDay& day) { bins_.assign(day, ranks_.assign(day)); }
 
     QuantilesRun& run_;
     SignalBins ranks_;
     Cells bins_;
-    BinTrades trades_;
-    std::span<const double> traded_;
   };
 
   const BinDay& day_of(std::size_t t, std::size_t bin) const { return days_[t * n_bins_ + bin]; }

@@ -17,8 +17,7 @@ inline constexpr std::size_t kPages = 4, kPage = 4096;
 inline void prefetch_pages(const void* data, std::size_t size, std::size_t line) noexcept {
   constexpr std::size_t kLinesPerGroup = kPages * kPage / kLine;
   const std::size_t in_group = line % kLinesPerGroup;
-  const std::size_t ahead =
-      (line - in_group + kLinesPerGroup) * kLine + in_group % kPages * kPage + in_group / kPages * kLine;
+  const std::size_t ahead = (line - in_group + kLinesPerGroup) * kLine + in_group % kPages * kPage + in_group / kPages * kLine;
   if (ahead < size) __builtin_prefetch(static_cast<const char*>(data) + ahead);
 }
 
