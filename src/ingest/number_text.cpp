@@ -72,6 +72,7 @@ std::string number_remedy(const std::vector<std::string>& texts, const ColumnRul
       remedy += remedy.empty() ? "Read its decimal comma: --decimal ," : " (or its decimal comma: --decimal ,)";
     if (remedy.empty() && reads_with(',', '.')) remedy = "Read its marks: --thousands . --decimal ,";
   }
+  if (rules.thousands == '\0' && rules.decimal == ',' && reads_with('.', '\0')) remedy = "Read its decimal point: --decimal .";
   if (text.ends_with('%') && text.size() > 1 && read_number(text.substr(0, text.size() - 1), rules, number) == NumberText::number)
     return "Write it without the % sign, as a fraction: 0.05, not 5%";
   if (!remedy.empty()) return remedy + ", or make it missing: " + null_remedy(rules.column, text);

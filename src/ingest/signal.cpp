@@ -290,9 +290,9 @@ std::string guess_value(const std::vector<std::string>& names, const std::vector
   return usual.empty() && !free.empty() ? free.front() : usual;
 }
 
-/// Refuses a signal without the `missing` columns, which are all named at once, as is what to type for each.
-[[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing,
-                                 const std::vector<std::string>& sigvars, const ReadOptions& options) {
+/// Maps and sigvar for the `missing` columns, all in one answer; "" if no name is likely.
+std::string propose_names(const std::vector<std::string>& names, const std::vector<std::string>& missing,
+                          const std::vector<std::string>& sigvars, const ReadOptions& options) {
   const std::string map = propose_map(missing, names);
   const bool lacks_value = std::find(sigvars.begin(), sigvars.end(), missing.back()) != sigvars.end();
   const std::string value = lacks_value ? guess_value(names, missing, options) : "";
@@ -300,15 +300,58 @@ std::string guess_value(const std::vector<std::string>& names, const std::vector
   if (!value.empty())
     remedy +=
         (remedy.empty() ? "Pass sigvar=\"" : ", and pass sigvar=\"") + value + "\" (--sigvar " + quote_for_shell(value) + ")";
+  return remedy;
+}
+
+/// "--delimiter ^" for a header that was read as one column and has a usual delimiter in it; else "".
+std::string propose_delimiter(const std::vector<std::string>& names) {
+  const auto mark = names.size() == 1 ? names[0].find_first_of(",;\t|^~") : std::string::npos;
+  if (mark == std::string::npos) return "";
+  return "--delimiter " + (names[0][mark] == '\t' ? "tab" : quote_for_shell(names[0].substr(mark, 1)));
+}
+
+/// Pairs of our name and a source's.
+using Renames = std::vector<std::pair<std::string, std::string>>;
+
+/// Remedies for maps of columns that the source lacks: no map if the source has our name, else the likely column.
+std::string propose_other_maps(const std::vector<std::string>& names, const Renames& absent,
+                               const std::vector<std::string>& sigvars, const ReadOptions& options) {
+  std::string needless, likely, unknown;
+  for (const auto& [ours, theirs] : absent) {
+    const bool is_value = std::find(sigvars.begin(), sigvars.end(), ours) != sigvars.end();
+    const std::string found = is_value ? guess_value(names, {"security_id", "date_sig"}, options) : find_usual_name(ours, names);
+    if (std::find(names.begin(), names.end(), ours) != names.end())
+      needless += " --map " + quote_for_shell(ours + "=" + theirs);
+    else if (!found.empty())
+      likely += " --map " + quote_for_shell(ours + "=" + found);
+    else
+      unknown += " --map " + quote_for_shell(ours + "=" + theirs);
+  }
+  std::string out;
+  for (const auto& [verb, maps] :
+       {std::pair("Leave out", needless), std::pair("Correct the map:", likely), std::pair("Correct", unknown)})
+    if (!maps.empty()) out += (out.empty() ? "" : ". ") + (verb + maps);
+  return out;
+}
+
+/// Refuses a signal that lacks the `missing` columns, or columns of a map (`absent`).
+[[noreturn]] void refuse_missing(const std::vector<std::string>& names, const std::vector<std::string>& missing,
+                                 const Renames& absent, const std::vector<std::string>& sigvars, const ReadOptions& options) {
+  std::vector<std::string> wanted;
+  for (const auto& [ours, theirs] : absent) wanted.push_back("\"" + theirs + "\" for " + ours + " (map)");
+  for (const std::string& ours : missing) wanted.push_back("\"" + ours + "\"");
+  std::string all;
+  for (const std::string& one : wanted) all += (all.empty() ? "" : &one == &wanted.back() ? " and " : ", ") + one;
+  std::string remedy = absent.empty() ? "" : propose_other_maps(names, absent, sigvars, options);
+  if (const std::string more = missing.empty() ? "" : propose_names(names, missing, sigvars, options); !more.empty())
+    remedy += (remedy.empty() ? "" : ". ") + more;
   if (has_header_rows(names))
     remedy =
         "The source has several header rows: read it with pd.read_csv(path, header=[0, 1], index_col=0) and give "
         "fractile.from_wide(frame[\"Close\"])";
+  if (const std::string delimiter = propose_delimiter(names); !delimiter.empty()) remedy = "Name the delimiter: " + delimiter;
   if (remedy.empty()) remedy = "Rename the column, or name the one that holds it: --map " + missing.front() + "=Name";
-  std::string wanted;
-  for (const std::string& ours : missing)
-    wanted += (wanted.empty() ? "" : &ours == &missing.back() ? " and " : ", ") + ("\"" + ours + "\"");
-  throw Error(ErrorCode::UNKNOWN_COLUMN, std::string("expected ") + (missing.size() > 1 ? "the columns " : "a column ") + wanted +
+  throw Error(ErrorCode::UNKNOWN_COLUMN, std::string("expected ") + (wanted.size() > 1 ? "the columns " : "a column ") + all +
                                              ", found " + (names.empty() ? "no columns" : join(names)) + ". " + remedy + ".");
 }
 
@@ -353,6 +396,7 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
   };
   std::vector<std::pair<std::string, std::size_t>> out;
   std::vector<std::string> missing;
+  Renames absent;
   const auto add = [&](const std::string& ours, bool is_needed) {
     const auto mapped = options.map.find(ours);
     const std::string& source = mapped == options.map.end() ? ours : mapped->second;
@@ -367,8 +411,7 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
                                         quote_for_shell(ours) + "."));
       out.emplace_back(ours, place);
     } else if (mapped != options.map.end()) {
-      throw Error(ErrorCode::UNKNOWN_COLUMN,
-                  "expected a column \"" + source + "\" for " + ours + " (map), found " + join(names) + ". Correct the map.");
+      absent.emplace_back(ours, source);
     } else if (is_needed) {
       missing.push_back(ours);
     }
@@ -376,7 +419,7 @@ std::vector<std::pair<std::string, std::size_t>> match_signal_names(const std::v
   add("security_id", true);
   for (const char* date : kSignalDates) add(date, date == kSignalDates[0]);
   for (const std::string& sigvar : sigvars) add(sigvar, true);
-  if (!missing.empty()) refuse_missing(names, missing, sigvars, options);
+  if (!missing.empty() || !absent.empty()) refuse_missing(names, missing, absent, sigvars, options);
   return out;
 }
 

@@ -195,12 +195,15 @@ struct Columns {
 
   /// Names of ours that the map gives to other keys: a body must not have both.
   std::vector<std::string> shadowed;
+  bool has_shadowed = false;
+  std::array<bool, kNDates> is_needed{true};  ///< date_sig, and what the map names
   /// Other keys of the body (of records: of the first), for messages.
   std::vector<std::string> others;
 
+  bool is_other(std::string_view key) const { return std::find(others.begin(), others.end(), key) != others.end(); }
   void note_other(std::string_view key) {
     constexpr std::size_t kMost = 100, kMostBytes = 80;
-    if (others.size() < kMost) others.emplace_back(key.substr(0, kMostBytes));
+    if (others.size() < kMost && !is_other(key)) others.emplace_back(key.substr(0, kMostBytes));
   }
   /// The keys that were read, then the others.
   std::vector<std::string> found() const {
@@ -232,15 +235,22 @@ struct Columns {
       keys[k + 1] = source_of(ours);
       if (keys[k + 1] == ours && is_dropped(ours)) keys[k + 1] = kNoKey;
       dates[k].set_rules(rules_of(options, ours, keys[k + 1]));
+      is_needed[k] |= options.map.contains(ours);
     }
   }
   /// The place of a key among `keys`, or its end.
-  std::size_t find(std::string_view key) const {
-    if (std::find(shadowed.begin(), shadowed.end(), key) != shadowed.end())
-      throw Error(ErrorCode::UNKNOWN_COLUMN, "expected one column \"" + std::string(key) +
-                                                 "\", found it and the one that map names so. Leave it out: --drop " +
-                                                 quote_for_shell(key) + ".");
+  std::size_t find(std::string_view key) {
+    if (std::find(shadowed.begin(), shadowed.end(), key) != shadowed.end()) {
+      has_shadowed = true;
+      if (!is_other(key)) others.emplace(others.begin(), key);  // whichever record has it, and however many others there are
+    }
     return static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
+  }
+  /// False if a body lacks a column, or has one under two names.
+  bool is_complete() const noexcept {
+    bool out = has_ids && has_values && !has_shadowed;
+    for (std::size_t k = 0; k < kNDates; ++k) out &= dates[k].is_present || !is_needed[k];
+    return out;
   }
   std::size_t n_values() const noexcept { return values.size() / sizeof(double); }
 };
@@ -408,10 +418,7 @@ void read_columns(od::object columns, Behind behind, Columns& out) {
       read_all(column.is_present, [&](od::value entry, std::size_t row) { read_date(entry, key, row, column); });
     }
   }
-  const auto has_other = [&](const char* name) {
-    return std::find(out.others.begin(), out.others.end(), name) != out.others.end();
-  };
-  if (!n_rows && has_other("columns") && has_other("data"))
+  if (!n_rows && out.is_other("columns") && out.is_other("data"))
     refuse_json(
         "the keys \"columns\" and \"data\" of orient=\"split\" instead of columns such as security_id. Send "
         "frame.to_json(orient=\"records\", date_format=\"iso\")");
@@ -506,7 +513,7 @@ Signal JsonBody::read_signal(const std::string& sigvar, const ReadOptions& optio
     return 0;
   });
   // Refuses a missing column as a file without it is refused: with what the body has, and the map that it may need.
-  if (!columns->others.empty() && !(columns->has_ids && columns->dates[0].is_present && columns->has_values))
+  if (!columns->is_complete() && (!columns->others.empty() || columns->ids.size() > 0))
     match_signal_names(columns->found(), {sigvar}, options);
   if (columns->ids.size() == 0 && columns->n_values() == 0)
     throw Error(ErrorCode::EMPTY_SIGNAL, "expected one row or more in the signal, found 0. Send a signal with rows.");

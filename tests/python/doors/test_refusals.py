@@ -175,6 +175,44 @@ def test_a_wrong_signal_is_refused_and_its_remedy_works(service, tmp_path, fault
         assert service.run(signal, mincos=1, **options).diagnostics["rows_given"] == len(frame)
 
 
+WRONG_MAPS = {
+    "our name is there": (lambda: SIGNAL, {"security_id": "TICKER"}, "Leave out --map security_id=TICKER.", {}),
+    "another name": (
+        lambda: SIGNAL.rename(columns={"security_id": "asset", "signal": "score"}),
+        {"security_id": "TICKER", "date_sig": "MthCalDt", "signal": "alpha"},
+        "Leave out --map date_sig=MthCalDt. Correct the map: --map security_id=asset --map signal=score.",
+        {"security_id": "asset", "signal": "score"},
+    ),
+    "no likely name": (lambda: SIGNAL.drop(columns="date_avail"), {"date_avail": "rdq"}, "Correct --map date_avail=rdq.", None),
+}
+
+
+@pytest.mark.parametrize("door", ["pandas", "csv", "json"])
+@pytest.mark.parametrize("fault", WRONG_MAPS)
+def test_a_map_of_columns_that_a_signal_lacks_is_refused_with_the_right_one(request, service, tmp_path, fault, door):
+    make, wrong, remedy, right = WRONG_MAPS[fault]
+    frame = make()
+    if door == "json":
+        server = request.getfixturevalue("server")
+        status, answer = ask(server, "json", frame, {"mincos": 1, "map": wrong})
+        assert status == 422 and remedy in answer["error"]["message"], answer
+        if right is not None:
+            assert ask(server, "json", frame, {"mincos": 1, "map": right})[0] == 200
+        return
+    signal = frame if door == "pandas" else write(tmp_path / "s.csv", csv_of(frame))
+    with pytest.raises(fractile.SignalError, match=rf"\(map\).* {re.escape(remedy)}$"):
+        service.run(signal, mincos=1, map=wrong)
+    if right is not None:
+        assert service.run(signal, mincos=1, map=right).diagnostics["rows_given"] == len(frame)
+
+
+def test_a_header_that_was_read_as_one_column_names_its_delimiter(service, tmp_path):
+    path = write(tmp_path / "s.csv", csv_of(SIGNAL, sep="^"))
+    with pytest.raises(fractile.SignalError, match=r"Name the delimiter: --delimiter '\^'\.$"):
+        service.run(path, mincos=1)
+    assert service.run(path, mincos=1, delimiter="^").diagnostics["rows_given"] == len(SIGNAL)
+
+
 HTTP_FAULTS = {
     # Remedies that are not flags.
     "another value": {"sigvar": "score"},
