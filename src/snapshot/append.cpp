@@ -70,7 +70,7 @@ void append_columns(const AppendContext& context, PanelSource& panel, const Pane
     if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index, options.read, report);
     // A new column that no run can use does not come into being.
     if (!values && !parent.find_column(columns[c])) continue;
-    if (values) report_column(columns[c], *values, panel_index, manifest.report.periodicity.frequency, report);
+    if (values) report_column(columns[c], source->second, *values, panel_index, manifest.report.periodicity.frequency, report);
     appender.append(columns[c], std::move(values));
   }
   appender.finish();

@@ -134,7 +134,7 @@ SnapshotInfo create_checked(const fs::path& root, const std::string& id, PanelSo
     if (!values || !refused.empty()) continue;
     PanelColumn& column = *values;
     if (name == "ret") require_any_return(column);
-    report_column(name, column, index, periodicity.frequency, report);
+    report_column(name, source, column, index, periodicity.frequency, report);
     ColumnInfo described;
     described.name = name;
     described.unit = unit_of(name);

@@ -128,6 +128,30 @@ def test_an_abs_price_without_a_price_is_no_surprise(tmp_path):
         fractile.create_snapshot("s", panel, root=tmp_path, abs_price=True)
 
 
+@pytest.mark.parametrize("name", ["PRC", "prc", "MthPrc", "Close"])
+def test_a_negative_price_is_no_surprise(tmp_path, name):
+    """CRSP's midpoints, in a column that no option names. The remedy is executed."""
+    panel = make().assign(**{name: np.where(np.arange(1800) % 9, 20.0, -20.0)})
+    panel.loc[5, name] = 0.0  # CRSP: no price
+    ours = "close" if name == "Close" else "prc"
+    flags = "" if name == ours else f"--map {ours}={name} "
+    with pytest.warns(
+        UserWarning, match=rf'^not_positive: 200 values of column "{name}" are negative.* with {flags}--abs-price\.'
+    ):
+        info = fractile.create_snapshot("s", panel, root=tmp_path)
+    (found,) = [line for line in info["report"] if line["check"] == "not_positive"]
+    assert (found["count"], found["first"]) == (200, first(panel, 0) + ": -20")
+    mended = fractile.create_snapshot(
+        "mended", panel.loc[panel.index != 5], root=tmp_path, map={ours: name} if flags else {}, abs_price=True
+    )
+    assert {"abs_price", "not_positive"}.isdisjoint(line["check"] for line in mended["report"])
+
+
+def test_a_negative_number_that_is_no_price_is_not_reported(tmp_path):
+    info = fractile.create_snapshot("s", make().assign(PRCFLAG=-1.0, value_score=-2.5), root=tmp_path)
+    assert "not_positive" not in {line["check"] for line in info["report"]}
+
+
 def stray_by_pandas(panel: pd.DataFrame) -> set[pd.Timestamp]:
     names = panel.groupby("date").size()
     around = names.rolling(21, center=True, min_periods=1).apply(lambda x: np.sort(x)[len(x) // 2])

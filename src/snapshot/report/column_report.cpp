@@ -9,7 +9,9 @@
 #include <limits>
 #include <string_view>
 
+#include "ingest/usual_names.hpp"
 #include "snapshot/report/calendar_report.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 namespace {
@@ -98,6 +100,23 @@ void report_not_positive(const std::string& name, std::span<const double> number
   report.push_back(std::move(line));
 }
 
+/// Our name of the price that a column of this name usually holds; "" if it usually holds none.
+std::string price_of(const std::string& name) {
+  for (const char* ours : {"prc", "close", "close_adj"})
+    if (!find_usual_name(ours, {name}).empty()) return ours;
+  return "";
+}
+
+/// A filter on such a price leaves out names because their price is a bid-ask midpoint. Zero is a missing price there.
+void report_negative_price(const std::string& name, const std::string& source, const std::string& ours,
+                           std::span<const double> numbers, const PanelIndex& index, std::vector<ReportLine>& report) {
+  ReportLine line = find("not_positive", numbers, index, [](double x) { return x < 0.0; });
+  line.text = fmt::format(
+      "{} values of column \"{}\" are negative: if the sign marks a bid-ask midpoint, make the snapshot with {}--abs-price.",
+      line.count, name, source == ours ? "" : "--map " + quote_for_shell(ours + "=" + source) + " ");
+  report.push_back(std::move(line));
+}
+
 void report_code(const std::string& name, double code, std::string_view which, std::span<const double> numbers,
                  const PanelIndex& index, std::vector<ReportLine>& report) {
   ReportLine line = find("code", numbers, index, [code](double x) { return x == code; });
@@ -108,8 +127,8 @@ void report_code(const std::string& name, double code, std::string_view which, s
 
 }  // namespace
 
-void report_column(const std::string& name, const PanelColumn& column, const PanelIndex& index, Frequency frequency,
-                   std::vector<ReportLine>& report) {
+void report_column(const std::string& name, const std::string& source, const PanelColumn& column, const PanelIndex& index,
+                   Frequency frequency, std::vector<ReportLine>& report) {
   const Range range = find_range(column.numbers);
   const auto absent = column.is_text ? std::count(column.codes.begin(), column.codes.end(), kMissingCode) : range.absent;
   report_missing(name, absent - index.padding, index.row_capacity() - index.padding, report);
@@ -124,6 +143,8 @@ void report_column(const std::string& name, const PanelColumn& column, const Pan
     report_returns(name, numbers, range, index, frequency, report);
   if (std::find(kPositive.begin(), kPositive.end(), name) != kPositive.end() && range.lowest <= 0.0)
     report_not_positive(name, numbers, index, report);
+  else if (const std::string price = range.lowest < 0.0 ? price_of(name) : ""; !price.empty())
+    report_negative_price(name, source, price, numbers, index, report);
 }
 
 }  // namespace fractile

@@ -13,8 +13,9 @@
 /// The part of the data report that reads one column: missing values, percent, codes, signs.
 namespace fractile {
 
-/// `column`: by row of `index`, padding included. O(rows), one pass if nothing is found.
-void report_column(const std::string& name, const PanelColumn& column, const PanelIndex& index, Frequency frequency,
-                   std::vector<ReportLine>& report);
+/// `name`, `source`: our name of the column and the panel's. `column`: by row of `index`, padding included. O(rows), one pass if
+/// nothing is found.
+void report_column(const std::string& name, const std::string& source, const PanelColumn& column, const PanelIndex& index,
+                   Frequency frequency, std::vector<ReportLine>& report);
 
 }  // namespace fractile
