@@ -10,15 +10,17 @@
 #include "fractile/error.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/durable_files.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile {
 
 namespace fs = std::filesystem;
 
 void refuse_existing(const fs::path& root, const std::string& id) {
-  throw Error(ErrorCode::SNAPSHOT_EXISTS, fmt::format("expected a new snapshot id, found \"{}\" in \"{}\" already. A snapshot "
-                                                      "never changes: choose another id, or remove it first.",
-                                                      id, root.string()));
+  throw Error(ErrorCode::SNAPSHOT_EXISTS,
+              fmt::format("expected a new snapshot id, found \"{}\" in \"{}\" already. A snapshot never changes: choose another "
+                          "id, or remove it first (fractile snapshot remove {} --root {}).",
+                          id, root.string(), quote_for_shell(id), quote_for_shell(root.string())));
 }
 
 BuildFolder::BuildFolder(const fs::path& root, const std::string& id) {

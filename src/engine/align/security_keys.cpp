@@ -5,6 +5,7 @@
 #include <bit>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,21 +16,41 @@
 namespace fractile {
 namespace {
 
-/// The text column of a snapshot that has `text` as a value; "" if there is none.
-std::string find_column_of(const Snapshot& snapshot, const std::string& text) {
+/// The text columns of a snapshot that have `text` as a value.
+std::vector<std::string> find_columns_of(const Snapshot& snapshot, const std::string& text) {
+  std::vector<std::string> out;
   for (const ColumnInfo& column : snapshot.columns()) {
     if (column.kind != ColumnKind::text) continue;
     const std::vector<std::string>& values = snapshot.dictionary(column.name);
-    if (std::find(values.begin(), values.end(), text) != values.end()) return column.name;
+    if (std::find(values.begin(), values.end(), text) != values.end()) out.push_back(column.name);
   }
-  return "";
+  return out;
+}
+
+/// True if the column can be security_id: no row lacks a text, and no two rows of a day share one, as classes of shares do.
+bool can_be_id(const Snapshot& snapshot, const std::string& column) {
+  const std::int32_t* const codes = snapshot.codes(column);
+  std::vector<DateIndex> last_day(snapshot.dictionary(column).size(), -1);
+  for (DateIndex n = 0; n < static_cast<DateIndex>(snapshot.dates().size()); ++n)
+    for (RowIndex row = snapshot.row_begin(n); row < snapshot.row_end(n); ++row) {
+      const std::int32_t code = codes[row];
+      if (code < 0 || static_cast<std::size_t>(code) >= last_day.size()) return false;
+      if (std::exchange(last_day[static_cast<std::size_t>(code)], n) == n) return false;
+    }
+  return true;
 }
 
 std::string remedy_for_texts(const Snapshot& snapshot, const SecurityId& found) {
-  const std::string column = find_column_of(snapshot, std::get<std::string>(found));
-  if (column.empty()) return "Give the numbers that the snapshot knows, or create a snapshot whose ids are texts.";
-  return "Its column " + show_text(column) + " has this text: create a snapshot with these ids (--map " +
-         quote_for_shell("security_id=" + column) + "), or give the numbers that this one knows.";
+  const std::vector<std::string> columns = find_columns_of(snapshot, std::get<std::string>(found));
+  if (columns.empty()) return "Give the numbers that the snapshot knows, or create a snapshot whose ids are texts.";
+  for (const std::string& column : columns)
+    if (can_be_id(snapshot, column))
+      return "Its column " + show_text(column) + " has this text: create a snapshot with these ids (--map " +
+             quote_for_shell("security_id=" + column) + "), or give the numbers that this one knows.";
+  return "Its column " + show_text(columns.front()) +
+         " has this text, but is not unique: some securities of a day share a text or have none. Give the numbers that the "
+         "snapshot knows: look them up in the panel by " +
+         show_text(columns.front()) + " and date.";
 }
 
 [[noreturn]] void refuse(const Snapshot& snapshot, const SecurityId& found, std::int64_t row) {
