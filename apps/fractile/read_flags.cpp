@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "ingest/read_options.hpp"
+#include "types/quoted_text.hpp"
 
 namespace fractile::cli {
 
@@ -33,6 +35,21 @@ ReadOptions ReadFlags::options() const {
   for (const auto& [name, texts] : given_) all[name]["each"] = texts;
   for (const auto& [name, is_set] : set_) all[name] = is_set;
   return parse_read_options(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+std::string flags_for_signals(const ReadOptions& options) {
+  std::string out;
+  const auto add = [&out](const std::string& flag, const std::string& value) {
+    out += " --" + flag + " " + quote_for_shell(value);
+  };
+  for (const auto& [panels, signals] : {std::pair("security_id", "security_id"), std::pair("date", "date_sig")})
+    if (const auto named = options.map.find(panels); named != options.map.end())
+      add("map", std::string(signals) + "=" + escape_commas(named->second));
+  if (!options.date_format.empty()) add("date-format", options.date_format);
+  if (!options.delimiter.empty()) add("delimiter", options.delimiter == "\t" ? "tab" : options.delimiter);
+  if (options.decimal != ReadOptions().decimal) add("decimal", options.decimal);
+  if (!options.encoding.empty()) add("encoding", options.encoding);
+  return out;
 }
 
 }  // namespace fractile::cli

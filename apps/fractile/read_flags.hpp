@@ -23,4 +23,8 @@ class ReadFlags {
   std::map<std::string, bool> set_;
 };
 
+/// The flags of a panel that its user's signals likely need too: the names of the key columns and how the files are written. Each
+/// begins with a space. If a signal is otherwise, the refusal of the run says what to type.
+std::string flags_for_signals(const ReadOptions& options);
+
 }  // namespace fractile::cli
