@@ -192,10 +192,11 @@ void serve(const ServerOptions& options, const OnListening& on_listening) {
     OpenSessions sessions(options, router);
     Listener listener(context, options, sessions);
     Lifecycle lifecycle(context, listener, sessions);
+    // Before the log, so that an address for people is the first line of a terminal. Connections wait in the socket's queue.
+    if (on_listening) on_listening(listener.port());
     log_event("info", "listening", {{"host", options.host}, {"port", listener.port()}});
     listener.accept();
     lifecycle.start();
-    if (on_listening) on_listening(listener.port());
     std::vector<std::thread> threads;
     for (int i = 1; i < kNetworkThreads; ++i) threads.emplace_back([&context] { context.run(); });
     context.run();

@@ -35,7 +35,7 @@ struct ServerOptions {
   std::map<std::string, std::string> defaults;              ///< run options as JSON, by name
 };
 
-/// Called once with the port when connections are accepted.
+/// Called once with the port, before the first line of the log. From then on connections wait until they are accepted.
 using OnListening = std::function<void(int port)>;
 
 /// Serves until SIGTERM or SIGINT, then answers the pending requests and returns. SIGHUP opens the snapshot again.

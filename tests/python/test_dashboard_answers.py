@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pathlib
+import pty
 import re
 import subprocess
 import urllib.parse
@@ -275,3 +277,20 @@ def test_ui_prints_the_address_of_a_free_port(root, executable, tmp_path):
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+def test_on_a_terminal_the_address_is_the_first_line_of_ui(root, executable, tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [executable, "ui", "--no-browser", "--root", str(root)], stdout=theirs, stderr=theirs, cwd=tmp_path
+    )
+    os.close(theirs)
+    try:
+        shown = b""
+        while b"listening" not in shown:
+            shown += os.read(ours, 4096)
+        assert re.match(rb"Dashboard: http://127\.0\.0\.1:\d+/ .*\r\n\{", shown), shown
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+        os.close(ours)
