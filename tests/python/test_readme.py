@@ -7,10 +7,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
 
+import fractile
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,10 +78,16 @@ def test_python_snippets_run_as_printed(page, demo_folder, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_server_snippets_run_as_printed(page, demo_folder, monkeypatch):
+def test_server_snippets_run_as_printed(page, demo_folder, tmp_path, monkeypatch):
     """The server is started as printed; then /health, the curl example and the client's snippet."""
     if not page.exists():
         pytest.skip(f"{page.name} is not here")
+    folder = tmp_path
+    shutil.copytree(demo_folder / "snapshots", folder / "snapshots", copy_function=os.link)
+    if page.name == "README.md":
+        # README makes a snapshot of the reader's own data before it starts the server: here one of tickers.
+        own = pd.MultiIndex.from_product([["A", "B"], pd.bdate_range("2024-01-02", periods=5)], names=["security_id", "date"])
+        fractile.create_snapshot("my-data", own.to_frame(index=False).assign(ret=0.01), root=folder / "snapshots")
     text = page.read_text()
     shell = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
     start = next(code for code in shell if "python -m api.server --port 8000" in code)
@@ -89,11 +97,11 @@ def test_server_snippets_run_as_printed(page, demo_folder, monkeypatch):
     monkeypatch.delenv("FRACTILE_CONFIG", raising=False)
     path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
-    log = demo_folder / "server.log"
+    log = folder / "server.log"
     with open(log, "w") as output:
         # `exec`, so that the signal below reaches the server and not the shell.
         server = subprocess.Popen(
-            ["bash", "-c", start.replace("python -m", "exec python -m")], cwd=demo_folder, env=environment, stderr=output
+            ["bash", "-c", start.replace("python -m", "exec python -m")], cwd=folder, env=environment, stderr=output
         )
     try:
         for _ in range(300):
@@ -105,14 +113,14 @@ def test_server_snippets_run_as_printed(page, demo_folder, monkeypatch):
             time.sleep(0.1)
         health = subprocess.run(["curl", "-s", "http://localhost:8000/health"], capture_output=True, text=True).stdout
         assert json.loads(health)["is_ready"], log.read_text()
-        answer = subprocess.run(["bash", "-c", post], cwd=demo_folder, capture_output=True, text=True)
+        answer = subprocess.run(["bash", "-c", post], cwd=folder, capture_output=True, text=True)
         body = json.loads(answer.stdout)
         assert {"summary", "daily", "turnover", "tc"} <= body.keys()
         assert body["diagnostics"]["rows_given"] == 1
-        demo = pd.read_parquet(demo_folder / "snapshots/2026-02-10-v1-signal.parquet")
+        demo = pd.read_parquet(folder / "snapshots/2026-02-10-v1-signal.parquet")
         scope = {"signal_df": demo}
         exec(client, scope)
-        monkeypatch.chdir(demo_folder)
+        monkeypatch.chdir(folder)
         here = BacktestService.get("2026-02-10-v1").run(demo, byvar_list=["overall", "year", "cap"])
         assert scope["result"].run_id == here.run_id
         assert scope["result"].daily.equals(here.daily)
