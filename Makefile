@@ -4,7 +4,7 @@ MINUTES ?= 30
 SOURCES := $(shell git ls-files '*.cpp' '*.hpp' '*.h' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build all demo test lint tidy differential mutations extensions format bench bench-compare bench-server bench-inference bench-scale monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
+.PHONY: help setup build all demo test lint tidy differential public-tables mutations extensions format bench bench-compare bench-server bench-inference bench-scale monte-carlo ledger attacks soak instructions determinism sbom fuzz fuzz-http \
   wheel package docs sanitize sanitize-fast web web-check test-web test-scale screenshots agents clean
 
 help: ## List the targets
@@ -46,7 +46,10 @@ tidy: all ## Check the C++ sources with clang-tidy, if it is installed
 differential: build ## Compare engine and oracle on random cases for MINUTES (default 30), from case FIRST on or from a random one
 	@$(PYTHON) tests/differential.py --minutes $(MINUTES) $(if $(FIRST),--first $(FIRST))
 
-mutations: all ## Break one line at a time and check that the test of its law fails (twenty minutes)
+public-tables: build ## Make the momentum and double-sort tables of the package tidyfinance again, compare every month (one minute)
+	@$(PYTHON) tests/public_tables.py
+
+mutations: all ## Break one line at a time and check that the test of its law fails (ten minutes)
 	@$(PYTHON) tests/mutations.py
 
 extensions: all ## Add one table, statistic and endpoint to a copy, build it, find them on every surface (five minutes)
