@@ -23,7 +23,7 @@ struct AnalysisContext {
   int n_days = 0;   ///< loaded trading days
   int n_slots = 1;  ///< threads of the run: each has one observer
   double periods_per_year = 252.0;
-  /// Runs the same signal with other options and returns its tables; nullopt if no row of it can be used.
+  /// Runs the same signal with other options and returns its tables, without exposures; none if no row of it can be used.
   std::function<TableSet(const RunConfig& config)> run_again;
   std::size_t days() const noexcept { return static_cast<std::size_t>(n_days); }
 };

@@ -9,13 +9,13 @@ namespace fractile {
 
 DayRunner::DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios,
                      std::unique_ptr<DayNames> names, const HeldBooks* held_books,
-                     std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names)
+                     std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names, Exposures exposures)
     : panel_(panel),
       config_(config),
       names_(std::move(names)),
       held_books_(held_books),
       former_(panel, config, portfolios),
-      portfolio_return_(panel, config),
+      portfolio_return_(panel, config, exposures),
       trades_(panel, config, portfolio_return_.ret()),
       borrow_fee_(panel, config),
       observers_(std::move(observers)),
@@ -27,7 +27,7 @@ DayRunner::DayRunner(const PanelView& panel, const RunConfig& config, const Port
 }
 
 void DayRunner::require_columns(const PanelView& panel, const RunConfig& config) {
-  const PortfolioReturn portfolio_return(panel, config);
+  const PortfolioReturn portfolio_return(panel, config, Exposures::reported);
   const Weigher weigher(panel, config);
   const TurnoverAndCosts trades(panel, config, portfolio_return.ret());
   const BorrowFee borrow_fee(panel, config);

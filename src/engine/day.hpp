@@ -30,7 +30,8 @@ class DayRunner {
  public:
   /// `held_books`: null if the books of a day follow only from its names. `needs_names`: an observer reads the names one by one.
   DayRunner(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, std::unique_ptr<DayNames> names,
-            const HeldBooks* held_books, std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names);
+            const HeldBooks* held_books, std::vector<std::unique_ptr<DayObserver>> observers, bool needs_names,
+            Exposures exposures);
 
   /// Throws MISSING_PANEL_COLUMN if a run of this configuration needs a column that the snapshot lacks.
   static void require_columns(const PanelView& panel, const RunConfig& config);

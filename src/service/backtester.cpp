@@ -48,7 +48,7 @@ Result Backtester::run(const SignalKeys& keys, const double* values, const RunCo
   validate(config);
   Result result;
   impl_->panel.snapshot().read_guarded(
-      [&] { result = impl_->run(keys, nullptr, values, config, threads_of(config), interrupt); });
+      [&] { result = impl_->run(keys, nullptr, values, config, Exposures::reported, threads_of(config), interrupt); });
   return result;
 }
 
@@ -80,8 +80,10 @@ std::vector<RunOutcome> Backtester::run_many(const SignalKeys& keys, std::span<c
     if (stop_on_error && has_failed) return;
     try {
       validate(cells[i].config);
-      impl_->panel.snapshot().read_guarded(
-          [&] { outcomes[i].result = impl_->run(keys, &identity, cells[i].values, cells[i].config, threads_of_cell, stop); });
+      impl_->panel.snapshot().read_guarded([&] {
+        outcomes[i].result =
+            impl_->run(keys, &identity, cells[i].values, cells[i].config, Exposures::reported, threads_of_cell, stop);
+      });
     } catch (const Error& error) {
       if (error.code() == ErrorCode::CANCELLED) throw;
       outcomes[i].result.reset();

@@ -10,6 +10,7 @@
 #include "engine/align/alignment_cache.hpp"
 #include "engine/align/run_buffers.hpp"
 #include "engine/panel/panel_view.hpp"
+#include "engine/portfolio/portfolio_return.hpp"
 #include "fractile/backtest.hpp"
 
 /// The state that a Backtester retains between runs.
@@ -50,8 +51,8 @@ struct Backtester::Impl {
   };
 
   /// `known_by`: the key of the cached alignment, "" if none is cached; null: the run finds it.
-  Result run(const SignalKeys& keys, const std::string* known_by, const double* values, const RunConfig& config, int threads,
-             const Interrupt& interrupt) const;
+  Result run(const SignalKeys& keys, const std::string* known_by, const double* values, const RunConfig& config,
+             Exposures exposures, int threads, const Interrupt& interrupt) const;
 };
 
 /// Throws EMPTY_SIGNAL, SIGNAL_TOO_LARGE.

@@ -47,8 +47,8 @@ class Stopwatch {
 /// One run. The members are the products of the stages, in the order in which the stages make them.
 class Run {
  public:
-  Run(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, int threads,
-      const std::function<void()>& poll, RunBuffers& buffers, std::function<TableSet(const RunConfig&)> run_again)
+  Run(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, Exposures exposures,
+      int threads, const std::function<void()>& poll, RunBuffers& buffers, std::function<TableSet(const RunConfig&)> run_again)
       : panel_(panel),
         keys_(keys),
         values_(values),
@@ -57,8 +57,9 @@ class Run {
         poll_(poll),
         buffers_(buffers),
         portfolios_(Portfolios::make(panel, config)),
+        reported_(exposures),
         exposures_(panel, config),
-        portfolio_return_(panel, config),
+        portfolio_return_(panel, config, exposures),
         analyses_({panel, config, portfolio_return_, panel.n_days(), threads,
                    static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again)}) {
     // Refuses the run before any work.
@@ -164,7 +165,7 @@ class Run {
   std::unique_ptr<DayRunner> make_runner(std::vector<std::unique_ptr<DayObserver>> observers) const {
     const bool needs_names = !observers.empty() && analyses_.need_names();
     return std::make_unique<DayRunner>(panel_, config_, portfolios_, make_names(needs_names),
-                                       held_books_ ? &*held_books_ : nullptr, std::move(observers), needs_names);
+                                       held_books_ ? &*held_books_ : nullptr, std::move(observers), needs_names, reported_);
   }
 
   /// charge_entry_exit: adds to each portfolio's last day the trade that closes its book.
@@ -199,6 +200,7 @@ class Run {
   RunBuffers& buffers_;
 
   Portfolios portfolios_;
+  Exposures reported_;
   ExposureRows exposures_;
   PortfolioReturn portfolio_return_;
   Analyses analyses_;
@@ -221,7 +223,7 @@ class Run {
 }  // namespace
 
 Result Backtester::Impl::run(const SignalKeys& keys, const std::string* known_by, const double* values, const RunConfig& config,
-                             int threads, const Interrupt& interrupt) const {
+                             Exposures exposures, int threads, const Interrupt& interrupt) const {
   Result result;
   Stopwatch watch(result);
   const std::function<void()> poll = make_poll(interrupt);
@@ -229,13 +231,13 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* known_by
   const std::string identity = known_by ? *known_by : alignments.identify(keys, false, threads, poll);
   const auto run_again = [&](const RunConfig& other) -> TableSet {
     try {
-      return this->run(keys, &identity, values, other, threads, interrupt).tables;
+      return this->run(keys, &identity, values, other, Exposures::left_out, threads, interrupt).tables;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::NO_USABLE_ROWS) throw;
     }
     return {};
   };
-  Run run(panel, keys, values, config, threads, poll, lease.buffers(), run_again);
+  Run run(panel, keys, values, config, exposures, threads, poll, lease.buffers(), run_again);
   run.align(alignments, identity);
   watch.mark("align");
   run.compute_days();

@@ -7,10 +7,10 @@
 
 namespace fractile {
 
-PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config)
+PortfolioReturn::PortfolioReturn(const PanelView& panel, const RunConfig& config, Exposures exposures)
     : panel_(panel), ret_(panel, config), exposures_(panel), as_of_(panel, config) {
   resret_ = panel.reals(config.from_open ? "resopenret" : "resret");
-  find_exposures(panel, config);
+  if (exposures == Exposures::reported) find_exposures(panel, config);
 }
 
 void PortfolioReturn::find_exposures(const PanelView& panel, const RunConfig& config) {

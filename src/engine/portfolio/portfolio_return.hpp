@@ -33,13 +33,16 @@ struct DayOutcome {
   std::span<const double> exposure;
 };
 
+/// Whether a run reports the exposures of its books.
+enum class Exposures : std::uint8_t { reported, left_out };
+
 /// Computes the returns and exposures of books. One thread uses one object.
 class PortfolioReturn {
  public:
   /// Throws the errors of EarnedReturns.
-  PortfolioReturn(const PanelView& panel, const RunConfig& config);
+  PortfolioReturn(const PanelView& panel, const RunConfig& config, Exposures exposures);
   bool has_resret() const noexcept { return static_cast<bool>(resret_); }
-  /// The factors whose exposures are reported: `factors`, else the factors of the seven that the snapshot has.
+  /// The factors whose exposures are reported, if any are: `factors`, else the factors of the seven that the snapshot has.
   const std::vector<std::string>& exposure_names() const noexcept { return exposure_names_; }
   const EarnedReturns& ret() const noexcept { return ret_; }
   DayOutcome compute(const Book& book, DateIndex n);
