@@ -17,7 +17,8 @@ PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config, cons
   close_column_ = panel.reals("close_adj");
 }
 
-/// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing.
+/// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing. Asks for the first
+/// input of each.
 void PowerLawCost::take_changes(const TradeList& trades) {
   at_.resize(trades.size() + 1);
   change_.resize(trades.size() + 1);
@@ -28,6 +29,7 @@ void PowerLawCost::take_changes(const TradeList& trades) {
     change_[n] = trades.change[i];
     newest_[n] = trades.newest[i];
     n += trades.change[i] != 0.0;
+    adv_column_.prefetch(std::max(trades.newest[i], 0));
   }
   at_.resize(n);
   change_.resize(n);
