@@ -46,7 +46,7 @@ const FractileFormats* load() {
     }
     if (void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       const auto entry = reinterpret_cast<FractileFormatsEntry>(::dlsym(module, "fractile_formats"));
-      if (entry && entry()->abi_version == 4) return entry();
+      if (entry && entry()->abi_version == 5) return entry();
       tried += (tried.empty() ? "" : ", ") + place.string() + " (of another version)";
       continue;
     }
@@ -180,7 +180,7 @@ std::vector<std::string> column_names(const std::string& path, const ReadOptions
   module().free_text(text);
   std::vector<std::string> names;
   for (std::size_t at = 0; at < all.size();) {
-    const std::size_t end = all.find('\n', at);
+    const std::size_t end = all.find(FRACTILE_FORMATS_SEPARATOR, at);
     names.push_back(all.substr(at, end - at));
     at = end + 1;
   }

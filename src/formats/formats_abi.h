@@ -16,17 +16,19 @@ extern "C" {
 // Every call returns 0, or 1 with a message (UTF-8, cut to `error_size`) in `error`. `format` is "parquet",
 // "csv" or "arrow" (IPC stream or file, recognised by the first bytes). `columns` may be null: all columns. A path may be a
 // folder of Parquet or CSV files. Every column of a CSV is a column of texts, none of them null.
+// A name can have line ends: spreadsheets break the lines of their headers.
+#define FRACTILE_FORMATS_SEPARATOR '\x1e'
+
 struct FractileCsv {
   char delimiter;        // 0: recognised
   const char* encoding;  // "": UTF-8
 };
 
 struct FractileFormats {
-  int abi_version;  // 4
+  int abi_version;  // 5
   // `csv` may be null: nothing is known of it.
-  int (*column_names)(const char* path, const char* format, const struct FractileCsv* csv, char** names_newline_separated,
-                      char* error,
-                      size_t error_size);  // free with free_text
+  int (*column_names)(const char* path, const char* format, const struct FractileCsv* csv, char** names, char* error,
+                      size_t error_size);  // each name ends with FRACTILE_FORMATS_SEPARATOR; free with free_text
   int (*open_file)(const char* path, const char* format, const struct FractileCsv* csv, const char* const* columns,
                    int64_t n_columns, struct ArrowArrayStream* out, char* error, size_t error_size);
   // Decoded data beyond max_decoded_bytes is refused. The bytes must live until the stream is released.

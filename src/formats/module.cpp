@@ -60,9 +60,9 @@ arrow::Status explain(const arrow::Status& status, const std::string& format, co
   // A message of our own says what to do behind its first sentence.
   const std::string& said = status.message();
   const auto end = said.find(". ");
-  const std::string remedy = end == std::string::npos ? "Check the file and its format" : said.substr(end + 2);
-  return arrow::Status::Invalid("expected readable ", format, " data, found: ", said.substr(0, end), " at ", where, ". ", remedy,
-                                ".");
+  std::string remedy = end == std::string::npos ? "Check the file and its format" : said.substr(end + 2);
+  if (!remedy.ends_with('.')) remedy += '.';
+  return arrow::Status::Invalid("expected readable ", format, " data, found: ", said.substr(0, end), " at ", where, ". ", remedy);
 }
 
 Names to_names(const char* const* columns, int64_t n_columns) { return columns ? Names(columns, columns + n_columns) : Names(); }
@@ -193,15 +193,70 @@ class OwningReader : public arrow::RecordBatchReader {
   Reader inner_;
 };
 
+/// Lists and structs, and types such as pandas' intervals that are made of them.
+bool is_nested(const std::shared_ptr<arrow::Field>& field) {
+  const arrow::DataType* type = field->type().get();
+  if (type->id() == arrow::Type::EXTENSION) type = static_cast<const arrow::ExtensionType*>(type)->storage_type().get();
+  return type->num_fields() > 0;
+}
+
+/// A reader that has nulls in place of nested columns. No run can use them, so they are not decoded.
+class FlatReader : public arrow::RecordBatchReader {
+ public:
+  FlatReader(Reader inner, std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool)
+      : inner_(std::move(inner)), schema_(std::move(schema)), pool_(pool) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_RETURN_NOT_OK(inner_->ReadNext(batch));
+    if (!*batch) return arrow::Status::OK();
+    arrow::ArrayVector columns;
+    for (const auto& field : schema_->fields()) {
+      std::shared_ptr<arrow::Array> column = is_nested(field) ? nullptr : (*batch)->GetColumnByName(field->name());
+      if (!column) {
+        ARROW_ASSIGN_OR_RAISE(column, arrow::MakeArrayOfNull(field->type(), (*batch)->num_rows(), pool_));
+      }
+      columns.push_back(std::move(column));
+    }
+    *batch = arrow::RecordBatch::Make(schema_, (*batch)->num_rows(), std::move(columns));
+    return arrow::Status::OK();
+  }
+
+ private:
+  Reader inner_;
+  std::shared_ptr<arrow::Schema> schema_;
+  arrow::MemoryPool* pool_;
+};
+
+/// Columns of a Parquet file that has nested ones.
+arrow::Result<Reader> read_flat(const std::shared_ptr<parquet::arrow::FileReader>& reader,
+                                const std::shared_ptr<arrow::Schema>& schema, const Names& names, arrow::MemoryPool* pool) {
+  arrow::FieldVector fields;
+  for (const std::string& name : names.empty() ? schema->field_names() : names) {
+    const auto field = schema->GetFieldByName(name);
+    if (!field) return arrow::Status::Invalid("no column \"", name, "\", or several. Give the columns different names");
+    fields.push_back(field);
+  }
+  // Nested columns count their leaves, so leaf numbers are looked up by path. If all are nested, another column counts the rows.
+  const auto* parquet_schema = reader->parquet_reader()->metadata()->schema();
+  arrow::FieldVector flat = fields;
+  flat.insert(flat.end(), schema->fields().begin(), schema->fields().end());
+  std::vector<int> leaves;
+  for (std::size_t i = 0; i < flat.size() && (i < fields.size() || leaves.empty()); ++i)
+    if (!is_nested(flat[i])) leaves.push_back(parquet_schema->ColumnIndex(flat[i]->name()));
+  if (leaves.empty()) return arrow::Status::Invalid("nested columns alone. Flatten them");
+  std::vector<int> groups;
+  for (int i = 0; i < reader->num_row_groups(); ++i) groups.push_back(i);
+  ARROW_ASSIGN_OR_RAISE(Reader batches, reader->GetRecordBatchReader(groups, leaves));
+  return std::make_shared<FlatReader>(std::make_shared<OwningReader>(reader, std::move(batches)), arrow::schema(fields), pool);
+}
+
 arrow::Result<Reader> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file, const Names& names,
                                    arrow::MemoryPool* pool, bool use_threads) {
   ARROW_ASSIGN_OR_RAISE(auto built, open_parquet_file(file, pool, use_threads));
   std::shared_ptr<parquet::arrow::FileReader> reader = std::move(built);
   std::shared_ptr<arrow::Schema> schema;
   ARROW_RETURN_NOT_OK(reader->GetSchema(&schema));
-  for (const auto& field : schema->fields())
-    if (field->type()->num_fields() > 0 && (names.empty() || std::find(names.begin(), names.end(), field->name()) != names.end()))
-      return arrow::Status::Invalid("expected flat columns, found ", field->ToString(), ". Drop or flatten it.");
+  if (std::any_of(schema->fields().begin(), schema->fields().end(), is_nested)) return read_flat(reader, schema, names, pool);
   std::vector<int> groups(static_cast<std::size_t>(reader->num_row_groups()));
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<int>(i);
   // A file without row groups still has a schema.
@@ -306,7 +361,7 @@ int column_names(const char* path, const char* format, const FractileCsv* csv, c
     const auto schema = list();
     if (!schema.ok()) return explain(schema.status(), format, "\"" + std::string(path) + "\"");
     std::string text;
-    for (const auto& field : (*schema)->fields()) text += field->name() + "\n";
+    for (const auto& field : (*schema)->fields()) text += field->name() + FRACTILE_FORMATS_SEPARATOR;
     *names = ::strdup(text.c_str());
     return arrow::Status::OK();
   });
@@ -430,7 +485,7 @@ int write_parquet(ArrowArrayStream* in, char* (*allocate)(void*, size_t), void* 
 
 void free_text(char* text) { std::free(text); }
 
-constexpr FractileFormats kFormats{4,          column_names,     open_file,     open_bytes,
+constexpr FractileFormats kFormats{5,          column_names,     open_file,     open_bytes,
                                    write_file, write_ipc_stream, write_parquet, free_text};
 
 }  // namespace

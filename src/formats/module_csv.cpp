@@ -7,12 +7,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 namespace formats_module {
 namespace {
 
 constexpr int64_t kHead = 1 << 16;  // bytes in which header, delimiter and encoding are recognised
+constexpr std::string_view kGzip = "\x1f\x8b";
+constexpr std::string_view kZstd = "\x28\xb5\x2f\xfd";
 
 /// The first line, quoted line ends included.
 std::string_view first_line(std::string_view text) {
@@ -26,10 +30,14 @@ std::string_view first_line(std::string_view text) {
 
 /// Why the head of a file cannot be a CSV in UTF-8; "" if nothing speaks against it.
 std::string find_fault(std::string_view head) {
+  if (head.empty()) return "an empty file. Check its source";
+  if (head.starts_with("PK\x03\x04")) return "a zip archive. Unpack it first";
+  if (head.starts_with(kGzip)) return "a gzip archive. Unpack it first";
+  if (head.starts_with(kZstd)) return "a zstd archive. Unpack it first";
+  if (head.starts_with("PAR1")) return "a Parquet file. Rename it to .parquet";
+  if (head.starts_with("ARROW1")) return "an Arrow file. Rename it to .arrow";
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff") || head.find('\0') != std::string_view::npos)
     return "UTF-16 text. Name its encoding: --encoding utf-16";
-  if (head.starts_with("PK\x03\x04")) return "a zip archive. Unpack it first";
-  if (head.starts_with("PAR1")) return "a Parquet file. Rename it to .parquet";
   return "";
 }
 
@@ -73,13 +81,26 @@ arrow::Result<std::shared_ptr<arrow::io::InputStream>> recode(arrow::io::InputSt
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> decompress(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
                                                                   std::string_view head) {
   arrow::Compression::type kind = arrow::Compression::UNCOMPRESSED;
-  if (head.starts_with("\x1f\x8b")) kind = arrow::Compression::GZIP;
-  if (head.starts_with("\x28\xb5\x2f\xfd")) kind = arrow::Compression::ZSTD;
+  if (head.starts_with(kGzip)) kind = arrow::Compression::GZIP;
+  if (head.starts_with(kZstd)) kind = arrow::Compression::ZSTD;
   if (kind == arrow::Compression::UNCOMPRESSED) return file;
   ARROW_ASSIGN_OR_RAISE(const std::shared_ptr<arrow::util::Codec> codec, arrow::util::Codec::Create(kind));
   // The stream uses its codec as long as it lives.
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::io::InputStream> inner, arrow::io::CompressedInputStream::Make(codec.get(), file));
   return std::shared_ptr<arrow::io::InputStream>(inner.get(), [codec, inner](auto*) mutable { inner.reset(); });
+}
+
+/// A row of another length, which libarrow numbers from 1 with the header; "" for another message.
+std::string explain_length(const std::string& said) {
+  constexpr std::string_view kRow = "CSV parse error: Row #", kExpected = ": Expected ", kGot = " columns, got ";
+  const auto expected = said.find(kExpected), got = said.find(kGot);
+  if (!said.starts_with(kRow) || expected == std::string::npos || got == std::string::npos) return "";
+  const auto number = [&](std::size_t at) { return std::strtoll(said.c_str() + at, nullptr, 10); };
+  const auto row = number(kRow.size()) - 2;
+  return std::to_string(number(got + kGot.size())) + " cells instead of " + std::to_string(number(expected + kExpected.size())) +
+         " at row " + std::to_string(row) +
+         (row > 0 ? ". Correct the row: a cell with a delimiter in it needs quotes"
+                  : ". Correct the row, and leave out what is before the names of the columns: they are the first line");
 }
 
 /// A message of libarrow, in words that a user can act on.
@@ -89,6 +110,7 @@ arrow::Status explain(const arrow::Status& status) {
   if (said.find("UTF8") != std::string::npos)
     return arrow::Status::Invalid(
         "bytes that are not UTF-8. Name the file's encoding: --encoding latin-1 (Western Europe), --encoding gb18030 (Chinese)");
+  if (const std::string length = explain_length(said); !length.empty()) return arrow::Status::Invalid(length);
   // The row itself may hold anything.
   const auto row = said.find(". Row: ");
   std::string words = said.substr(0, said.find(": ", said.find("got ") == std::string::npos ? 0 : said.find("got ")));
@@ -96,6 +118,64 @@ arrow::Status explain(const arrow::Status& status) {
   std::replace_if(words.begin(), words.end(), [](unsigned char c) { return c < 32 || c > 126; }, '?');
   return arrow::Status::Invalid(words);
 }
+
+/// Passes bytes on, and fails at their end if a quote is still open: libarrow would take all rows behind it as one cell.
+class QuoteCheck : public arrow::io::InputStream {
+ public:
+  QuoteCheck(std::shared_ptr<arrow::io::InputStream> inner, char delimiter) : inner_(std::move(inner)), delimiter_(delimiter) {}
+  arrow::Status Close() override { return inner_->Close(); }
+  bool closed() const override { return inner_->closed(); }
+  arrow::Result<int64_t> Tell() const override { return inner_->Tell(); }
+  arrow::Result<int64_t> Read(int64_t size, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const int64_t n, inner_->Read(size, out));
+    ARROW_RETURN_NOT_OK(see({static_cast<const char*>(out), static_cast<std::size_t>(n)}, size > 0));
+    return n;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override {
+    ARROW_ASSIGN_OR_RAISE(auto block, inner_->Read(size));
+    ARROW_RETURN_NOT_OK(see(static_cast<std::string_view>(*block), size > 0));
+    return block;
+  }
+
+ private:
+  enum class Place : std::uint8_t { outside, inside, behind_quote };
+
+  arrow::Status see(std::string_view block, bool was_asked) {
+    if (block.empty() && was_asked && place_ == Place::inside)
+      return arrow::Status::Invalid("a quote at row ", opened_ - 1,
+                                    " that never closes. Close it, or double a quote that is part of a cell (\"\")");
+    while (!block.empty()) block.remove_prefix(step(block));
+    return arrow::Status::OK();
+  }
+
+  /// Looks at the front of the text, up to the next quote; returns the number of bytes.
+  std::size_t step(std::string_view text) {
+    if (place_ == Place::behind_quote) {
+      place_ = text[0] == '"' ? Place::inside : Place::outside;  // a doubled quote is part of the cell
+      if (place_ == Place::outside) return 0;
+      last_ = '"';
+      return 1;
+    }
+    const auto quote = std::min(text.find('"'), text.size());
+    if (place_ == Place::outside) rows_ += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(quote), '\n');
+    if (quote > 0) last_ = text[quote - 1];
+    if (quote == text.size()) return quote;
+    if (place_ == Place::inside) {
+      place_ = Place::behind_quote;
+    } else if (last_ == '\n' || last_ == '\r' || last_ == delimiter_) {  // only at the beginning of a cell it means anything
+      place_ = Place::inside;
+      opened_ = rows_;
+    }
+    last_ = '"';
+    return quote + 1;
+  }
+
+  std::shared_ptr<arrow::io::InputStream> inner_;
+  char delimiter_;
+  char last_ = '\n';
+  Place place_ = Place::outside;
+  int64_t rows_ = 0, opened_ = 0;
+};
 
 class ExplainingReader : public arrow::RecordBatchReader {
  public:
@@ -162,7 +242,7 @@ arrow::Result<Reader> read_csv(const std::shared_ptr<arrow::io::RandomAccessFile
   if (!header.ok()) return explain(header.status());
   for (const auto& field : (*header)->schema()->fields()) convert.column_types[field->name()] = arrow::utf8();
   convert.include_columns = names;
-  auto reader = open(buffered);
+  auto reader = open(std::make_shared<QuoteCheck>(buffered, parse.delimiter));
   if (!reader.ok()) return explain(reader.status());
   return std::make_shared<ExplainingReader>(*reader);
 }

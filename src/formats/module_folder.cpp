@@ -61,6 +61,22 @@ arrow::Result<std::vector<Part>> list_parts(const fs::path& folder) {
   return parts;
 }
 
+/// A file's failure with its name, before the remedy.
+arrow::Status name_file(const arrow::Status& status, const std::string& path) {
+  if (status.ok()) return status;
+  const std::string& said = status.message();
+  const auto end = std::min(said.find(". "), said.size());
+  return arrow::Status::Invalid(said.substr(0, end), " in \"", path, "\"", said.substr(end));
+}
+
+/// A name that a file has twice would be read as missing.
+arrow::Status require_different_names(const arrow::Schema& schema, const std::string& path) {
+  for (const auto& field : schema.fields())
+    if (schema.GetFieldIndex(field->name()) < 0)
+      return arrow::Status::Invalid("the column \"", field->name(), "\" twice in \"", path, "\". Rename or remove one of them");
+  return arrow::Status::OK();
+}
+
 /// One type for a column that files have in two: numbers become float64.
 arrow::Result<std::shared_ptr<arrow::DataType>> merge_types(const std::string& name, const std::shared_ptr<arrow::DataType>& a,
                                                             const std::shared_ptr<arrow::DataType>& b) {
@@ -101,7 +117,7 @@ class FolderReader : public arrow::RecordBatchReader {
         ARROW_RETURN_NOT_OK(open_next());
       }
       std::shared_ptr<arrow::RecordBatch> batch;
-      ARROW_RETURN_NOT_OK(reader_->ReadNext(&batch));
+      ARROW_RETURN_NOT_OK(name_file(reader_->ReadNext(&batch), part_->path));
       if (batch) return adapt(*batch, out);
       reader_.reset();
     }
@@ -127,7 +143,12 @@ class FolderReader : public arrow::RecordBatchReader {
       const auto key = part_->keys.find(field->name());
       if (column && key != part_->keys.end()) ARROW_RETURN_NOT_OK(check_key(field->name(), key->second, column));
       if (column && !column->type()->Equals(*field->type())) {
-        ARROW_ASSIGN_OR_RAISE(column, arrow::compute::Cast(*column, field->type()));
+        auto cast = arrow::compute::Cast(*column, field->type());
+        if (!cast.ok())
+          return arrow::Status::Invalid("the column \"", field->name(), "\" of \"", part_->path, "\" as ",
+                                        column->type()->ToString(), ", which is ", field->type()->ToString(),
+                                        " with the other files: ", cast.status().message());
+        column = *std::move(cast);
       } else if (!column && key != part_->keys.end() && key->second != kNullKey) {
         ARROW_ASSIGN_OR_RAISE(column, arrow::MakeArrayFromScalar(arrow::StringScalar(key->second), batch.num_rows(), pool_));
       } else if (!column) {
@@ -145,6 +166,10 @@ class FolderReader : public arrow::RecordBatchReader {
     constexpr std::size_t kDay = 10;
     if (value.size() > kDay && key.size() == kDay && value.starts_with(key) && (value[kDay] == ' ' || value[kDay] == 'T'))
       return value.find_first_not_of("0:.Z", kDay + 1) == std::string_view::npos;
+    // 20200102 is 2020-01-02.
+    if (key.size() == kDay - 2 && value.size() >= kDay && value[4] == '-' && value[7] == '-')
+      return is_same(std::string(key.substr(0, 4)) + "-" + std::string(key.substr(4, 2)) + "-" + std::string(key.substr(6)),
+                     value);
     const auto number = [](std::string_view text) {
       char* end = nullptr;
       const std::string copy(text);
@@ -189,8 +214,10 @@ arrow::Result<Reader> read_folder(const std::string& folder, const Names& names,
     return merge_types(name, found->second, type).Value(&found->second);
   };
   for (Part& part : parts) {
-    ARROW_ASSIGN_OR_RAISE(const Reader reader, open(part.path, {}));
-    part.schema = reader->schema();
+    const auto reader = open(part.path, {});
+    if (!reader.ok()) return name_file(reader.status(), part.path);
+    part.schema = (*reader)->schema();
+    ARROW_RETURN_NOT_OK(require_different_names(*part.schema, part.path));
     if (part.schema->num_fields() == 0) return arrow::Status::Invalid("the file \"", part.path, "\" without columns");
     for (const auto& field : part.schema->fields()) ARROW_RETURN_NOT_OK(add(field->name(), field->type()));
   }
