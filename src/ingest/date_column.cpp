@@ -68,6 +68,18 @@ bool is_dictionary_of_values(const ArrowSchema& schema) {
   return schema.dictionary && describe_type(schema).kind != ArrowKind::text;
 }
 
+/// Several formats fit: usually no row tells day and month apart.
+std::string name_formats(const std::vector<std::string>& formats) {
+  std::string swapped = formats[0];
+  const auto day = swapped.find("%d"), month = swapped.find("%m");
+  if (day != std::string::npos && month != std::string::npos) std::swap(swapped[day + 1], swapped[month + 1]);
+  std::string all;
+  for (const std::string& format : formats) all += (all.empty() ? "" : " or ") + ("--date-format " + quote_for_shell(format));
+  return (formats.size() == 2 && formats[1] == swapped ? "No row tells day and month apart. Name the right format: "
+                                                       : "Several formats fit. Name the right one: ") +
+         all;
+}
+
 bool is_whole(double number) { return number == std::floor(number) && std::fabs(number) < 9e18; }
 
 }  // namespace
@@ -195,8 +207,7 @@ void DateColumnReader::finish() const {
     else if (formats.size() == 1)
       remedy = fmt::format("Name the format: --date-format {}", quote_for_shell(formats[0]));
     else
-      remedy = fmt::format("No row tells day and month apart. Name the right format: --date-format {} or --date-format {}",
-                           quote_for_shell(formats[0]), quote_for_shell(formats[1]));
+      remedy = name_formats(formats);
     if (formats.empty() || !rules_.date_format.empty())
       remedy += fmt::format(", or make it missing: {}", null_remedy(rules_.column, first_failed_->text));
     throw Error(

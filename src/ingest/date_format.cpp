@@ -168,27 +168,36 @@ FormatGuess::FormatGuess() {
   constexpr std::string_view kDateParts[] = {"%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d",  "%d.%m.%Y",  "%m.%d.%Y", "%Y.%m.%d",
                                              "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d",  "%d%b%Y",    "%d-%b-%Y", "%d %b %Y",
                                              "%d-%b-%y", "%d%b%y",   "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d/%m/%y",
-                                             "%m/%d/%y", "%d.%m.%y", "%y/%m/%d",  "%Y%m%d",    "%d%m%Y",   "%Y年%m月%d日"};
+                                             "%m/%d/%y", "%d.%m.%y", "%m.%d.%y",  "%d-%m-%y",  "%m-%d-%y", "%y/%m/%d",
+                                             "%y.%m.%d", "%y-%m-%d", "%Y%m%d",    "%d%m%Y",    "%m%d%Y",   "%Y年%m月%d日"};
   constexpr std::string_view kTimes[] = {"",          " %H:%M",  " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p",   " %I:%M:%S %p",
                                          "T%H:%M:%S", " %H%M%S", "T%H%M%S",   "T%H:%M:%S%z",  " %H:%M:%S%z", ":%H:%M:%S"};
   for (const std::string_view date : kDateParts)
-    for (const std::string_view time : kTimes) left_.push_back(std::string(date) + std::string(time));
-  for (const std::string_view month :
-       {"%Y-%m", "%Y%m", "%m/%Y", "%Y/%m", "%Y.%m", "%m-%Y", "%b %Y", "%b-%Y", "%b-%y", "%B %Y", "%Ym%m"})
-    left_.emplace_back(month);
-  for (const std::string_view epoch : {"unix_s", "unix_ms", "unix_us", "unix_ns"}) left_.emplace_back(epoch);
+    for (const std::string_view time : kTimes) left_.push_back({std::string(date) + std::string(time)});
+  for (const std::string_view other :
+       {"%Y-%m", "%Y%m",         "%m/%Y",      "%Y/%m",  "%Y.%m",  "%m-%Y",  "%b %Y",  "%b-%Y",   "%b-%y",   "%B %Y",
+        "%Ym%m", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%y%m%d", "%d%m%y", "%m%d%y", "unix_s", "unix_ms", "unix_us", "unix_ns"})
+    left_.push_back({std::string(other)});
 }
 
 void FormatGuess::see(std::string_view text) {
   double number = 0.0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool is_number = failed == std::errc{} && end == text.data() + text.size();
-  std::erase_if(left_, [&](const std::string& format) {
+  std::vector<Candidate> left;
+  for (Candidate& candidate : left_) {
     Instant instant;
-    if (!format.starts_with("unix")) return !parse_with_format(text, format, instant);
-    // Only dates of 1980 to 2100 are guessed.
-    return !is_number || !parse_unix(number, format, instant) || instant.seconds < 315532800 || instant.seconds > 4102444800;
-  });
+    const bool is_epoch = candidate.format.starts_with("unix");
+    const bool is_read = is_epoch ? is_number && parse_unix(number, candidate.format, instant)
+                                  : parse_with_format(text, candidate.format, instant);
+    // Only dates of 1980 to 2100 are guessed from epoch numbers.
+    if (!is_read || (is_epoch && (instant.seconds < 315532800 || instant.seconds > 4102444800))) continue;
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+    candidate.dates = (candidate.dates ^ static_cast<std::uint64_t>(instant.seconds)) * kOdd;
+    candidate.dates = (candidate.dates ^ static_cast<std::uint64_t>(instant.nanos)) * kOdd;
+    left.push_back(std::move(candidate));
+  }
+  left_ = std::move(left);
 }
 
 void FormatGuess::see_number(double number) {
@@ -196,19 +205,13 @@ void FormatGuess::see_number(double number) {
 }
 
 std::vector<std::string> FormatGuess::fitting() const {
-  // The list is in order of likelihood. A second guess helps only with the order of day and month.
+  // The list is in order of likelihood. %b and %B read one date in May.
   std::vector<std::string> out;
-  for (const std::string& format : left_) {
-    if (out.empty()) {
-      out.push_back(format);
-      continue;
-    }
-    const auto swap = [](std::string text) {
-      const auto day = text.find("%d"), month = text.find("%m");
-      if (day != std::string::npos && month != std::string::npos) std::swap(text[day + 1], text[month + 1]);
-      return text;
-    };
-    if (format == swap(out.front())) out.push_back(format);
+  std::vector<std::uint64_t> read;
+  for (const Candidate& candidate : left_) {
+    if (std::find(read.begin(), read.end(), candidate.dates) != read.end()) continue;
+    read.push_back(candidate.dates);
+    out.push_back(candidate.format);
   }
   return out;
 }

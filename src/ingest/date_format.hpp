@@ -1,6 +1,7 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,15 @@ class FormatGuess {
   FormatGuess();
   void see(std::string_view text);
   void see_number(double number);
-  /// The best format first; two formats if the order of day and month is unclear.
+  /// The best format first; several formats if they read different dates.
   std::vector<std::string> fitting() const;
 
  private:
-  std::vector<std::string> left_;
+  struct Candidate {
+    std::string format;
+    std::uint64_t dates = 0;  ///< a hash of what it has read
+  };
+  std::vector<Candidate> left_;
 };
 
 }  // namespace fractile
