@@ -31,23 +31,26 @@ std::string digits_of(UInt128 magnitude) {
   return digits;
 }
 
+UInt128 magnitude_of(Int128 value) { return value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value); }
+
 /// Through digits, so that a decimal is the number that its text is.
 double decimal_to_double(Int128 value, int scale) {
   if (value == static_cast<std::int64_t>(value) && scale == 0) return static_cast<double>(static_cast<std::int64_t>(value));
-  const auto magnitude = value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value);
-  const std::string text = (value < 0 ? "-" : "") + digits_of(magnitude) + "e" + std::to_string(-scale);
+  const std::string text = (value < 0 ? "-" : "") + digits_of(magnitude_of(value)) + "e" + std::to_string(-scale);
   double number = 0.0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
 }
 
-void read_decimals(const ArrowType& type, const arrow::Chunk& chunk, double* out) {
+/// Calls visit(i, is_null, value) for decimals of up to 38 digits; the scale is that of the type.
+template <class Visit>
+void visit_decimals(const ArrowType& type, const arrow::Chunk& chunk, Visit&& visit) {
   const auto width = static_cast<std::size_t>(type.bits / 8);
   const char* values = arrow::buffer<char>(*chunk.array, 1);
   for (std::int64_t i = 0; i < chunk.length; ++i) {
     const std::int64_t at = chunk.offset + i;
     if (!values || arrow::is_null(*chunk.array, at)) {
-      out[i] = kNaN;
+      visit(i, true, Int128{0});
       continue;
     }
     const char* const from = values + static_cast<std::size_t>(at) * width;
@@ -58,8 +61,35 @@ void read_decimals(const ArrowType& type, const arrow::Chunk& chunk, double* out
     if (type.bits == 256 && (words[2] != words[1] >> 63 || words[3] != words[2]))
       throw Error(ErrorCode::COLUMN_TYPE, "expected decimals of up to 38 digits, found more. Convert the column to float64.");
     const auto low = static_cast<UInt128>(static_cast<std::uint64_t>(words[0]));
-    out[i] = decimal_to_double(static_cast<Int128>(static_cast<UInt128>(words[1]) << 64 | low), type.scale);
+    visit(i, false, static_cast<Int128>(static_cast<UInt128>(words[1]) << 64 | low));
   }
+}
+
+/// Calls visit(i, is_null, value) for integers and decimals.
+template <class Visit>
+void visit_wholes(const ArrowType& type, const arrow::Chunk& chunk, Visit&& visit) {
+  if (type.kind == ArrowKind::decimal)
+    visit_decimals(type, chunk, visit);
+  else if (type.is_unsigned && type.bits == 64)
+    arrow::visit_values<std::uint64_t>(*chunk.array, chunk.offset, chunk.length,
+                                       [&](std::int64_t i, bool null, std::uint64_t v) { visit(i, null, Int128{v}); });
+  else
+    arrow::visit_numbers<std::int64_t>(type, *chunk.array, chunk.offset, chunk.length,
+                                       [&](std::int64_t i, bool null, std::int64_t v) { visit(i, null, Int128{v}); });
+}
+
+/// The digits of each number that float64 cannot hold; "" for another one.
+std::vector<std::string> inexact_digits(const ArrowSchema& schema, const arrow::Chunk& chunk) {
+  const ArrowType type = describe_type(schema);
+  std::vector<std::string> out(static_cast<std::size_t>(chunk.length));
+  if (type.kind == ArrowKind::decimal && type.scale > 0) return out;
+  visit_wholes(type, chunk, [&](std::int64_t i, bool null, Int128 value) {
+    const UInt128 magnitude = magnitude_of(value);
+    if (null || magnitude >> 53 == 0 || static_cast<UInt128>(static_cast<double>(magnitude)) == magnitude) return;
+    out[static_cast<std::size_t>(i)] =
+        (value < 0 ? "-" : "") + digits_of(magnitude) + std::string(static_cast<std::size_t>(std::max(0, -type.scale)), '0');
+  });
+  return out;
 }
 
 }  // namespace
@@ -158,7 +188,10 @@ void read_doubles(const ArrowSchema& schema, const arrow::Chunk& chunk, double* 
     std::fill(out, out + chunk.length, kNaN);
     return;
   }
-  if (type.kind == ArrowKind::decimal) return read_decimals(type, chunk, out);
+  if (type.kind == ArrowKind::decimal)
+    return visit_decimals(type, chunk, [&](std::int64_t i, bool null, Int128 value) {
+      out[i] = null ? kNaN : decimal_to_double(value, type.scale);
+    });
   const bool is_read = arrow::visit_numbers<double>(type, *chunk.array, chunk.offset, chunk.length,
                                                     [&](std::int64_t i, bool null, double v) { out[i] = null ? kNaN : v; });
   if (!is_read) arrow::refuse_type(schema, "numbers");
@@ -185,6 +218,20 @@ void read_integers(const ArrowSchema& schema, const arrow::Chunk& chunk, std::in
       arrow::visit_numbers<std::int64_t>(type, *chunk.array, chunk.offset, chunk.length,
                                          [&](std::int64_t i, bool null, std::int64_t v) { out[i] = null ? missing : v; });
   if (!is_read) arrow::refuse_type(schema, "whole numbers");
+}
+
+std::optional<InexactWhole> find_inexact(const ArrowSchema& schema, const arrow::Chunk& chunk,
+                                         const std::function<bool(std::string_view digits)>& skips) {
+  const bool is_dictionary = schema.dictionary != nullptr;
+  const std::vector<std::string> digits =
+      is_dictionary ? inexact_digits(*schema.dictionary, arrow::dictionary_chunk(chunk)) : inexact_digits(schema, chunk);
+  const std::vector<std::int64_t> indices = is_dictionary ? arrow::read_indices(schema, chunk) : std::vector<std::int64_t>{};
+  for (std::int64_t i = 0; i < chunk.length; ++i) {
+    const std::int64_t at = is_dictionary ? indices[static_cast<std::size_t>(i)] : i;
+    if (at < 0 || digits[static_cast<std::size_t>(at)].empty() || skips(digits[static_cast<std::size_t>(at)])) continue;
+    return InexactWhole{i, digits[static_cast<std::size_t>(at)]};
+  }
+  return std::nullopt;
 }
 
 void read_texts(const ArrowSchema& schema, const arrow::Chunk& chunk,

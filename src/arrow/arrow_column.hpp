@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,14 @@ class ArrowBatches {
 /// Integers, decimals and booleans are accepted as doubles; floats are not accepted as integers.
 void read_doubles(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, double* out);
 void read_integers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, std::int64_t missing, std::int64_t* out);
+/// A whole number that float64 cannot hold, and its place in the chunk.
+struct InexactWhole {
+  std::int64_t i;
+  std::string digits;
+};
+/// The first such number of integers, or of decimals without digits behind the point, that `skips` does not accept.
+std::optional<InexactWhole> find_inexact(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk,
+                                         const std::function<bool(std::string_view digits)>& skips);
 /// Calls sink(i, text, is_null) for i = 0 ... length-1. Texts and dictionaries of texts.
 void read_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk,
                 const std::function<void(std::int64_t, std::string_view, bool)>& sink);

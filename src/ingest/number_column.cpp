@@ -22,16 +22,14 @@ using Chunk = ArrowBatches::Chunk;
 /// The first whole number that float64 cannot hold is refused: two of them would be one value.
 void require_exact(const ArrowSchema& schema, const Chunk& chunk, const ColumnRules& rules, const double* values) {
   if (std::none_of(values, values + chunk.length, [](double value) { return std::fabs(value) >= kFirstInexact; })) return;
-  std::vector<std::int64_t> whole(static_cast<std::size_t>(chunk.length));
-  read_integers(schema, chunk, 0, whole.data());
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
-      throw Error(
-          ErrorCode::COLUMN_TYPE,
-          fmt::format(
-              "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
-              "them, or pass float64.",
-              rules.column, whole[i], chunk.first_row + static_cast<std::int64_t>(i)));
+  const auto found = find_inexact(schema, chunk, [&](std::string_view digits) { return rules.is_null_text(digits); });
+  if (found)
+    throw Error(
+        ErrorCode::COLUMN_TYPE,
+        fmt::format(
+            "expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Rank or scale "
+            "them, or pass float64.",
+            rules.column, found->digits, chunk.first_row + found->i));
 }
 
 }  // namespace
@@ -39,7 +37,7 @@ void require_exact(const ArrowSchema& schema, const Chunk& chunk, const ColumnRu
 void read_numbers(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, const ColumnRules& rules, double* out) {
   if (const ArrowType type = describe_type(schema); type.kind != ArrowKind::text) {
     read_doubles(schema, chunk, out);
-    if (type.kind == ArrowKind::integer) require_exact(schema, chunk, rules, out);
+    if (type.kind == ArrowKind::integer || type.kind == ArrowKind::decimal) require_exact(schema, chunk, rules, out);
     for (std::int64_t i = 0; i < chunk.length && !rules.null_numbers.empty(); ++i)
       if (rules.is_null_number(out[i])) out[i] = std::numeric_limits<double>::quiet_NaN();
   } else {

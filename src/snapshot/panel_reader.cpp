@@ -319,26 +319,24 @@ bool is_number(const ArrowType& type) {
 void require_exact(const ArrowBatches& batches, const ArrowBatches::Chunk& chunk, std::span<const double> values, std::size_t at,
                    const ColumnRules& rules) {
   if (std::none_of(values.begin(), values.end(), [](double value) { return std::fabs(value) >= kFirstInexact; })) return;
-  std::vector<std::int64_t> whole(values.size());
-  read_integers(batches.schema(0), chunk, 0, whole.data());
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    if (!is_exact(whole[i] < 0 ? -static_cast<std::uint64_t>(whole[i]) : static_cast<std::uint64_t>(whole[i])))
-      throw Error(
-          ErrorCode::PANEL_COLUMN_TYPE,
-          fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
-                      "the column to texts, or leave it out: --drop {}.",
-                      rules.column, whole[i], at + i, quote_for_shell(rules.column)));
+  const auto found = find_inexact(batches.schema(0), chunk, [&](std::string_view digits) { return rules.is_null_text(digits); });
+  if (found)
+    throw Error(
+        ErrorCode::PANEL_COLUMN_TYPE,
+        fmt::format("expected whole numbers that float64 holds (all below 2^53) in column \"{}\", found {} at row {}. Convert "
+                    "the column to texts, or leave it out: --drop {}.",
+                    rules.column, found->digits, at + static_cast<std::size_t>(found->i), quote_for_shell(rules.column)));
 }
 
 std::vector<double> read_number_column(const ArrowBatches& batches, const ColumnRules& rules, const PanelIndex& index) {
-  const bool is_integer = describe_type(batches.schema(0)).kind == ArrowKind::integer;
+  const ArrowKind kind = describe_type(batches.schema(0)).kind;
   std::vector<double> out(static_cast<std::size_t>(index.row_capacity()), kNaN);
   std::vector<double> values;
   std::size_t at = 0;
   for (const auto& chunk : batches.chunks(0)) {
     values.resize(static_cast<std::size_t>(chunk.length));
     read_doubles(batches.schema(0), chunk, values.data());
-    if (is_integer) require_exact(batches, chunk, values, at, rules);
+    if (kind == ArrowKind::integer || kind == ArrowKind::decimal) require_exact(batches, chunk, values, at, rules);
     if (!rules.null_numbers.empty())
       std::replace_if(values.begin(), values.end(), [&](double value) { return rules.is_null_number(value); }, kNaN);
     const RowIndex* const row = index.row_of_source.data() + at;
