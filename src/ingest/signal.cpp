@@ -303,13 +303,6 @@ std::string propose_names(const std::vector<std::string>& names, const std::vect
   return remedy;
 }
 
-/// "--delimiter ^" for a header that was read as one column and has a usual delimiter in it; else "".
-std::string propose_delimiter(const std::vector<std::string>& names) {
-  const auto mark = names.size() == 1 ? names[0].find_first_of(",;\t|^~") : std::string::npos;
-  if (mark == std::string::npos) return "";
-  return "--delimiter " + (names[0][mark] == '\t' ? "tab" : quote_for_shell(names[0].substr(mark, 1)));
-}
-
 /// Pairs of our name and a source's.
 using Renames = std::vector<std::pair<std::string, std::string>>;
 

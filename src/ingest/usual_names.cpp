@@ -66,6 +66,12 @@ std::string propose_map(const std::vector<std::string>& missing, const std::vect
   return out;
 }
 
+std::string propose_delimiter(const std::vector<std::string>& names) {
+  const auto mark = names.size() == 1 ? names[0].find_first_of(",;\t|^~") : std::string::npos;
+  if (mark == std::string::npos) return "";
+  return "--delimiter " + (names[0][mark] == '\t' ? "tab" : quote_for_shell(names[0].substr(mark, 1)));
+}
+
 bool is_index_column(std::string_view name) noexcept {
   return name.empty() || name == "Unnamed: 0" || name == "__index_level_0__";
 }

@@ -15,6 +15,8 @@ std::string find_usual_name(std::string_view ours, const std::vector<std::string
 std::string find_usual_value(const std::vector<std::string>& names);
 /// "--map security_id=PERMNO --map date=MthCalDt" for the `missing` columns with a usual name; "" if none has one.
 std::string propose_map(const std::vector<std::string>& missing, const std::vector<std::string>& names);
+/// "--delimiter ^" for a header that was read as one column and has a usual delimiter in it; else "".
+std::string propose_delimiter(const std::vector<std::string>& names);
 /// True for a column without a meaning: the index that pandas writes.
 bool is_index_column(std::string_view name) noexcept;
 /// True if `names` look like the first of several header rows, as to_csv() of a frame with two column levels writes.

@@ -90,7 +90,9 @@ void require_names(const PanelNames& names, const std::vector<std::string>& sour
   const std::string proposed = propose_map(missing, unused).empty() ? "" : propose_map(wanted, unused);
   std::string remedy = proposed.empty() ? fmt::format("Add it, or name the column that holds it: --map {}=Name.", missing.front())
                                         : fmt::format("Name the columns: {}.", proposed);
-  if (has_header_rows(source))
+  if (const std::string delimiter = propose_delimiter(source); !delimiter.empty())
+    remedy = fmt::format("Name the delimiter: {}.", delimiter);
+  else if (has_header_rows(source))
     remedy =
         "The source has several header rows: read it with pd.read_csv(path, header=[0, 1], index_col=0) and give "
         "fractile.from_wide(frame).";
