@@ -24,6 +24,8 @@ class PanelSource {
   virtual std::vector<std::string> column_names() = 0;
   /// Says that no other column will be asked for; a source that reads all at once then leaves them out.
   virtual void read_only(const std::vector<std::string>& names) { (void)names; }
+  /// Names columns whose cells are texts, whatever they look like. A source with types of its own has no use for it.
+  virtual void read_as_texts(const std::vector<std::string>& names) { (void)names; }
   /// A stream whose batches are structs with just these columns, in row order. May be called more
   /// than once for a column. The caller releases it.
   virtual void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) = 0;

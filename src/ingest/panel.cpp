@@ -93,14 +93,16 @@ class CsvPanel : public PanelSource {
     return names_;
   }
   void read_only(const std::vector<std::string>& names) override { wanted_ = names; }
+  void read_as_texts(const std::vector<std::string>& names) override { texts_ = names; }
   void open_columns(const std::vector<std::string>& names, ArrowArrayStream* out) override {
     if (!table_) {
       const OpenTexts open = [this](const std::vector<std::string>& of, ArrowArrayStream* stream) {
         formats::open_file(path_.string(), of, options_, ErrorCode::UNREADABLE_PANEL, stream);
       };
       // The keys are asked for first: their texts say what they are.
+      texts_.insert(texts_.end(), names.begin(), names.end());
       table_ =
-          as_panel_errors([&] { return TextTable::read(open, wanted_.empty() ? column_names() : wanted_, options_, names); });
+          as_panel_errors([&] { return TextTable::read(open, wanted_.empty() ? column_names() : wanted_, options_, texts_); });
     }
     std::vector<std::size_t> columns;
     for (const std::string& name : names) columns.push_back(find_column(table_->names(), name, source_name()));
@@ -113,7 +115,7 @@ class CsvPanel : public PanelSource {
   std::filesystem::path path_;
   ReadOptions options_;
   std::string hash_;
-  std::vector<std::string> names_, wanted_;
+  std::vector<std::string> names_, wanted_, texts_;
   std::shared_ptr<TextTable> table_;
 };
 

@@ -50,6 +50,7 @@ struct ColumnRules {
   double scale = 1.0;
   std::string date_format;
   bool is_text = false;          ///< stays a text
+  bool joins_texts = false;      ///< of a panel that is appended: the snapshot has a category
   bool is_known_number = false;  ///< of methodology section 1: zeros in front change nothing
 
   bool is_null_text(std::string_view text) const noexcept;

@@ -40,6 +40,14 @@ void refuse_new_rows_without_ret(const Snapshot& parent, const AppendRows& rows,
                           rows.n_added, parent.id(), all));
 }
 
+/// True if the parent's column is a category, other than one of booleans, which every spelling of true and false joins.
+bool is_category(const Snapshot& parent, const std::string& name) {
+  const ColumnInfo* const column = parent.find_column(name);
+  if (!column || column->kind != ColumnKind::text || column->missing == parent.n_rows()) return false;
+  const std::vector<std::string>& texts = Snapshot::Impl::of(parent).manifest.dictionaries.at(name);
+  return !std::all_of(texts.begin(), texts.end(), [](const std::string& text) { return text == "true" || text == "false"; });
+}
+
 /// The parent's columns, then the panel's new ones.
 std::vector<std::string> columns_of(const Snapshot& parent, const PanelNames& names) {
   std::vector<std::string> out;
@@ -67,7 +75,8 @@ void append_columns(const AppendContext& context, PanelSource& panel, const Pane
     if (options.progress) options.progress(columns[c], static_cast<double>(c) / static_cast<double>(columns.size()));
     const auto source = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == columns[c]; });
     std::optional<PanelColumn> values;
-    if (source != names.end()) values = read_column(panel, columns[c], source->second, panel_index, options.read, report);
+    if (source != names.end())
+      values = read_column(panel, columns[c], source->second, panel_index, options.read, report, is_category(parent, columns[c]));
     // A new column that no run can use does not come into being.
     if (!values && !parent.find_column(columns[c])) continue;
     if (values) report_column(columns[c], source->second, *values, panel_index, manifest.report.periodicity.frequency, report);
@@ -85,6 +94,10 @@ AppendResult append_checked(const fs::path& root, const Snapshot& parent, PanelS
   Manifest manifest;
   std::vector<ReportLine>& report = manifest.report.lines;
   const PanelNames names = match_names(panel.column_names(), options.read, false, report);
+  std::vector<std::string> categories;
+  for (const auto& [ours, source] : names)
+    if (is_category(parent, ours)) categories.push_back(source);
+  panel.read_as_texts(categories);
   PanelIndex panel_index = read_index(panel, names, options.read, report, parent.id_type());
   for (auto* done : {&panel_index.previous_row, &panel_index.row_of}) *done = {};
   const Snapshot::Impl& old = Snapshot::Impl::of(parent);

@@ -406,11 +406,13 @@ void require_text(const ColumnRules& rules, const ArrowType& type) {
 }
 
 std::optional<PanelColumn> read_checked(PanelSource& panel, const std::string& name, const std::string& source,
-                                        const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report) {
+                                        const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report,
+                                        bool joins_texts = false) {
   const auto batches = read_columns(panel, {source});
   check_length(*batches, index, name);
   ColumnRules rules = rules_of(options, name, source);
   rules.is_known_number = must_be_number(name);
+  rules.joins_texts = joins_texts;
   const ArrowType type = describe_type(batches->schema(0));
   require_text(rules, type);
   PanelColumn out;
@@ -491,8 +493,9 @@ PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOpt
 }
 
 std::optional<PanelColumn> read_column(PanelSource& panel, const std::string& name, const std::string& source,
-                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report) {
-  return as_panel_errors([&] { return read_checked(panel, name, source, index, options, report); });
+                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report,
+                                       bool joins_texts) {
+  return as_panel_errors([&] { return read_checked(panel, name, source, index, options, report, joins_texts); });
 }
 
 }  // namespace fractile

@@ -35,8 +35,10 @@ PanelNames match_names(const std::vector<std::string>& source, const ReadOptions
 PanelIndex read_index(PanelSource& panel, const PanelNames& names, const ReadOptions& options, std::vector<ReportLine>& report,
                       std::optional<IdType> wanted = std::nullopt);
 /// Reads one column into the rows of `index`, padding included. Nothing if no option of a run can use it, which is reported.
+/// `joins_texts`: its texts join a category, so all of them are values, those that look like numbers or dates too.
 /// Throws PANEL_COLUMN_TYPE, PANEL_INFINITE_VALUE, UNREADABLE_PANEL.
 std::optional<PanelColumn> read_column(PanelSource& panel, const std::string& name, const std::string& source,
-                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report);
+                                       const PanelIndex& index, const ReadOptions& options, std::vector<ReportLine>& report,
+                                       bool joins_texts = false);
 
 }  // namespace fractile

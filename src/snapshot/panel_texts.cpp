@@ -209,7 +209,8 @@ int cap_of_text(std::string_view text) {
 std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const ColumnRules& rules, const PanelIndex& index,
                                             std::vector<ReportLine>& report) {
   const std::string& name = rules.column;
-  if (!rules.is_text)
+  const bool stays_text = rules.is_text || rules.joins_texts;
+  if (!stays_text)
     if (auto numbers = read_as_numbers(batches, rules, index)) {
       PanelColumn out;
       out.numbers = *std::move(numbers);
@@ -223,19 +224,19 @@ std::optional<PanelColumn> read_text_column(const ArrowBatches& batches, const C
     throw Error(ErrorCode::PANEL_COLUMN_TYPE,
                 fmt::format("expected numbers in column \"{}\", found {}. {}.", name, others.found, others.remedy));
   }
-  if (profile.all_booleans && !coded.texts.empty()) {
+  if (profile.all_booleans && !coded.texts.empty() && !rules.joins_texts) {
     std::vector<std::string> names;
     for (const std::string& text : coded.texts) names.push_back(lower(trim(text)));
     return to_category(coded, names, index);
   }
-  if (profile.all_dates && !coded.texts.empty() && !rules.is_text) {
+  if (profile.all_dates && !coded.texts.empty() && !stays_text) {
     report.push_back(
         {"skipped", false, 1, name, fmt::format("Column \"{}\" holds dates, which no option of a run uses: skipped.", name)});
     return std::nullopt;
   }
   const std::int64_t n_values = profile.n_numbers + profile.n_texts;
   const double share = n_values > 0 ? static_cast<double>(profile.n_numbers) / static_cast<double>(n_values) : 0.0;
-  if (share > 0.9 && !rules.is_text) {
+  if (share > 0.9 && !stays_text) {
     const OtherTexts others = other_texts(coded, profile, rules);
     throw Error(ErrorCode::PANEL_COLUMN_TYPE,
                 fmt::format("expected numbers or texts in column \"{}\", found {} among numbers ({:.1f} % of its values). {}, or "

@@ -247,3 +247,34 @@ def test_refused_panels(tmp_path, change, code, words):
     assert error.value.code.startswith(code)
     assert words in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+JOINED = {
+    # The snapshot's texts, the appended ones.
+    "NA": (["US", "GB", "DE"], ["NA"]),
+    "codes of digits": (["0100", "X200", "Y300"], ["0200", "300"]),
+    "digits": (["100", "X200", "Y300"], ["300"]),
+    "dates": (["2019 A", "2020-01-02", "x"], ["2020-01-02"]),
+    "mostly digits": (["A", "B", "1"], ["1"] * 30 + ["A"]),
+    "true": (["True", "other"], ["True"]),
+    "booleans": (["True", "False"], ["False", "True"]),
+    "one boolean": (["True", "False"], ["TRUE"]),
+}
+
+
+@pytest.mark.parametrize("form", ["frame", "csv"])
+@pytest.mark.parametrize("kind", JOINED)
+def test_texts_join_the_category_of_the_snapshot(tmp_path, kind, form):
+    """A correction of a few rows has a few texts of its columns, which alone would be numbers, dates or missing."""
+    old, new = JOINED[kind]
+    days = pd.bdate_range("2020-01-02", periods=20)
+    keys = pd.MultiIndex.from_product([days, range(1, 11)], names=["date", "security_id"]).to_frame(index=False)
+    panel = keys.assign(ret=0.01, country=[old[i % len(old)] for i in range(len(keys))])
+    later = keys.assign(date=keys["date"] + pd.Timedelta(days=28), ret=0.02).head(len(new) * 5)
+    later["country"] = pd.Series([new[i % len(new)] for i in range(len(later))], dtype=object)
+    want = fractile.create_snapshot("want", pd.concat([panel, later]), root=tmp_path)["content_hash"]
+    fractile.create_snapshot("old", panel, root=tmp_path)
+    if form == "csv":
+        later.to_csv(tmp_path / "later.csv", index=False)
+        later = tmp_path / "later.csv"
+    assert fractile.append_snapshot("old", later, "new", root=tmp_path)["content_hash"] == want
