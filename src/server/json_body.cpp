@@ -111,9 +111,14 @@ class DateColumnBuilder {
   bool has_value_ = false;
 };
 
-[[noreturn]] void refuse_type(std::string_view column, const char* expected, std::size_t row) {
-  throw Error(ErrorCode::COLUMN_TYPE, "expected " + std::string(expected) + " in column \"" + std::string(column) +
-                                          "\", found something else at row " + std::to_string(row) + ". Convert the column.");
+/// `token`: the value as the body has it, read before the value is.
+[[noreturn]] void refuse_type(std::string_view column, const char* expected, std::string_view token, std::size_t row) {
+  token = trim(token.substr(0, token.find_last_not_of("\r\n \t") + 1));
+  if (token.size() > 1 && token.front() == '"' && token.back() == '"') token = token.substr(1, token.size() - 2);
+  const bool is_nested = token == "[" || token == "{";
+  throw Error(ErrorCode::COLUMN_TYPE, "expected " + std::string(expected) + " in column \"" + std::string(column) + "\", found " +
+                                          (is_nested ? token == "[" ? "a list" : "an object" : show_text(token)) + " at row " +
+                                          std::to_string(row) + ". Convert the column.");
 }
 
 /// Ids of one kind: all numbers or all texts.
@@ -131,14 +136,15 @@ class IdColumnBuilder {
     const od::json_type type = value.type();
     if (type == od::json_type::null) return add_missing();
     if (type == od::json_type::string) {
-      if (has_number_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", row);
+      if (has_number_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", value.raw_json_token(), row);
       if (!is_text_) begin_texts();
       codes_.append_value(numbering_.number(std::string_view(value.get_string())));
     } else {
       std::int64_t id = 0;
-      if (is_text_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", row);
+      const std::string_view token = value.raw_json_token();
+      if (is_text_) refuse_type("security_id", "whole numbers in all rows or texts in all rows", token, row);
       if (type != od::json_type::number || !read_whole(value, id))
-        refuse_type("security_id", "whole numbers (int64) or texts", row);
+        refuse_type("security_id", "whole numbers (int64) or texts", token, row);
       numbers_.append_value(id);
       has_number_ = true;
     }
@@ -298,7 +304,7 @@ double read_value(od::value value, const ColumnRules& rules, std::size_t row) {
                                               number_remedy(text, rules) + ".");
     return number * rules.scale;
   }
-  if (type != od::json_type::number) refuse_type(rules.column, "numbers or null", row);
+  if (type != od::json_type::number) refuse_type(rules.column, "numbers or null", value.raw_json_token(), row);
   const std::string_view token = trim(value.raw_json_token());
   if (value.get_double().get(number) != simdjson::SUCCESS)
     refuse_json("a number that JSON or float64 does not have, in column \"" + rules.column + "\" at row " + std::to_string(row));
@@ -320,7 +326,8 @@ void read_date(od::value value, std::string_view column, std::size_t row, DateCo
     (void)value.get_double().value();  // refuses a malformed one
     return out.add(token);
   }
-  if (type != od::json_type::string) refuse_type(column, "dates as text, such as \"2020-01-02\", or null,", row);
+  if (type != od::json_type::string)
+    refuse_type(column, "dates as text, such as \"2020-01-02\", or null,", value.raw_json_token(), row);
   out.add(std::string_view(value.get_string()));
 }
 
