@@ -51,11 +51,14 @@ def to_columns(columns: Sequence[tuple[str, Any]], fail: Failure) -> _core.Colum
         columns: Names and columns.
         fail: Makes the exception of a column's name and what is wrong with it.
     """
-    n_rows = len(columns[0][1]) if columns else 0
+    lengths = {name: _length(name, column, fail) for name, column in columns}
+    n_rows = next(iter(lengths.values()), 0)
     out = _core.Columns(n_rows)
     for name, column in columns:
-        if len(column) != n_rows:
-            raise fail(name, f"expected {n_rows} values, as other columns have, found {len(column)}. Give columns of one length")
+        if lengths[name] != n_rows:
+            raise fail(
+                name, f"expected {n_rows} values, as other columns have, found {lengths[name]}. Give columns of one length"
+            )
         try:
             _add(out, name, column)
         except (TypeError, ValueError, OverflowError, ArithmeticError, ImportError) as error:
@@ -63,6 +66,12 @@ def to_columns(columns: Sequence[tuple[str, Any]], fail: Failure) -> _core.Colum
                 name, f"expected numbers, dates or texts, found a column that cannot be read ({error}). Convert it"
             ) from error
     return out
+
+
+def _length(name: str, column: Any, fail: Failure) -> int:
+    if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
+        raise fail(name, f"expected a column of values, found {type(column).__name__}. Give a list or an array")
+    return len(column)
 
 
 def list_columns(frame: pd.DataFrame, date: str) -> list[tuple[str, Any]]:
@@ -124,8 +133,7 @@ def _level_names(index: pd.Index, date: str) -> dict[int, str]:
         if name is None:
             continue
         text = str(name)
-        kind = index.levels[level].dtype.kind if isinstance(index, pd.MultiIndex) else getattr(index.dtype, "kind", "O")
-        if text in _DATE_LEVELS and kind != "i" and not (text != date and text.startswith("date_")):
+        if text in _DATE_LEVELS and not (text != date and text.startswith("date_")):
             text = date
         elif text in _ID_LEVELS:
             text = "security_id"
@@ -323,7 +331,7 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(value)  # as to_csv() writes it; a column of booleans alone reads True and true alike
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import decimal
 import json
+import math
 import mmap
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pandas as pd
 
 from fractile import _core
 from fractile.columns import is_wide, list_columns, list_items, refuse_mixed_ids, series_to_frame, to_columns
-from fractile.errors import SignalError
+from fractile.errors import ConfigError, SignalError
 
 DATE_COLUMNS = ("date_sig", "date_avail", "date_ret", "date_openret")
 _KEYS = ("security_id", *DATE_COLUMNS)
@@ -29,8 +31,26 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 
 def reading_text(options: Mapping[str, Any]) -> str:
     """Options of reading as the engine takes them."""
-    given = {name: value for name, value in options.items() if value is not None}
-    return json.dumps(given, default=lambda value: value.tolist() if hasattr(value, "tolist") else list(value))
+    return json.dumps({name: _plain(value) for name, value in options.items() if value is not None})
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it. NaN and the infinities, which it does not have, become texts."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (np.ndarray, np.generic, pd.Series, pd.Index)):
+        value = value.tolist()
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, decimal.Decimal) or (isinstance(value, float) and not math.isfinite(value)):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise ConfigError(
+        f"INVALID_VALUE: expected texts and numbers in the options of reading, found {value!r} ({type(value).__name__}). "
+        "Write it as a text.",
+        "INVALID_VALUE",
+    )
 
 
 def read_signal(source: Any, sigvars: Sequence[str], reading: Mapping[str, Any] | None = None) -> _core.Signal:

@@ -175,6 +175,12 @@ def _arrow_source(source: Any) -> Any:
                 "PANEL_MISSING_COLUMN",
             )
         return to_columns(list_columns(source, "date"), _refuse)
+    if isinstance(source, pd.Series):
+        raise SnapshotError(
+            "PANEL_COLUMN_TYPE: expected a DataFrame, found a Series, which is a signal. For a panel of returns alone pass "
+            'series.rename("ret").reset_index().',
+            "PANEL_COLUMN_TYPE",
+        )
     if not hasattr(source, "__arrow_c_stream__"):
         raise SnapshotError(
             f"PANEL_COLUMN_TYPE: expected a DataFrame, Arrow data or a path, found {type(source).__qualname__}. "

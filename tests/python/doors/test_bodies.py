@@ -117,6 +117,29 @@ BODY_FAULTS = {
 }
 
 
+WRONG_VALUES = [
+    ("security_id", "10004", 'found "10004" at row 1'),
+    ("security_id", 10004.5, 'found "10004.5" at row 1'),
+    ("security_id", True, 'found "true" at row 1'),
+    ("security_id", 2**63, f'found "{2**63}" at row 1'),
+    ("signal", False, 'found "false" at row 1'),
+    ("signal", [1], "found a list at row 1"),
+    ("date_sig", {"a": 1}, "found an object at row 1"),
+    ("date_sig", True, 'found "true" at row 1'),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "words"), WRONG_VALUES)
+@pytest.mark.parametrize("form", ["records", "columns"])
+def test_a_value_of_another_kind_is_shown(server, form, column, value, words):
+    rows = [{"security_id": 10001, "date_sig": "2020-01-02", "signal": 1.0} for _ in range(2)]
+    rows[1][column] = value
+    signal = rows if form == "records" else {name: [row[name] for row in rows] for name in rows[0]}
+    message = ask(server, {"signal": signal}, JSON, {})["error"]["message"]
+    assert words in message
+    assert f'"{column}"' in message
+
+
 @pytest.mark.parametrize("fault", BODY_FAULTS)
 def test_a_wrong_body_is_refused(server, fault):
     body, reading, words = BODY_FAULTS[fault]

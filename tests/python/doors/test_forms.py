@@ -38,6 +38,9 @@ SERIES = {
     "no name": lambda s: s.rename(None),
     "levels by type": lambda s: s.rename_axis(["when", "who"]),
     "security first": lambda s: s.swaplevel(),
+    "eight digits": lambda s: s.set_axis(
+        s.index.set_levels(s.index.levels[0].strftime("%Y%m%d").astype(int), level=0).set_names(["date", "asset"])
+    ),
     "wide": lambda s: fractile.from_wide(s.unstack()),  # noqa: PD010
 }
 
@@ -76,6 +79,22 @@ def test_number_types(home, tmp_path, kind):
     }[kind]
     want = fractile.create_snapshot("want", whole, root=tmp_path)["content_hash"]
     assert fractile.create_snapshot("got", whole.assign(beta=make(whole["beta"])), root=tmp_path)["content_hash"] == want
+
+
+def test_a_series_is_no_panel(tmp_path):
+    series = PANEL.set_index(["date", "security_id"])["ret"].rename("x")
+    with pytest.raises(fractile.SnapshotError, match=r'series\.rename\("ret"\)\.reset_index\(\)'):
+        fractile.create_snapshot("a", series, root=tmp_path)
+    assert fractile.create_snapshot("a", series.rename("ret").reset_index(), root=tmp_path)["rows"] == len(PANEL)
+
+
+@pytest.mark.parametrize("other", ["x", 2])
+def test_booleans_among_others_are_as_in_the_csv(tmp_path, other):
+    panel = PANEL.assign(flag=pd.Series([True, other, False] * (len(PANEL) // 3), dtype=object))
+    want = fractile.create_snapshot("csv", write(tmp_path / "p.csv", csv_of(panel)), root=tmp_path)["content_hash"]
+    assert fractile.create_snapshot("frame", panel, root=tmp_path)["content_hash"] == want
+    as_category = panel.astype({"flag": "category"})
+    assert fractile.create_snapshot("category", as_category, root=tmp_path)["content_hash"] == want
 
 
 def test_from_wide_makes_a_panel(tmp_path):

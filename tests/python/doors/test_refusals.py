@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import decimal
 import http.client
 import json
 import re
@@ -10,12 +11,14 @@ import shlex
 import urllib.parse
 
 import fractile
+import numpy as np
 import pandas as pd
 import pytest
 from support.doors import PANEL, SIGNAL, csv_of, with_cell, write
 from support.server_process import serving
 
 pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
 
 
 PANEL_FAULTS = {
@@ -61,6 +64,103 @@ PANEL_FAULTS = {
     "another cap": (lambda: PANEL.assign(cap="tiny"), ['"tiny"', "row 0", "--null cap=tiny"]),
     "a whole number too large": (lambda: PANEL.assign(number=2**60 + 1), ["1152921504606846977", "--drop number"]),
 }
+
+
+DATE_GUESSES = {
+    # By the texts: what is proposed, and what each reads in the first row.
+    ("20/01/02", "20/02/12"): {"%d/%m/%y": "2002-01-20", "%m/%d/%y": None, "%y/%m/%d": "2020-01-02"},
+    ("20-01-02", "20-02-12"): {"%d-%m-%y": "2002-01-20", "%y-%m-%d": "2020-01-02"},
+    ("01022020", "02032020"): {"%d%m%Y": "2020-02-01", "%m%d%Y": "2020-01-02"},
+    ("01132020", "02032020"): {"%m%d%Y": "2020-01-13"},
+    ("202001", "202012"): {"%Y%m": "2020-01-31"},
+    ("200101", "201212"): {"%Y%m": "2001-01-31", "%y%m%d": "2020-01-01", "%d%m%y": "2001-01-20"},
+    ("20200102153000", "20200103000000"): {"%Y%m%d%H%M%S": "2020-01-02"},
+    ("02 May 2020", "03 May 2020"): {"%d %b %Y": "2020-05-02"},
+    ("May 02, 2020", "May 03, 2020"): {"%b %d, %Y": "2020-05-02"},
+}
+
+
+@pytest.mark.parametrize("texts", DATE_GUESSES, ids=str)
+def test_every_format_that_fits_is_proposed(tmp_path, texts):
+    """One of two that fit, proposed alone, would make wrong dates silently."""
+    panel = pd.DataFrame({"security_id": [1, 2], "date": texts, "ret": 0.01})
+    with pytest.raises(fractile.SnapshotError) as refusal:
+        fractile.create_snapshot("a", panel, root=tmp_path)
+    found = re.findall(r"--date-format ('[^']*'|[^ ,]+)", str(refusal.value))
+    wanted = {form: day for form, day in DATE_GUESSES[texts].items() if day}
+    assert sorted(shlex.split(form)[0].rstrip(".") for form in found) == sorted(wanted)
+    for i, (form, day) in enumerate(wanted.items()):
+        made = fractile.create_snapshot(f"s{i}", panel.iloc[:1], root=tmp_path, date_format=form)
+        assert made["first_date"] == day
+
+
+@pytest.mark.parametrize("delimiter", ["^", "~"])
+def test_the_delimiter_of_a_panel_is_proposed(tmp_path, delimiter):
+    path = write(tmp_path / "p.csv", csv_of(PANEL, sep=delimiter))
+    with pytest.raises(fractile.SnapshotError, match="Name the delimiter: --delimiter ") as refusal:
+        fractile.create_snapshot("a", path, root=tmp_path)
+    assert fractile.create_snapshot("b", path, root=tmp_path, **{n: v[0] for n, v in flags_of(str(refusal.value)).items()})
+    with pytest.raises(fractile.SnapshotError, match="Name the delimiter: --delimiter ,"):
+        fractile.create_snapshot("c", write(tmp_path / "p.csv", csv_of(PANEL)), root=tmp_path, delimiter="tab")
+
+
+LARGE = 2**53 + 1
+WHOLE = {
+    "decimal": lambda n: pa.array([decimal.Decimal(LARGE)] * n, pa.decimal128(38, 0)),
+    "decimal of 256 bits": lambda n: pa.array([decimal.Decimal(-LARGE)] * n, pa.decimal256(50, 0)),
+    "int64": lambda n: pa.array([LARGE] * n, pa.int64()),
+    "uint64": lambda n: pa.array([2**64 - 1] * n, pa.uint64()),
+    "dictionary": lambda n: pa.array([LARGE] * n, pa.int64()).dictionary_encode(),
+    "text": lambda n: pa.array([str(LARGE)] * n),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_whole_number_that_float64_cannot_hold_is_refused(service, tmp_path, kind):
+    """Two of them would be one value, and tie."""
+    values = WHOLE[kind](len(PANEL))
+    text = str(values[0].as_py())
+    panel = pa.Table.from_pandas(PANEL, preserve_index=False).append_column("number", values)
+    with pytest.raises(fractile.SnapshotError, match=rf'"number", found "?{text}"? at row 0.*--drop number'):
+        fractile.create_snapshot("a", panel, root=tmp_path)
+    assert fractile.create_snapshot("b", panel, root=tmp_path, null={"number": [text]})["rows"] == len(PANEL)
+    signal = pa.Table.from_pandas(SIGNAL.drop(columns="signal"), preserve_index=False).append_column("signal", values)
+    with pytest.raises(fractile.SignalError, match=rf'"signal", found "?{text}"? at row 0'):
+        service.run(signal, mincos=2)
+
+
+def test_decimals_that_float64_holds_are_read(service):
+    for scale, whole in ((0, 2**60), (-3, 5000), (2, 7)):
+        values = pa.array([decimal.Decimal(whole * (i % 9 + 1)) for i in range(len(SIGNAL))], pa.decimal128(30, scale))
+        table = pa.Table.from_pandas(SIGNAL.drop(columns="signal"), preserve_index=False)
+        plain = SIGNAL.assign(signal=[float(whole * (i % 9 + 1)) for i in range(len(SIGNAL))])
+        assert service.run(table.append_column("signal", values), mincos=2).run_id == service.run(plain, mincos=2).run_id
+
+
+def test_a_dict_of_single_values_is_refused(service):
+    with pytest.raises(fractile.SignalError, match=r'column of values, found str.*"date_sig"'):
+        service.run({"security_id": [1, 2], "date_sig": "2020-01-02", "signal": [1.0, 2.0]})
+    with pytest.raises(fractile.SignalError, match=r'column of values, found int.*"security_id"'):
+        service.run({"security_id": 1, "date_sig": "2020-01-02", "signal": 1.0})
+
+
+@pytest.mark.parametrize("value", [pd.NA, pd.Timestamp("2020-01-02"), object()], ids=str)
+def test_a_value_that_no_option_takes_is_refused(service, tmp_path, value):
+    for options in ({"null": {"ret": [value]}}, {"scale": {"ret": value}}, {"null": value}, {"date_format": value}):
+        with pytest.raises(fractile.ConfigError, match="texts and numbers"):
+            fractile.create_snapshot("a", PANEL, root=tmp_path, **options)
+        with pytest.raises(fractile.ConfigError, match="texts and numbers"):
+            service.run(SIGNAL, mincos=2, **options)
+    panel, want = with_cell("ret", -99.0), fractile.create_snapshot("b", with_cell("ret", None), root=tmp_path)["content_hash"]
+    code = decimal.Decimal("-99")
+    assert fractile.create_snapshot("c", panel, root=tmp_path, null={"ret": [code]})["content_hash"] == want
+
+
+def test_infinity_can_be_named_as_missing(tmp_path):
+    panel = with_cell("mcap", float("inf"))
+    want = fractile.create_snapshot("a", panel, root=tmp_path, null="mcap=inf")["content_hash"]
+    for i, null in enumerate(({"mcap": [float("inf")]}, {"mcap": float("inf")}, {"mcap": np.array([np.inf])}, [np.inf, np.nan])):
+        assert fractile.create_snapshot(f"b{i}", panel, root=tmp_path, null=null)["content_hash"] == want
 
 
 def flags_of(message):
