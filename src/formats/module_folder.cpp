@@ -99,15 +99,18 @@ arrow::Result<std::shared_ptr<arrow::DataType>> merge_types(const std::string& n
   };
   if (is_time(*a) && is_time(*b)) return arrow::timestamp(arrow::TimeUnit::MICRO);
   return arrow::Status::Invalid("the column \"", name, "\" as ", a->ToString(), " in one file and as ", b->ToString(),
-                                " in another. Write all files with one type");
+                                " in another. Write all files with one type, or leave the column out (--drop)");
 }
 
 class FolderReader : public arrow::RecordBatchReader {
  public:
-  FolderReader(std::vector<Part> parts, std::shared_ptr<arrow::Schema> schema, OpenOne open, arrow::MemoryPool* pool)
-      : parts_(std::move(parts)), schema_(std::move(schema)), open_(std::move(open)), pool_(pool) {}
+  /// `fault`: fails when rows are read, as the names can still be listed.
+  FolderReader(std::vector<Part> parts, std::shared_ptr<arrow::Schema> schema, OpenOne open, arrow::MemoryPool* pool,
+               arrow::Status fault)
+      : parts_(std::move(parts)), schema_(std::move(schema)), open_(std::move(open)), pool_(pool), fault_(std::move(fault)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    ARROW_RETURN_NOT_OK(fault_);
     for (;;) {
       if (!reader_) {
         if (next_ == parts_.size()) {
@@ -195,6 +198,7 @@ class FolderReader : public arrow::RecordBatchReader {
   std::shared_ptr<arrow::Schema> schema_;
   OpenOne open_;
   arrow::MemoryPool* pool_;
+  arrow::Status fault_;
   std::size_t next_ = 0;
   const Part* part_ = nullptr;
   Reader reader_;
@@ -207,11 +211,14 @@ arrow::Result<Reader> read_folder(const std::string& folder, const Names& names,
   if (parts.empty()) return arrow::Status::Invalid("a folder without files");
   std::vector<std::string> order;
   std::map<std::string, std::shared_ptr<arrow::DataType>> types;
-  const auto add = [&](const std::string& name, const std::shared_ptr<arrow::DataType>& type) -> arrow::Status {
+  std::map<std::string, arrow::Status> faults;  // a column that nobody reads may have any types
+  const auto add = [&](const std::string& name, const std::shared_ptr<arrow::DataType>& type) {
     const auto [found, is_new] = types.emplace(name, type);
     if (is_new) order.push_back(name);
-    if (is_new) return arrow::Status::OK();
-    return merge_types(name, found->second, type).Value(&found->second);
+    if (is_new) return;
+    auto merged = merge_types(name, found->second, type);
+    if (!merged.ok()) faults.emplace(name, merged.status());
+    if (merged.ok()) found->second = *std::move(merged);
   };
   for (Part& part : parts) {
     const auto reader = open(part.path, {});
@@ -219,19 +226,22 @@ arrow::Result<Reader> read_folder(const std::string& folder, const Names& names,
     part.schema = (*reader)->schema();
     ARROW_RETURN_NOT_OK(require_different_names(*part.schema, part.path));
     if (part.schema->num_fields() == 0) return arrow::Status::Invalid("the file \"", part.path, "\" without columns");
-    for (const auto& field : part.schema->fields()) ARROW_RETURN_NOT_OK(add(field->name(), field->type()));
+    for (const auto& field : part.schema->fields()) add(field->name(), field->type());
   }
   // A key that is also a column must agree with it; the reader of the column is the file's.
   for (const Part& part : parts)
     for (const auto& [key, value] : part.keys)
-      if (part.schema->GetFieldIndex(key) < 0) ARROW_RETURN_NOT_OK(add(key, arrow::utf8()));
+      if (part.schema->GetFieldIndex(key) < 0) add(key, arrow::utf8());
   arrow::FieldVector fields;
   for (const std::string& name : names.empty() ? order : names) {
     const auto found = types.find(name);
     if (found == types.end()) return arrow::Status::Invalid("no column \"", name, "\"");
+    const auto fault = faults.find(name);
+    if (fault != faults.end() && !names.empty()) return fault->second;
     fields.push_back(arrow::field(name, found->second));
   }
-  return std::make_shared<FolderReader>(std::move(parts), arrow::schema(std::move(fields)), open, pool);
+  const arrow::Status fault = names.empty() && !faults.empty() ? faults.begin()->second : arrow::Status::OK();
+  return std::make_shared<FolderReader>(std::move(parts), arrow::schema(std::move(fields)), open, pool, fault);
 }
 
 }  // namespace formats_module

@@ -85,6 +85,25 @@ def test_a_file_of_a_folder_with_a_name_twice_is_refused(tmp_path, form):
         fractile.create_snapshot("a", folder, root=tmp_path)
 
 
+def test_files_of_a_folder_differ_in_a_column_that_is_left_out(service, tmp_path):
+    folder, half = tmp_path / "lake", len(PANEL) // 2
+    folder.mkdir()
+    for frame, name, read in ((PANEL, "panel", fractile.create_snapshot), (SIGNAL, "signal", None)):
+        place = folder / name
+        place.mkdir()
+        frame.iloc[:half].assign(note="7").to_parquet(place / "a.parquet")
+        frame.iloc[half:].assign(note=1.5).to_parquet(place / "b.parquet")
+        if read is None:
+            assert service.run(place, mincos=2).run_id == service.run(frame, mincos=2).run_id
+            with pytest.raises(fractile.SignalError, match='"note" as .* in another'):
+                service.run(place, mincos=2, sigvar="note")
+            continue
+        with pytest.raises(fractile.SnapshotError, match='"note" as .* in another.*--drop'):
+            read("a", place, root=tmp_path)
+        want = read("want", frame, root=tmp_path)["content_hash"]
+        assert read("b", place, root=tmp_path, drop=["note"])["content_hash"] == want
+
+
 def test_another_content_than_the_name_says_is_named(tmp_path):
     PANEL.to_parquet(tmp_path / "p.parquet")
     PANEL.to_feather(tmp_path / "p.feather")
