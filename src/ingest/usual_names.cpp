@@ -84,9 +84,10 @@ bool has_header_rows(const std::vector<std::string>& names) {
 }
 
 std::string join(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 40;
   std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) all += (all.empty() ? "" : ", ") + names[i];
+  return names.size() > kShown ? all + " and " + std::to_string(names.size() - kShown) + " more" : all;
 }
 
 }  // namespace fractile

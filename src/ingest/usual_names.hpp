@@ -21,6 +21,7 @@ std::string propose_delimiter(const std::vector<std::string>& names);
 bool is_index_column(std::string_view name) noexcept;
 /// True if `names` look like the first of several header rows, as to_csv() of a frame with two column levels writes.
 bool has_header_rows(const std::vector<std::string>& names);
+/// For messages: a wide frame has thousands of names, so the first 40 are listed.
 std::string join(const std::vector<std::string>& names);
 
 }  // namespace fractile

@@ -104,6 +104,14 @@ def test_the_delimiter_of_a_panel_is_proposed(tmp_path, delimiter):
         fractile.create_snapshot("c", write(tmp_path / "p.csv", csv_of(PANEL)), root=tmp_path, delimiter="tab")
 
 
+def test_a_refusal_does_not_list_thousands_of_columns(service, tmp_path):
+    wide = pd.DataFrame(0.5, index=range(3), columns=[f"T{i}" for i in range(3000)])
+    for refused in (lambda: service.run(wide, mincos=2), lambda: fractile.create_snapshot("a", wide, root=tmp_path)):
+        with pytest.raises(fractile.FractileError, match="T39 and 2960 more") as refusal:
+            refused()
+        assert len(str(refusal.value)) < 800
+
+
 LARGE = 2**53 + 1
 WHOLE = {
     "decimal": lambda n: pa.array([decimal.Decimal(LARGE)] * n, pa.decimal128(38, 0)),
