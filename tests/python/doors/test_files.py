@@ -95,10 +95,10 @@ def test_files_of_a_folder_differ_in_a_column_that_is_left_out(service, tmp_path
         frame.iloc[half:].assign(note=1.5).to_parquet(place / "b.parquet")
         if read is None:
             assert service.run(place, mincos=2).run_id == service.run(frame, mincos=2).run_id
-            with pytest.raises(fractile.SignalError, match='"note" as .* in another'):
+            with pytest.raises(fractile.SignalError, match=r'"note" as .* in another'):
                 service.run(place, mincos=2, sigvar="note")
             continue
-        with pytest.raises(fractile.SnapshotError, match='"note" as .* in another.*--drop'):
+        with pytest.raises(fractile.SnapshotError, match=r'"note" as .* in another.*--drop'):
             read("a", place, root=tmp_path)
         want = read("want", frame, root=tmp_path)["content_hash"]
         assert read("b", place, root=tmp_path, drop=["note"])["content_hash"] == want
