@@ -9,8 +9,8 @@
 
 #include "engine/align/alignment_cache.hpp"
 #include "engine/align/run_buffers.hpp"
+#include "engine/day.hpp"
 #include "engine/panel/panel_view.hpp"
-#include "engine/portfolio/portfolio_return.hpp"
 #include "fractile/backtest.hpp"
 
 /// The state that a Backtester retains between runs.
