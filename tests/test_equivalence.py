@@ -73,8 +73,6 @@ def is_refused(case: dict) -> bool:
         return True
     if case["rank_within"] and "double_sort" in case["analysis"]:
         return True
-    if case["charge_entry_exit"] and {"capacity", "drilldown"} & set(case["analysis"]):
-        return True
     if case["input_type"] == "value":
         return False
     needs_value = case["resid"] != "off" or case["sort_method"] == "double"

@@ -62,8 +62,10 @@ class CapacityRun final : public AnalysisRun {
   explicit CapacityRun(const AnalysisContext& context)
       : context_(context),
         one_million_(of_one_million(context.config)),
+        is_charged_(context.config.charge_entry_exit),
         unit_(context.days(), 0.0),
-        participations_(context.days(), context.n_slots) {
+        closing_(is_charged_ ? context.days() : 0, 0.0),
+        participations_(unit_.size() + closing_.size(), context.n_slots) {
     PowerLawCost(context.panel, one_million_, kOption);  // refuses a snapshot that lacks its columns
   }
 
@@ -72,14 +74,15 @@ class CapacityRun final : public AnalysisRun {
 
   void finish(TableSet& tables) override {
     const ResultDays days(context_, tables);
-    const double p95 = participations_.quantile(days.places().empty() ? days.places() : days.places().subspan(1), kLargestShare);
+    const double p95 = participations_.quantile(charged_trades(days.places()), kLargestShare);
     const std::vector<double> before_costs = days.daily("ret");
     Priced priced{before_costs, {}, context_.config.tc_value[1], context_.periods_per_year};
     const std::vector<double> borrow = days.daily("borrow");
     for (std::size_t i = 0; i < borrow.size(); ++i) {
       priced.ret[i] -= borrow[i];
-      priced.unit.push_back(i == 0 ? 0.0 : unit_[days.places()[i]]);  // the first day's trades are not charged
+      priced.unit.push_back(i > 0 || is_charged_ ? unit_[days.places()[i]] : 0.0);
     }
+    if (is_charged_ && !borrow.empty()) priced.unit.back() += closing_[days.places().back()];
     add_capacity(priced, p95, tables);
     const double sharpe = annualised_sharpe(before_costs, priced.periods_per_year);
     const double half = sharpe > 0.0 ? find_size([&](double gmv) { return priced.net_sharpe(gmv); }, sharpe / 2.0) : kNaN;
@@ -92,7 +95,16 @@ class CapacityRun final : public AnalysisRun {
    public:
     Observer(CapacityRun& run, int slot) : run_(run), slot_(slot), costs_(run.context_.panel, run.one_million_, kOption) {}
     void observe(const ObservedDay& day) override {
-      run_.unit_[day.at] = costs_.price(day.trades).tc;
+      run_.unit_[day.at] = price(day.trades, day.at);
+      if (!run_.is_charged_) return;
+      set_closing_trades(day.book, day.trades, closing_);
+      run_.closing_[day.at] = price(closing_, run_.unit_.size() + day.at);
+    }
+
+   private:
+    /// Returns the cost of one million, and adds the participations as those of a day.
+    double price(const TradeList& trades, std::size_t as_day) {
+      const double cost = costs_.price(trades).tc;
       const std::vector<double>& changes = costs_.changes();
       const std::vector<double>& volumes = costs_.volumes();
       shares_.resize(changes.size() + 1);
@@ -101,15 +113,25 @@ class CapacityRun final : public AnalysisRun {
         shares_[n] = changes[i] / volumes[i];
         n += changes[i] > kDust && volumes[i] == volumes[i];
       }
-      run_.participations_.add(day.at, slot_, std::span(shares_).first(n));
+      run_.participations_.add(as_day, slot_, std::span(shares_).first(n));
+      return cost;
     }
 
-   private:
     CapacityRun& run_;
     int slot_;
     PowerLawCost costs_;
+    TradeList closing_;
     std::vector<double> shares_;
   };
+
+  /// The days of participations_ whose trades are charged; a closing trade counts as a day of its own.
+  std::vector<std::size_t> charged_trades(std::span<const std::size_t> places) const {
+    if (places.empty()) return {};
+    const std::span<const std::size_t> paid = is_charged_ ? places : places.subspan(1);
+    std::vector<std::size_t> out(paid.begin(), paid.end());
+    if (is_charged_) out.push_back(unit_.size() + places.back());
+    return out;
+  }
 
   void add_capacity(const Priced& priced, double p95, TableSet& tables) const {
     const std::vector<double>& sizes = context_.config.capacity_gmv;
@@ -131,7 +153,9 @@ class CapacityRun final : public AnalysisRun {
 
   const AnalysisContext context_;
   const RunConfig one_million_;
-  std::vector<double> unit_;  // per loaded day
+  const bool is_charged_;        // entry and exit are
+  std::vector<double> unit_;     // per loaded day
+  std::vector<double> closing_;  // cost of the trade that would close the book of a loaded day; empty unless is_charged_
   Participations participations_;
 };
 

@@ -24,8 +24,11 @@ class DrilldownRun final : public AnalysisRun {
     Column::Dates dates;
     std::vector<SecurityIndex> security;
     std::vector<double> weight, ret, contribution, tc;
-    for (std::size_t row = 0; row < days.places().size(); ++row) {
+    const std::size_t n_rows = days.places().size();
+    const bool is_charged = context_.config.charge_entry_exit;
+    for (std::size_t row = 0; row < n_rows; ++row) {
       std::vector<Name>& names = days_[days.places()[row]];
+      const bool pays_trade = row > 0 || is_charged, pays_closing = row + 1 == n_rows && is_charged;
       for (const Name& name : names) {
         if (row == 0 && name.weight == 0.0) continue;  // the table begins with this day
         dates.days.push_back(days.dates().days[row]);
@@ -33,7 +36,8 @@ class DrilldownRun final : public AnalysisRun {
         weight.push_back(name.weight);
         ret.push_back(name.ret);
         contribution.push_back((name.ret == name.ret ? name.weight * name.ret : 0.0) + 0.0);
-        tc.push_back(!context_.config.calc_turnover ? kNaN : row == 0 ? 0.0 : name.tc);
+        const double cost = (pays_trade ? name.tc : 0.0) + (pays_closing ? name.closing_tc : 0.0);
+        tc.push_back(context_.config.calc_turnover ? cost : kNaN);
       }
       names = {};
     }
@@ -52,6 +56,7 @@ class DrilldownRun final : public AnalysisRun {
     double weight;
     double ret;  ///< NaN if it is missing
     double tc;
+    double closing_tc;  ///< of the trade that would close the book on this day; 0 unless charge_entry_exit
   };
 
   class Observer final : public DayObserver {
@@ -62,22 +67,34 @@ class DrilldownRun final : public AnalysisRun {
       const EarnedReturns& ret = context.returns.ret();
       if (context.config.calc_turnover) costs_->price_each(day.trades, tc_);
       tc_.resize(std::max(day.book.row.size(), day.trades.size()), 0.0);
+      price_closing(day);
       std::vector<Name>& names = run_.days_[day.at];
       names.reserve(tc_.size());
       for (std::size_t i = 0; i < day.book.row.size(); ++i)
-        names.push_back({day.book.security[i], day.book.weight[i], ret[day.book.row[i]], tc_[i]});
+        names.push_back({day.book.security[i], day.book.weight[i], ret[day.book.row[i]], tc_[i], closing_tc_[i]});
       for (std::size_t i = day.book.row.size(); i < day.trades.size(); ++i) {
         const SecurityIndex security = context.panel.security_of_row(day.trades.newest[i]);
         const RowIndex row = context.panel.find_row(security, day.n);
-        names.push_back({security, 0.0, row == kNoRow ? kNaN : ret[row], tc_[i]});
+        names.push_back({security, 0.0, row == kNoRow ? kNaN : ret[row], tc_[i], 0.0});
       }
       std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.security < b.security; });
     }
 
    private:
+    /// Any day may be the last one: the table's days are known only at the end.
+    void price_closing(const ObservedDay& day) {
+      const RunConfig& config = run_.context_.config;
+      if (config.charge_entry_exit && config.calc_turnover) {
+        set_closing_trades(day.book, day.trades, closing_);
+        costs_->price_each(closing_, closing_tc_);
+      }
+      closing_tc_.resize(day.book.row.size(), 0.0);
+    }
+
     DrilldownRun& run_;
     std::unique_ptr<CostModel> costs_;
-    std::vector<double> tc_;
+    TradeList closing_;
+    std::vector<double> tc_, closing_tc_;
   };
 
   const AnalysisContext context_;

@@ -161,10 +161,6 @@ void check_combinations(const RunConfig& config) {
   check_ranking(config);
   if (has_analysis(config, "capacity") && !config.calc_turnover)
     refuse_pair("analysis \"capacity\" with calc_turnover=False", "Pass calc_turnover=True.");
-  for (const char* name : {"capacity", "drilldown"})
-    if (has_analysis(config, name) && config.charge_entry_exit)
-      refuse_pair(fmt::format("analysis \"{}\" with charge_entry_exit", name),
-                  "Leave one of them out: the table has no closing trade.");
   if (config.overlap == 1) return;
   if (config.hold_days != 1)
     refuse_pair("overlap with hold_days other than 1", "Leave one of them out: both hold a name for longer.");

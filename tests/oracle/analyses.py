@@ -180,13 +180,24 @@ def drilldown(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, drifted
         if cfg["drift"] and before:
             before = drifted(before, r - 1, panel, cfg)
         sold = [i for i in before if i not in now and before[i] != 0] if cfg["calc_turnover"] else []
-        costs = {} if at == 0 or not cfg["calc_turnover"] else trade_costs(cfg, panel, r, before, now)
+        costs: dict = {}
+        for trade in charged_trades(cfg, at, len(daily), before, now):
+            for i, cost in trade_costs(cfg, panel, r, *trade).items():
+                costs[i] = costs.get(i, 0.0) + cost
         for i in sorted([*now, *sold]):
             ret = earned_on(panel, i, r, cfg) if (i, r) in panel.rows else None
             w = now.get(i, 0.0)
             tc = costs.get(i, 0.0) if cfg["calc_turnover"] else math.nan
             rows.append((date, i, w, math.nan if ret is None else ret, w * (ret or 0.0), tc))
     return {"drilldown": pd.DataFrame(rows, columns=["date", "security_id", "weight", "ret", "contribution", "tc"])}
+
+
+def charged_trades(cfg: dict, at: int, n_days: int, before: dict, now: dict) -> list:
+    """The pairs of books that row `at` of the daily table pays for."""
+    if not cfg["calc_turnover"]:
+        return []
+    trades = [] if at == 0 and not cfg["charge_entry_exit"] else [(before, now)]
+    return [*trades, (now, {})] if cfg["charge_entry_exit"] and at == n_days - 1 else trades
 
 
 def trade_costs(cfg: dict, panel: Panel, r: int, before: dict, now: dict) -> dict:
@@ -210,16 +221,17 @@ def trade_costs(cfg: dict, panel: Panel, r: int, before: dict, now: dict) -> dic
 def capacity(cfg: dict, panel: Panel, books: dict, daily: pd.DataFrame, priced, drifted, periods: float) -> dict:
     """`priced(cfg)`: the daily table of the same books at other costs."""
     shares = []
-    for date in daily["date"].iloc[1:]:
+    for at, date in enumerate(daily["date"]):
         r = panel.number[date]
-        now, before = books.get(r, {}), books.get(r - 1, {})
-        if cfg["drift"]:
+        now, before = books.get(r, {}), {} if at == 0 else books.get(r - 1, {})
+        if cfg["drift"] and before:
             before = drifted(before, r - 1, panel, cfg)
-        for i in sorted(set(now) | set(before)):
-            change = abs(now.get(i, 0.0) - before.get(i, 0.0))
-            adv = panel.last_known(i, r, "adv", cfg["characteristics_asof"], positive=True)
-            if change > 1e-12 and adv is not None:
-                shares.append(change / adv)
+        for old, new in charged_trades(cfg, at, len(daily), before, now):
+            for i in sorted(set(new) | set(old)):
+                change = abs(new.get(i, 0.0) - old.get(i, 0.0))
+                adv = panel.last_known(i, r, "adv", cfg["characteristics_asof"], positive=True)
+                if change > 1e-12 and adv is not None:
+                    shares.append(change / adv)
     p95 = float(np.quantile(shares, 0.95)) if shares else math.nan
 
     def net(gmv: float) -> np.ndarray:

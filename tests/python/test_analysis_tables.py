@@ -133,6 +133,19 @@ def test_contributions_and_costs_add_up_to_the_day(result):
     pd.testing.assert_frame_equal(held[["date", "security_id", "weight"]], result.weights)
 
 
+@pytest.mark.parametrize("options", [{}, {"tc_model": "power_law", "drift": True}, {"overlap": 3}, {"method": "long_only"}], ids=str)
+def test_costs_and_capacity_include_a_charged_entry_and_exit(service, signal, options):
+    asked = {"mincos": 2, "charge_entry_exit": True, **options}
+    found = service.run(signal, analysis=["drilldown", "capacity"], capacity_gmv=[20], **asked)
+    costs = found.drilldown.groupby("date")["tc"].sum()
+    assert costs.iloc[0] > 0
+    np.testing.assert_allclose(costs, found.daily["tc"], rtol=1e-12)
+    run = service.run(signal, **{**asked, "tc_model": "power_law", "gmv_musd": 20}).summary.iloc[0]
+    row = found.capacity.iloc[0]
+    for name in ("tc_ann", "ret_net_ann", "sharpe_ret_net"):
+        assert row[name] == pytest.approx(run[name], rel=1e-9)
+
+
 def test_a_days_contribution_is_listed_by_size(result):
     date = result.daily["date"].iloc[30]
     everything = result.contribution(date, top=None)

@@ -104,6 +104,8 @@ CASES: dict[str, dict] = {
     "drift_book_long": {"drift": "book", "method": "long_only", "weight": "value"},
     "entry_exit": {"charge_entry_exit": True, "byvar_list": ["overall", "year", "cap"], "mincos": 2},
     "entry_exit_power": {"charge_entry_exit": True, "tc_model": "power_law", "drift": True},
+    "entry_exit_tables": {"charge_entry_exit": True, "analysis": ["capacity", "drilldown"], "drift": "book", "borrow_bps": 100},
+    "entry_exit_overlap": {"charge_entry_exit": True, "analysis": ["capacity", "drilldown"], "overlap": 3, "tc_model": "power_law"},
     "bad_open": {"bad_open": "keep", "from_open": True, "hold_days": 2},
     "rank_within": {"rank_within": "sector_id", "mincos": 1, "keep_weights": True},
     "rank_within_text": {"rank_within": "country", "byvar_list": ["overall", "cap"], "mincos": 1, "weight": "rank", "analysis": ["fractile"]},

@@ -5,6 +5,12 @@
 
 namespace fractile {
 
+void set_closing_trades(const Book& book, const TradeList& into, TradeList& closing) {
+  closing.change.resize(book.weight.size());
+  for (std::size_t i = 0; i < book.weight.size(); ++i) closing.change[i] = std::fabs(book.weight[i]);
+  closing.newest.assign(into.newest.begin(), into.newest.begin() + static_cast<std::ptrdiff_t>(book.weight.size()));
+}
+
 TradeListBuilder::TradeListBuilder(const PanelView& panel, const RunConfig& config, const EarnedReturns& ret)
     : as_of_(panel, config), drift_(config.drift), ret_(ret), weight_before_(panel.ranges().size(), 0.0) {}
 

@@ -18,6 +18,9 @@ struct TradeList {
   std::size_t size() const noexcept { return change.size(); }
 };
 
+/// The trades that close `book`, at the rates of its day. `into`: the trades that led to it.
+void set_closing_trades(const Book& book, const TradeList& into, TradeList& closing);
+
 /// Builds trade lists from pairs of books. One thread uses one builder.
 class TradeListBuilder {
  public:
