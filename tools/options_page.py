@@ -12,11 +12,11 @@ from fractile import _core
 
 METHODOLOGY = pathlib.Path(__file__).resolve().parents[1] / "docs" / "methodology.md"
 UNBOUNDED = 1e9
-# Sections of the options that the methodology describes without their names.
+# Sections of the options that the methodology describes without their names, or names before their rule.
 SECTIONS = {
     "sigvar": "2", "threads": "9", "keep_weights": "6", "resid": "3", "resid_style": "3", "byvar_list": "4", "weight": "6",
     "analysis": "8", "fractile": "5", "universe": "2", "from_open": "2", "drift": "7", "upper_pct": "6", "mincos": "6", "input_type": "5",
-    "tc_model": "7",
+    "tc_model": "7", "max_weight": "13", "overlap": "13", "borrow_bps": "14", "delisting_return": "14",
 }  # fmt: skip
 HEAD = """\
 # Options of a run

@@ -59,6 +59,15 @@ std::string number_or_text(const std::string& text) {
   return parsed.is_number() || parsed.is_boolean() ? parsed.dump() : json_text(text);
 }
 
+/// The names that an option accepts, for its help.
+std::string describe_choices(const OptionInfo& option) {
+  const std::string names = fmt::format("{}", fmt::join(option.choices, ", "));
+  if (option.type == OptionType::choice) return fmt::format(" One of {}.", names);
+  if (option.type == OptionType::resid) return fmt::format(" One of {}, true, false.", names);
+  if (option.type == OptionType::texts && !names.empty()) return fmt::format(" Any of {}.", names);
+  return {};
+}
+
 /// Converts one part of a list or map, "big=1" or "20". A part without "=" is a key without a level.
 std::string part_to_json(OptionType type, const std::string& part) {
   if (type == OptionType::texts) return json_text(part);
@@ -123,9 +132,7 @@ void Session::add_options(CLI::App& command) {
   read_flags_.add_to(command, false);
   for (const OptionInfo& option : run_options()) {
     const std::string name(option.name), flag = flag_of(option.name);
-    const std::string choices =
-        option.type == OptionType::choice ? fmt::format(" One of {}.", fmt::join(option.choices, ", ")) : "";
-    const std::string doc = fmt::format("{}{} [{}]", option.doc, choices, option.default_text);
+    const std::string doc = fmt::format("{}{} [{}]", option.doc, describe_choices(option), option.default_text);
     if (option.type == OptionType::boolean) {
       command
           .add_flag_function(

@@ -133,7 +133,9 @@ def test_contributions_and_costs_add_up_to_the_day(result):
     pd.testing.assert_frame_equal(held[["date", "security_id", "weight"]], result.weights)
 
 
-@pytest.mark.parametrize("options", [{}, {"tc_model": "power_law", "drift": True}, {"overlap": 3}, {"method": "long_only"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"tc_model": "power_law", "drift": True}, {"overlap": 3}, {"method": "long_only"}], ids=str
+)
 def test_costs_and_capacity_include_a_charged_entry_and_exit(service, signal, options):
     asked = {"mincos": 2, "charge_entry_exit": True, **options}
     found = service.run(signal, analysis=["drilldown", "capacity"], capacity_gmv=[20], **asked)

@@ -55,6 +55,8 @@ def test_version_and_help(run):
     assert run("--version").stdout.startswith("fractile 0.")
     assert "snapshot" in run("--help").stdout
     help_text = run("run", "--help").stdout
+    for line in ("Further tables. Any of ic, fractile, coverage, quantiles,", "One of off, industry, factor, all, true, false."):
+        assert line in help_text
     for flag in ("--byvar-list", "--from-open", "--no-from-open", "--tc-level", "--universe", "--threads"):
         assert flag in help_text
 
