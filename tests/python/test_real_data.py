@@ -145,3 +145,28 @@ def test_the_pages_are_current(real_data, script, page):
     command = [sys.executable, ROOT / "examples" / script]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout == (ROOT / "docs" / page).read_text(), f"run examples/{script} > docs/{page}"
+
+
+def test_the_sizes_of_the_methodology_are_those_of_the_panel(real_data, root):
+    text = (ROOT / "docs" / "methodology.md").read_text().partition("## 16.")[2]
+    service = fractile.BacktestService.get("us", root=root)
+
+    def backtest(name: str, **options):
+        return service.run(real_data / f"signal_{name}.parquet", **options)
+
+    plain, events = backtest("momentum_12_1"), backtest("filings")
+    counts, held = plain.diagnostics, events.daily["numcos_l"] > 0
+    costs = {g: backtest("momentum_12_1", tc_model="power_law", gmv_musd=g).summary["tc_ann"][0] for g in (10, 5)}
+    harsh = backtest("momentum_12_1", delisting_return=-0.3).annual_return
+    for words in (
+        f"{costs[10]:.1%} a year at 10 million\n   a side, and {costs[5]:.1%} at 5 million".replace("%", " %"),
+        f"{counts['no_return']:,} of the {counts['rows_given']:,} rows",
+        f"{counts['left_panel']} times",
+        f"from {plain.annual_return:.1%} to {harsh:.1%} a year".replace("%", " %"),
+        f"on {held.sum()} of {len(held)} days",
+        f"is {events.summary['ret_std'][0]:.1%} a year; that of the {held.sum()} days alone is {events.daily['ret'][held].std() * 252**0.5:.1%}".replace(
+            "%", " %"
+        ),
+        f"{counts['missing_return']:,} of the {counts['rows_used']:,} used rows",
+    ):
+        assert words in text, words
