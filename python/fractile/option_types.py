@@ -66,7 +66,7 @@ class MoreRunOptions(ReadingOptions, total=False):
     tc_value: Sequence[float]
     """beta and alpha of the power law."""
     gmv_musd: float
-    """Book size of the power law, million dollars."""
+    """Power law: capital of one side, million dollars."""
     drift: bool | Literal["book"]
     """Let weights drift with returns before they are traded; book: both sides by their own returns."""
     lookahead: Literal["warn", "error"]
@@ -108,7 +108,7 @@ class MoreRunOptions(ReadingOptions, total=False):
     horizons: Sequence[int]
     """Analysis decay: trading days from the signal to the return, 1 for that of the run."""
     capacity_gmv: Sequence[float]
-    """Analysis capacity: book sizes, million dollars."""
+    """Analysis capacity: capital of one side, million dollars."""
     exposure_groups: Sequence[str]
     """Analysis exposures: categories of the panel whose net weights are shown."""
     keep_weights: bool
