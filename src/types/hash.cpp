@@ -22,14 +22,14 @@ struct StreamHash::State {
 };
 
 Hash128 hash_bytes(const void* data, std::size_t size) noexcept {
-  constexpr std::size_t kPiece = 1024, kLinesPerPiece = kPiece / kLine;
-  if (size <= kPages * kPage) return to_array(XXH3_128bits(data, size));
+  constexpr std::size_t kLong = 32 * kPrefetchPiece;
+  if (size < kLong) return to_array(XXH3_128bits(data, size));
   XXH3_state_t state;
   XXH3_INITSTATE(&state);
   XXH3_128bits_reset(&state);
-  for (std::size_t begin = 0; begin < size; begin += kPiece) {
-    for (std::size_t k = 0; k < kLinesPerPiece; ++k) prefetch_pages(data, size, begin / kLine + k);
-    XXH3_128bits_update(&state, static_cast<const char*>(data) + begin, std::min(kPiece, size - begin));
+  for (std::size_t begin = 0; begin < size; begin += kPrefetchPiece) {
+    prefetch_pages(data, size, begin);
+    XXH3_128bits_update(&state, static_cast<const char*>(data) + begin, std::min(kPrefetchPiece, size - begin));
   }
   return to_array(XXH3_128bits_digest(&state));
 }

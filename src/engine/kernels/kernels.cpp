@@ -149,11 +149,10 @@ std::size_t FindNotFinite(const double* values, std::size_t n, std::int32_t* pla
       count += !(__builtin_fabs(values[i]) <= hwy::HighestValue<double>());
     }
   };
-  constexpr std::size_t kPerLine = kLine / sizeof(double);
-  while (i + kPerLine <= n) {
-    prefetch_pages(values, n * sizeof(double), i / kPerLine);
-    const std::size_t end = i + kPerLine;
-    while (i < end) {
+  constexpr std::size_t kPerPiece = kPrefetchPiece / sizeof(double);
+  while (i + lanes <= n) {
+    prefetch_pages(values, n * sizeof(double), i * sizeof(double));
+    for (const std::size_t end = std::min(i + kPerPiece, n); i + lanes <= end;) {
       if (hn::AllTrue(d, hn::Le(hn::Abs(hn::LoadU(d, values + i)), limit)))
         i += lanes;
       else
