@@ -25,7 +25,8 @@ Every option has this name in Python (`service.run(signal, lag=1)`), in JSON and
 for `_` (`--byvar-list overall,year`); booleans are `--drift` and `--no-drift`, and a boolean
 with one more name takes it after an equals sign: `--drift=book`. `tools/options_page.py` prints this page from the engine's own
 table. The last column is the section of [methodology.md](methodology.md) with the rule. The error for an unknown name or value names the nearest
-valid one.
+valid one. The server, the command line and `BacktestClient` take options that are not given from
+`api/backtest_config.yaml`, which asks for the groups overall, year and cap: part of the `run_id`, as every option is.
 
 | option | values | default | meaning | section |
 |---|---|---|---|---|

@@ -22,6 +22,10 @@ namespace fs = std::filesystem;
 
 void add_run(CLI::App& app) {
   CLI::App* command = app.add_subcommand("run", "Backtest one signal");
+  command->footer(
+      "A run option that is not given comes from the configuration file, else it is the default in brackets. The packaged file "
+      "asks\n"
+      "for the groups overall, year and cap; service.run() of Python has the run_id of --byvar-list overall.");
   auto session = std::make_shared<Session>();
   auto signal = std::make_shared<std::string>();
   command->add_option("SIGNAL", *signal, "File with security_id, date_sig and the signal (.parquet, .csv, .arrow)")->required();

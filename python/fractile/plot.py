@@ -88,11 +88,17 @@ def _describe(result: BacktestResult) -> str:
         f"max drawdown {result.max_drawdown:.1%}",
     ]
     if np.isfinite(result.turnover_mean):
-        numbers.append(f"turnover {result.turnover_mean:.1%} a day")
+        numbers.append(f"turnover {result.turnover_mean:.1%} a {_period(result)}")
     dates = result.daily["date"]
     span = f"{dates.iloc[0]:%Y-%m-%d} to {dates.iloc[-1]:%Y-%m-%d}"
     names = f"{summary['numcos_l']:.0f} long and {summary['numcos_s']:.0f} short names"
     return f"{'   ·   '.join(numbers)}\n{result.snapshot}, {span}, {names}"
+
+
+def _period(result: BacktestResult) -> str:
+    """The word for one row of `daily`."""
+    words = {252: "day", 365: "day", 52: "week", 12: "month", 4: "quarter", 1: "year"}
+    return words.get(result.periods_per_year, "period")
 
 
 def style_axes(axes: Any, label: str) -> None:
@@ -131,10 +137,11 @@ def _draw_turnover(axes: Any, result: BacktestResult) -> None:
         if len(turnover):
             axes.text(0.5, 0.5, "not computed", transform=axes.transAxes, ha="center", va="center", color=GREY)
         return
-    axes.plot(daily["date"].to_numpy(), turnover.to_numpy(), color=GREY, lw=0.7, alpha=0.7, label="daily")
-    if len(turnover) > 2 * _MEAN_DAYS:
-        mean = turnover.rolling(_MEAN_DAYS).mean().to_numpy()
-        axes.plot(daily["date"].to_numpy(), mean, color=INK, lw=1.4, label=f"mean of {_MEAN_DAYS} days")
+    axes.plot(daily["date"].to_numpy(), turnover.to_numpy(), color=GREY, lw=0.7, alpha=0.7, label=f"per {_period(result)}")
+    window = _MEAN_DAYS if _period(result) == "day" else result.periods_per_year
+    if len(turnover) > 2 * window > 2:
+        mean = turnover.rolling(window).mean().to_numpy()
+        axes.plot(daily["date"].to_numpy(), mean, color=INK, lw=1.4, label=f"mean of {window} {_period(result)}s")
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), borderaxespad=0, fontsize=8.5, ncols=2)
     axes.set_ylim(bottom=0)
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from fractile.errors import ConfigError
 from fractile.frames import table_to_frame
-from fractile.plot import check_path, new_page
 
 _WHOLE = ("periods", "names")
 
@@ -100,6 +99,8 @@ class FamaMacBeth:
 
     def plot(self, path: str | None = None) -> Any:
         """Draws the running sum of each signal's coefficients with matplotlib; saves to `path` (.png, .pdf, .svg) if it is given."""
+        from fractile.plot import check_path, new_page
+
         check_path(path)
         page = new_page((9, 4))
         axes = page.subplots()

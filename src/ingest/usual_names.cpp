@@ -42,13 +42,20 @@ const std::vector<std::string_view>& usual_names(std::string_view ours) {
 
 }  // namespace
 
-std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    if (lower(name) == ours) return name;
-  for (const std::string_view usual : usual_names(ours))
+std::vector<std::string> find_usual_names(std::string_view ours, const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  const auto add = [&](std::string_view usual) {
     for (const std::string& name : names)
-      if (lower(name) == usual) return name;
-  return "";
+      if (lower(name) == usual) out.push_back(name);
+  };
+  add(ours);
+  for (const std::string_view usual : usual_names(ours)) add(usual);
+  return out;
+}
+
+std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names) {
+  const std::vector<std::string> found = find_usual_names(ours, names);
+  return found.empty() ? "" : found.front();
 }
 
 std::string find_usual_value(const std::vector<std::string>& names) {

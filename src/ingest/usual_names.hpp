@@ -11,6 +11,8 @@ namespace fractile {
 /// The name among `names` that differs only in case or in the marks between words, or that is usual for our column; "" if there
 /// is none.
 std::string find_usual_name(std::string_view ours, const std::vector<std::string>& names);
+/// All names that a source usually has for ours, the likeliest first.
+std::vector<std::string> find_usual_names(std::string_view ours, const std::vector<std::string>& names);
 /// The name among `names` that is usual for the values of a signal; "" if there is none.
 std::string find_usual_value(const std::vector<std::string>& names);
 /// "--map security_id=PERMNO --map date=MthCalDt" for the `missing` columns with a usual name; "" if none has one.

@@ -98,16 +98,25 @@ fs::path find_snapshot(const fs::path& root, const std::string& id) {
 }
 
 std::vector<SnapshotInfo> list_snapshots(const fs::path& root, std::vector<std::string>* damaged) {
-  std::vector<SnapshotInfo> out;
+  // Times of creation are whole seconds; of two snapshots of one second, the newer is that whose manifest was written last.
+  struct Found {
+    SnapshotInfo info;
+    fs::file_time_type written;
+    auto order() const { return std::tie(info.created, written, info.id); }
+  };
+  std::vector<Found> found;
   for (const std::string& name : snapshot_names(root)) {
     try {
-      out.push_back(read_manifest(root / name).info);
+      std::error_code ignored;  // the manifest was just read
+      SnapshotInfo info = read_manifest(root / name).info;
+      found.push_back({std::move(info), fs::last_write_time(root / name / kManifestFile, ignored)});
     } catch (const Error& error) {
       if (damaged) damaged->push_back(name);
     }
   }
-  std::sort(out.begin(), out.end(),
-            [](const SnapshotInfo& a, const SnapshotInfo& b) { return std::tie(a.created, a.id) < std::tie(b.created, b.id); });
+  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.order() < b.order(); });
+  std::vector<SnapshotInfo> out;
+  for (Found& one : found) out.push_back(std::move(one.info));
   return out;
 }
 

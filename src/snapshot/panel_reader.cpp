@@ -73,6 +73,14 @@ void select_names(PanelNames& names, const ReadOptions& options) {
   });
 }
 
+/// A sentence about the other columns that may hold ids; "" if there are none. A file often has ids of several kinds.
+std::string name_other_ids(const std::vector<std::string>& missing, const std::vector<std::string>& unused) {
+  if (missing.front() != "security_id") return "";
+  const std::vector<std::string> found = find_usual_names("security_id", unused);
+  if (found.size() < 2) return "";
+  return fmt::format(" The ids must be those of the signal: security_id can also be {}.", join({found.begin() + 1, found.end()}));
+}
+
 void require_names(const PanelNames& names, const std::vector<std::string>& source, bool needs_ret) {
   std::vector<std::string> missing, unused;
   for (const char* needed : {"security_id", "date", "ret"})
@@ -89,7 +97,7 @@ void require_names(const PanelNames& names, const std::vector<std::string>& sour
   if (!has_delistings) wanted.emplace_back("delist_ret");
   const std::string proposed = propose_map(missing, unused).empty() ? "" : propose_map(wanted, unused);
   std::string remedy = proposed.empty() ? fmt::format("Add it, or name the column that holds it: --map {}=Name.", missing.front())
-                                        : fmt::format("Name the columns: {}.", proposed);
+                                        : fmt::format("Name the columns: {}.{}", proposed, name_other_ids(missing, unused));
   if (const std::string delimiter = propose_delimiter(source); !delimiter.empty())
     remedy = fmt::format("Name the delimiter: {}.", delimiter);
   else if (has_header_rows(source))

@@ -86,7 +86,9 @@ def test_tickers_and_a_file_of_crsp(executable, tmp_path):
     crsp.to_csv(tmp_path / "panel.csv", index=False)
     score(crsp, ["TICKER", "date"]).to_csv(tmp_path / "signal.csv", index=False)
     create = "fractile snapshot create my-data --panel panel.csv"
-    create = mend(create, someone.refused(create))  # the names
+    names = someone.refused(create)
+    assert "security_id can also be TICKER." in names
+    create = mend(create, names)
     create = mend(create, someone.refused(create))  # the letters
     made = someone.type(create)
     assert "not_positive" in made.stderr and '"PRC" are negative' in made.stderr

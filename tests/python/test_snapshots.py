@@ -24,6 +24,13 @@ def content(root, id: str) -> str:
     return fractile.open_snapshot(id, root=root).content_hash
 
 
+def test_snapshots_of_one_second_are_in_the_order_of_their_making(tmp_path, panel):
+    ids = [f"s{i}" for i in (3, 1, 4, 2, 0)]
+    for id in ids:
+        fractile.create_snapshot(id, panel, root=tmp_path)
+    assert fractile.list_snapshots(tmp_path)["id"].tolist() == ids
+
+
 def test_every_source_makes_the_same_content(tmp_path, panel):
     ordered = panel.sort_values(["security_id", "date"])
     fractile.create_snapshot("frame", panel, root=tmp_path)

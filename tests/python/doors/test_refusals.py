@@ -152,7 +152,7 @@ def test_a_dict_of_single_values_is_refused(service):
         service.run({"security_id": 1, "date_sig": "2020-01-02", "signal": 1.0})
 
 
-@pytest.mark.parametrize("value", [pd.NA, pd.Timestamp("2020-01-02"), object()], ids=str)
+@pytest.mark.parametrize("value", [pd.NA, pd.Timestamp("2020-01-02"), object()], ids=["NA", "timestamp", "object"])
 def test_a_value_that_no_option_takes_is_refused(service, tmp_path, value):
     for options in ({"null": {"ret": [value]}}, {"scale": {"ret": value}}, {"null": value}, {"date_format": value}):
         with pytest.raises(fractile.ConfigError, match="texts and numbers"):
