@@ -44,7 +44,7 @@ void Cells::assign(const ObservedDay& day, std::span<const std::int32_t> cell) {
   sums_before_.swap(sums_);
   std::fill(sums_.begin(), sums_.end(), Sums{});
   if (has_trades_) names_.start(day);
-  find_known_rows();
+  if (size_ || has_trades_) find_known_rows();
   if (size_) {
     measure();
     add_names();

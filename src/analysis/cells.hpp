@@ -70,6 +70,7 @@ class Cells {
   /// The sum of the changes of the cell's weights since the day before.
   double traded(std::size_t cell) const noexcept { return traded_[cell]; }
   /// Writes the weighted exposures: out[cell * n + k] for exposure k of the n exposure_names(); a missing one counts as 0.
+  /// Requires Trades::needed.
   void sum_exposures(double* out);
 
  private:
