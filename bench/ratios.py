@@ -9,6 +9,7 @@ machine that others use; the first run of a new process is always wall time.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import pathlib
 import statistics
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
 from fractile import BacktestService, create_snapshot, list_snapshots
 from markets import ROOT, make_market, make_parser, panel_file, read_signal, reorder, signal_file
 
@@ -98,11 +100,27 @@ def pairs_of_small(market: str, root: pathlib.Path, threads: int) -> Iterator[Pa
         lambda: new.run(signal.iloc[next(counts[1]) :], threads=threads),
     )
     known, known_texts = (BacktestService.get(name, root=root) for name in (market, texts))
-    yield Pair(
-        "text identifiers / integers, cached keys",
-        lambda: known_texts.run(by_text, threads=threads),
-        lambda: known.run(signal, threads=threads),
-    )
+    for form, rows in text_forms(signal, text_of).items():
+        same(known.run(signal, threads=threads), known_texts.run(rows, threads=threads))
+        yield Pair(
+            f"text identifiers{form} / integers, cached keys",
+            functools.partial(known_texts.run, rows, threads=threads),
+            lambda: known.run(signal, threads=threads),
+        )
+
+
+def text_forms(signal: pd.DataFrame, text_of: dict[int, str]) -> dict[str, Any]:
+    """The signal with text identifiers in the forms that users have them in."""
+    objects = np.empty(len(signal), dtype=object)
+    objects[:] = [text_of[name] for name in signal["security_id"]]
+    by_object = signal.assign(security_id=pd.Series(objects, dtype=object))
+    by_text = by_object.astype({"security_id": "string[pyarrow]"})
+    return {
+        "": by_text,
+        " as objects": by_object,
+        " as a category": by_text.astype({"security_id": "category"}),
+        " of polars": pl.from_pandas(by_text),
+    }
 
 
 def measure(pair: Pair, n_pairs: int, clock: Callable[[], float]) -> tuple[float, float]:

@@ -213,7 +213,7 @@ def _add(out: _core.Columns, name: str, column: Any) -> None:
         present = ~np.asarray(array.isna())
         return _add_numpy(out, name, array.to_numpy(dtype=_plain_type(dtype), na_value=0), present)
     if pd.api.types.is_string_dtype(dtype):
-        return _add_objects(out, name, array.to_numpy(dtype=object))
+        return _add_objects(out, name, np.asarray(array, dtype=object))
     return out.add_name(name, "z")
 
 
@@ -281,17 +281,22 @@ def _add_periods(out: _core.Columns, name: str, array: Any) -> None:
 
 def _add_categorical(out: _core.Columns, name: str, array: Any) -> None:
     codes, categories = np.asarray(array.codes), array.categories
+    if not (isinstance(categories.dtype, np.dtype) and categories.dtype.kind in "iufMb"):
+        return _add_codes(out, name, codes, categories)
     present = codes >= 0
-    if isinstance(categories.dtype, np.dtype) and categories.dtype.kind in "iufM":
-        taken = categories.to_numpy()[np.where(present, codes, 0)] if len(categories) else np.full(len(codes), np.nan)
-        return _add_numpy(out, name, taken, present)
-    if categories.dtype == bool:
-        return _add_numpy(out, name, categories.to_numpy()[np.where(present, codes, 0)], present)
-    valid = None if present.all() else _bits(present)
-    out.add_codes(name, codes.astype(np.int32), valid, list(categories), as_text)
+    taken = categories.to_numpy()[np.where(present, codes, 0)] if len(categories) else np.full(len(codes), np.nan)
+    return _add_numpy(out, name, taken, present)
+
+
+def _add_codes(out: _core.Columns, name: str, codes: np.ndarray, values: Any) -> None:
+    """Codes into values; a negative one is missing."""
+    valid = None if len(codes) == 0 or codes.min() >= 0 else _bits(codes >= 0)
+    out.add_codes(name, _FORMATS[codes.dtype], _bytes(codes), valid, np.asarray(values, dtype=object).tolist(), as_text)
 
 
 def _add_objects(out: _core.Columns, name: str, array: np.ndarray) -> None:
+    if out.add_objects(name, np.ascontiguousarray(array), (pd.NA, pd.NaT)):
+        return None
     kind = pd.api.types.infer_dtype(array, skipna=True)
     if kind == "string":
         return out.add_texts(name, array.tolist(), as_text)
@@ -310,8 +315,7 @@ def _add_objects(out: _core.Columns, name: str, array: np.ndarray) -> None:
     if kind == "date":
         # Few days, many rows: each is written once.
         codes, days = pd.factorize(array)
-        valid = None if (codes >= 0).all() else _bits(codes >= 0)
-        return out.add_codes(name, codes.astype(np.int32), valid, list(days), as_text)
+        return _add_codes(out, name, codes, days)
     try:
         return out.add_texts(name, array.tolist(), as_text)
     except _Useless:

@@ -126,10 +126,11 @@ def _refuse(name: str, what: str) -> SignalError:
 def _to_columns(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> _core.Columns:
     renamed = (reading or {}).get("map") or {}
     ids = str(renamed.get("security_id", "security_id")) if isinstance(renamed, Mapping) else "security_id"
+    out = to_columns(_wanted(columns, names, reading), _refuse)
     for name, column in columns:
-        if name == ids:
+        if name == ids and not out.is_of_texts(name):
             refuse_mixed_ids(column, name, _refuse)
-    return to_columns(_wanted(columns, names, reading), _refuse)
+    return out
 
 
 def _wanted(columns: list[tuple[str, Any]], names: Sequence[str], reading: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

@@ -7,11 +7,13 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "arrow/arrow_export.hpp"
 #include "bind.hpp"
 #include "fractile/error.hpp"
+#include "object_texts.hpp"
 
 namespace nb = nanobind;
 
@@ -19,7 +21,6 @@ namespace fractile::python {
 namespace {
 
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Codes = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 /// Texts side by side, as Arrow has them.
 struct Texts {
@@ -55,6 +56,7 @@ struct Foreign {
 struct Held {
   std::deque<Texts> texts;
   std::deque<Foreign> foreign;
+  std::vector<std::shared_ptr<const ObjectTexts>> object_texts;
   std::vector<nb::object> objects;
 };
 
@@ -88,13 +90,12 @@ class Columns {
 
   /// `values`: str, or what `as_text` makes a str or None of.
   void add_texts(const std::string& name, const nb::sequence& values, const nb::object& as_text) {
-    const Texts& texts = read_texts(values, as_text);
-    columns_.push_back({name, "U", {texts.valid.data(), texts.offsets.data(), texts.characters.data()}, {}, nullptr, nullptr});
+    push(name, read_texts(values, as_text));
   }
 
-  /// Codes below 0 are missing: numpy's bitmap of the others comes with them.
-  void add_codes(const std::string& name, const Codes& codes, const std::optional<Bytes>& valid, const nb::sequence& values,
-                 const nb::object& as_text) {
+  /// `format`: Arrow's of the codes. Codes below 0 are missing: numpy's bitmap of the others comes with them.
+  void add_codes(const std::string& name, const std::string& format, const Bytes& codes, const std::optional<Bytes>& valid,
+                 const nb::sequence& values, const nb::object& as_text) {
     held_->objects.push_back(nb::cast(codes));
     if (valid) held_->objects.push_back(nb::cast(*valid));
     const Texts& texts = read_texts(values, as_text);
@@ -103,8 +104,21 @@ class Columns {
       views.emplace_back(texts.characters.data() + texts.offsets[i],
                          static_cast<std::size_t>(texts.offsets[i + 1] - texts.offsets[i]));
     columns_.push_back(
-        {name, "i", {valid ? valid->data() : nullptr, codes.data()}, std::make_shared<ExportTexts>(views), nullptr, nullptr});
+        {name, format, {valid ? valid->data() : nullptr, codes.data()}, std::make_shared<ExportTexts>(views), nullptr, nullptr});
   }
+
+  /// A contiguous array of Python objects. Returns false, and adds no column, unless each is a text or missing, and one a text.
+  bool add_objects(const std::string& name, const nb::object& array, const nb::tuple& missing) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_CONTIG_RO) != 0) throw nb::python_error();
+    const std::unique_ptr<Py_buffer, void (*)(Py_buffer*)> release(&view, PyBuffer_Release);
+    const std::span rows(static_cast<PyObject* const*>(view.buf), static_cast<std::size_t>(view.len) / sizeof(PyObject*));
+    const bool is_read = add_codes_of(name, rows, missing) || add_texts_of(name, rows, missing);
+    if (is_read) of_texts_.insert(name);
+    return is_read;
+  }
+
+  bool is_of_texts(const std::string& name) const { return of_texts_.contains(name); }
 
   void add_arrow(const std::string& name, const nb::object& array) {
     const nb::tuple capsules = nb::cast<nb::tuple>(array.attr("__arrow_c_array__")());
@@ -126,6 +140,42 @@ class Columns {
   }
 
  private:
+  /// Objects that recur.
+  bool add_codes_of(const std::string& name, std::span<PyObject* const> rows, const nb::tuple& missing) {
+    auto texts = read_objects(rows, missing);
+    if (!texts) return false;
+    const ObjectTexts& column = *held_->object_texts.emplace_back(std::move(texts));
+    const std::uint8_t* const valid = column.valid.empty() ? nullptr : column.valid.data();
+    columns_.push_back({name, "i", {valid, column.codes.data()}, column.texts, nullptr, nullptr});
+    return true;
+  }
+
+  /// Objects that rarely recur.
+  bool add_texts_of(const std::string& name, std::span<PyObject* const> rows, const nb::tuple& missing) {
+    Texts texts;
+    texts.offsets.reserve(rows.size() + 1);
+    bool has_text = false;
+    constexpr std::size_t kAhead = 16, kLine = 64;  // objects are anywhere in memory, and take two lines
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i + kAhead < rows.size()) {
+        const char* const next = reinterpret_cast<const char*>(rows[i + kAhead]);
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + kLine);
+      }
+      const RowText read = text_of(rows[i], missing);
+      if (read.is_other) return false;
+      has_text |= !read.is_missing;
+      texts.add(read.is_missing ? nullptr : read.text.data(), read.text.size());
+    }
+    if (!has_text) return false;
+    push(name, held_->texts.emplace_back(std::move(texts)));
+    return true;
+  }
+
+  void push(const std::string& name, const Texts& texts) {
+    columns_.push_back({name, "U", {texts.valid.data(), texts.offsets.data(), texts.characters.data()}, {}, nullptr, nullptr});
+  }
+
   const Texts& read_texts(const nb::sequence& values, const nb::object& as_text) {
     Texts& texts = held_->texts.emplace_back();
     for (nb::handle value : values) {
@@ -145,6 +195,7 @@ class Columns {
 
   std::int64_t n_rows_;
   std::vector<ExportColumn> columns_;
+  std::set<std::string> of_texts_;  // names of those of add_objects()
   std::shared_ptr<Held> held_ = make_held();
 };
 
@@ -171,8 +222,12 @@ void bind_columns(nb::module_& module) {
            "A numpy array's bytes as an Arrow type, with a bitmap of what is there.")
       .def("add_name", &Columns::add_name, nb::arg("name"), nb::arg("format"), "A column without data.")
       .def("add_texts", &Columns::add_texts, nb::arg("name"), nb::arg("values"), nb::arg("as_text"), "A sequence of texts.")
-      .def("add_codes", &Columns::add_codes, nb::arg("name"), nb::arg("codes"), nb::arg("valid").none(), nb::arg("values"),
-           nb::arg("as_text"), "Codes into texts.")
+      .def("add_codes", &Columns::add_codes, nb::arg("name"), nb::arg("format"), nb::arg("codes"), nb::arg("valid").none(),
+           nb::arg("values"), nb::arg("as_text"), "Codes into texts.")
+      .def("add_objects", &Columns::add_objects, nb::arg("name"), nb::arg("array"), nb::arg("missing"),
+           "A contiguous numpy array of texts as objects; False if it has other objects, or no text.")
+      .def("is_of_texts", &Columns::is_of_texts, nb::arg("name"),
+           "True for a column of add_objects(): each row is text or missing.")
       .def("add_arrow", &Columns::add_arrow, nb::arg("name"), nb::arg("array"), "An array with __arrow_c_array__.")
       .def(
           "__arrow_c_stream__", [](const Columns& columns, const nb::object&) { return to_capsule(columns.stream()); },

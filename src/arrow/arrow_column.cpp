@@ -17,12 +17,6 @@ namespace {
 __extension__ using Int128 = __int128;
 __extension__ using UInt128 = unsigned __int128;
 
-ArrowType index_type(const ArrowSchema& schema) {
-  ArrowSchema plain = schema;
-  plain.dictionary = nullptr;
-  return describe_type(plain);
-}
-
 /// A whole number of 128 bits as decimal digits.
 std::string digits_of(UInt128 magnitude) {
   std::string digits;
@@ -109,6 +103,12 @@ double half_to_double(std::uint16_t bits) noexcept {
                  : exponent == 31 ? (mantissa ? kNaN : std::numeric_limits<double>::infinity())
                                   : std::ldexp(mantissa + 1024, exponent - 25);
   return bits >> 15 ? -value : value;
+}
+
+ArrowType index_type(const ArrowSchema& schema) {
+  ArrowSchema plain = schema;
+  plain.dictionary = nullptr;
+  return describe_type(plain);
 }
 
 /// The index of each row of a dictionary column; -1 if the row is null.

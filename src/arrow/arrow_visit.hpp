@@ -19,6 +19,8 @@ std::string column_name(const ArrowSchema& schema);
 [[noreturn]] void refuse_type(const ArrowSchema& schema, const char* expected);
 double half_to_double(std::uint16_t bits) noexcept;
 
+/// The type of a dictionary column's indices.
+ArrowType index_type(const ArrowSchema& schema);
 /// The index of each row of a dictionary column; -1 if the row is null. Throws UNREADABLE_SIGNAL on an index
 /// outside the dictionary.
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk);

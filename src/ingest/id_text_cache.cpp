@@ -2,10 +2,8 @@
 #include "ingest/id_text_cache.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <list>
 #include <mutex>
 #include <span>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "arrow/arrow_visit.hpp"
+#include "parallel/hash_arrays.hpp"
 #include "parallel/workers.hpp"
 #include "types/row_blocks.hpp"
 
@@ -49,53 +48,79 @@ std::size_t bytes_of(const CodedIds& ids) {
   return bytes;
 }
 
-/// Hashes of the blocks of several arrays, by all threads: the texts of a run on known keys are read for these hashes alone.
-std::vector<Hash128> hash_blocks(std::initializer_list<std::span<const std::byte>> arrays) {
-  constexpr std::size_t kBlock = std::size_t{1} << 20;
-  std::vector<std::span<const std::byte>> blocks;
-  for (const std::span<const std::byte> array : arrays)
-    for (std::size_t begin = 0; begin < array.size(); begin += kBlock)
-      blocks.push_back(array.subspan(begin, std::min(kBlock, array.size() - begin)));
-  std::vector<Hash128> hashes(blocks.size());
-  parallel_for(default_threads(), static_cast<int>(blocks.size()), [&](int task, int) {
-    const auto block = static_cast<std::size_t>(task);
-    hashes[block] = hash_bytes(blocks[block].data(), blocks[block].size());
-  });
-  return hashes;
+/// The arrays on which a column's texts depend, and numbers that say how they are read.
+struct Layout {
+  std::vector<std::uint64_t> numbers;
+  std::vector<std::span<const std::byte>> arrays;
+
+  void add(const void* data, std::size_t size) { arrays.emplace_back(static_cast<const std::byte*>(data), size); }
+};
+
+/// Adds which rows are missing.
+void add_bitmap(const ArrowBatches::Chunk& chunk, Layout& layout) {
+  const auto* valid = arrow::buffer<std::uint8_t>(*chunk.array, 0);
+  const auto first_bit = static_cast<std::size_t>(chunk.offset % 8), n_rows = static_cast<std::size_t>(chunk.length);
+  const bool has_bits = valid && chunk.array->null_count != 0;
+  layout.numbers.insert(layout.numbers.end(), {n_rows, has_bits ? 1 + first_bit : 0});
+  if (has_bits) layout.add(valid + chunk.offset / 8, (first_bit + n_rows + 7) / 8);
 }
 
 template <class Offset>
-std::optional<Hash128> hash_offsets_and_texts(const ArrowBatches::Chunk& chunk) {
-  const ArrowArray& array = *chunk.array;
-  const auto* offsets = arrow::buffer<Offset>(array, 1);
-  const char* texts = arrow::buffer<char>(array, 2);
-  if (!offsets || !texts) return std::nullopt;
+bool add_texts(const ArrowBatches::Chunk& chunk, Layout& layout) {
+  const auto* offsets = arrow::buffer<Offset>(*chunk.array, 1);
+  const char* texts = arrow::buffer<char>(*chunk.array, 2);
+  if (!offsets || !texts) return false;
   offsets += chunk.offset;
   const Offset begin = offsets[0], end = offsets[chunk.length];
-  if (begin < 0 || end < begin) return std::nullopt;
-  const auto n = static_cast<std::size_t>(chunk.length), n_bytes = static_cast<std::size_t>(end - begin);
-  std::span<const std::uint8_t> bits;
-  if (const auto* valid = arrow::buffer<std::uint8_t>(array, 0); valid && array.null_count != 0)
-    bits = {valid + chunk.offset / 8, static_cast<std::size_t>((chunk.offset % 8 + chunk.length + 7) / 8)};
-  // The sizes of the arrays are part of the hash, because the blocks do not show where one ends.
-  const std::uint64_t first_bit = bits.empty() ? 0 : 1 + static_cast<std::uint64_t>(chunk.offset % 8);
-  const std::array<std::uint64_t, 4> shape{n, sizeof(Offset), first_bit, n_bytes};
-  const std::vector<Hash128> hashes = hash_blocks(
-      {std::as_bytes(bits), std::as_bytes(std::span(offsets, n + 1)), std::as_bytes(std::span(texts + begin, n_bytes))});
-  StreamHash whole;
-  whole.update(shape.data(), sizeof shape);
-  whole.update(hashes.data(), hashes.size() * sizeof hashes[0]);
-  return whole.digest();
+  if (begin < 0 || end < begin) return false;
+  layout.add(offsets, (static_cast<std::size_t>(chunk.length) + 1) * sizeof(Offset));
+  layout.add(texts + begin, static_cast<std::size_t>(end - begin));
+  return true;
+}
+
+/// Texts of up to 12 bytes are in the views themselves, longer ones in further buffers. These may be much larger than the texts
+/// that a slice has: they are then read anew.
+bool add_views(const ArrowBatches::Chunk& chunk, Layout& layout) {
+  constexpr std::size_t kView = 16, kManyBytes = 64;  // per row
+  const ArrowArray& array = *chunk.array;
+  const char* views = arrow::buffer<char>(array, 1);
+  const auto* sizes = arrow::buffer<std::int64_t>(array, array.n_buffers - 1);
+  const std::int64_t n_further = array.n_buffers - 3;
+  const auto n_rows = static_cast<std::size_t>(chunk.length);
+  if (!views || n_further < 0 || (n_further > 0 && !sizes)) return false;
+  layout.add(views + static_cast<std::size_t>(chunk.offset) * kView, n_rows * kView);
+  std::size_t bytes = 0;
+  for (std::int64_t i = 0; i < n_further; ++i) {
+    if (sizes[i] < 0 || (bytes += static_cast<std::size_t>(sizes[i])) > n_rows * kManyBytes) return false;
+    layout.add(arrow::buffer<char>(array, 2 + i), static_cast<std::size_t>(sizes[i]));
+  }
+  return true;
+}
+
+bool add_column(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk, Layout& layout) {
+  const std::string_view format = schema.format;
+  if (chunk.length == 0 || !chunk.array) return false;
+  layout.numbers.push_back(hash64(format.data(), format.size()));
+  add_bitmap(chunk, layout);
+  if (schema.dictionary) {
+    const auto width = static_cast<std::size_t>(arrow::index_type(schema).bits / 8);
+    const char* indices = arrow::buffer<char>(*chunk.array, 1);
+    if (width == 0 || !indices) return false;
+    layout.add(indices + static_cast<std::size_t>(chunk.offset) * width, static_cast<std::size_t>(chunk.length) * width);
+    return !schema.dictionary->dictionary && add_column(*schema.dictionary, arrow::dictionary_chunk(chunk), layout);
+  }
+  if (format == "u") return add_texts<std::int32_t>(chunk, layout);
+  if (format == "U") return add_texts<std::int64_t>(chunk, layout);
+  return format == "vu" && add_views(chunk, layout);
 }
 
 }  // namespace
 
 std::optional<Hash128> hash_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk) {
-  const std::string_view format = schema.format;
-  if (schema.dictionary || chunk.length == 0) return std::nullopt;
-  if (format == "u") return hash_offsets_and_texts<std::int32_t>(chunk);
-  if (format == "U") return hash_offsets_and_texts<std::int64_t>(chunk);
-  return std::nullopt;
+  Layout layout;
+  if (!add_column(schema, chunk, layout)) return std::nullopt;
+  layout.arrays.push_back(std::as_bytes(std::span(layout.numbers)));
+  return hash_arrays(layout.arrays);
 }
 
 std::shared_ptr<const IdHashes> hash_ids(const IdReader& reader, const ByteBuffer& codes) {

@@ -26,8 +26,9 @@ namespace id_text_cache {
 /// Bytes of all cached columns together; a larger column is not cached.
 inline constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
-/// The hash of a chunk's texts and of which are missing. Equal bytes have equal hashes; equal texts in another Arrow type have
-/// not. Nullopt for a type other than plain texts with offsets, and for offsets that do not ascend from end to end.
+/// The hash of a chunk's texts (with offsets, as views, or a dictionary of one of them) and of which are missing. Equal bytes
+/// have equal hashes; equal texts in another Arrow type have not. Nullopt for another type, and for a column without rows or
+/// buffers.
 std::optional<Hash128> hash_texts(const ArrowSchema& schema, const ArrowBatches::Chunk& chunk);
 
 /// The hashes of a column that was read.

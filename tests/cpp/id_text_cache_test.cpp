@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -45,14 +46,39 @@ std::vector<std::string> make_texts(std::mt19937& random, std::size_t n) {
   return out;
 }
 
+/// A column of these texts in one of the forms that the cache knows.
+constexpr std::array kForms{"u", "U", "vu", "dictionary of u", "dictionary of vu"};
+Array column_of(std::string_view form, const std::vector<std::string>& texts) {
+  constexpr std::string_view kDictionary = "dictionary of ";
+  if (!form.starts_with(kDictionary)) return testing::texts("security_id", std::string(form), texts);
+  std::vector<std::string> values = texts;
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  std::vector<std::int16_t> indices;
+  for (const std::string& text : texts)
+    indices.push_back(static_cast<std::int16_t>(std::lower_bound(values.begin(), values.end(), text) - values.begin()));
+  return testing::dictionary("security_id", "s", indices,
+                             testing::texts("", std::string(form.substr(kDictionary.size())), values));
+}
+
 TEST(IdTextCache, EqualTextsShareTheirCodes) {
   std::mt19937 random(1);
-  for (const char* format : {"u", "U"}) {
-    const Array ids = testing::texts("security_id", format, make_texts(random, 1000));
+  for (const char* form : kForms) {
+    const Array ids = column_of(form, make_texts(random, 1000));
     const Signal first = read(ids), second = read(ids);
-    EXPECT_EQ(first.keys.security_id.codes, second.keys.security_id.codes) << format;
-    EXPECT_EQ(texts_of(first), texts_of(second)) << format;
+    EXPECT_EQ(first.keys.security_id.codes, second.keys.security_id.codes) << form;
+    EXPECT_EQ(texts_of(first), texts_of(second)) << form;
   }
+}
+
+TEST(IdTextCache, ViewsOfLargeBuffersAreReadAnew) {
+  std::vector<std::string> texts(100, "id");
+  texts[50] = std::string(50 * 64 + 1, 'x');
+  Array ids = column_of("vu", texts);
+  ids.length = 50;  // the text in the large buffer is not part of the slice
+  const Signal first = read(ids), second = read(ids);
+  EXPECT_NE(first.keys.security_id.codes, second.keys.security_id.codes);
+  EXPECT_EQ(texts_of(first), std::vector<std::string>(50, "id"));
 }
 
 TEST(IdTextCache, AnyOtherByteIsReadAnew) {
@@ -62,12 +88,12 @@ TEST(IdTextCache, AnyOtherByteIsReadAnew) {
     const std::size_t at = random() % texts.size();
     switch (random() % 4) {
       case 0: texts[at].back() = static_cast<char>('0' + random() % 10); break;
-      case 1: texts[at] += "x"; break;
+      case 1: texts[at] += random() % 2 ? "x" : "long enough for a buffer"; break;
       case 2: std::swap(texts[at], texts[random() % texts.size()]); break;
       default: texts[at] = "y" + std::to_string(random() % 5);
     }
-    const char* format = round % 2 ? "u" : "U";
-    EXPECT_EQ(texts_of(read(testing::texts("security_id", format, texts))), texts);
+    const char* form = kForms[static_cast<std::size_t>(round) % kForms.size()];
+    EXPECT_EQ(texts_of(read(column_of(form, texts))), texts) << form;
   }
 }
 
@@ -87,7 +113,8 @@ TEST(IdTextCache, MissingRowsAndSlicesCount) {
   for (int round = 0; round < 400; ++round) {
     std::vector<int> valid(texts.size());
     for (int& bit : valid) bit = round < 2 ? 1 : random() % 8 != 0;
-    Array ids = testing::texts("security_id", "u", texts).valid(valid);
+    const std::string form = kForms[static_cast<std::size_t>(round) % kForms.size()];
+    Array ids = column_of(form, texts).valid(valid);
     ids.offset = static_cast<std::int64_t>(random() % 20);
     ids.length -= ids.offset + static_cast<std::int64_t>(random() % 20);
     std::vector<std::string> expected;
@@ -95,7 +122,7 @@ TEST(IdTextCache, MissingRowsAndSlicesCount) {
       const auto at = static_cast<std::size_t>(ids.offset + i);
       expected.push_back(valid[at] ? texts[at] : "<missing>");
     }
-    ASSERT_EQ(texts_of(read(ids)), expected) << round;
+    ASSERT_EQ(texts_of(read(ids)), expected) << form << " " << round;
   }
 }
 

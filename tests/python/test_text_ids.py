@@ -239,7 +239,7 @@ def test_missing_ids(root, service, rows):
 
 
 def test_texts_that_were_read_before_are_the_same_and_changed_ones_are_not(service, rows):
-    """Texts in one Arrow array are recognized by a hash; a column of Python objects is read anew each time."""
+    """A column of texts is recognized by a hash: of its bytes, or of the addresses of its objects."""
 
     def run(frame: pd.DataFrame, kind: str) -> tuple[str, pd.DataFrame]:
         result = service.run(frame.assign(security_id=frame["security_id"].astype(kind)), mincos=2)
@@ -257,6 +257,58 @@ def test_texts_that_were_read_before_are_the_same_and_changed_ones_are_not(servi
     changed = run(swapped, "string[pyarrow]")
     assert changed[0] != first[0]
     assert_same(changed, run(swapped, "object"))
+
+
+def as_objects(texts) -> pd.Series:
+    column = np.empty(len(texts), dtype=object)
+    column[:] = texts
+    return pd.Series(column, dtype=object)
+
+
+def test_objects_changed_in_place_are_read_anew(service, rows):
+    """A new object may take the address of one that was let go, and other objects may have the same text."""
+    random = np.random.default_rng(0)
+    names = [str(name) for name in rows["security_id"].dropna().unique()]
+    frame = rows.assign(security_id=as_objects(rows["security_id"]))
+    column = frame["security_id"].to_numpy(copy=True)
+    for _ in range(40):
+        at = random.integers(len(column))
+        column[at] = None
+        column[at] = "".join(list(names[random.integers(len(names))]))
+        frame = frame.assign(security_id=pd.Series(column, dtype=object))
+        want = service.run(frame.assign(security_id=frame["security_id"].astype("string[pyarrow]")), mincos=2).run_id
+        assert [service.run(frame, mincos=2).run_id for _ in range(2)] == [want, want]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, float("-nan"), np.float64("nan")], ids=repr)
+def test_objects_that_are_missing(service, rows, missing):
+    gaps = rows["security_id"].where(rows.index % 7 != 3, None)
+    objects = as_objects([missing if pd.isna(name) else name for name in gaps])
+    got = service.run(rows.assign(security_id=objects), mincos=2)
+    want = service.run(rows.assign(security_id=gaps.astype("string[pyarrow]")), mincos=2)
+    assert got.run_id == want.run_id
+    assert got.diagnostics["null_key"] == want.diagnostics["null_key"] > 0
+
+
+@pytest.mark.parametrize("ids", ["one object per row", "one object per name"])
+def test_many_objects(service, rows, ids):
+    """Objects that recur become codes; those of one row each are read as texts."""
+    many = pd.concat([rows.dropna(subset=["security_id"])] * 90, ignore_index=True)
+    assert len(many) > 2 * 2**16
+    own = {name: name for name in many["security_id"].unique()}
+    texts = many["security_id"] if ids == "one object per row" else map(own.__getitem__, many["security_id"])
+    objects = as_objects([str(text) for text in texts])
+    assert (len({id(text) for text in objects}) > 2**16 + len(many) // 4) == (ids == "one object per row")
+    assert service.run(many.assign(security_id=objects), mincos=2).run_id == service.run(many, mincos=2).run_id
+
+
+def test_an_object_that_is_no_text_is_refused(service, rows):
+    mixed = [7 if i == 12 else name for i, name in enumerate(rows["security_id"])]
+    with pytest.raises(fractile.errors.SignalError, match="security_id"):
+        service.run(rows.assign(security_id=as_objects(mixed)), mincos=2)
+    surrogate = ["\ud800" if i == 12 else name for i, name in enumerate(rows["security_id"])]
+    with pytest.raises(fractile.errors.SignalError, match="security_id"):
+        service.run(rows.assign(security_id=as_objects(surrogate)), mincos=2)
 
 
 def test_examples_show_the_text(service, rows):
