@@ -82,13 +82,9 @@ def pairs_of_small(market: str, root: pathlib.Path, threads: int) -> Iterator[Pa
         subprocess.run([*map(str, command), *options], check=True, capture_output=True)
 
     yield Pair("first run of a new process / warm run", start, lambda: service.run(signal, threads=threads), wall=True)
-    texts = f"{market}-texts"
-    text_of = {name: f"id-{name:08d}" for name in signal["security_id"].unique()}
-    if texts not in set(list_snapshots(root)["id"]):
-        panel = pd.read_parquet(panel_file(market, root))
-        panel["security_id"] = [f"id-{name:08d}" for name in panel["security_id"]]
-        create_snapshot(texts, panel, root=root)
-    by_text = signal.assign(security_id=signal["security_id"].map(text_of).astype("string[pyarrow]"))
+    texts = make_renamed(market, "texts", "id-{:08d}".format, root)
+    tickers = make_renamed(market, "tickers", to_ticker, root)
+    by_text = rename_as_objects(signal, "id-{:08d}".format).astype({"security_id": "string[pyarrow]"})
     new = BacktestService.get(market, root=root, cache_size=0)
     new_texts = BacktestService.get(texts, root=root, cache_size=0)
     same(new.run(signal, threads=threads), new_texts.run(by_text, threads=threads))
@@ -99,28 +95,47 @@ def pairs_of_small(market: str, root: pathlib.Path, threads: int) -> Iterator[Pa
         lambda: new_texts.run(by_text.iloc[next(counts[0]) :], threads=threads),
         lambda: new.run(signal.iloc[next(counts[1]) :], threads=threads),
     )
-    known, known_texts = (BacktestService.get(name, root=root) for name in (market, texts))
-    for form, rows in text_forms(signal, text_of).items():
-        same(known.run(signal, threads=threads), known_texts.run(rows, threads=threads))
+    known, known_texts, known_tickers = (BacktestService.get(name, root=root) for name in (market, texts, tickers))
+    by_object = rename_as_objects(signal, to_ticker)
+    forms = {
+        "text identifiers of 11 characters": (known_texts, by_text),
+        "tickers": (known_tickers, by_object.astype({"security_id": "string[pyarrow]"})),
+        "tickers as objects": (known_tickers, by_object),
+        "tickers as a category": (known_tickers, by_object.astype({"security_id": "category"})),
+        "tickers of polars": (known_tickers, pl.from_pandas(by_object)),
+    }
+    for form, (service_of_texts, rows) in forms.items():
+        same(known.run(signal, threads=threads), service_of_texts.run(rows, threads=threads))
         yield Pair(
-            f"text identifiers{form} / integers, cached keys",
-            functools.partial(known_texts.run, rows, threads=threads),
+            f"{form} / integers, cached keys",
+            functools.partial(service_of_texts.run, rows, threads=threads),
             lambda: known.run(signal, threads=threads),
         )
 
 
-def text_forms(signal: pd.DataFrame, text_of: dict[int, str]) -> dict[str, Any]:
-    """The signal with text identifiers in the forms that users have them in."""
-    objects = np.empty(len(signal), dtype=object)
-    objects[:] = [text_of[name] for name in signal["security_id"]]
-    by_object = signal.assign(security_id=pd.Series(objects, dtype=object))
-    by_text = by_object.astype({"security_id": "string[pyarrow]"})
-    return {
-        "": by_text,
-        " as objects": by_object,
-        " as a category": by_text.astype({"security_id": "category"}),
-        " of polars": pl.from_pandas(by_text),
-    }
+def to_ticker(number: int) -> str:
+    """AAAA, AAAB, ...: in the order of the numbers, so that sums have the same bits."""
+    letters = ""
+    for _ in range(4):
+        letters = chr(ord("A") + number % 26) + letters
+        number //= 26
+    return letters
+
+
+def rename_as_objects(frame: pd.DataFrame, write: Callable[[int], str]) -> pd.DataFrame:
+    """The frame with texts as identifiers, one object per security."""
+    text_of = {number: write(number) for number in frame["security_id"].unique()}
+    texts = np.empty(len(frame), dtype=object)
+    texts[:] = [text_of[number] for number in frame["security_id"]]
+    return frame.assign(security_id=pd.Series(texts, dtype=object, index=frame.index))
+
+
+def make_renamed(market: str, name: str, write: Callable[[int], str], root: pathlib.Path) -> str:
+    """The snapshot of the market with these texts as identifiers; makes it once."""
+    snapshot = f"{market}-{name}"
+    if snapshot not in set(list_snapshots(root)["id"]):
+        create_snapshot(snapshot, rename_as_objects(pd.read_parquet(panel_file(market, root)), write), root=root)
+    return snapshot
 
 
 def measure(pair: Pair, n_pairs: int, clock: Callable[[], float]) -> tuple[float, float]:

@@ -18,8 +18,9 @@ inline void prefetch_pages(const void* data, std::size_t size, std::size_t begin
   const std::size_t group = begin / kGroup * kGroup;
   if (group + 2 * kGroup > size) return;
   const char* const next = static_cast<const char*>(data) + group + kGroup + (begin - group) / kPages;
+  // Into the second-level cache: a group is further ahead than the first level holds.
   for (std::size_t line = 0; line < kPrefetchPiece / kPages; line += kLine)
-    for (std::size_t page = 0; page < kGroup; page += kPage) __builtin_prefetch(next + page + line);
+    for (std::size_t page = 0; page < kGroup; page += kPage) __builtin_prefetch(next + page + line, 0, 2);
 }
 
 }  // namespace fractile
