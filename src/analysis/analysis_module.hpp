@@ -25,6 +25,9 @@ struct AnalysisContext {
   double periods_per_year = 252.0;
   /// Runs the same signal with other options and returns its tables, without exposures; none if no row of it can be used.
   std::function<TableSet(const RunConfig& config)> run_again;
+  /// As Alignment has them, from the first day on.
+  std::function<bool()> knows_later_names;
+  std::function<void(DateIndex n, std::vector<NamedSignal>& out)> read_later_names;
   std::size_t days() const noexcept { return static_cast<std::size_t>(n_days); }
 };
 

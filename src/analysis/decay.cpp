@@ -3,13 +3,13 @@
 // Analysis "decay", methodology section 8: the loss of the signal's value with the holding horizon.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "analysis/analysis_module.hpp"
+#include "analysis/later_days.hpp"
 #include "analysis/rank_correlation.hpp"
 #include "fractile/types.hpp"
-#include "parallel/workers.hpp"
 #include "stats/moments.hpp"
-#include "stats/rank_correlation.hpp"
 
 namespace fractile {
 namespace {
@@ -20,12 +20,6 @@ double first_of(const TableSet& tables, std::string_view table, std::string_view
   const auto* const values = found ? std::get_if<std::vector<double>>(&found->values) : nullptr;
   return values && !values->empty() ? values->front() : kNaN;
 }
-
-/// The names of a day, ascending, and whole numbers from 0 in the order of their signals, equal for equal signals.
-struct OrderedSignal {
-  std::vector<SecurityIndex> security;
-  std::vector<std::int32_t> number;
-};
 
 struct Horizon {
   double ic, ic_t_nw, ret_ann, sharpe, turnover;
@@ -38,23 +32,32 @@ class DecayRun final : public AnalysisRun {
   std::unique_ptr<DayObserver> make_observer(int) override { return std::make_unique<Observer>(*this); }
 
   void finish(TableSet& tables) override {
+    const std::vector<int>& horizons = context_.config.horizons;
+    std::vector<LaterSignal> signals;
+    for (const int h : horizons) signals.push_back(later_signal(h));
+    const auto next_day = static_cast<std::size_t>(std::find(horizons.begin(), horizons.end(), 1) - horizons.begin());
+    if (next_day == horizons.size()) signals.push_back(later_signal(1));
+    std::vector<LaterRun> runs;
+    if (can_share_ranks(context_))
+      for (const int h : horizons)
+        if (h != 1) runs.push_back(later_run(h));
+    fill_later_days(context_, days_, runs, signals);
     std::vector<std::int64_t> horizon;
-    std::vector<double> ic, ic_t_nw, ret_ann, sharpe, turnover;
-    std::vector<int> distances = context_.config.horizons;
-    const auto one_day = static_cast<std::size_t>(std::find(distances.begin(), distances.end(), 1) - distances.begin());
-    if (one_day == distances.size()) distances.push_back(1);
-    std::vector<double> autocorrelation = correlate_with_later(distances);
-    const double next = autocorrelation[one_day];
-    autocorrelation.resize(context_.config.horizons.size());
-    for (const int h : context_.config.horizons) {
-      const Horizon row = h == 1 ? read_own(tables) : run_later(h);
+    std::vector<double> ic, ic_t_nw, ret_ann, sharpe, turnover, autocorrelation;
+    for (std::size_t k = 0; k < horizons.size(); ++k) {
+      const int h = horizons[k];
+      const auto shared =
+          std::find_if(runs.begin(), runs.end(), [&](const LaterRun& run) { return run.distance == distance_of(h); });
+      const Horizon row = h == 1 ? read_own(tables) : shared != runs.end() ? summarise(*shared) : run_later(h);
       horizon.push_back(h);
       ic.push_back(row.ic);
       ic_t_nw.push_back(row.ic_t_nw);
       ret_ann.push_back(row.ret_ann);
       sharpe.push_back(row.sharpe);
       turnover.push_back(row.turnover);
+      autocorrelation.push_back(mean_of_known(signals[k].correlation));
     }
+    const double next = mean_of_known(signals[next_day].correlation);
     const double half_life = next > 0.0 && next < 1.0 ? std::log(0.5) / std::log(next) : kNaN;
     tables.add("decay", {{{"horizon", std::move(horizon)},
                           {"ic", std::move(ic)},
@@ -69,36 +72,65 @@ class DecayRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    explicit Observer(DecayRun& run) : run_(run), ic_(run.context_) {}
+    explicit Observer(DecayRun& run) : run_(run), is_shared_(can_share_ranks(run.context_)), ic_(run.context_) {}
     void observe(const ObservedDay& day) override {
-      OrderedSignal& signal = run_.days_[day.at];
-      const std::span<const double> ranks = day.all_ranks.get();
-      signal.security.resize(ranks.size());
-      signal.number.resize(ranks.size());
-      for (std::size_t i = 0; i < ranks.size(); ++i) {
-        signal.security[i] = run_.context_.panel.security_of_row(day.rows[i]);
-        signal.number[i] = static_cast<std::int32_t>(ranks[i]) - 1;
-      }
+      names_.resize(day.rows.size());
+      for (std::size_t i = 0; i < names_.size(); ++i) names_[i] = run_.context_.panel.security_of_row(day.rows[i]);
+      if (is_shared_) run_.context_.read_later_names(day.n, later_);
+      ranker_.rank(names_, day.values, day.all_ranks.get(), later_, run_.days_[day.at]);
       run_.ic_[day.at] = ic_.compute(day);
     }
 
    private:
     DecayRun& run_;
+    bool is_shared_;
     InformationCoefficient ic_;
+    DayRanker ranker_;
+    std::vector<SecurityIndex> names_;
+    std::vector<NamedSignal> later_;
   };
+
+  /// Days that horizon h adds to lag.
+  static std::size_t distance_of(int h) { return static_cast<std::size_t>(h) - 1; }
+  LaterSignal later_signal(int h) const { return {static_cast<std::size_t>(h), std::vector<double>(context_.days(), kNaN)}; }
+  LaterRun later_run(int h) const {
+    const std::size_t n = context_.days();
+    return {distance_of(h), std::vector<double>(n, kNaN), std::vector<double>(n, 0.0), std::vector<double>(n, 0.0),
+            std::vector<std::uint8_t>(n, 0)};
+  }
+
+  static std::vector<double> known(std::vector<double> values) {
+    std::erase_if(values, [](double x) { return x != x; });
+    return values;
+  }
+  static double mean_of_known(const std::vector<double>& values) { return mean(known(values)) + 0.0; }
+
+  /// The statistics of the book on the days from the first to the last on which it is held; the first day's trade is free.
+  Horizon summarise(const LaterRun& run) const {
+    const std::vector<double> ic = known(run.ic);
+    std::size_t first = 0, end = run.is_held.size();
+    while (first < end && !run.is_held[first]) ++first;
+    while (end > first && !run.is_held[end - 1]) --end;
+    const auto days = std::span(run.ret).subspan(first, end - first);
+    const double gross = context_.config.method == Method::long_only ? 1.0 : 2.0;
+    std::vector<double> turnover;
+    for (std::size_t t = first; t < end; ++t) turnover.push_back(t > first ? run.traded[t] / (2.0 * gross) : 0.0);
+    if (!context_.config.calc_turnover) std::fill(turnover.begin(), turnover.end(), kNaN);
+    const double periods = context_.periods_per_year;
+    return {mean(ic) + 0.0, newey_west_t_statistic(ic) + 0.0, periods * mean(days) + 0.0, annualised_sharpe(days, periods) + 0.0,
+            mean(turnover) + 0.0};
+  }
 
   /// Horizon 1 is the run itself.
   Horizon read_own(const TableSet& tables) const {
-    std::vector<double> ic;
-    for (const double value : ic_)
-      if (value == value) ic.push_back(value);
+    const std::vector<double> ic = known(ic_);
     return {mean(ic) + 0.0, newey_west_t_statistic(ic) + 0.0, first_of(tables, "summary", "ret_ann"),
             first_of(tables, "summary", "sharpe_ret"), first_of(tables, "summary", "turnover")};
   }
 
   Horizon run_later(int h) const {
     RunConfig config = context_.config;
-    config.lag += h - 1;
+    config.lag += static_cast<int>(distance_of(h));
     config.analysis = {"ic"};
     config.byvar_list = {"overall"};
     config.keep_weights = false;
@@ -109,59 +141,10 @@ class DecayRun final : public AnalysisRun {
             first_of(later, "summary", "turnover")};
   }
 
-  /// By distance: the mean over days of the rank correlation of the signal with itself so many trading days later.
-  std::vector<double> correlate_with_later(const std::vector<int>& distances) const {
-    std::size_t widest = 0;
-    for (const OrderedSignal& day : days_) widest = std::max(widest, day.number.size());
-    return widest <= RankCorrelation<std::int16_t>::kMaxNames ? correlate_with_later<std::int16_t>(distances)
-                                                              : correlate_with_later<std::int32_t>(distances);
-  }
-
-  template <class Number>
-  std::vector<double> correlate_with_later(const std::vector<int>& distances) const {
-    const std::size_t n_days = context_.days();
-    std::vector<std::vector<double>> of_day(distances.size(), std::vector<double>(n_days, kNaN));
-    struct Scratch {
-      std::vector<Number> number_of;  // by security
-      std::vector<Number> now, later;
-      RankCorrelation<Number> correlation;
-    };
-    constexpr int kDaysPerTask = 64;
-    std::vector<Scratch> scratches(static_cast<std::size_t>(context_.n_slots));
-    parallel_for(context_.n_slots, (context_.n_days + kDaysPerTask - 1) / kDaysPerTask, [&](int task, int slot) {
-      Scratch& scratch = scratches[static_cast<std::size_t>(slot)];
-      scratch.number_of.resize(context_.panel.ranges().size(), kNoRank);
-      const auto begin = static_cast<std::size_t>(task * kDaysPerTask);
-      for (std::size_t t = begin; t < std::min(n_days, begin + kDaysPerTask); ++t) {
-        const OrderedSignal& now = days_[t];
-        scratch.now.assign(now.number.begin(), now.number.end());
-        scratch.later.resize(now.number.size());
-        scratch.correlation.set(scratch.now, static_cast<std::int32_t>(now.number.size()));
-        for (std::size_t k = 0; k < distances.size(); ++k) {
-          const std::size_t other = t + static_cast<std::size_t>(distances[k]);
-          if (other >= n_days) continue;
-          const OrderedSignal& later = days_[other];
-          for (std::size_t i = 0; i < later.number.size(); ++i)
-            scratch.number_of[static_cast<std::size_t>(later.security[i])] = static_cast<Number>(later.number[i]);
-          for (std::size_t i = 0; i < scratch.later.size(); ++i)
-            scratch.later[i] = scratch.number_of[static_cast<std::size_t>(now.security[i])];
-          for (const SecurityIndex security : later.security) scratch.number_of[static_cast<std::size_t>(security)] = kNoRank;
-          of_day[k][t] = scratch.correlation.compute(scratch.later, static_cast<std::int32_t>(later.number.size())).value;
-        }
-      }
-    });
-    std::vector<double> means;
-    for (std::vector<double>& values : of_day) {
-      std::erase_if(values, [](double x) { return x != x; });
-      means.push_back(mean(values) + 0.0);
-    }
-    return means;
-  }
-
   const AnalysisContext context_;
   // Per loaded day.
   std::vector<double> ic_;
-  std::vector<OrderedSignal> days_;
+  std::vector<RankedDay> days_;
 };
 
 }  // namespace

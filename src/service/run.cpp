@@ -61,7 +61,9 @@ class Run {
         exposures_(panel, config),
         portfolio_return_(panel, config, exposures),
         analyses_({panel, config, portfolio_return_, panel.n_days(), threads,
-                   static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again)}) {
+                   static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again),
+                   [this] { return alignment_->knows_later_names(); },
+                   [this](DateIndex n, std::vector<NamedSignal>& out) { alignment_->read_later_names(n, values_, out); }}) {
     // Refuses the run before any work.
     refuse_factors_named_like_columns(config);
     DayRunner::require_columns(panel, config);

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fractile.stats import monotonic_relation_test
-from oracle.markets import make_panel, make_signal
+from oracle.markets import add_avail, add_given, make_panel, make_signal
 from support.changed_markets import change_the_future
 
 ASKED = ["quantiles", "exposures", "drilldown", "capacity", "decay", "double_sort"]
@@ -248,6 +248,59 @@ def test_a_row_of_decay_is_the_run_at_that_lag(service, signal, result):
     assert result.decay_half_life == np.log(0.5) / np.log(result.decay["rank_autocorrelation"].iloc[0])
     unlisted = service.run(signal, mincos=2, analysis=["decay"], horizons=2)
     assert list(unlisted.decay["horizon"]) == [2] and unlisted.decay_half_life == result.decay_half_life
+
+
+# The first ones share the ranks of their signals; each of the others makes them run at every lag.
+SHARED = [
+    {},
+    {"method": "long_only", "fractile": (33.3, 66.6)},
+    {"calc_turnover": False, "fractile": (50, 50)},
+    {"mincos": 5, "fractile": (7, 90)},
+    {"start_date": "2020-01-20", "end_date": "2020-02-20"},
+    {"lag": 2},
+]
+APART = [
+    {"weight": "value"},
+    {"drift": True},
+    {"universe": {"cap": [1, 2, 3]}},
+    {"hold_days": 2},
+    {"delisting_return": -0.3},
+    {"from_open": True},
+]
+
+
+@pytest.mark.parametrize("keys", ["date_sig", "date_avail", "date_ret"])
+@pytest.mark.parametrize("options", SHARED + APART, ids=str)
+def test_horizons_are_the_runs_at_their_lags_to_the_bit(root, options, keys):
+    """Names with gaps, that enter and leave; equal signals, several rows per day, rows on closed days and without a return."""
+    horizons = [2, 1, 4, 7, 26, 70]
+    window = {name: options[name] for name in ("start_date", "end_date") if name in options}
+    run_options = {"mincos": 2} | {name: value for name, value in options.items() if name not in window}
+    for seed in range(3):
+        market = make_panel(seed, n_days=50, n_names=70)
+        rows = make_signal(market, seed, ties=seed != 1, messy=seed != 2)
+        if keys == "date_avail":
+            rows = add_avail(rows, seed, times=True)
+        if keys == "date_ret":
+            rows = add_given(rows, seed, "date_ret")
+            rows = rows[~(rows["date_ret"] <= rows["date_sig"])]
+        if f"lags{seed}" not in set(fractile.list_snapshots(root)["id"]):
+            fractile.create_snapshot(f"lags{seed}", market, root=root)
+        service = fractile.BacktestService.get(f"lags{seed}", root=root, **window)
+        found = service.run(rows, analysis=["decay"], horizons=horizons, **run_options).decay
+        assert window or found["ic"].notna().sum() == len(horizons) - 1
+        for row in found.itertuples():
+            expected: list[float] = [np.nan] * 5
+            try:
+                run = service.run(rows, **run_options | {"lag": options.get("lag", 0) + row.horizon - 1, "analysis": ["ic"]})
+                expected = [
+                    *run.ic_summary.loc[0, ["mean", "t_stat_nw"]],
+                    *run.summary.loc[0, ["ret_ann", "sharpe_ret", "turnover"]],
+                ]
+            except fractile.errors.SignalError as error:
+                if error.code != "NO_USABLE_ROWS":
+                    raise
+            np.testing.assert_array_equal(row[2:7], expected, err_msg=f"seed {seed}, horizon {row.horizon}")
 
 
 def test_a_horizon_beyond_the_calendar_is_unknown(service, signal):

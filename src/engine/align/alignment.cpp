@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "engine/align/exposure_plan.hpp"
 #include "engine/kernels/kernels.hpp"
@@ -75,12 +76,12 @@ void Alignment::release_buffers(AlignmentBuffers& buffers) noexcept {
 
 std::size_t Alignment::bytes() const noexcept {
   return sizeof *this + rows_.bytes() + cause_.bytes() + hashes_.capacity() * sizeof hashes_[0] +
-         bad_prints_.capacity() * sizeof bad_prints_[0];
+         bad_prints_.capacity() * sizeof bad_prints_[0] + later_rows_.capacity() * sizeof later_rows_[0];
 }
 
 /// The place of each row of a block of keys in the panel, or the cause for which the row is dropped.
-void Alignment::take_rows(const Build& build, std::int64_t begin, std::int64_t count, const KeyBlock& keys,
-                          std::size_t* rows_of_block, AlignCounts& out) {
+void Alignment::take_rows(const Build& build, std::int64_t begin, std::int64_t count, KeyBlock& keys, std::size_t* rows_of_block,
+                          AlignCounts& out) {
   constexpr std::int64_t kAhead = 64;
   const PanelView& panel = build.panel;
   const RowIndex* const first_row = first_row_.data();
@@ -108,6 +109,7 @@ void Alignment::take_rows(const Build& build, std::int64_t begin, std::int64_t c
     const int days = (r[i] - first_day) / kBlockDays;
     if (row < first_row[days] || row >= first_row[days + 1]) {
       drop(Cause::no_return, i);
+      keys.later_rows.push_back({r[i], panel.security_of_place(place[i]), static_cast<std::uint32_t>(begin + i)});
       continue;
     }
     const RowState state = closed.state(row);
@@ -146,6 +148,37 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
       },
       poll);
   for (const AlignCounts& part : counts) key_counts_.merge(part);
+  list_later_rows(key_blocks);
+}
+
+void Alignment::list_later_rows(std::span<const KeyBlock> parts) {
+  constexpr std::size_t kManyRows = 8;  // one row of the signal in so many; more are not worth their memory
+  std::size_t count = 0;
+  for (const KeyBlock& part : parts) {
+    knows_later_rows_ &= !part.is_any_too_early;
+    count += part.later_rows.size();
+  }
+  knows_later_rows_ &= count * kManyRows <= static_cast<std::size_t>(n_rows_);
+  if (!knows_later_rows_) return;
+  later_rows_.reserve(count);
+  for (const KeyBlock& part : parts) later_rows_.insert(later_rows_.end(), part.later_rows.begin(), part.later_rows.end());
+  std::sort(later_rows_.begin(), later_rows_.end(), [](const LaterRow& a, const LaterRow& b) {
+    return std::tie(a.r, a.security, a.signal_row) < std::tie(b.r, b.security, b.signal_row);
+  });
+}
+
+void Alignment::read_later_names(DateIndex n, const double* values, std::vector<NamedSignal>& out) const {
+  out.clear();
+  const auto of_day = std::equal_range(later_rows_.begin(), later_rows_.end(), LaterRow{n, 0, 0},
+                                       [](const LaterRow& a, const LaterRow& b) { return a.r < b.r; });
+  for (auto row = of_day.first; row != of_day.second; ++row) {
+    const double value = values[row->signal_row] + 0.0;  // -0 is 0
+    if (value != value) continue;
+    if (!out.empty() && out.back().security == row->security)
+      out.back().value = value;
+    else
+      out.push_back({row->security, value});
+  }
 }
 
 /// Sorts signal rows by block of days; input order is preserved within a block.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,6 +72,12 @@ class Alignment {
   /// Call it if read() found several rows for one slot. It moves all but the last of them from rows_used to their cause.
   void count_duplicates(const double* values, const ExposurePlan* exposures, AlignCounts& counts) const;
 
+  /// True if read_later_names() knows all rows that runs with longer lags use and this one does not. Without a universe, the
+  /// names of such a run are then those of an earlier day of this one, and the later names of that day, that have a panel row.
+  bool knows_later_names() const noexcept { return knows_later_rows_; }
+  /// Lists the names whose return day is n and whose first panel row from then on is that of a later day, securities ascending.
+  void read_later_names(DateIndex n, const double* values, std::vector<NamedSignal>& out) const;
+
   /// Number of days in a block, the unit of read().
   static constexpr int kBlockDays = 8;
   int n_blocks() const noexcept { return static_cast<int>(first_row_.size()) - 1; }
@@ -89,8 +96,9 @@ class Alignment {
     CauseCount rows;
   };
   struct Build;
-  void take_rows(const Build& build, std::int64_t begin, std::int64_t count, const KeyBlock& keys, std::size_t* rows_of_block,
+  void take_rows(const Build& build, std::int64_t begin, std::int64_t count, KeyBlock& keys, std::size_t* rows_of_block,
                  AlignCounts& out);
+  void list_later_rows(std::span<const KeyBlock> parts);
   void resolve_rows(Build& build, const std::function<void()>& poll);
   void sort_by_block(Build& build, const std::function<void()>& poll);
   void find_bad_prints(const Build& build);
@@ -111,6 +119,8 @@ class Alignment {
   std::vector<RowIndex> first_row_;       // by block, and one past the last
   /// Panel and signal rows of bad open prints, ascending.
   std::vector<std::pair<RowIndex, std::uint32_t>> bad_prints_;
+  std::vector<LaterRow> later_rows_;  // by return day, security and signal row; empty unless knows_later_rows_
+  bool knows_later_rows_ = true;
   AlignCounts key_counts_;  // counts for values without NaN
   KeyShape shape_{};
   std::vector<KeyHashes> hashes_;  // one per kBlockRows signal rows

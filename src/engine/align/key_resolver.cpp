@@ -62,22 +62,24 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
     // Rows of one security are often adjacent, so the range is looked up once per group of equal ids.
     ids += begin;
     std::int64_t last = ~ids[0];
-    find_places(panel_.ranges(), count, block, [&](std::int64_t i, SecurityIndex& security) {
+    find_places(panel_.ranges(), begin, count, block, [&](std::int64_t i, SecurityIndex& security) {
       if (ids[i] == last) return false;
       last = ids[i];
       security = panel_.find_security(last);
       return true;
     });
   } else {
-    find_places(panel_.ranges(), count, block, [&](std::int64_t i, SecurityIndex& security) {
+    find_places(panel_.ranges(), begin, count, block, [&](std::int64_t i, SecurityIndex& security) {
       return std::exchange(security, securities_.of_row(begin + i)) != security;
     });
   }
 }
 
-/// `next` sets the security of row i, and returns true if it differs from that of the row before.
+/// `next` sets the security of row i, and returns true if it differs from that of the row before. Returns
+/// AlignCounts::later_rows.
 template <class Next>
-void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int64_t count, KeyBlock& block, Next&& next) {
+void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int64_t begin, std::int64_t count, KeyBlock& block,
+                              Next&& next) {
   constexpr SecurityRange kNowhere{0, 0, 0, 0};
   const Day* const sig = block.sig.data();
   const DateIndex* const r = block.r.data();
@@ -100,6 +102,9 @@ void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int
     else if (r[i] < 0)
       cause = Cause::outside_dates;
     at[i] = -1 - static_cast<std::int32_t>(cause);
+    block.is_any_too_early |= cause == Cause::outside_dates && r[i] == ReturnDays::kTooEarly;
+    if (cause == Cause::no_return && r[i] < range.first)
+      block.later_rows.push_back({r[i], security, static_cast<std::uint32_t>(begin + i)});
   }
 }
 

@@ -23,12 +23,22 @@ using KeyHashes = std::array<Hash128, 4>;
 /// Number of rows, and flags of the optional columns that have values: part of the hash of all rows.
 using KeyShape = std::array<std::uint64_t, 3>;
 
+/// A row without a panel row on its return day, of a security that has one on a later day.
+struct LaterRow {
+  DateIndex r;
+  SecurityIndex security;
+  std::uint32_t signal_row;
+};
+
 /// One thread's buffers.
 struct KeyBlock {
   std::vector<Day> sig, given;
   std::vector<std::int64_t> avail, ids;
   std::vector<DateIndex> r;
   std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
+  // Rows of all blocks that the thread has read, of which a longer lag may use some.
+  std::vector<LaterRow> later_rows;
+  bool is_any_too_early = false;  ///< a row has its return day before the loaded days
 };
 
 class KeyResolver {
@@ -45,7 +55,8 @@ class KeyResolver {
 
  private:
   template <class Next>
-  static void find_places(const std::vector<SecurityRange>& ranges, std::int64_t count, KeyBlock& block, Next&& next);
+  static void find_places(const std::vector<SecurityRange>& ranges, std::int64_t begin, std::int64_t count, KeyBlock& block,
+                          Next&& next);
   void resolve_dates(std::int64_t begin, std::int64_t count, KeyBlock& block, AlignCounts& counts) const;
 
   const PanelView& panel_;

@@ -31,8 +31,12 @@ ReturnDays::ReturnDays(const PanelView& panel, bool from_open, int lag)
   from_sig_.resize(static_cast<std::size_t>(n_calendar));
   for (Day c = 0; c < n_calendar; ++c) {
     const std::int64_t n = std::int64_t{default_trade_day(panel, from_open, first_date_ + c)} + (from_open ? 0 : 1) + lag;
-    from_sig_[static_cast<std::size_t>(c)] = n >= panel.first() && n <= panel.last() ? static_cast<DateIndex>(n) : -1;
+    from_sig_[static_cast<std::size_t>(c)] = if_loaded(n);
   }
+}
+
+DateIndex ReturnDays::if_loaded(std::int64_t n) const noexcept {
+  return n < panel_.first() ? kTooEarly : n > panel_.last() ? kNever : static_cast<DateIndex>(n);
 }
 
 bool ReturnDays::is_trading_day(Day day) const noexcept {
@@ -56,7 +60,7 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
   const DateIndex trade = has_avail ? trade_day(avail, time_of_day) : default_trade_day(panel_, from_open_, dates.sig);
   const bool is_given = dates.given != kMissingDay;
   const Day fixed_by = is_given ? dates.given : has_avail ? avail : dates.sig;
-  if (fixed_by < first_date_) return -1;
+  if (fixed_by < first_date_) return kNever;
   std::int64_t n = 0;
   if (is_given) {
     n = panel_.on_or_after(dates.given);
@@ -64,9 +68,9 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
   } else {
     n = std::int64_t{trade} + (from_open_ ? 0 : 1);
   }
-  if (n >= panel_.n_dates()) return -1;
+  if (n >= panel_.n_dates()) return kNever;
   n += lag_;
-  if (n >= panel_.n_dates()) return -1;
+  if (n >= panel_.n_dates()) return kNever;
 
   const auto r = static_cast<DateIndex>(n);
   const Day date = panel_.date(r);
@@ -76,7 +80,7 @@ DateIndex ReturnDays::resolve(const RowDates& dates, Judgement& judgement) const
     if (!before_open) judgement.impossible = true;
   }
   if (is_given && has_avail) judgement.before_avail = trade > (from_open_ ? r : r - 1);
-  return r >= panel_.first() && r <= panel_.last() ? r : -1;
+  return if_loaded(r);
 }
 
 }  // namespace fractile

@@ -27,18 +27,20 @@ struct RowDates {
 /// Derives return days for one run. Immutable once made.
 class ReturnDays {
  public:
+  static constexpr DateIndex kNever = -1, kTooEarly = -2;
   ReturnDays(const PanelView& panel, bool from_open, int lag);
 
-  /// R of a row with only date_sig; -1 if R is outside the loaded dates.
+  /// R of a row with only date_sig; below 0 if R is outside the loaded dates: kTooEarly, if a longer lag would put it inside.
   DateIndex from_date_sig(Day sig) const noexcept {
     const auto at = static_cast<std::uint32_t>(sig) - static_cast<std::uint32_t>(first_date_);
-    return at < from_sig_.size() ? from_sig_[at] : -1;
+    return at < from_sig_.size() ? from_sig_[at] : kNever;
   }
-  /// R of any row; -1 if R is outside the loaded dates.
+  /// The same of any row.
   DateIndex resolve(const RowDates& dates, Judgement& judgement) const noexcept;
 
  private:
   /// T by rule 2; n_dates() if T is beyond the calendar.
+  DateIndex if_loaded(std::int64_t n) const noexcept;
   DateIndex trade_day(Day avail, std::int64_t time_of_day) const noexcept;
   bool is_trading_day(Day day) const noexcept;
 

@@ -118,6 +118,12 @@ struct MissingRows {
   std::vector<std::size_t> begin;  ///< by day from the first loaded, and one past the last
 };
 
+/// A name of a day and its signal.
+struct NamedSignal {
+  SecurityIndex security;
+  double value;
+};
+
 /// The range of a security's rows in row_of, packed so that alignment needs one cache line.
 struct SecurityRange {
   std::int32_t begin;   ///< in row_of
@@ -166,6 +172,12 @@ class PanelView {
   RowIndex row_at(std::int32_t place) const noexcept {
     const RowIndex row = row_of_[place];
     return static_cast<std::uint32_t>(row) < static_cast<std::uint32_t>(n_rows_) ? row : kNoRow;
+  }
+  /// The security to whose range a place belongs. O(log securities).
+  SecurityIndex security_of_place(std::int32_t place) const noexcept {
+    const auto behind = std::upper_bound(ranges_.begin(), ranges_.end(), place,
+                                         [](std::int32_t at, const SecurityRange& range) { return at < range.begin; });
+    return static_cast<SecurityIndex>(std::max<std::ptrdiff_t>(behind - ranges_.begin() - 1, 0));
   }
   /// The same security's row before this one, or kNoRow.
   RowIndex previous_row(RowIndex row) const noexcept {

@@ -22,10 +22,16 @@ const ReturnOrder::Day* ReturnOrder::find_or_make(DateIndex n, std::size_t n_nam
   if (const Day* const found = days_[at].load(std::memory_order_acquire)) return found;
   const auto n_rows = static_cast<std::size_t>(panel_.row_end(n) - panel_.row_begin(n));
   if (kSmallPart * n_names < n_rows || !is_asked_[at].exchange(true, std::memory_order_relaxed)) return nullptr;
+  return &get(n);
+}
+
+const ReturnOrder::Day& ReturnOrder::get(DateIndex n) const {
+  const auto at = static_cast<std::size_t>(n - panel_.first());
+  if (const Day* const found = days_[at].load(std::memory_order_acquire)) return *found;
   auto made = std::make_unique<const Day>(make(n));
   const Day* other = nullptr;
   // If several threads make the same day, the first one's result is stored.
-  return days_[at].compare_exchange_strong(other, made.get(), std::memory_order_acq_rel) ? made.release() : other;
+  return days_[at].compare_exchange_strong(other, made.get(), std::memory_order_acq_rel) ? *made.release() : *other;
 }
 
 ReturnOrder::Day ReturnOrder::make(DateIndex n) const {

@@ -30,6 +30,8 @@ class ReturnOrder {
   /// Null if to rank the returns of `n_names` names costs less: they are a small part of the rows, or nothing asked for the day
   /// before.
   const Day* find_or_make(DateIndex n, std::size_t n_names) const;
+  /// The order of a day that several correlations use: made if it is not cached.
+  const Day& get(DateIndex n) const;
 
  private:
   Day make(DateIndex n) const;
