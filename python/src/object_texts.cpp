@@ -19,7 +19,7 @@ constexpr std::int32_t kMissing = -1;
 
 /// The columns that were read last, the newest first; the interpreter's lock guards it.
 struct Cache {
-  static constexpr std::size_t kMaxBytes = std::size_t{64} << 20;  // as that of text ids
+  static constexpr std::size_t kMaxBytes = std::size_t{128} << 20;  // as that of text ids
   struct Entry {
     Hash128 key;
     std::shared_ptr<const ObjectTexts> column;

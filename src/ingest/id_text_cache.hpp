@@ -23,8 +23,8 @@ struct CodedIds {
 
 namespace id_text_cache {
 
-/// Bytes of all cached columns together; a larger column is not cached.
-inline constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+/// Bytes of all cached columns together; a larger column (33 million rows) is not cached.
+inline constexpr std::size_t kMaxBytes = std::size_t{128} << 20;
 
 /// The hash of a chunk's texts (with offsets, as views, or a dictionary of one of them) and of which are missing. Equal bytes
 /// have equal hashes; equal texts in another Arrow type have not. Nullopt for another type, and for a column without rows or
