@@ -181,10 +181,10 @@ TEST(IdTextCache, EvictsTheOneUsedLongestAgo) {
 
 TEST(IdTextCache, TextsCountAsMemory) {
   std::vector<std::string> texts;
-  for (int i = 0; i < 200'000; ++i) texts.push_back(std::string(244, 'x') + std::to_string(i));
+  for (int i = 0; i < 400'000; ++i) texts.push_back(std::string(244, 'x') + std::to_string(i));
   const Array ids = testing::texts("security_id", "U", texts);
   const Signal first = read(ids), second = read(ids);
-  EXPECT_NE(first.keys.security_id.codes, second.keys.security_id.codes);  // 0.8 MB of codes, but 70 MB of texts
+  EXPECT_NE(first.keys.security_id.codes, second.keys.security_id.codes);  // 1.6 MB of codes, but 145 MB of texts
 }
 
 TEST(IdTextCache, ThreadsReadAtOnce) {
