@@ -38,6 +38,10 @@ def use_everything(folder: pathlib.Path) -> None:
     service = BacktestService.get("s", root=folder)
     for signal in (rows, pl.from_pandas(rows), pa.Table.from_pandas(rows), {k: rows[k].to_numpy() for k in rows}):
         service.run(signal, mincos=2)
+    of_texts = [frame.assign(security_id=frame["security_id"].map("T{}".format)) for frame in (panel, rows)]
+    fractile.create_snapshot("texts", of_texts[0], root=folder)
+    for kind in ("object", "category", "string[pyarrow]"):
+        BacktestService.get("texts", root=folder).run(of_texts[1].astype({"security_id": kind}), mincos=2)
     result = service.run(rows, mincos=2, byvar_list=["year", "cap"], resid="all", analysis=["ic", "fractile", "coverage"])
     result.to_json()
     service.run_suite(rows, lags=[0, 1], resid_modes=["off", "industry"])
@@ -50,7 +54,8 @@ def use_everything(folder: pathlib.Path) -> None:
         service.run(str(folder / name), mincos=2)
     service.close()
     BacktestService.reset()
-    fractile.remove_snapshot("s", root=folder)
+    for name in ("s", "texts"):
+        fractile.remove_snapshot(name, root=folder)
 
 
 def run_rounds() -> None:
