@@ -1,6 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "read_flags.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -50,6 +52,15 @@ std::string flags_for_signals(const ReadOptions& options) {
   if (options.decimal != ReadOptions().decimal) add("decimal", options.decimal);
   if (!options.encoding.empty()) add("encoding", options.encoding);
   return out;
+}
+
+std::string describe_signal_columns(const ReadOptions& options) {
+  const auto name_of = [&](const char* panels, const char* signals) {
+    const auto named = options.map.find(panels);
+    return named == options.map.end() ? std::string(signals) : named->second;
+  };
+  return fmt::format("A signal has the columns {}, {} and signal; give other names by --map date_sig=NAME and --sigvar NAME.",
+                     name_of("security_id", "security_id"), name_of("date", "date_sig"));
 }
 
 }  // namespace fractile::cli

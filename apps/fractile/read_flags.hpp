@@ -26,5 +26,7 @@ class ReadFlags {
 /// The flags of a panel that its user's signals likely need too: the names of the key columns and how the files are written. Each
 /// begins with a space. If a signal is otherwise, the refusal of the run says what to type.
 std::string flags_for_signals(const ReadOptions& options);
+/// The columns that a run with these flags reads from a signal, and how to name others.
+std::string describe_signal_columns(const ReadOptions& options);
 
 }  // namespace fractile::cli

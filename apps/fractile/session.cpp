@@ -19,6 +19,7 @@
 #include "ingest/read_options.hpp"
 #include "output/output.hpp"
 #include "parallel/workers.hpp"
+#include "report/diagnostics.hpp"
 #include "report/inference.hpp"
 #include "service/run_options.hpp"
 #include "stats/moments.hpp"
@@ -324,8 +325,9 @@ void present(const Session& session, Result result, const std::string& name) {
   if (session.has_inference()) fmt::print("{}", table_to_text(result.tables["inference"]));
   print_sharpe_interval(result);
   if (deflation) fmt::print(stderr, "study {}: {}\n", deflation->study, ledger::to_sentence(*deflation));
-  fmt::print(stderr, "{} of {} rows used, load {:.1f} ms, run {:.1f} ms, run_id {}\n", result.diagnostics["rows_used"],
-             result.diagnostics["rows_given"], session.load_seconds() * 1e3, result.elapsed_seconds * 1e3, result.run_id);
+  fmt::print(stderr, "{} of {} rows used{}, load {:.1f} ms, run {:.1f} ms, run_id {}\n", result.diagnostics["rows_used"],
+             result.diagnostics["rows_given"], describe_drops(result.diagnostics), session.load_seconds() * 1e3,
+             result.elapsed_seconds * 1e3, result.run_id);
 }
 
 }  // namespace fractile::cli

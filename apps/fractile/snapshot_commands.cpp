@@ -142,6 +142,7 @@ void add_create(CLI::App& group) {
     const SnapshotInfo info = create_snapshot(made->folder(), made->id, *panel, options);
     print_info(info);
     print_report(read_data_report(made->folder(), info.id));
+    fmt::print("{}\n", describe_signal_columns(options.read));
     fmt::print("Next: {} run SIGNAL --snapshot {}{}{}\n", command_name(), quote_for_shell(info.id),
                made->root ? " --root " + quote_for_shell(*made->root) : "", flags_for_signals(options.read));
   });

@@ -69,4 +69,12 @@ std::int64_t Diagnostics::operator[](std::string_view name) const noexcept {
   return 0;
 }
 
+std::string describe_drops(const Diagnostics& diagnostics) {
+  std::string out;
+  for (const char* cause : kCauseNames)
+    if (const std::int64_t count = diagnostics[cause]; count > 0)
+      out += (out.empty() ? " (" : ", ") + std::to_string(count) + " " + cause;
+  return out.empty() ? out : out + ")";
+}
+
 }  // namespace fractile

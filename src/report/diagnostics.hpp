@@ -16,4 +16,7 @@ Diagnostics build_diagnostics(const AlignCounts& align, std::int64_t carried, co
 /// Throws NO_USABLE_ROWS with the counts, the first row of each cause and what the snapshot has.
 [[noreturn]] void refuse_unusable(const Diagnostics& diagnostics, const Snapshot& snapshot);
 
+/// The causes for which rows were dropped, as " (3 null_signal, 2 no_return)"; "" if none was.
+std::string describe_drops(const Diagnostics& diagnostics);
+
 }  // namespace fractile

@@ -147,6 +147,13 @@ void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
                      percent(static_cast<double>(flat), static_cast<double>(n_days)),
                      is_sparse ? ": hold_days=\"next\" holds each period's names until the next one that has any" : ""));
   }
+  // Days of an overlap's first books are left out by definition.
+  const auto days_with_names = static_cast<std::size_t>(facts.days.days_with_names);
+  if (n_days > 0 && facts.config.overlap == 1 && days_with_names > n_days && 20 * (days_with_names - n_days) > n_days)
+    warn("PERIODS_LEFT_OUT",
+         fmt::format("{} periods or more before the first or after the last with a position have names and are in no table: "
+                     "mincos={} asks for so many names per side.",
+                     days_with_names - n_days, facts.config.mincos));
   const auto& [lower, upper] = facts.config.fractile;
   if (lower <= 1.0 && upper <= 1.0)
     warn("FRACTILE_SHARES",

@@ -47,7 +47,10 @@ def run(executable, folder):
 @pytest.fixture(scope="module")
 def snapshot(run):
     made = run("snapshot", "create", "v1", "--panel", "panel.parquet", "--dtype", "both")
-    assert made.stdout.splitlines()[-1] == "Next: fractile run SIGNAL --snapshot v1"
+    names = (
+        "A signal has the columns security_id, date_sig and signal; give other names by --map date_sig=NAME and --sigvar NAME."
+    )
+    assert made.stdout.splitlines()[-2:] == [names, "Next: fractile run SIGNAL --snapshot v1"]
     return "v1"
 
 

@@ -103,7 +103,9 @@ def test_tickers_and_a_file_of_crsp(executable, tmp_path):
     run = someone.next_of(made, "signal.csv")
     assert run.endswith(" --map security_id=TICKER")
     run = mend(run, someone.refused(run))
-    assert re.search(r"1740 of 1800 rows used", someone.type(run).stderr)  # the last month has no return after it
+    assert re.search(
+        r"1740 of 1800 rows used \(60 outside_dates\), load", someone.type(run).stderr
+    )  # the last month has no return after it
 
 
 def test_a_ticker_that_is_not_unique_is_not_proposed_as_id(executable, tmp_path):

@@ -63,6 +63,20 @@ def test_no_book(market):
     assert "3 long and 3 short" in text
 
 
+def test_periods_left_out(market):
+    """A book that starts late or ends early; the periods in between are FLAT_DAYS."""
+    _, signal = market
+    days = sorted(signal["date_sig"].unique())
+    few = signal["security_id"] <= 30
+    late = signal[few | (signal["date_sig"] >= days[12])]
+    text = only(run(market, late), "PERIODS_LEFT_OUT")
+    assert "12 periods or more before the first or after the last with a position have names" in text and "mincos=10" in text
+    early = signal[few | (signal["date_sig"] < days[-13])]
+    assert "PERIODS_LEFT_OUT" in run(market, early).diagnostics["warning_codes"]
+    assert "PERIODS_LEFT_OUT" not in run(market, late, mincos=3).diagnostics["warning_codes"]
+    assert "PERIODS_LEFT_OUT" not in run(market, signal, overlap=12).diagnostics["warning_codes"]
+
+
 def test_few_rows_used(market):
     _, signal = market
     other = signal[signal["security_id"] <= 60].assign(security_id=lambda s: s["security_id"] + 1000)
