@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <list>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "parallel/hash_arrays.hpp"
+#include "types/byte_cache.hpp"
 
 namespace nb = nanobind;
 
@@ -17,21 +17,11 @@ namespace {
 
 constexpr std::int32_t kMissing = -1;
 
-/// The columns that were read last, the newest first; the interpreter's lock guards it.
-struct Cache {
-  static constexpr std::size_t kMaxBytes = std::size_t{128} << 20;  // as that of text ids
-  struct Entry {
-    Hash128 key;
-    std::shared_ptr<const ObjectTexts> column;
-    std::size_t bytes;
-  };
-  std::list<Entry> entries;
-  std::size_t bytes = 0;
-};
-
-Cache& cache() {
+/// The columns that were read last; the interpreter's lock guards them.
+ByteCache<std::shared_ptr<const ObjectTexts>>& cache() {
+  constexpr std::size_t kMaxBytes = std::size_t{128} << 20;  // as that of text ids
   // Never destroyed: its objects must not be released after the end of the interpreter.
-  static Cache& only = *new Cache;
+  static auto& only = *new ByteCache<std::shared_ptr<const ObjectTexts>>(kMaxBytes);
   return only;
 }
 
@@ -39,29 +29,6 @@ std::size_t bytes_of(const ObjectTexts& column) {
   constexpr std::size_t kPerObject = 64;  // a str of a dozen characters
   return column.codes.size() * sizeof(std::int32_t) + column.valid.size() + column.texts->bytes.size() +
          column.objects.size() * kPerObject;
-}
-
-std::shared_ptr<const ObjectTexts> find(const Hash128& key) {
-  std::list<Cache::Entry>& entries = cache().entries;
-  for (auto entry = entries.begin(); entry != entries.end(); ++entry)
-    if (entry->key == key) {
-      entries.splice(entries.begin(), entries, entry);
-      return entry->column;
-    }
-  return nullptr;
-}
-
-void add(const Hash128& key, const std::shared_ptr<const ObjectTexts>& column) {
-  const std::size_t bytes = bytes_of(*column);
-  if (bytes > Cache::kMaxBytes) return;
-  Cache& all = cache();
-  all.entries.push_front({key, column, bytes});
-  all.bytes += bytes;
-  while (all.bytes > Cache::kMaxBytes) {
-    all.bytes -= all.entries.back().bytes;
-    const auto evicted = std::move(all.entries.back().column);
-    all.entries.pop_back();
-  }
 }
 
 /// A numbering of objects by their addresses.
@@ -157,7 +124,7 @@ RowText text_of(PyObject* row, const nb::tuple& missing) noexcept {
 std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows, const nb::tuple& missing) {
   const std::array arrays{std::as_bytes(rows)};
   const Hash128 key = hash_arrays(arrays);
-  if (auto known = find(key)) return known;
+  if (auto known = cache().find(key)) return known;
   ObjectTexts column;
   column.codes.resize(rows.size());
   Numbering numbering(missing);
@@ -170,7 +137,7 @@ std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows,
     const nb::gil_scoped_acquire lock;
     delete released;
   });
-  add(key, out);
+  cache().add(key, out, bytes_of(*out));
   return out;
 }
 

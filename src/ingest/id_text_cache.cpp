@@ -1,10 +1,8 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #include "ingest/id_text_cache.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -14,22 +12,15 @@
 #include "arrow/arrow_visit.hpp"
 #include "parallel/hash_arrays.hpp"
 #include "parallel/workers.hpp"
+#include "types/byte_cache.hpp"
 #include "types/row_blocks.hpp"
 
 namespace fractile::id_text_cache {
 namespace {
 
-struct Entry {
-  Hash128 key;
-  CodedIds ids;
-  std::size_t bytes;
-};
-
-/// The entry that was used last is the first.
 struct Cache {
   std::mutex mutex;
-  std::list<Entry> entries;
-  std::size_t bytes = 0;
+  ByteCache<CodedIds> columns{kMaxBytes};
 };
 
 Cache& cache() {
@@ -136,27 +127,14 @@ std::shared_ptr<const IdHashes> hash_ids(const IdReader& reader, const ByteBuffe
 CodedIds find(const Hash128& key) {
   Cache& all = cache();
   const std::unique_lock lock(all.mutex, std::try_to_lock);
-  if (!lock) return {};
-  const auto found = std::find_if(all.entries.begin(), all.entries.end(), [&](const Entry& entry) { return entry.key == key; });
-  if (found == all.entries.end()) return {};
-  all.entries.splice(all.entries.begin(), all.entries, found);
-  return found->ids;
+  return lock ? all.columns.find(key) : CodedIds{};
 }
 
 void add(const Hash128& key, CodedIds ids) {
   const std::size_t bytes = bytes_of(ids);
-  if (bytes > kMaxBytes) return;
   Cache& all = cache();
   const std::unique_lock lock(all.mutex, std::try_to_lock);
-  if (!lock) return;
-  for (const Entry& entry : all.entries)
-    if (entry.key == key) return;
-  all.entries.push_front({key, std::move(ids), bytes});
-  all.bytes += bytes;
-  while (all.bytes > kMaxBytes) {
-    all.bytes -= all.entries.back().bytes;
-    all.entries.pop_back();
-  }
+  if (lock) all.columns.add(key, std::move(ids), bytes);
 }
 
 }  // namespace fractile::id_text_cache

@@ -109,7 +109,7 @@ void Alignment::take_rows(const Build& build, std::int64_t begin, std::int64_t c
     const int days = (r[i] - first_day) / kBlockDays;
     if (row < first_row[days] || row >= first_row[days + 1]) {
       drop(Cause::no_return, i);
-      keys.later_rows.push_back({r[i], panel.security_of_place(place[i]), static_cast<std::uint32_t>(begin + i)});
+      keys.later_rows.add({r[i], panel.security_of_place(place[i]), static_cast<std::uint32_t>(begin + i)});
       continue;
     }
     const RowState state = closed.state(row);
@@ -152,16 +152,10 @@ void Alignment::resolve_rows(Build& build, const std::function<void()>& poll) {
 }
 
 void Alignment::list_later_rows(std::span<const KeyBlock> parts) {
-  constexpr std::size_t kManyRows = 8;  // one row of the signal in so many; more are not worth their memory
-  std::size_t count = 0;
-  for (const KeyBlock& part : parts) {
-    knows_later_rows_ &= !part.is_any_too_early;
-    count += part.later_rows.size();
-  }
-  knows_later_rows_ &= count * kManyRows <= static_cast<std::size_t>(n_rows_);
+  for (const KeyBlock& part : parts) knows_later_rows_ &= part.later_rows.are_all();
   if (!knows_later_rows_) return;
-  later_rows_.reserve(count);
-  for (const KeyBlock& part : parts) later_rows_.insert(later_rows_.end(), part.later_rows.begin(), part.later_rows.end());
+  for (const KeyBlock& part : parts)
+    later_rows_.insert(later_rows_.end(), part.later_rows.rows().begin(), part.later_rows.rows().end());
   std::sort(later_rows_.begin(), later_rows_.end(), [](const LaterRow& a, const LaterRow& b) {
     return std::tie(a.r, a.security, a.signal_row) < std::tie(b.r, b.security, b.signal_row);
   });

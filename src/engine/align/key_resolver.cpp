@@ -75,8 +75,7 @@ void KeyResolver::resolve(std::int64_t begin, std::int64_t count, KeyBlock& bloc
   }
 }
 
-/// `next` sets the security of row i, and returns true if it differs from that of the row before. Returns
-/// AlignCounts::later_rows.
+/// `next` sets the security of row i, and returns true if it differs from that of the row before.
 template <class Next>
 void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int64_t begin, std::int64_t count, KeyBlock& block,
                               Next&& next) {
@@ -102,9 +101,9 @@ void KeyResolver::find_places(const std::vector<SecurityRange>& ranges, std::int
     else if (r[i] < 0)
       cause = Cause::outside_dates;
     at[i] = -1 - static_cast<std::int32_t>(cause);
-    block.is_any_too_early |= cause == Cause::outside_dates && r[i] == ReturnDays::kTooEarly;
+    if (cause == Cause::outside_dates && r[i] == ReturnDays::kTooEarly) block.later_rows.add_too_early();
     if (cause == Cause::no_return && r[i] < range.first)
-      block.later_rows.push_back({r[i], security, static_cast<std::uint32_t>(begin + i)});
+      block.later_rows.add({r[i], security, static_cast<std::uint32_t>(begin + i)});
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/align/align_counts.hpp"
@@ -30,15 +31,33 @@ struct LaterRow {
   std::uint32_t signal_row;
 };
 
+/// The rows of one thread that a longer lag may use, though this one does not.
+class LaterRows {
+ public:
+  void add(const LaterRow& row) {
+    if (rows_.size() < kMaxRows)
+      rows_.push_back(row);
+    else
+      are_all_ = false;
+  }
+  /// Called for a row whose return day is before the loaded days.
+  void add_too_early() noexcept { are_all_ = false; }
+  std::span<const LaterRow> rows() const noexcept { return rows_; }
+  bool are_all() const noexcept { return are_all_; }
+
+ private:
+  static constexpr std::size_t kMaxRows = std::size_t{1} << 20;  // more are not worth their memory
+  std::vector<LaterRow> rows_;
+  bool are_all_ = true;
+};
+
 /// One thread's buffers.
 struct KeyBlock {
   std::vector<Day> sig, given;
   std::vector<std::int64_t> avail, ids;
   std::vector<DateIndex> r;
   std::vector<std::int32_t> at;  ///< index into row_of, or -1 - cause
-  // Rows of all blocks that the thread has read, of which a longer lag may use some.
-  std::vector<LaterRow> later_rows;
-  bool is_any_too_early = false;  ///< a row has its return day before the loaded days
+  LaterRows later_rows;
 };
 
 class KeyResolver {

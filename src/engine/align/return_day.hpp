@@ -39,8 +39,9 @@ class ReturnDays {
   DateIndex resolve(const RowDates& dates, Judgement& judgement) const noexcept;
 
  private:
-  /// T by rule 2; n_dates() if T is beyond the calendar.
+  /// n, kTooEarly or kNever.
   DateIndex if_loaded(std::int64_t n) const noexcept;
+  /// T by rule 2; n_dates() if T is beyond the calendar.
   DateIndex trade_day(Day avail, std::int64_t time_of_day) const noexcept;
   bool is_trading_day(Day day) const noexcept;
 
