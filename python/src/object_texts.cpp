@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int32_t kMissing = -1;
 
-/// The columns that were read last; the interpreter's lock guards them.
+/// The columns that were read twice; the interpreter's lock guards them.
 ByteCache<std::shared_ptr<const ObjectTexts>>& cache() {
   constexpr std::size_t kMaxBytes = std::size_t{128} << 20;  // as that of text ids
   // Never destroyed: its objects must not be released after the end of the interpreter.
@@ -137,7 +137,7 @@ std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows,
     const nb::gil_scoped_acquire lock;
     delete released;
   });
-  cache().add(key, out, bytes_of(*out));
+  cache().offer(key, out, bytes_of(*out));
   return out;
 }
 

@@ -32,7 +32,7 @@ struct RowText {
 RowText text_of(PyObject* row, const nanobind::tuple& missing) noexcept;
 
 /// Reads rows that text_of() can read. Null if it can't read one, if no row has a text, or if objects recur too rarely. Columns
-/// that were read last are cached by the addresses of their objects: a run on the same signal costs a hash of these, as one of
+/// that were read twice are cached by the addresses of their objects: a run on the same signal costs a hash of these, as one of
 /// whole numbers does.
 std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows, const nanobind::tuple& missing);
 

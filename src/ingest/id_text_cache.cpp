@@ -130,11 +130,11 @@ CodedIds find(const Hash128& key) {
   return lock ? all.columns.find(key) : CodedIds{};
 }
 
-void add(const Hash128& key, CodedIds ids) {
+void offer(const Hash128& key, CodedIds ids) {
   const std::size_t bytes = bytes_of(ids);
   Cache& all = cache();
   const std::unique_lock lock(all.mutex, std::try_to_lock);
-  if (lock) all.columns.add(key, std::move(ids), bytes);
+  if (lock) all.columns.offer(key, std::move(ids), bytes);
 }
 
 }  // namespace fractile::id_text_cache

@@ -100,7 +100,7 @@ class SignalReader {
       coded = {id_reader_, column.converted, nullptr};
       if (id_hash_) {
         coded.hashes = id_text_cache::hash_ids(*id_reader_, *column.converted);
-        id_text_cache::add(*id_hash_, coded);
+        id_text_cache::offer(*id_hash_, coded);
       }
     }
     signal.owners.insert(signal.owners.end(), {coded.reader, coded.codes, coded.hashes});

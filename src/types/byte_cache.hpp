@@ -1,7 +1,9 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <list>
 #include <utility>
 
@@ -10,7 +12,7 @@
 namespace fractile {
 
 /// Values by the hash of what they were made of, up to a number of bytes in all; the one that was used longest ago is evicted
-/// first. Not thread-safe.
+/// first. A value that comes once only is not cached: its memory serves the next one at once. Not thread-safe.
 template <class Value>
 class ByteCache {
  public:
@@ -26,9 +28,10 @@ class ByteCache {
     return {};
   }
 
-  /// A value of more bytes than all may have is not cached. One that is cached under the key stays.
-  void add(const Hash128& key, Value value, std::size_t bytes) {
-    if (bytes > max_bytes_) return;
+  /// Caches the value if its key was offered before. A value of more bytes than all may have is not cached; one that is cached
+  /// under the key stays.
+  void offer(const Hash128& key, Value value, std::size_t bytes) {
+    if (bytes > max_bytes_ || !is_seen(key)) return;
     for (const Entry& entry : entries_)
       if (entry.key == key) return;
     entries_.push_front({key, std::move(value), bytes});
@@ -40,6 +43,15 @@ class ByteCache {
   }
 
  private:
+  static constexpr std::size_t kMaxSeen = 64;
+
+  bool is_seen(const Hash128& key) {
+    if (std::find(seen_.begin(), seen_.end(), key) != seen_.end()) return true;
+    seen_.push_front(key);
+    if (seen_.size() > kMaxSeen) seen_.pop_back();
+    return false;
+  }
+
   struct Entry {
     Hash128 key;
     Value value;
@@ -48,6 +60,7 @@ class ByteCache {
   const std::size_t max_bytes_;
   std::list<Entry> entries_;  // the one that was used last is the first
   std::size_t bytes_ = 0;
+  std::deque<Hash128> seen_;  // the keys that were offered last
 };
 
 }  // namespace fractile
