@@ -38,17 +38,15 @@ class DecayRun final : public AnalysisRun {
     const auto next_day = static_cast<std::size_t>(std::find(horizons.begin(), horizons.end(), 1) - horizons.begin());
     if (next_day == horizons.size()) signals.push_back(later_signal(1));
     std::vector<LaterRun> runs;
-    if (can_share_ranks(context_))
-      for (const int h : horizons)
-        if (h != 1) runs.push_back(later_run(h));
+    const bool is_shared = can_share_ranks(context_);
+    if (is_shared)
+      for (const int h : horizons) runs.push_back(later_run(h));
     fill_later_days(context_, days_, runs, signals);
     std::vector<std::int64_t> horizon;
     std::vector<double> ic, ic_t_nw, ret_ann, sharpe, turnover, autocorrelation;
     for (std::size_t k = 0; k < horizons.size(); ++k) {
       const int h = horizons[k];
-      const auto shared =
-          std::find_if(runs.begin(), runs.end(), [&](const LaterRun& run) { return run.distance == distance_of(h); });
-      const Horizon row = h == 1 ? read_own(tables) : shared != runs.end() ? summarise(*shared) : run_later(h);
+      const Horizon row = h == 1 ? read_own(tables, is_shared ? runs[k].ic : ic_) : is_shared ? summarise(runs[k]) : run_later(h);
       horizon.push_back(h);
       ic.push_back(row.ic);
       ic_t_nw.push_back(row.ic_t_nw);
@@ -72,13 +70,14 @@ class DecayRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    explicit Observer(DecayRun& run) : run_(run), is_shared_(can_share_ranks(run.context_)), ic_(run.context_) {}
+    explicit Observer(DecayRun& run)
+        : run_(run), is_shared_(can_share_ranks(run.context_)), ic_(run.context_), ranker_(run.context_.panel.ranges().size()) {}
     void observe(const ObservedDay& day) override {
       names_.resize(day.rows.size());
       for (std::size_t i = 0; i < names_.size(); ++i) names_[i] = run_.context_.panel.security_of_row(day.rows[i]);
       if (is_shared_) run_.context_.read_later_names(day.n, later_);
-      ranker_.rank(names_, day.values, day.all_ranks.get(), later_, run_.days_[day.at]);
-      run_.ic_[day.at] = ic_.compute(day);
+      ranker_.rank(names_, day.values, later_, run_.days_[day.at]);
+      if (!is_shared_) run_.ic_[day.at] = ic_.compute(day);
     }
 
    private:
@@ -95,6 +94,7 @@ class DecayRun final : public AnalysisRun {
   LaterSignal later_signal(int h) const { return {static_cast<std::size_t>(h), std::vector<double>(context_.days(), kNaN)}; }
   LaterRun later_run(int h) const {
     const std::size_t n = context_.days();
+    if (h == 1) return {0, std::vector<double>(n, kNaN), {}, {}, {}};
     return {distance_of(h), std::vector<double>(n, kNaN), std::vector<double>(n, 0.0), std::vector<double>(n, 0.0),
             std::vector<std::uint8_t>(n, 0)};
   }
@@ -122,8 +122,8 @@ class DecayRun final : public AnalysisRun {
   }
 
   /// Horizon 1 is the run itself.
-  Horizon read_own(const TableSet& tables) const {
-    const std::vector<double> ic = known(ic_);
+  static Horizon read_own(const TableSet& tables, const std::vector<double>& daily_ic) {
+    const std::vector<double> ic = known(daily_ic);
     return {mean(ic) + 0.0, newey_west_t_statistic(ic) + 0.0, first_of(tables, "summary", "ret_ann"),
             first_of(tables, "summary", "sharpe_ret"), first_of(tables, "summary", "turnover")};
   }
@@ -143,7 +143,7 @@ class DecayRun final : public AnalysisRun {
 
   const AnalysisContext context_;
   // Per loaded day.
-  std::vector<double> ic_;
+  std::vector<double> ic_;  // not filled if the runs are
   std::vector<RankedDay> days_;
 };
 

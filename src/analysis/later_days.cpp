@@ -2,13 +2,13 @@
 #include "analysis/later_days.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "analysis/equal_book.hpp"
+#include "analysis/series_correlation.hpp"
 #include "engine/kernels/kernels.hpp"
-#include "engine/portfolio/rank.hpp"
 #include "engine/portfolio/return_order.hpp"
 #include "fractile/types.hpp"
 #include "parallel/workers.hpp"
@@ -17,123 +17,45 @@
 namespace fractile {
 namespace {
 
-constexpr std::size_t kWordBits = 64;
+constexpr std::size_t kNoDay = static_cast<std::size_t>(-1);
 
-/// A set of securities.
-class SecuritySet {
+/// The names of the days of one task, numbered in the order of their securities. Tables by name stay in the cache, however many
+/// securities the snapshot has had.
+class TaskNames {
  public:
-  void reset(std::size_t n_securities) { words_.assign(n_securities / kWordBits + 1, 0); }
-  void add(std::size_t security) noexcept { words_[security / kWordBits] |= std::uint64_t{1} << (security % kWordBits); }
-  std::span<std::uint64_t> words() noexcept { return words_; }
-  std::size_t count_common(const SecuritySet& other) const noexcept {
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < words_.size(); ++i) count += static_cast<std::size_t>(std::popcount(words_[i] & other.words_[i]));
-    return count;
+  static constexpr SecurityIndex kNoName = -1;
+  void set(std::span<const RankedDay> days, std::size_t n_securities) {
+    all_.reset(n_securities);
+    for (const RankedDay& day : days) all_.unite(day.all.names);
+    all_.list(securities_);
+    name_of_.assign(n_securities, kNoName);
+    for (std::size_t name = 0; name < size(); ++name) name_of_[securities_[name]] = static_cast<SecurityIndex>(name);
   }
-  /// Calls visit(security) for those that `other` lacks.
-  template <class Visit>
-  void visit_missing_in(const SecuritySet& other, Visit&& visit) const {
-    for (std::size_t i = 0; i < words_.size(); ++i)
-      for (std::uint64_t bits = words_[i] & ~other.words_[i]; bits != 0; bits &= bits - 1)
-        visit(i * kWordBits + static_cast<std::size_t>(std::countr_zero(bits)));
-  }
+  std::size_t size() const noexcept { return securities_.size(); }
+  /// kNoName if no day has the security.
+  SecurityIndex name_of(SecurityIndex security) const noexcept { return name_of_[static_cast<std::size_t>(security)]; }
 
  private:
-  std::vector<std::uint64_t> words_;
+  SecuritySet all_;
+  std::vector<std::uint32_t> securities_;
+  std::vector<SecurityIndex> name_of_;
 };
 
-/// Adds securities in ascending order: a word of a set is written once.
-class AscendingAdder {
- public:
-  explicit AscendingAdder(SecuritySet& set) : words_(set.words()) {}
-  void add_if(bool is_in, std::size_t security) noexcept {
-    if (security / kWordBits != at_) {
-      words_[at_] = bits_;
-      at_ = security / kWordBits;
-      bits_ = 0;
-    }
-    bits_ |= std::uint64_t{is_in} << (security % kWordBits);
-  }
-  void finish() noexcept { words_[at_] = bits_; }
-
- private:
-  std::span<std::uint64_t> words_;
-  std::size_t at_ = 0;
-  std::uint64_t bits_ = 0;
-};
-
-/// A series of one day by security.
+/// The signals of one day, by name of the task.
 template <class Number>
-struct Series {
-  static constexpr std::size_t kNoDay = static_cast<std::size_t>(-1);
+struct DaySignals {
   std::size_t day = kNoDay;
-  std::vector<Number> number;  // kNoRank: the security is not in the series
-  SecuritySet names;
-  RankedSeries<Number> ranked;
+  OrderedSignal order;
+  NameSeries<Number> series;
 };
 
-/// The panel rows of one day by security, counted from its first.
+/// The returns of one day, by name of the task.
 template <class Number>
-struct DayRows {
-  std::vector<Number> slot;  // below 0: the security has no row
-  SecuritySet names;
-};
-
-/// Rank correlations of the series of days. One thread uses one object.
-template <class Number>
-class SeriesCorrelation {
- public:
-  /// Over the names that both have; NaN if they are fewer than kMinCorrelatedNames. `order`: the names of a.
-  double compute(const Series<Number>& a, const Series<Number>& b, const OrderedSignal& order) {
-    const auto names = static_cast<std::int64_t>(a.names.count_common(b.names));
-    if (names < kMinCorrelatedNames) return kNaN;
-    gone_.clear();
-    b.names.visit_missing_in(a.names, [&](std::size_t security) { gone_.push_back(b.number[security]); });
-    const CentredRanks<Number> of_b = b.ranked.without(gone_, part_);
-    const SecurityIndex* const security = order.security.data();
-    const Number *const number = b.number.data(), *const ranks = of_b.of_number;
-    // Twice the rank in a, from the number of names up to it. The ranks in b sum to zero, so these need no centre.
-    std::int64_t below = 0, products = 0, loss = 0;
-    const auto add_names = [&](std::size_t begin, std::size_t end) {
-      std::int64_t sum = 0, twice = 2 * below;
-      for (std::size_t i = begin; i < end; ++i) {
-        const std::ptrdiff_t of_name = number[security[i]];
-        twice += of_name >= 0 ? 2 : 0;
-        sum += twice * std::int64_t{ranks[of_name]};  // ranks[kNoRank] is 0
-      }
-      products += sum;
-      below = twice / 2;
-    };
-    const auto add_tie = [&](std::size_t begin, std::size_t end) {
-      std::int64_t count = 0, sum = 0;
-      for (std::size_t i = begin; i < end; ++i) {
-        const std::ptrdiff_t of_name = number[security[i]];
-        count += of_name >= 0;
-        sum += ranks[of_name];
-      }
-      products += (2 * below + count + 1) * sum;
-      loss += tie_loss(count);
-      below += count;
-    };
-    std::size_t from = 0;
-    for (const OrderedSignal::Tie& tie : order.ties) {
-      add_names(from, static_cast<std::size_t>(tie.begin));
-      from = static_cast<std::size_t>(tie.end);
-      add_tie(static_cast<std::size_t>(tie.begin), from);
-    }
-    add_names(from, order.security.size());
-    return correlate_centred(products, (names * names * names - names - loss) / 3, of_b.squares);
-  }
-
- private:
-  std::vector<Number> gone_, part_;
-};
-
-/// The equally weighted books of one later run on consecutive days.
-struct HeldBook {
-  std::vector<RowIndex> row;
-  std::vector<SecurityIndex> security;
-  std::vector<double> weight;
+struct DayReturns {
+  std::size_t day = kNoDay;
+  NameSeries<Number> series;
+  SecuritySet present;      // names with a panel row
+  std::vector<double> ret;  // 0 if it is missing
 };
 
 /// The walk of one thread over consecutive days.
@@ -142,229 +64,234 @@ class Walk {
  public:
   Walk(const AnalysisContext& context, std::span<const RankedDay> days, std::span<LaterRun> runs, std::span<LaterSignal> signals,
        const ReturnOrder* order)
-      : context_(context),
-        days_(days),
-        runs_(runs),
-        signals_(signals),
-        order_(order),
-        n_securities_(context.panel.ranges().size()),
-        weight_before_(n_securities_, 0.0),
-        books_(runs.size()) {
-    std::size_t widest = 0;
-    for (const LaterRun& run : runs) widest = std::max(widest, run.distance);
-    for (const LaterSignal& signal : signals) widest = std::max(widest, signal.distance);
-    const std::size_t n_kept = std::min(widest + 1, kMaxKept);
+      : context_(context), days_(days), runs_(runs), signals_(signals), order_(order), books_(runs.size()) {
+    for (const LaterRun& run : runs) widest_ = std::max(widest_, run.distance);
+    for (const LaterSignal& signal : signals) widest_ = std::max(widest_, signal.distance);
+    const std::size_t n_kept = std::min(widest_ + 1, kMaxKept);
     signal_ring_.resize(n_kept);
     return_ring_.resize(runs.empty() ? 0 : n_kept);
-    row_ring_.resize(return_ring_.size());
   }
 
   /// Fills the entries of the signals of days begin ... end-1.
   void fill(std::size_t begin, std::size_t end) {
-    for (HeldBook& book : books_) book = {};
-    if (begin > 0)
-      for (std::size_t k = 0; k < runs_.size(); ++k) hold(k, begin - 1, false);
+    start(begin > 0 ? begin - 1 : 0, std::min(days_.size(), end + widest_));
+    if (begin > 0) hold_books(begin - 1, false);
     for (std::size_t t = begin; t < end; ++t) {
-      for (std::size_t k = 0; k < runs_.size(); ++k) {
-        const std::size_t later = t + runs_[k].distance;
-        if (later >= days_.size()) continue;
-        runs_[k].ic[later] = correlation_.compute(all_names_of(t), returns_of(later), days_[t].all());
-        hold(k, t, true);
-      }
+      for (LaterRun& run : runs_)
+        if (t + run.distance < days_.size())
+          run.ic[t + run.distance] = correlation_.compute(all_names_of(t).order, returns_of(t + run.distance).series);
+      hold_books(t, true);
       for (LaterSignal& signal : signals_)
         if (t + signal.distance < days_.size())
-          signal.correlation[t] = correlation_.compute(signal_of(t), later_signal(t, signal.distance), days_[t].own);
+          signal.correlation[t] = correlation_.compute(signal_of(t).order, later_signal(t, signal.distance));
     }
   }
 
  private:
   static constexpr std::size_t kMaxKept = 64;  // days
 
-  const Series<Number>& signal_of(std::size_t t) { return series_of(t, days_[t].own, signal_ring_[t % signal_ring_.size()]); }
-  /// A day beyond the ring must not take the place of day t.
-  const Series<Number>& later_signal(std::size_t t, std::size_t distance) {
-    return distance < signal_ring_.size() ? signal_of(t + distance)
-                                          : series_of(t + distance, days_[t + distance].own, far_signal_);
-  }
-  /// With the names that have a panel row on later days only.
-  const Series<Number>& all_names_of(std::size_t t) {
-    return days_[t].with_later.security.empty() ? signal_of(t) : series_of(t, days_[t].with_later, all_names_);
+  /// Prepares for the signals of days first ... end-1.
+  void start(std::size_t first, std::size_t end) {
+    names_.set(days_.subspan(first, end - first), context_.panel.ranges().size());
+    for (auto& day : signal_ring_) day.day = kNoDay;
+    for (auto& day : return_ring_) day.day = kNoDay;
+    far_signal_.day = all_names_.day = kNoDay;
+    for (EqualBook& book : books_) {
+      book.n_long = book.n_short = 0;
+      book.long_names.reset(names_.size());
+      book.short_names.reset(names_.size());
+    }
   }
 
-  const Series<Number>& series_of(std::size_t t, const OrderedSignal& signal, Series<Number>& out) {
+  const DaySignals<Number>& signal_of(std::size_t t) {
+    return signals_of(t, days_[t].later_places, signal_ring_[t % signal_ring_.size()]);
+  }
+  /// A day beyond the ring must not take the place of day t.
+  const NameSeries<Number>& later_signal(std::size_t t, std::size_t distance) {
+    if (distance < signal_ring_.size()) return signal_of(t + distance).series;
+    return signals_of(t + distance, days_[t + distance].later_places, far_signal_).series;
+  }
+  /// With the names that have a panel row on later days only.
+  const DaySignals<Number>& all_names_of(std::size_t t) {
+    return days_[t].later_places.empty() ? signal_of(t) : signals_of(t, {}, all_names_);
+  }
+
+  /// The signals of day t without those of some places.
+  const DaySignals<Number>& signals_of(std::size_t t, std::span<const std::int32_t> without, DaySignals<Number>& out) {
     if (out.day == t) return out;
-    numbers_.resize(signal.security.size());
-    out.number.assign(n_securities_, static_cast<Number>(kNoRank));
-    out.names.reset(n_securities_);
-    for (std::size_t i = 0; i < numbers_.size(); ++i) numbers_[i] = static_cast<Number>(i);
-    for (const OrderedSignal::Tie& tie : signal.ties)
-      for (std::int32_t i = tie.begin; i < tie.end; ++i) numbers_[static_cast<std::size_t>(i)] = static_cast<Number>(tie.begin);
-    for (std::size_t i = 0; i < numbers_.size(); ++i) {
-      const auto security = static_cast<std::size_t>(signal.security[i]);
-      out.number[security] = numbers_[i];
-      out.names.add(security);
-    }
     out.day = t;
-    rank(out);
+    const OrderedSignal& all = days_[t].all;
+    OrderedSignal& order = out.order;
+    order.security.resize(all.security.size() - without.size());
+    order.names.reset(names_.size());
+    out.series.number.assign(names_.size(), static_cast<Number>(kNoRank));
+    Number* const number = out.series.number.data();
+    std::size_t place = 0, next = 0;
+    const auto add_to = [&](std::size_t end) {
+      for (; next < end; ++next, ++place) {
+        const SecurityIndex name = names_.name_of(all.security[next]);
+        order.security[place] = name;
+        order.names.add(static_cast<std::size_t>(name));
+        number[name] = static_cast<Number>(place);
+      }
+    };
+    for (const std::int32_t at : without) {
+      add_to(static_cast<std::size_t>(at));
+      ++next;
+    }
+    add_to(all.security.size());
+    copy_ties(all.ties, without, order.ties);
+    for (const TiedPlaces& tie : order.ties)
+      for (std::int32_t i = tie.begin; i < tie.end; ++i)
+        number[order.security[static_cast<std::size_t>(i)]] = static_cast<Number>(tie.begin);
+    if (&out != &all_names_) {  // which is correlated with returns, and no signals are with it
+      out.series.names = order.names;
+      out.series.ranked.set_places(static_cast<std::int32_t>(place), order.ties);
+    }
     return out;
   }
 
-  /// The returns of a day, and its rows.
-  const Series<Number>& returns_of(std::size_t t) {
-    const std::size_t place = t % return_ring_.size();
-    Series<Number>& out = return_ring_[place];
+  /// The ties that remain without some places.
+  static void copy_ties(std::span<const TiedPlaces> ties, std::span<const std::int32_t> without, std::vector<TiedPlaces>& out) {
+    out.clear();
+    std::size_t gone = 0;  // places before the one that is looked at
+    const auto place_of = [&](std::int32_t place) {
+      while (gone < without.size() && without[gone] < place) ++gone;
+      return place - static_cast<std::int32_t>(gone);
+    };
+    for (const auto& [begin, end] : ties) {
+      const std::int32_t new_begin = place_of(begin), new_end = place_of(end);
+      if (new_end - new_begin > 1) out.push_back({new_begin, new_end});
+    }
+  }
+
+  const DayReturns<Number>& returns_of(std::size_t t) {
+    DayReturns<Number>& out = return_ring_[t % return_ring_.size()];
     if (out.day == t) return out;
-    DayRows<Number>& rows = row_ring_[place];
+    out.day = t;
     const PanelView& panel = context_.panel;
     const DateIndex n = panel.first() + static_cast<DateIndex>(t);
     const RowIndex first_row = panel.row_begin(n);
     const ReturnOrder::Day& order = order_->get(n);
-    rows.slot.assign(n_securities_, Number{-1});
-    out.number.assign(n_securities_, static_cast<Number>(kNoRank));
-    numbers_.resize(order.size() + 1);
-    rows.names.reset(n_securities_);
-    out.names.reset(n_securities_);
-    AscendingAdder with_row(rows.names), with_return(out.names);
-    std::size_t n_returns = 0;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      const auto security = static_cast<std::size_t>(panel.security_of_row(first_row + static_cast<RowIndex>(i)));
-      const auto number = static_cast<Number>(order[i]);
-      rows.slot[security] = static_cast<Number>(i);
-      out.number[security] = number;
-      numbers_[n_returns] = number;
-      n_returns += number >= 0;
-      with_row.add_if(true, security);
-      with_return.add_if(number >= 0, security);
+    if (t + 1 < days_.size()) prefetch_returns(n + 1);
+    row_names_.resize(order.size() + 1);
+    rows_.resize(order.size() + 1);
+    std::size_t n_rows = 0;
+    for (RowIndex row = first_row; row < panel.row_end(n); ++row) {
+      const SecurityIndex name = names_.name_of(panel.security_of_row(row));
+      row_names_[n_rows] = name;
+      rows_[n_rows] = row;
+      n_rows += name != TaskNames::kNoName;
     }
+    NameSeries<Number>& series = out.series;
+    out.present.reset(names_.size());
+    out.ret.assign(names_.size(), 0.0);
+    series.names.reset(names_.size());
+    series.number.assign(names_.size(), static_cast<Number>(kNoRank));
+    AscendingAdder with_row(out.present), with_return(series.names);
+    numbers_.resize(n_rows + 1);
+    std::size_t count = 0;
+    context_.returns.ret().column().visit([&, names = row_names_.data(), rows = rows_.data(), numbers = numbers_.data(),
+                                           ret = out.ret.data(), of_row = order.data()](auto value_of) {
+      for (std::size_t i = 0; i < n_rows; ++i) {
+        const SecurityIndex name = names[i];
+        const RowIndex row = rows[i];
+        const std::int32_t number = of_row[row - first_row];
+        const double value = value_of(row);
+        const bool has_return = number >= 0;
+        ret[name] = has_return ? value : 0.0;
+        with_row.add_if(true, static_cast<std::size_t>(name));
+        with_return.add_if(has_return, static_cast<std::size_t>(name));
+        names[count] = name;
+        numbers[count] = static_cast<Number>(number);
+        count += has_return;
+      }
+    });
     with_row.finish();
     with_return.finish();
-    numbers_.resize(n_returns);
-    out.day = t;
-    rank(out);
+    numbers_.resize(count);
+    rank_returns(series.ranked);
+    for (std::size_t i = 0; i < count; ++i) series.number[static_cast<std::size_t>(row_names_[i])] = numbers_[i];
     return out;
   }
 
-  /// Ranks the series of numbers_.
-  void rank(Series<Number>& out) {
+  void prefetch_returns(DateIndex n) const {
+    constexpr RowIndex kRowsPerLine = 16;
+    const ReturnOrder::Day& order = order_->get(n);
+    const RowIndex first = context_.panel.row_begin(n), end = context_.panel.row_end(n);
+    for (RowIndex row = first; row < end; row += kRowsPerLine) {
+      context_.panel.prefetch_security(row);
+      context_.returns.ret().column().prefetch(row);
+      __builtin_prefetch(order.data() + (row - first), 0, 2);
+    }
+  }
+
+  /// Renumbers numbers_ so that the largest is below their count, and ranks them.
+  void rank_returns(RankedSeries<Number>& out) {
+    using Count = std::make_unsigned_t<Number>;
     Number largest = -1;
     for (const Number number : numbers_) largest = std::max(largest, number);
-    out.ranked.set(numbers_, std::int32_t{largest} + 1);
-  }
-
-  /// The book of the signals of day t in the later run k, and its entries if `is_reported`.
-  void hold(std::size_t k, std::size_t t, bool is_reported) {
-    LaterRun& run = runs_[k];
-    const std::size_t later = t + run.distance;
-    if (later >= days_.size()) return;
-    returns_of(later);
-    const DayRows<Number>& rows = row_ring_[later % row_ring_.size()];
-    const DateIndex n = context_.panel.first() + static_cast<DateIndex>(later);
-    first_row_ = context_.panel.row_begin(n);
-    const auto n_rows = static_cast<std::size_t>(context_.panel.row_end(n) - first_row_);
-    for (auto* const side : {&long_, &short_}) side->assign(n_rows / kWordBits + 1, 0);
-    choose(days_[t].all(), rows.slot.data(), all_names_of(t).names.count_common(rows.names));
-    weigh();
-    if (is_reported) report(books_[k], later, run);
-    std::swap(books_[k], now_);
-  }
-
-  /// The names of both sides that are still in the panel, methodology section 5. `m`: the number of names that are.
-  void choose(const OrderedSignal& signal, const Number* slot_of, std::size_t m) {
-    const double am = context_.config.fractile[0] * static_cast<double>(m),
-                 bm = context_.config.fractile[1] * static_cast<double>(m);
-    const std::size_t n = signal.security.size();
-    const auto slot_at = [&](std::size_t i) { return slot_of[static_cast<std::size_t>(signal.security[i])]; };
-    const auto count_present = [&](std::size_t begin, std::size_t end) {
-      std::size_t count = 0;
-      for (std::size_t i = begin; i < end; ++i) count += slot_at(i) >= 0;
-      return count;
-    };
-    const auto take = [&](std::size_t begin, std::size_t end, std::vector<std::uint64_t>& side) {
-      for (std::size_t i = begin; i < end; ++i) {
-        const Number slot = slot_at(i);
-        const auto at = static_cast<std::size_t>(std::max(slot, Number{0}));
-        side[at / kWordBits] |= std::uint64_t{slot >= 0} << (at % kWordBits);
-      }
-    };
-    // Names of equal signals are on one side together; their rank is that of the middle.
-    const auto& ties = signal.ties;
-    std::size_t below = 0;
-    for (std::size_t begin = 0, end = 0, tie = 0; begin < n; begin = end) {
-      end = tie < ties.size() && static_cast<std::size_t>(ties[tie].begin) == begin ? static_cast<std::size_t>(ties[tie++].end)
-                                                                                    : begin + 1;
-      const std::size_t count = count_present(begin, end);
-      if (count > 0 && !(100.0 * (static_cast<double>(below) + (static_cast<double>(count) + 1.0) / 2.0) <= am)) break;
-      take(begin, end, short_);
-      below += count;
+    dense_.assign(padded_counts(static_cast<std::size_t>(largest) + 1), 0);
+    for (const Number number : numbers_) dense_[static_cast<std::size_t>(number)] = 1;
+    // Twice the number of those below, by number: that is its rank among different ones.
+    to_twice_ranks(dense_.data(), dense_.size(), Count{1});
+    Number n_different = 0;
+    for (Number& number : numbers_) {
+      number = static_cast<Number>(dense_[static_cast<std::size_t>(number)] / 2);
+      n_different = std::max(n_different, static_cast<Number>(number + 1));
     }
-    n_short_ = static_cast<int>(below);
-    std::size_t rest = m;
-    for (std::size_t end = n, begin = n, tie = ties.size(); end > 0; end = begin) {
-      begin =
-          tie > 0 && static_cast<std::size_t>(ties[tie - 1].end) == end ? static_cast<std::size_t>(ties[--tie].begin) : end - 1;
-      const std::size_t count = count_present(begin, end);
-      if (count > 0 && !(100.0 * (static_cast<double>(rest - count) + (static_cast<double>(count) + 1.0) / 2.0) > bm)) break;
-      take(begin, end, long_);
-      rest -= count;
-    }
-    n_long_ = static_cast<int>(m - rest);
+    if (static_cast<std::size_t>(n_different) == numbers_.size())
+      out.set_places(n_different, {});
+    else
+      out.set(numbers_, n_different);
   }
 
-  /// now_ and earned_ from the sides, in the order of the panel.
-  void weigh() {
-    const bool is_long_only = context_.config.method == Method::long_only;
-    const int mincos = context_.config.mincos;
-    const bool is_flat = n_long_ < mincos || (!is_long_only && n_short_ < mincos);
-    const auto n = is_flat ? std::size_t{0} : static_cast<std::size_t>(n_long_ + (is_long_only ? 0 : n_short_));
-    now_.security.resize(n);
-    now_.weight.resize(n);
-    now_.row.resize(n);
-    if (is_flat) return;
-    const double of_long = 1.0 / n_long_, of_short = -1.0 / n_short_;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < long_.size(); ++i)
-      for (std::uint64_t bits = is_long_only ? long_[i] : long_[i] | short_[i]; bits != 0; bits &= bits - 1) {
-        const auto bit = static_cast<std::size_t>(std::countr_zero(bits));
-        now_.row[count] = first_row_ + static_cast<RowIndex>(i * kWordBits + bit);
-        now_.weight[count] = (long_[i] >> bit & 1) != 0 ? of_long : of_short;
-        ++count;
-      }
-    for (std::size_t i = 0; i < n; ++i) now_.security[i] = context_.panel.security_of_row(now_.row[i]);
+  /// The books of the signals of day t in all runs, and their entries if `is_reported`.
+  void hold_books(std::size_t t, bool is_reported) {
+    const DaySignals<Number>& signals = all_names_of(t);
+    sides_.set(signals.order, names_.size());
+    for (std::size_t k = 0; k < runs_.size(); ++k) {
+      LaterRun& run = runs_[k];
+      const std::size_t later = t + run.distance;
+      if (later >= days_.size() || run.ret.empty()) continue;
+      const DayReturns<Number>& day = returns_of(later);
+      hold(signals, day);
+      if (is_reported) report(signals.order, day, books_[k], run);
+      std::swap(books_[k], now_);
+    }
   }
 
-  void report(const HeldBook& before, std::size_t day, LaterRun& run) {
-    earned_.resize(now_.row.size());
-    context_.returns.ret().column().visit([&, rows = now_.row.data(), earned = earned_.data()](auto value_of) {
-      for (std::size_t i = 0; i < earned_.size(); ++i) {
-        const double value = value_of(rows[i]);
-        earned[i] = value == value ? value : 0.0;
-      }
-    });
-    run.is_held[day] = !now_.row.empty();
-    run.ret[day] = sum_long_products(now_.weight.data(), earned_.data(), earned_.size()) +
-                   sum_short_products(now_.weight.data(), earned_.data(), earned_.size());
-    if (context_.config.calc_turnover) run.traded[day] = sum_trades(before);
+  /// now_ and its cuts: the names at the ends of the order that are still in the panel, methodology section 5.
+  void hold(const DaySignals<Number>& signals, const DayReturns<Number>& day) {
+    const OrderedSignal& order = signals.order;
+    missing_.clear();
+    order.names.list_missing_in(day.present, missing_names_);
+    for (const std::uint32_t name : missing_names_) missing_.push_back(signals.series.number[name]);
+    std::sort(missing_.begin(), missing_.end());
+    const RunConfig& config = context_.config;
+    const bool is_long_only = config.method == Method::long_only;
+    const auto mincos = static_cast<std::size_t>(config.mincos);
+    cuts_ = find_order_cuts(order, missing_, config.fractile[0], config.fractile[1]);
+    if (is_long_only) cuts_.n_short = cuts_.short_end = 0;
+    if (cuts_.n_long < mincos || (!is_long_only && cuts_.n_short < mincos)) cuts_ = {0, order.security.size(), 0, 0};
+    sides_.move_to(cuts_);
+    now_.n_long = cuts_.n_long;
+    now_.n_short = cuts_.n_short;
+    now_.long_names.intersect(sides_.long_names(), day.present);
+    now_.short_names.intersect(sides_.short_names(), day.present);
   }
 
-  /// The sum of |change of weight| from `before` to now_, in the order of TradeListBuilder.
-  double sum_trades(const HeldBook& before) {
-    double* const weight_before = weight_before_.data();
-    for (std::size_t i = 0; i < before.security.size(); ++i)
-      weight_before[static_cast<std::size_t>(before.security[i])] = before.weight[i];
-    changes_.resize(now_.security.size() + before.security.size() + 1);
-    std::size_t count = now_.security.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      double& w = weight_before[static_cast<std::size_t>(now_.security[i])];
-      changes_[i] = std::fabs(now_.weight[i] - w);
-      w = 0.0;
-    }
-    for (const SecurityIndex security : before.security) {
-      double& w = weight_before[static_cast<std::size_t>(security)];
-      changes_[count] = std::fabs(w);
-      count += w != 0.0;
-      w = 0.0;
-    }
-    return sum(changes_.data(), count);
+  void report(const OrderedSignal& order, const DayReturns<Number>& day, const EqualBook& before, LaterRun& run) {
+    run.is_held[day.day] = now_.n_long + now_.n_short > 0;
+    run.ret[day.day] = now_.long_weight() * sum_returns(order, cuts_.long_begin, order.security.size(), day) -
+                       now_.short_weight() * sum_returns(order, 0, cuts_.short_end, day);
+    if (context_.config.calc_turnover) run.traded[day.day] = sum_trades(before, now_);
+  }
+
+  double sum_returns(const OrderedSignal& order, std::size_t begin, std::size_t end, const DayReturns<Number>& day) {
+    earned_.resize(end - begin);
+    for (std::size_t i = begin; i < end; ++i) earned_[i - begin] = day.ret[static_cast<std::size_t>(order.security[i])];
+    return sum(earned_.data(), earned_.size());
   }
 
   const AnalysisContext& context_;
@@ -372,21 +299,25 @@ class Walk {
   std::span<LaterRun> runs_;
   std::span<LaterSignal> signals_;
   const ReturnOrder* order_;
-  std::size_t n_securities_;
+  std::size_t widest_ = 0;  // distance
+  TaskNames names_;
   // Days that the distances reach, by day modulo the size of the ring.
-  std::vector<Series<Number>> signal_ring_, return_ring_;
-  std::vector<DayRows<Number>> row_ring_;
-  Series<Number> far_signal_, all_names_;
+  std::vector<DaySignals<Number>> signal_ring_;
+  std::vector<DayReturns<Number>> return_ring_;
+  DaySignals<Number> far_signal_, all_names_;
   SeriesCorrelation<Number> correlation_;
-  std::vector<double> weight_before_;  // by security; 0 between calls
-  std::vector<HeldBook> books_;        // by run: of the day before
-  HeldBook now_;
-  std::vector<double> earned_, changes_;
-  // The sides of now_: bits by panel row from the first of its day, and numbers of names.
-  RowIndex first_row_ = 0;
-  std::vector<std::uint64_t> long_, short_;
-  int n_long_ = 0, n_short_ = 0;
+  std::vector<EqualBook> books_;  // by run: of the day before
+  OrderSides sides_;
+  OrderCuts cuts_{};
+  EqualBook now_;
+  // Memory of one call.
+  std::vector<SecurityIndex> row_names_;
+  std::vector<RowIndex> rows_;
+  std::vector<std::uint32_t> missing_names_;
+  std::vector<std::int32_t> missing_;
+  std::vector<double> earned_;
   std::vector<Number> numbers_;
+  std::vector<std::make_unsigned_t<Number>> dense_;
 };
 
 template <class Number>
@@ -394,7 +325,7 @@ void fill_as(const AnalysisContext& context, std::span<const RankedDay> days, st
              std::span<LaterSignal> signals) {
   const auto order = runs.empty() ? nullptr : ReturnOrder::of(context.panel, "ret");
   // Each task makes the series of the days behind its own once more.
-  constexpr std::size_t kMinDays = 64, kTasksPerThread = 4;
+  constexpr std::size_t kMinDays = 64, kTasksPerThread = 2;
   const std::size_t n_tasks = static_cast<std::size_t>(context.n_slots) * kTasksPerThread;
   const std::size_t n_days = std::max(kMinDays, days.size() / n_tasks + 1);
   std::vector<std::unique_ptr<Walk<Number>>> walks(static_cast<std::size_t>(context.n_slots));
@@ -424,7 +355,7 @@ void fill_later_days(const AnalysisContext& context, std::span<const RankedDay> 
   for (std::size_t t = 0; t < days.size(); ++t) {
     const DateIndex n = context.panel.first() + static_cast<DateIndex>(t);
     widest = std::max(
-        {widest, days[t].all().security.size(), static_cast<std::size_t>(context.panel.row_end(n) - context.panel.row_begin(n))});
+        {widest, days[t].all.security.size(), static_cast<std::size_t>(context.panel.row_end(n) - context.panel.row_begin(n))});
   }
   if (widest <= RankedSeries<std::int16_t>::kMaxNames)
     fill_as<std::int16_t>(context, days, runs, signals);

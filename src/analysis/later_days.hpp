@@ -17,7 +17,7 @@ namespace fractile {
 struct LaterRun {
   std::size_t distance;
   std::vector<double> ic;   ///< NaN: none
-  std::vector<double> ret;  ///< before costs
+  std::vector<double> ret;  ///< before costs; empty, as what follows: the book is not asked for
   std::vector<double> traded;
   std::vector<std::uint8_t> is_held;
 };
@@ -32,8 +32,8 @@ struct LaterSignal {
 /// makes a book depend on more than the signals and the names of its day. Call it from the first day on.
 bool can_share_ranks(const AnalysisContext& context);
 
-/// Fills all correlations and runs, each with the bits that a run of its own has. `days`: by loaded day. `runs`: empty unless
-/// can_share_ranks().
+/// Fills all correlations and runs: the correlations have the bits of runs of their own, books differ in rounding. `days`: by
+/// loaded day. `runs`: empty unless can_share_ranks().
 void fill_later_days(const AnalysisContext& context, std::span<const RankedDay> days, std::span<LaterRun> runs,
                      std::span<LaterSignal> signals);
 

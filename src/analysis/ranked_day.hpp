@@ -5,43 +5,41 @@
 #include <span>
 #include <vector>
 
+#include "analysis/security_set.hpp"
 #include "engine/panel/panel_view.hpp"
+#include "engine/portfolio/rank.hpp"
+#include "stats/ranked_series.hpp"
 
 /// The names of a return day in the order of their signals.
 namespace fractile {
 
 /// Names in the order of their signals.
 struct OrderedSignal {
-  /// Places of names with equal signals.
-  struct Tie {
-    std::int32_t begin, end;
-  };
   std::vector<SecurityIndex> security;
-  std::vector<Tie> ties;  ///< ascending
+  std::vector<TiedPlaces> ties;  ///< ascending
+  SecuritySet names;             ///< the same securities
 };
 
-/// The signals of one return day.
+/// The signals of one return day: those of its names, and those of the names that have a panel row on later days only.
 struct RankedDay {
-  OrderedSignal own;
-  /// The same with the names that have a panel row on later days only; empty if there are none.
-  OrderedSignal with_later;
-
-  const OrderedSignal& all() const noexcept { return with_later.security.empty() ? own : with_later; }
+  OrderedSignal all;
+  std::vector<std::int32_t> later_places;  ///< of the latter in `all`, ascending
 };
 
 /// Makes a RankedDay of the names of a day. One thread uses one object.
 class DayRanker {
  public:
-  /// `ranks`: average ranks. `later`: read_later_names(), reordered.
-  void rank(std::span<const SecurityIndex> names, std::span<const double> values, std::span<const double> ranks,
-            std::span<NamedSignal> later, RankedDay& out);
+  explicit DayRanker(std::size_t n_securities) : n_securities_(n_securities) {}
+  /// `names`: ascending. `later`: read_later_names(), reordered.
+  void rank(std::span<const SecurityIndex> names, std::span<const double> values, std::span<NamedSignal> later, RankedDay& out);
 
  private:
-  void rank_own(std::span<const SecurityIndex> names, std::span<const double> values, std::span<const double> ranks,
-                OrderedSignal& out);
-  void merge(const OrderedSignal& own, std::span<const NamedSignal> later, OrderedSignal& out) const;
-  std::vector<double> value_at_;  // by place of a name's own signal
-  std::vector<std::int32_t> next_;
+  void find_ties();
+  std::size_t n_securities_;
+  RankScratch scratch_;
+  ValueOrder own_;  // of the names that have a panel row on the day
+  std::vector<TiedPlaces> own_ties_;
+  std::vector<std::int32_t> equal_to_next_;  // places
 };
 
 }  // namespace fractile

@@ -36,13 +36,14 @@ typename RankCorrelation<Number>::Outcome RankCorrelation<Number>::compute(std::
   const std::size_t n_absent = list_absent(b);
   const auto names = static_cast<std::int32_t>(b.size() - n_absent);
   if (names < kMinCorrelatedNames) return {kNaN, names};
-  const CentredRanks<Number> of_a = series_a_.without(std::span(absent_).first(n_absent), part_a_);
+  const CentredRanks<Number> of_a = series_a_.without(std::span<const Number>(absent_).first(n_absent), part_a_);
   // Place 0 is that of missing values, so that no branch is needed.
-  const std::size_t n_ranks = padded_counts<Count>(static_cast<std::size_t>(n_b));
+  const std::size_t n_ranks = padded_counts(static_cast<std::size_t>(n_b));
   twice_b_.assign(n_ranks + 1, 0);
   Count* const of_b = twice_b_.data() + 1;
   for (const Number rank : b) ++of_b[rank];
-  const std::int64_t ties_b = to_twice_ranks(of_b, n_ranks), n = names;
+  const std::int64_t ties_b = sum_tie_losses(of_b, n_ranks), n = names;
+  to_twice_ranks(of_b, n_ranks, 0);
   of_b[kNoRank] = 0;
   // The ranks of a sum to zero over the names, so those of b need no centre.
   std::int64_t products = 0;

@@ -2,42 +2,49 @@
 #include "stats/ranked_series.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "fractile/types.hpp"
 
 namespace fractile {
-namespace {
-
-/// Counts that one word holds.
 template <class Count>
-constexpr std::size_t kLanes = sizeof(std::uint64_t) / sizeof(Count);
-
-/// A word that holds 1 in each lane. The lanes of its product with a word of counts are the sums of the counts up to that lane.
-template <class Count>
-constexpr std::uint64_t kOnes = ~std::uint64_t{0} / std::numeric_limits<Count>::max();
-
-}  // namespace
-
-template <class Count>
-std::int64_t to_twice_ranks(Count* counts, std::size_t n) noexcept {
-  static_assert(std::endian::native == std::endian::little, "lanes of a word follow each other in memory");
-  constexpr int kLastLane = 8 * static_cast<int>(sizeof(std::uint64_t) - sizeof(Count));
-  std::uint64_t below = 0;
-  std::int64_t ties = 0;
-  for (std::size_t i = 0; i < n; i += kLanes<Count>) {
-    std::uint64_t word;
-    std::memcpy(&word, counts + i, sizeof word);
-    if ((word & ~kOnes<Count>) != 0) [[unlikely]]  // a count above 1
-      for (std::size_t lane = 0; lane < kLanes<Count>; ++lane) ties += tie_loss(counts[i + lane]);
-    const std::uint64_t ends = word * kOnes<Count>;
-    const std::uint64_t ranks = 2 * ends - word + 2 * below * kOnes<Count>;
-    std::memcpy(counts + i, &ranks, sizeof ranks);
-    below += ends >> kLastLane;
+std::int64_t sum_tie_losses(const Count* counts, std::size_t n) noexcept {
+  constexpr std::size_t kBlock = 8;  // few counts are above 1, so a block is looked at as a whole first
+  std::int64_t loss = 0;
+  for (std::size_t i = 0; i < n; i += kBlock) {
+    Count bits = 0;
+    for (std::size_t k = 0; k < kBlock; ++k) bits |= counts[i + k];
+    if (bits <= 1) continue;
+    for (std::size_t k = 0; k < kBlock; ++k) loss += tie_loss(counts[i + k]);
   }
-  return ties;
+  return loss;
+}
+
+void to_twice_ranks(std::uint16_t* counts, std::size_t n, std::uint16_t centre) noexcept {
+  using Vector = std::uint16_t __attribute__((vector_size(16)));
+  constexpr Vector kZero = {};
+  Vector twice_below = kZero - centre;
+  for (std::size_t i = 0; i < n; i += 8) {
+    Vector count;
+    std::memcpy(&count, counts + i, sizeof count);
+    // Sums up to each lane, in three steps.
+    Vector end = count + __builtin_shufflevector(count, kZero, 8, 0, 1, 2, 3, 4, 5, 6);
+    end += __builtin_shufflevector(end, kZero, 8, 8, 0, 1, 2, 3, 4, 5);
+    end += __builtin_shufflevector(end, kZero, 8, 8, 8, 8, 0, 1, 2, 3);
+    const Vector twice = end + end, ranks = twice - count + twice_below;
+    std::memcpy(counts + i, &ranks, sizeof ranks);
+    twice_below += __builtin_shufflevector(twice, twice, 7, 7, 7, 7, 7, 7, 7, 7);
+  }
+}
+
+void to_twice_ranks(std::uint32_t* counts, std::size_t n, std::uint32_t centre) noexcept {
+  std::uint32_t twice_below = 0 - centre;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t count = counts[i];
+    counts[i] = twice_below + count;
+    twice_below += 2 * count;
+  }
 }
 
 double correlate_centred(std::int64_t products, std::int64_t squares_a, std::int64_t squares_b) noexcept {
@@ -48,68 +55,53 @@ double correlate_centred(std::int64_t products, std::int64_t squares_a, std::int
 template <class Number>
 void RankedSeries<Number>::set(std::span<const Number> numbers, std::int32_t n_numbers) {
   names_ = static_cast<std::int32_t>(numbers.size());
-  counts_.assign(static_cast<std::size_t>(n_numbers), 0);
+  counts_.assign(padded_counts(static_cast<std::size_t>(n_numbers)), 0);
   for (const Number number : numbers) ++counts_[static_cast<std::size_t>(number)];
-  ties_ = rank(counts_, names_, centred_);
+  ties_ = sum_tie_losses(counts_.data(), counts_.size());
+  rank({}, centred_);
 }
 
-/// Turns counts by number into centred ranks by number + 1. Returns the loss by ties.
 template <class Number>
-std::int64_t RankedSeries<Number>::rank(const std::vector<Count>& counts, std::int32_t n_names, std::vector<Number>& out) {
+void RankedSeries<Number>::set_places(std::int32_t n_names, std::span<const TiedPlaces> ties) {
+  names_ = n_names;
+  counts_.assign(padded_counts(static_cast<std::size_t>(n_names)), 0);
+  std::fill_n(counts_.begin(), n_names, Count{1});
+  ties_ = 0;
+  for (const auto& [begin, end] : ties) {
+    std::fill(counts_.begin() + begin, counts_.begin() + end, Count{0});
+    counts_[static_cast<std::size_t>(begin)] = static_cast<Count>(end - begin);
+    ties_ += tie_loss(end - begin);
+  }
+  rank({}, centred_);
+}
+
+/// Writes the centred ranks of all but those that are gone by number + 1. Returns what equal values take from the squares.
+template <class Number>
+std::int64_t RankedSeries<Number>::rank(std::span<const Number> gone, std::vector<Number>& out) const {
   static_assert(sizeof(Count) == sizeof(Number));
-  const std::size_t n = padded_counts<Count>(counts.size());
-  out.assign(n + 1, 0);
+  const std::size_t n = counts_.size();
+  out.resize(n + 1);
+  out[0] = 0;  // of kNoRank
   auto* const ranks = reinterpret_cast<Count*>(out.data() + 1);
-  std::copy(counts.begin(), counts.end(), ranks);
-  const std::int64_t ties = to_twice_ranks(ranks, n);
-  for (std::size_t i = 0; i < n; ++i) ranks[i] = static_cast<Count>(ranks[i] - static_cast<Count>(n_names));
-  return ties;
-}
-
-/// Ranks between two names that are gone shift by the same number. Returns the loss by ties.
-template <class Number>
-std::int64_t RankedSeries<Number>::shift(std::span<Number> gone, Number* out) const {
-  if (!std::is_sorted(gone.begin(), gone.end())) std::sort(gone.begin(), gone.end());
-  const auto n_gone = static_cast<std::int32_t>(gone.size());
-  const Number* const centred = centred_.data() + 1;
+  std::copy(counts_.begin(), counts_.end(), ranks);
   std::int64_t ties = ties_;
-  std::size_t from = 0;
-  const auto shift_to = [&](std::size_t to, std::int32_t by) {
-    for (; from < to; ++from) out[from] = static_cast<Number>(centred[from] + by);
-  };
-  for (std::int32_t i = 0; i < n_gone;) {
-    const Number number = gone[static_cast<std::size_t>(i)];
-    const auto at = static_cast<std::size_t>(number);
-    std::int32_t same = 0;
-    while (i + same < n_gone && gone[static_cast<std::size_t>(i + same)] == number) ++same;
-    shift_to(at, n_gone - 2 * i);
-    shift_to(at + 1, n_gone - 2 * i - same);
-    const std::int64_t tied = counts_[at];
-    ties += tie_loss(tied - same) - tie_loss(tied);
-    i += same;
+  for (const Number number : gone) {
+    const std::int64_t tied = ranks[number]--;
+    ties -= tie_loss(tied) - tie_loss(tied - 1);
   }
-  shift_to(counts_.size(), -n_gone);
+  to_twice_ranks(ranks, n, static_cast<Count>(names_ - static_cast<std::int32_t>(gone.size())));
   return ties;
 }
 
 template <class Number>
-CentredRanks<Number> RankedSeries<Number>::without(std::span<Number> gone, std::vector<Number>& out) const {
+CentredRanks<Number> RankedSeries<Number>::without(std::span<const Number> gone, std::vector<Number>& out) const {
   if (gone.empty()) return all();
-  const std::int32_t n_names = names_ - static_cast<std::int32_t>(gone.size());
-  if (gone.size() * kGoneShare > static_cast<std::size_t>(names_)) {
-    std::vector<Count> counts = counts_;
-    for (const Number number : gone) --counts[static_cast<std::size_t>(number)];
-    const std::int64_t ties = rank(counts, n_names, out);
-    return {out.data() + 1, sum_squares(n_names, ties)};
-  }
-  out.resize(counts_.size() + 1);
-  out[0] = 0;
-  Number* const ranks = out.data() + 1;
-  return {ranks, sum_squares(n_names, shift(gone, ranks))};
+  const std::int64_t ties = rank(gone, out);
+  return {out.data() + 1, sum_squares(names_ - static_cast<std::int32_t>(gone.size()), ties)};
 }
 
-template std::int64_t to_twice_ranks(std::uint16_t* counts, std::size_t n) noexcept;
-template std::int64_t to_twice_ranks(std::uint32_t* counts, std::size_t n) noexcept;
+template std::int64_t sum_tie_losses(const std::uint16_t* counts, std::size_t n) noexcept;
+template std::int64_t sum_tie_losses(const std::uint32_t* counts, std::size_t n) noexcept;
 template class RankedSeries<std::int16_t>;
 template class RankedSeries<std::int32_t>;
 

@@ -20,17 +20,26 @@ inline constexpr std::int32_t kMinCorrelatedNames = 10;
 /// What `tied` equal values take from twelve times the sum of squared ranks about their mean.
 constexpr std::int64_t tie_loss(std::int64_t tied) noexcept { return tied * tied * tied - tied; }
 
-/// Memory for the counts of `n` values, in whole words.
-template <class Count>
+/// Memory for the counts of `n` values, in whole vectors.
 constexpr std::size_t padded_counts(std::size_t n) noexcept {
-  constexpr std::size_t kLanes = sizeof(std::uint64_t) / sizeof(Count);
+  constexpr std::size_t kLanes = 8;
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
-/// Turns counts of values into twice their average rank, less one: below + (below + count). Returns the sum of tie_loss() of the
-/// counts. `n` is one of padded_counts(). The counts together must not be above the largest number.
+/// The sum of tie_loss() of counts. `n` is one of padded_counts().
 template <class Count>
-std::int64_t to_twice_ranks(Count* counts, std::size_t n) noexcept;
+std::int64_t sum_tie_losses(const Count* counts, std::size_t n) noexcept;
+
+/// Turns counts of values into twice their average rank, less one and less `centre`, in the arithmetic of the type: below +
+/// (below
+/// + count) - centre. `n` is one of padded_counts(). The counts together must not be above the largest signed number.
+void to_twice_ranks(std::uint16_t* counts, std::size_t n, std::uint16_t centre) noexcept;
+void to_twice_ranks(std::uint32_t* counts, std::size_t n, std::uint32_t centre) noexcept;
+
+/// Places in an order whose values are equal.
+struct TiedPlaces {
+  std::int32_t begin, end;
+};
 
 /// Ranks by the number of a value: twice the average rank, less the mean of all, and 0 for kNoRank.
 template <class Number>
@@ -52,20 +61,18 @@ class RankedSeries {
   static constexpr std::size_t kMaxNames = std::numeric_limits<Number>::max();
   /// `numbers`: from 0 to n_numbers - 1, none missing. O(names + n_numbers).
   void set(std::span<const Number> numbers, std::int32_t n_numbers);
+  /// The same for the numbers 0 to n_names - 1, each once, but that a tie has the number of its first place.
+  void set_places(std::int32_t n_names, std::span<const TiedPlaces> ties);
   std::int32_t names() const noexcept { return names_; }
   /// The ranks of all names.
   CentredRanks<Number> all() const noexcept { return {centred_.data() + 1, sum_squares(names_, ties_)}; }
-  /// The ranks that the others have without the names whose numbers are `gone`, which is reordered. `out`: their memory.
-  /// O(n_numbers), and O(gone log gone) if they are few and not ascending.
-  CentredRanks<Number> without(std::span<Number> gone, std::vector<Number>& out) const;
+  /// The ranks that the others have without the names whose numbers are `gone`. `out`: their memory. O(n_numbers + gone).
+  CentredRanks<Number> without(std::span<const Number> gone, std::vector<Number>& out) const;
 
  private:
   using Count = std::make_unsigned_t<Number>;
-  /// If more than one name of so many is gone, the ranks are made anew.
-  static constexpr std::size_t kGoneShare = 16;
   static std::int64_t sum_squares(std::int64_t n, std::int64_t ties) noexcept { return (n * n * n - n - ties) / 3; }
-  static std::int64_t rank(const std::vector<Count>& counts, std::int32_t n_names, std::vector<Number>& out);
-  std::int64_t shift(std::span<Number> gone, Number* out) const;
+  std::int64_t rank(std::span<const Number> gone, std::vector<Number>& out) const;
 
   std::int32_t names_ = 0;
   std::int64_t ties_ = 0;        // what equal values take from the sum of squares

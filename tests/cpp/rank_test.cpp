@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
+#include <vector>
+
+#include "engine/kernels/kernels.hpp"
 
 namespace fractile {
 namespace {
@@ -186,6 +190,34 @@ TEST(Rank, AverageRanksOfManyValuesAreThoseOfASort) {
       EXPECT_EQ(ranks[i], static_cast<double>((low - sorted.begin()) + (high - sorted.begin()) + 1) / 2.0) << variant << " " << i;
     }
   }
+}
+
+TEST(Rank, OrderOfManyValuesIsThatOfASort) {
+  RankScratch scratch;
+  ValueOrder order;
+  for (const std::string& target : kernel_targets()) {
+    ASSERT_TRUE(use_kernels(target));
+    for (int variant = 0; variant < 12; ++variant) {
+      const std::vector<double> values = make_values(variant);
+      order_values(values, scratch, order);
+      std::vector<double> sorted = values;
+      std::sort(sorted.begin(), sorted.end());
+      EXPECT_EQ(order.values, sorted) << target << " " << variant;
+      std::vector<bool> is_listed(values.size(), false);
+      ASSERT_EQ(order.at.size(), values.size());
+      for (std::size_t place = 0; place < values.size(); ++place) {
+        const auto at = static_cast<std::size_t>(order.at[place]);
+        ASSERT_TRUE(at < values.size() && !is_listed[at]) << target << " " << variant << " " << place;
+        is_listed[at] = true;
+        EXPECT_EQ(values[at], order.values[place]);
+      }
+    }
+  }
+  EXPECT_TRUE(use_kernels(""));
+  order_values(std::vector<double>{3, 1, 2, 1}, scratch, order);
+  EXPECT_EQ(order.values, (std::vector<double>{1, 1, 2, 3}));
+  order_values({}, scratch, order);
+  EXPECT_TRUE(order.at.empty());
 }
 
 TEST(Rank, BinsOfManyValuesAreThoseOfTheirAverageRanks) {

@@ -8,8 +8,6 @@
 #include <map>
 #include <vector>
 
-#include "engine/portfolio/rank.hpp"
-
 namespace fractile {
 namespace {
 
@@ -40,7 +38,7 @@ RC_GTEST_PROP(DayRanker, OrdersNamesAndThoseThatComeLater, ())
   const auto value = [&] { return static_cast<double>(*rc::gen::inRange(0, n_values)); };
   const int n_names = *rc::gen::inRange(0, 60), n_later = *rc::gen::inRange(0, 10);
   std::vector<SecurityIndex> names;
-  std::vector<double> values, ranks;
+  std::vector<double> values;
   std::map<SecurityIndex, double> own, all;
   for (SecurityIndex i = 0; i < n_names; ++i) {
     names.push_back(2 * i);
@@ -52,13 +50,22 @@ RC_GTEST_PROP(DayRanker, OrdersNamesAndThoseThatComeLater, ())
     later.push_back({2 * i + 1, value()});
     all[later.back().security] = later.back().value;
   }
-  RankScratch scratch;
-  average_ranks(values, scratch, ranks);
-  DayRanker ranker;
+  DayRanker ranker(200);
   RankedDay day;
-  ranker.rank(names, values, ranks, later, day);
-  check_order(day.own, own);
-  check_order(day.all(), all);
+  ranker.rank(names, values, later, day);
+  check_order(day.all, all);
+  RC_ASSERT(std::is_sorted(day.later_places.begin(), day.later_places.end()));
+  std::size_t n_own = 0;
+  for (std::size_t place = 0; place < day.all.security.size(); ++place) {
+    const bool is_own = !std::binary_search(day.later_places.begin(), day.later_places.end(), static_cast<std::int32_t>(place));
+    RC_ASSERT(is_own == own.contains(day.all.security[place]));
+    n_own += is_own;
+  }
+  RC_ASSERT(n_own == own.size());
+  std::vector<std::uint32_t> in_set;
+  day.all.names.list(in_set);
+  RC_ASSERT(in_set.size() == all.size());
+  for (const std::uint32_t security : in_set) RC_ASSERT(all.contains(static_cast<SecurityIndex>(security)));
 }
 
 }  // namespace

@@ -51,6 +51,25 @@ RC_GTEST_PROP(RankedSeries, RanksOfAPartAreThoseOfItsNames, ())
   check_without<std::int32_t>(numbers, is_gone);
 }
 
+RC_GTEST_PROP(RankedSeries, PlacesAndTheirTiesAreNumbers, ())
+{
+  std::vector<TiedPlaces> ties;
+  std::vector<std::int16_t> numbers;
+  while (numbers.size() < 60) {
+    const auto begin = static_cast<std::int32_t>(numbers.size());
+    const int length = *rc::gen::weightedElement<int>({{8, 1}, {2, 2}, {1, 5}});
+    numbers.insert(numbers.end(), static_cast<std::size_t>(length), static_cast<std::int16_t>(begin));
+    if (length > 1) ties.push_back({begin, begin + length});
+  }
+  const auto n = static_cast<std::int32_t>(numbers.size());
+  RankedSeries<std::int16_t> by_place, by_number;
+  by_place.set_places(n, ties);
+  by_number.set(numbers, n);
+  RC_ASSERT(by_place.names() == n);
+  RC_ASSERT(by_place.all().squares == by_number.all().squares);
+  for (const std::int16_t number : numbers) RC_ASSERT(by_place.all().of_number[number] == by_number.all().of_number[number]);
+}
+
 TEST(RankedSeries, TheWidestDayFits) {
   constexpr std::size_t kN = RankedSeries<std::int16_t>::kMaxNames;
   std::vector<std::int16_t> numbers(kN), memory;

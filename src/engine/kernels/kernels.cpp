@@ -231,6 +231,25 @@ void RankAmongNeighbours(const double* values, std::size_t n, double* ranks) {
   }
 }
 
+void PlaceAmongNeighbours(const double* values, std::size_t n, std::int32_t* places) {
+  const Doubles d;
+  const hn::Rebind<std::int32_t, Doubles> di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto one = hn::Set(d, 1.0), zero = hn::Zero(d);
+  auto from = hn::Iota(d, 0.0);
+  for (std::size_t i = 0; i < n; i += lanes) {
+    // As in RankAmongNeighbours.
+    const auto at = hn::LoadU(d, values + i);
+    auto place = from;
+    for (std::size_t reach = 1; reach <= kRankReach; ++reach) {
+      place = hn::Add(place, hn::IfThenElse(hn::Lt(hn::LoadU(d, values + i + reach), at), one, zero));
+      place = hn::Sub(place, hn::IfThenElse(hn::Gt(hn::LoadU(d, values + i - reach), at), one, zero));
+    }
+    hn::StoreU(hn::DemoteTo(di, place), di, places + i);
+    from = hn::Add(from, hn::Set(d, static_cast<double>(lanes)));
+  }
+}
+
 constexpr std::size_t kStride = kExposureStride;
 constexpr std::size_t kFactors = kNExposures;
 using FactorTag = hn::CappedTag<double, kStride>;
@@ -432,6 +451,7 @@ HWY_EXPORT(FindNotFinite);
 HWY_EXPORT(FindRange);
 HWY_EXPORT(FindNeighbours);
 HWY_EXPORT(RankAmongNeighbours);
+HWY_EXPORT(PlaceAmongNeighbours);
 HWY_EXPORT(SumExposures);
 HWY_EXPORT(SumExposuresByCell);
 HWY_EXPORT(Sum);
@@ -461,6 +481,9 @@ Neighbours find_neighbours(const double* values, std::size_t n, double x) noexce
 }
 void rank_among_neighbours(const double* values, std::size_t n, double* ranks) noexcept {
   HWY_DYNAMIC_DISPATCH(RankAmongNeighbours)(values, n, ranks);
+}
+void place_among_neighbours(const double* values, std::size_t n, std::int32_t* places) noexcept {
+  HWY_DYNAMIC_DISPATCH(PlaceAmongNeighbours)(values, n, places);
 }
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept {
   HWY_DYNAMIC_DISPATCH(SumExposures)(x, weights, sums);

@@ -53,6 +53,8 @@ inline constexpr std::size_t kRankReach = 5;
 /// Average ranks of n values, each of which is up to kRankReach places from its place in ascending order. NaN are kRankReach
 /// numbers before the values, and kRankReach + kKernelPadding behind them.
 void rank_among_neighbours(const double* values, std::size_t n, double* ranks) noexcept;
+/// The places of such values in ascending order, from 0. Equal values keep their order.
+void place_among_neighbours(const double* values, std::size_t n, std::int32_t* places) noexcept;
 
 /// sums[k] += weights[i] * exposure k of name i for k = 0 ... 7, i ascending; a missing exposure adds 0.
 void sum_exposures(const FactorRows& x, const double* weights, double* sums) noexcept;

@@ -75,13 +75,14 @@ void rank_by_sort(std::span<const double> values, RankScratch& scratch, std::spa
   rank_sorted(scratch.valued, 0, out);
 }
 
-/// Ranks by comparison of neighbours, once the values are in the order of their parts. False, without ranks, if the sample has no
+using PartEnds = std::array<std::uint32_t, kMostParts>;
+
+/// The values in the order of their parts, in the scratch. Returns the ends of the parts in `ends`; nothing if the sample has no
 /// range.
-bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::span<double> out) {
+std::span<const std::uint32_t> arrange_by_parts(std::span<const double> values, RankScratch& scratch, PartEnds& ends) {
   // Normally distributed values have about two per part at their mode.
   const Parts parts(values, values.size() * 3 / 2);
-  if (!parts.are_usable()) return false;
-  std::array<std::uint32_t, kMostParts> ends;
+  if (!parts.are_usable()) return {};
   const std::span<std::uint32_t> end(ends.data(), parts.count());
   parts.find(values, scratch.parts);
   count_parts(scratch.parts, end);
@@ -92,26 +93,68 @@ bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::sp
   std::fill_n(scratch.values.begin(), kRankReach, kNaN);
   std::fill_n(scratch.values.end() - kBehind, kBehind, kNaN);
   scratch.places.resize(values.size());
-  scratch.ranks.resize(values.size() + kKernelPadding);
   double* const ordered = scratch.values.data() + kRankReach;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint32_t place = end[static_cast<std::size_t>(scratch.parts[i])]++;
     ordered[place] = values[i];
     scratch.places[place] = static_cast<std::int32_t>(i);
   }
-  rank_among_neighbours(ordered, values.size(), scratch.ranks.data());
+  return end;
+}
+
+/// Calls visit(names, begin) for the parts with more values than the comparison of neighbours reaches; `begin` is their first
+/// place.
+template <class Visit>
+void visit_wide_parts(std::span<const std::uint32_t> ends, RankScratch& scratch, Visit&& visit) {
+  std::uint32_t begin = 0;
+  for (const std::uint32_t end : ends) {
+    if (end - begin > kRankReach + 1) {
+      scratch.valued.clear();
+      for (std::uint32_t place = begin; place < end; ++place)
+        scratch.valued.push_back({scratch.values[kRankReach + place], scratch.places[place]});
+      visit(std::span(scratch.valued), begin);
+    }
+    begin = end;
+  }
+}
+
+/// Ranks by comparison of neighbours, once the values are in the order of their parts. False, without ranks, if the sample has no
+/// range.
+bool rank_by_parts(std::span<const double> values, RankScratch& scratch, std::span<double> out) {
+  PartEnds memory;
+  const auto ends = arrange_by_parts(values, scratch, memory);
+  if (ends.empty()) return false;
+  scratch.ranks.resize(values.size() + kKernelPadding);
+  rank_among_neighbours(scratch.values.data() + kRankReach, values.size(), scratch.ranks.data());
   for (std::size_t place = 0; place < values.size(); ++place)
     out[static_cast<std::size_t>(scratch.places[place])] = scratch.ranks[place];
-  std::uint32_t begin = 0;
-  for (const std::uint32_t part_end : end) {
-    if (part_end - begin > kRankReach + 1) {
-      scratch.valued.clear();
-      for (std::uint32_t place = begin; place < part_end; ++place)
-        scratch.valued.push_back({ordered[place], scratch.places[place]});
-      rank_sorted(scratch.valued, begin, out);
-    }
-    begin = part_end;
+  visit_wide_parts(ends, scratch, [&](std::span<Valued> names, std::size_t begin) { rank_sorted(names, begin, out); });
+  return true;
+}
+
+/// Writes values and their places, in order, from place `begin` on. Reorders them.
+void order_sorted(std::span<Valued> values, std::size_t begin, ValueOrder& out) {
+  std::sort(values.begin(), values.end(), is_below);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    out.values[begin + i] = values[i].value;
+    out.at[begin + i] = values[i].at;
   }
+}
+
+/// As rank_by_parts().
+bool order_by_parts(std::span<const double> values, RankScratch& scratch, ValueOrder& out) {
+  PartEnds memory;
+  const auto ends = arrange_by_parts(values, scratch, memory);
+  if (ends.empty()) return false;
+  scratch.parts.resize(values.size() + kKernelPadding);
+  const double* const ordered = scratch.values.data() + kRankReach;
+  place_among_neighbours(ordered, values.size(), scratch.parts.data());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto place = static_cast<std::size_t>(scratch.parts[i]);
+    out.values[place] = ordered[i];
+    out.at[place] = scratch.places[i];
+  }
+  visit_wide_parts(ends, scratch, [&](std::span<Valued> names, std::size_t begin) { order_sorted(names, begin, out); });
   return true;
 }
 
@@ -239,6 +282,15 @@ void average_ranks(std::span<const double> values, RankScratch& scratch, std::ve
   out.resize(values.size());
   if (values.size() >= kFewValues && rank_by_parts(values, scratch, out)) return;
   rank_by_sort(values, scratch, out);
+}
+
+void order_values(std::span<const double> values, RankScratch& scratch, ValueOrder& out) {
+  out.values.resize(values.size());
+  out.at.resize(values.size());
+  if (values.size() >= kFewValues && order_by_parts(values, scratch, out)) return;
+  scratch.valued.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) scratch.valued[i] = {values[i], static_cast<std::int32_t>(i)};
+  order_sorted(scratch.valued, 0, out);
 }
 
 }  // namespace fractile

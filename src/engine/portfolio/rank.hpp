@@ -80,6 +80,14 @@ void read_sides(std::span<const double> s, InputType type, std::int8_t* out);
 /// Average ranks, 1 is lowest, ties share the mean. No value is NaN. O(n); O(n log n) if many values are near each other.
 void average_ranks(std::span<const double> values, RankScratch& scratch, std::vector<double>& out);
 
+/// Values in ascending order.
+struct ValueOrder {
+  std::vector<double> values;
+  std::vector<std::int32_t> at;  ///< their places among those given
+};
+/// Orders values, none of which is NaN. The order of equal values is fixed for given values. Cost as average_ranks().
+void order_values(std::span<const double> values, RankScratch& scratch, ValueOrder& out);
+
 /// Bins 0 ... k - 1 of the average ranks, as bin_of_rank() gives them from 1. No value is NaN. O(n + k); as average_ranks() if
 /// many values are near each other or n is small.
 void bins_of_average_ranks(std::span<const double> values, int k, RankScratch& scratch, std::vector<std::int32_t>& out);
