@@ -30,6 +30,7 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
     : panel_(panel),
       config_(config),
       portfolios_(portfolios),
+      kept_{.rows = config.exit_fractile.has_value(), .securities = config.overlap > 1},
       days_(static_cast<std::size_t>(panel.n_days())),
       is_two_sided_(days_.size()),
       counts_(make_counts(portfolios)) {
@@ -66,32 +67,47 @@ void HeldBooks::visit_days(int block, Visit&& visit) const {
   for (DateIndex n = begin; n < std::min(panel_.last() + 1, begin + Alignment::kBlockDays); ++n) visit(n);
 }
 
-/// Calls show(n, portfolio, candidates) for the portfolios of a block of days.
-template <class Show>
-void HeldBooks::sort_block(Thread& own, int block, Show&& show) const {
+/// Calls show(n, portfolio, candidates) for the portfolios of each day of a block, then finish(n).
+template <class Show, class Finish>
+void HeldBooks::sort_block(Thread& own, int block, Show&& show, Finish&& finish) const {
   own.names->start(own.scratch);
   visit_days(block, [&](DateIndex n) {
     own.names->read(n);
     own.names->count_missing(own.counts);
     own.former->sort(*own.names, n, &own.counts, [&](int portfolio, const Candidates& found) { show(n, portfolio, found); });
+    finish(n);
   });
 }
 
 void HeldBooks::form_block(Thread& own, int block) {
   const Book no_book;
-  sort_block(own, block, [&](DateIndex n, int portfolio, const Candidates& found) {
-    Book book;
-    own.former->form(portfolio, found, no_book, n, &own.counts, book);
-    if (!book.is_flat()) days_[at(n)].emplace_back(portfolio, std::move(book));
+  own.day.clear();
+  const auto show = [&](DateIndex n, int portfolio, const Candidates& found) {
+    own.former->form(portfolio, found, no_book, n, &own.counts, own.book);
+    own.day.add(portfolio, own.book, kept_);
     if (portfolio != 0) return;
     const auto flags = own.former->is_two_sided();
     is_two_sided_[at(n)].assign(flags.begin(), flags.end());
-  });
+  };
+  sort_block(own, block, show, [&](DateIndex n) { store(own.day, n); });
+}
+
+/// Stores a day in memory of its size, and clears it.
+void HeldBooks::store(FormedDay& day, DateIndex n) {
+  days_[at(n)] = day;
+  day.clear();
 }
 
 void HeldBooks::weigh_block(Thread& own, int block) {
   visit_days(block, [&](DateIndex n) {
-    for (auto& [portfolio, book] : days_[at(n)]) own.former->weigh(book);
+    const FormedDay& formed = days_[at(n)];
+    own.day.clear();
+    for (std::size_t i = 0; i < formed.size(); ++i) {
+      formed[i].copy_to(own.book);
+      own.former->weigh(own.book);
+      own.day.add(formed[i].portfolio, own.book, kept_);
+    }
+    store(own.day, n);
   });
 }
 
@@ -120,24 +136,27 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
   std::vector<LastBook> last(static_cast<std::size_t>(portfolios_.count));
   Book book;
   const Book no_book;
+  FormedDay day;
   const auto choose = [&](DateIndex n) {
     const DayCandidates& of_day = candidates_of(n);
     for (const StoredCandidates& stored : std::span(of_day.stored).first(of_day.count)) {
       LastBook& before = last[static_cast<std::size_t>(stored.portfolio)];
       chooser.choose(stored.portfolio, stored.view(), before.n == n - 1 ? before.book : no_book, n, &counts_, book);
       if (book.is_flat()) continue;
-      days_[at(n)].emplace_back(stored.portfolio, book);
+      day.add(stored.portfolio, book, kept_);
       std::swap(before.book, book);
       before.n = n;
     }
+    store(day, n);
     const auto flags = chooser.is_two_sided();
     is_two_sided_[at(n)].assign(flags.begin(), flags.end());
   };
   const auto rank = [&](int block, int slot) {
     visit_days(block, [&](DateIndex n) { candidates_of(n).count = 0; });
-    sort_block(make_thread(slot), block, [&](DateIndex n, int portfolio, const Candidates& found) {
+    const auto keep = [&](DateIndex n, int portfolio, const Candidates& found) {
       candidates_of(n).add().assign(portfolio, found, panel_);
-    });
+    };
+    sort_block(make_thread(slot), block, keep, [](DateIndex) {});
   };
   for (int first = 0; first < n_blocks + kBlocks; first += kBlocks) {
     const int n_ranked = std::clamp(n_blocks - first, 0, kBlocks);
@@ -156,26 +175,24 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
 
 void HeldBooks::find_table_days(int n_portfolios) {
   table_days_.resize(static_cast<std::size_t>(n_portfolios));
-  for (DateIndex n = panel_.first(); n <= panel_.last(); ++n)
-    for (const auto& [portfolio, book] : days_[at(n)]) {
-      TableDays& table = table_days_[static_cast<std::size_t>(portfolio)];
+  for (DateIndex n = panel_.first(); n <= panel_.last(); ++n) {
+    const FormedDay& day = days_[at(n)];
+    for (std::size_t i = 0; i < day.size(); ++i) {
+      TableDays& table = table_days_[static_cast<std::size_t>(day[i].portfolio)];
       if (table.last < 0) table.first = n + config_.overlap - 1;
       table.last = n;
     }
-}
-
-const Book* HeldBooks::find(DateIndex n, int portfolio) const noexcept {
-  const FormedDay& day = days_[at(n)];
-  const auto found =
-      std::lower_bound(day.begin(), day.end(), portfolio, [](const auto& entry, int p) { return entry.first < p; });
-  return found != day.end() && found->first == portfolio ? &found->second : nullptr;
+  }
 }
 
 void HeldBooks::read(DateIndex n, BookFormer& former, Scratch& scratch, std::vector<Book>& books, std::vector<int>& held) const {
   if (config_.overlap == 1) {
-    for (const auto& [portfolio, book] : days_[at(n)]) {
-      books[static_cast<std::size_t>(portfolio)] = book;
-      former.weigh(books[static_cast<std::size_t>(portfolio)]);
+    const FormedDay& day = days_[at(n)];
+    for (std::size_t i = 0; i < day.size(); ++i) {
+      const int portfolio = day[i].portfolio;
+      Book& book = books[static_cast<std::size_t>(portfolio)];
+      day[i].copy_to(book);
+      former.weigh(book);
       held.push_back(portfolio);
     }
     return;
@@ -197,12 +214,14 @@ void HeldBooks::mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) co
   scratch.is_held.resize(panel_.ranges().size() / 64 + 1, 0);
   std::size_t n_weights = 0;
   for (DateIndex day = n; day > n - config_.overlap; --day) {
-    const Book* const formed = find(day, portfolio);
-    if (!formed) continue;
-    n_weights += formed->security.size();
-    for (std::size_t i = 0; i < formed->security.size(); ++i) {
-      const auto security = static_cast<std::size_t>(formed->security[i]);
-      scratch.sum[security] += formed->weight[i];
+    const FormedDay& of_day = days_[at(day)];
+    const std::size_t found = of_day.find(portfolio);
+    if (found == of_day.size()) continue;
+    const FormedDay::Entry formed = of_day[found];
+    n_weights += formed.security.size();
+    for (std::size_t i = 0; i < formed.security.size(); ++i) {
+      const auto security = static_cast<std::size_t>(formed.security[i]);
+      scratch.sum[security] += formed.weight[i];
       scratch.is_held[security / 64] |= std::uint64_t{1} << (security % 64);
     }
   }

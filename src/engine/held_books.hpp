@@ -5,10 +5,10 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "engine/book_former.hpp"
+#include "engine/formed_day.hpp"
 
 /// Books that depend on earlier days: methodology sections 12 and 13.
 namespace fractile {
@@ -48,8 +48,6 @@ class HeldBooks {
   bool has_duplicates() const noexcept { return has_duplicates_; }
 
  private:
-  /// The books of a day that are not flat, portfolios ascending. Without overlap, the books of an exit rule are not weighed yet.
-  using FormedDay = std::vector<std::pair<int, Book>>;
   std::size_t at(DateIndex n) const noexcept { return static_cast<std::size_t>(n - panel_.first()); }
   /// The objects with which one thread forms books.
   struct Thread {
@@ -57,17 +55,19 @@ class HeldBooks {
     std::unique_ptr<BookFormer> former;
     CrossSections::Scratch scratch;
     DayCounts counts;
+    FormedDay day;
+    Book book;
   };
   template <class Visit>
   void visit_days(int block, Visit&& visit) const;
-  template <class Show>
-  void sort_block(Thread& own, int block, Show&& show) const;
+  template <class Show, class Finish>
+  void sort_block(Thread& own, int block, Show&& show, Finish&& finish) const;
+  void store(FormedDay& day, DateIndex n);
   void form_block(Thread& own, int block);
   void weigh_block(Thread& own, int block);
   void apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                        const std::function<void()>& poll);
   void find_table_days(int n_portfolios);
-  const Book* find(DateIndex n, int portfolio) const noexcept;
   bool is_tradable(RowIndex row) const noexcept;
   void mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const;
   void find_rows(DateIndex n, std::size_t n_weights, Scratch& scratch) const;
@@ -76,7 +76,8 @@ class HeldBooks {
   const RunConfig& config_;
   const Portfolios& portfolios_;
   Reals open_return_;  // empty if no open return closes a name
-  std::vector<FormedDay> days_;
+  KeptColumns kept_;
+  std::vector<FormedDay> days_;  // without overlap, the books of an exit rule are not weighed yet
   std::vector<std::vector<std::uint8_t>> is_two_sided_;
   std::vector<TableDays> table_days_;  // by portfolio
   DayCounts counts_;
