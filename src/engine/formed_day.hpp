@@ -10,8 +10,8 @@
 
 namespace fractile {
 
-/// The columns of a book that a stored day keeps besides the weights.
-struct KeptColumns {
+/// The columns of a book that are stored besides the weights.
+struct StoredColumns {
   bool rows = true;
   bool securities = true;
 };
@@ -21,12 +21,12 @@ class FormedDay {
  public:
   struct Entry {
     int portfolio;
-    std::span<const RowIndex> row;            ///< empty if it is not kept
-    std::span<const SecurityIndex> security;  ///< empty if it is not kept
+    std::span<const RowIndex> row;            ///< empty if it is not stored
+    std::span<const SecurityIndex> security;  ///< empty if it is not stored
     std::span<const double> weight;
     int n_long, n_short;
 
-    /// The book without previous rows, and without columns that are not kept.
+    /// The book without previous rows, and without columns that are not stored.
     void copy_to(Book& book) const {
       book.clear();
       book.row.assign(row.begin(), row.end());
@@ -44,11 +44,11 @@ class FormedDay {
     weight_.clear();
   }
   /// Adds a book; portfolios ascend. Nothing if it is flat.
-  void add(int portfolio, const Book& book, KeptColumns kept) {
+  void add(int portfolio, const Book& book, StoredColumns stored) {
     if (book.is_flat()) return;
     books_.push_back({portfolio, weight_.size(), weight_.size() + book.weight.size(), book.n_long, book.n_short});
-    if (kept.rows) row_.insert(row_.end(), book.row.begin(), book.row.end());
-    if (kept.securities) security_.insert(security_.end(), book.security.begin(), book.security.end());
+    if (stored.rows) row_.insert(row_.end(), book.row.begin(), book.row.end());
+    if (stored.securities) security_.insert(security_.end(), book.security.begin(), book.security.end());
     weight_.insert(weight_.end(), book.weight.begin(), book.weight.end());
   }
   std::size_t size() const noexcept { return books_.size(); }

@@ -30,7 +30,7 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
     : panel_(panel),
       config_(config),
       portfolios_(portfolios),
-      kept_{.rows = config.exit_fractile.has_value(), .securities = config.overlap > 1},
+      stored_{.rows = config.exit_fractile.has_value(), .securities = config.overlap > 1},
       days_(static_cast<std::size_t>(panel.n_days())),
       is_two_sided_(days_.size()),
       counts_(make_counts(portfolios)) {
@@ -84,7 +84,7 @@ void HeldBooks::form_block(Thread& own, int block) {
   own.day.clear();
   const auto show = [&](DateIndex n, int portfolio, const Candidates& found) {
     own.former->form(portfolio, found, no_book, n, &own.counts, own.book);
-    own.day.add(portfolio, own.book, kept_);
+    own.day.add(portfolio, own.book, stored_);
     if (portfolio != 0) return;
     const auto flags = own.former->is_two_sided();
     is_two_sided_[at(n)].assign(flags.begin(), flags.end());
@@ -105,7 +105,7 @@ void HeldBooks::weigh_block(Thread& own, int block) {
     for (std::size_t i = 0; i < formed.size(); ++i) {
       formed[i].copy_to(own.book);
       own.former->weigh(own.book);
-      own.day.add(formed[i].portfolio, own.book, kept_);
+      own.day.add(formed[i].portfolio, own.book, stored_);
     }
     store(own.day, n);
   });
@@ -143,7 +143,7 @@ void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thr
       LastBook& before = last[static_cast<std::size_t>(stored.portfolio)];
       chooser.choose(stored.portfolio, stored.view(), before.n == n - 1 ? before.book : no_book, n, &counts_, book);
       if (book.is_flat()) continue;
-      day.add(stored.portfolio, book, kept_);
+      day.add(stored.portfolio, book, stored_);
       std::swap(before.book, book);
       before.n = n;
     }

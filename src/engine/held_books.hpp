@@ -76,7 +76,7 @@ class HeldBooks {
   const RunConfig& config_;
   const Portfolios& portfolios_;
   Reals open_return_;  // empty if no open return closes a name
-  KeptColumns kept_;
+  StoredColumns stored_;
   std::vector<FormedDay> days_;  // without overlap, the books of an exit rule are not weighed yet
   std::vector<std::vector<std::uint8_t>> is_two_sided_;
   std::vector<TableDays> table_days_;  // by portfolio

@@ -119,6 +119,11 @@ std::vector<std::uint64_t> bits_of_kernels(const std::vector<double>& slots, con
   std::vector<double> sums(kExposureStride), gram(kExposureStride * kExposureStride), products(kExposureStride), y(numbers);
   sum_exposures(factors, numbers.data(), sums.data());
   add(sums.data(), kNExposures);
+  std::vector<double> neighbours(kRankReach, std::nan(""));
+  neighbours.insert(neighbours.end(), numbers.begin(), numbers.end());
+  neighbours.insert(neighbours.end(), kRankReach + kKernelPadding, std::nan(""));
+  place_among_neighbours(neighbours.data() + kRankReach, n, places.data());
+  for (std::size_t i = 0; i < n; ++i) bits.push_back(static_cast<std::uint64_t>(places[i]));
   add_factors(factors, group.data(), sums.data(), gram.data());
   add(sums.data(), kNExposures);
   for (std::size_t k = 0; k < kNExposures; ++k) add(gram.data() + k * kExposureStride, k + 1);
