@@ -295,7 +295,7 @@ def _add_codes(out: _core.Columns, name: str, codes: np.ndarray, values: Any) ->
 
 
 def _add_objects(out: _core.Columns, name: str, array: np.ndarray) -> None:
-    if out.add_objects(name, np.ascontiguousarray(array), (pd.NA, pd.NaT)):
+    if out.add_objects(name, np.ascontiguousarray(array), (pd.NA, pd.NaT), dt.date):
         return None
     kind = pd.api.types.infer_dtype(array, skipna=True)
     if kind == "string":

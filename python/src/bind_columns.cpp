@@ -107,15 +107,14 @@ class Columns {
         {name, format, {valid ? valid->data() : nullptr, codes.data()}, std::make_shared<ExportTexts>(views), nullptr, nullptr});
   }
 
-  /// A contiguous array of Python objects. Returns false, and adds no column, unless each is a text or missing, and one a text.
-  bool add_objects(const std::string& name, const nb::object& array, const nb::tuple& missing) {
+  /// A contiguous array of Python objects. Returns false, and adds no column, unless each is a text or missing, and one a text;
+  /// or dates in place of texts, if they recur.
+  bool add_objects(const std::string& name, const nb::object& array, const nb::tuple& missing, const nb::type_object& date) {
     Py_buffer view;
     if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_CONTIG_RO) != 0) throw nb::python_error();
     const std::unique_ptr<Py_buffer, void (*)(Py_buffer*)> release(&view, PyBuffer_Release);
     const std::span rows(static_cast<PyObject* const*>(view.buf), static_cast<std::size_t>(view.len) / sizeof(PyObject*));
-    const bool is_read = add_codes_of(name, rows, missing) || add_texts_of(name, rows, missing);
-    if (is_read) of_texts_.insert(name);
-    return is_read;
+    return add_codes_of(name, rows, {missing, date}) || add_texts_of(name, rows, missing);
   }
 
   bool is_of_texts(const std::string& name) const { return of_texts_.contains(name); }
@@ -141,10 +140,11 @@ class Columns {
 
  private:
   /// Objects that recur.
-  bool add_codes_of(const std::string& name, std::span<PyObject* const> rows, const nb::tuple& missing) {
-    auto texts = read_objects(rows, missing);
+  bool add_codes_of(const std::string& name, std::span<PyObject* const> rows, const RowTypes& types) {
+    auto texts = read_objects(rows, types);
     if (!texts) return false;
     const ObjectTexts& column = *held_->object_texts.emplace_back(std::move(texts));
+    if (!column.are_dates) of_texts_.insert(name);
     const std::uint8_t* const valid = column.valid.empty() ? nullptr : column.valid.data();
     columns_.push_back({name, "i", {valid, column.codes.data()}, column.texts, nullptr, nullptr});
     return true;
@@ -169,6 +169,7 @@ class Columns {
     }
     if (!has_text) return false;
     push(name, held_->texts.emplace_back(std::move(texts)));
+    of_texts_.insert(name);
     return true;
   }
 
@@ -224,10 +225,11 @@ void bind_columns(nb::module_& module) {
       .def("add_texts", &Columns::add_texts, nb::arg("name"), nb::arg("values"), nb::arg("as_text"), "A sequence of texts.")
       .def("add_codes", &Columns::add_codes, nb::arg("name"), nb::arg("format"), nb::arg("codes"), nb::arg("valid").none(),
            nb::arg("values"), nb::arg("as_text"), "Codes into texts.")
-      .def("add_objects", &Columns::add_objects, nb::arg("name"), nb::arg("array"), nb::arg("missing"),
-           "A contiguous numpy array of texts as objects; False if it has other objects, or no text.")
+      .def("add_objects", &Columns::add_objects, nb::arg("name"), nb::arg("array"), nb::arg("missing"), nb::arg("date"),
+           "A contiguous numpy array of texts, or of dates that recur, as objects; False if it has other objects, or none of "
+           "them.")
       .def("is_of_texts", &Columns::is_of_texts, nb::arg("name"),
-           "True for a column of add_objects(): each row is text or missing.")
+           "True for a column of add_objects() whose rows are texts or missing.")
       .def("add_arrow", &Columns::add_arrow, nb::arg("name"), nb::arg("array"), "An array with __arrow_c_array__.")
       .def(
           "__arrow_c_stream__", [](const Columns& columns, const nb::object&) { return to_capsule(columns.stream()); },

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -34,7 +36,7 @@ std::size_t bytes_of(const ObjectTexts& column) {
 /// A numbering of objects by their addresses.
 class Numbering {
  public:
-  explicit Numbering(const nb::tuple& missing) : missing_(missing) {}
+  explicit Numbering(const RowTypes& types) : types_(types) {}
 
   /// Writes the code of each row. False if read_objects() returns null for them.
   bool number(std::span<PyObject* const> rows, std::vector<std::int32_t>& codes) {
@@ -54,6 +56,7 @@ class Numbering {
     }
     return !texts_.empty();
   }
+  bool are_dates() const noexcept { return !dates_.empty(); }
 
   std::vector<nb::object> take_objects() { return std::move(objects_); }
   std::span<const std::string_view> texts() const noexcept { return texts_; }
@@ -67,8 +70,13 @@ class Numbering {
     const auto found = places_.find(object);
     if (found != places_.end()) return found->second;
     const std::size_t place = objects_.size();
-    const RowText row = text_of(object, missing_);
-    if (row.is_other) return kRefused;
+    RowText row = text_of(object, types_.missing);
+    if (row.is_other) {
+      if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != types_.date.ptr() || texts_.size() > dates_.size()) return kRefused;
+      row = {dates_.emplace_back(nb::str(nb::handle(object)).c_str()), false, false};
+    } else if (!row.is_missing && are_dates()) {
+      return kRefused;
+    }
     if (!row.is_missing) {
       texts_.push_back(row.text);
       next_.push_back(0);
@@ -79,13 +87,14 @@ class Numbering {
     return place;
   }
 
-  const nb::tuple& missing_;
+  const RowTypes& types_;
   std::unordered_map<PyObject*, std::size_t> places_;
   // By place.
   std::vector<nb::object> objects_;
   std::vector<std::int32_t> codes_;
   // By code.
   std::vector<std::string_view> texts_;
+  std::deque<std::string> dates_;     // those of dates; empty if the rows are texts
   std::vector<std::size_t> next_{0};  // by code + 1: the place of the object that followed last
 };
 
@@ -121,16 +130,17 @@ RowText text_of(PyObject* row, const nb::tuple& missing) noexcept {
   return kOther;
 }
 
-std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows, const nb::tuple& missing) {
+std::shared_ptr<const ObjectTexts> read_objects(std::span<PyObject* const> rows, const RowTypes& types) {
   const std::array arrays{std::as_bytes(rows)};
   const Hash128 key = hash_arrays(arrays);
   if (auto known = cache().find(key)) return known;
   ObjectTexts column;
   column.codes.resize(rows.size());
-  Numbering numbering(missing);
+  Numbering numbering(types);
   if (!numbering.number(rows, column.codes)) return nullptr;
   mark_missing(column);
   column.texts = std::make_shared<ExportTexts>(numbering.texts());
+  column.are_dates = numbering.are_dates();
   column.objects = numbering.take_objects();
   // Released with the interpreter's lock, wherever the last owner is.
   const std::shared_ptr<const ObjectTexts> out(new ObjectTexts(std::move(column)), [](const ObjectTexts* released) {

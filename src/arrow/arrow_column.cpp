@@ -112,18 +112,15 @@ ArrowType index_type(const ArrowSchema& schema) {
 }
 
 /// The index of each row of a dictionary column; -1 if the row is null.
+void refuse_index(const ArrowSchema& schema, std::int64_t index, std::int64_t n_values) {
+  throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected dictionary indices below " + std::to_string(n_values) + ", found " +
+                                                std::to_string(index) + " in column \"" + column_name(schema) +
+                                                "\". Check the data's source.");
+}
+
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk) {
-  std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.length), -1);
-  const std::int64_t n_values = chunk.array->dictionary ? chunk.array->dictionary->length : 0;
-  visit_numbers<std::int64_t>(
-      index_type(schema), *chunk.array, chunk.offset, chunk.length, [&](std::int64_t i, bool null, std::int64_t index) {
-        if (null) return;
-        if (index < 0 || index >= n_values)
-          throw Error(ErrorCode::UNREADABLE_SIGNAL, "expected dictionary indices below " + std::to_string(n_values) + ", found " +
-                                                        std::to_string(index) + " in column \"" + column_name(schema) +
-                                                        "\". Check the data's source.");
-        out[static_cast<std::size_t>(i)] = index;
-      });
+  std::vector<std::int64_t> out(static_cast<std::size_t>(chunk.length));
+  visit_indices(schema, chunk, [&](std::int64_t i, std::int64_t index) { out[static_cast<std::size_t>(i)] = index; });
   return out;
 }
 

@@ -21,8 +21,8 @@ double half_to_double(std::uint16_t bits) noexcept;
 
 /// The type of a dictionary column's indices.
 ArrowType index_type(const ArrowSchema& schema);
-/// The index of each row of a dictionary column; -1 if the row is null. Throws UNREADABLE_SIGNAL on an index
-/// outside the dictionary.
+[[noreturn]] void refuse_index(const ArrowSchema& schema, std::int64_t index, std::int64_t n_values);
+/// The indices of visit_indices() by row.
 std::vector<std::int64_t> read_indices(const ArrowSchema& schema, const Chunk& chunk);
 /// An array without rows.
 inline constexpr ArrowArray kNoArray{};
@@ -147,15 +147,27 @@ void visit_texts(const ArrowSchema& schema, const Chunk& chunk, Visit&& visit) {
   }
 }
 
+/// Calls visit(i, index) for each row of a dictionary column; the index is -1 if the row is null. Throws UNREADABLE_SIGNAL on an
+/// index outside the dictionary.
+template <class Visit>
+void visit_indices(const ArrowSchema& schema, const Chunk& chunk, Visit&& visit) {
+  const std::int64_t n_values = chunk.array->dictionary ? chunk.array->dictionary->length : 0;
+  visit_numbers<std::int64_t>(index_type(schema), *chunk.array, chunk.offset, chunk.length,
+                              [&](std::int64_t i, bool null, std::int64_t index) {
+                                if (!null && (index < 0 || index >= n_values)) refuse_index(schema, index, n_values);
+                                visit(i, null ? -1 : index);
+                              });
+}
+
 /// Reads the dictionary's values with `read`, then spreads them over the rows.
 template <class V, class Read>
 void read_through_dictionary(const ArrowSchema& schema, const Chunk& chunk, V missing, V* out, Read&& read) {
   const Chunk values = dictionary_chunk(chunk);
   std::vector<V> read_values(static_cast<std::size_t>(values.length));
   if (values.array) read(*schema.dictionary, values, read_values.data());
-  const std::vector<std::int64_t> indices = read_indices(schema, chunk);
-  for (std::size_t i = 0; i < indices.size(); ++i)
-    out[i] = indices[i] < 0 ? missing : read_values[static_cast<std::size_t>(indices[i])];
+  visit_indices(schema, chunk, [&, values = read_values.data()](std::int64_t i, std::int64_t index) {
+    out[i] = index < 0 ? missing : values[index];
+  });
 }
 
 }  // namespace fractile::arrow

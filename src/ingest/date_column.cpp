@@ -162,21 +162,16 @@ void DateColumnReader::visit_text_dictionary(const ArrowSchema& schema, const ar
     entry.text = text;
     if (!null) entry.read = read_text(text, entry.instant, entry.has_offset);
   });
-  const std::vector<std::int64_t> indices = arrow::read_indices(schema, chunk);
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const auto row = static_cast<std::int64_t>(i);
-    if (indices[i] < 0) {
-      visit(row, true, Instant{});
-      continue;
-    }
-    Entry& entry = entries[static_cast<std::size_t>(indices[i])];
+  arrow::visit_indices(schema, chunk, [&](std::int64_t row, std::int64_t index) {
+    if (index < 0) return visit(row, true, Instant{});
+    Entry& entry = entries[static_cast<std::size_t>(index)];
     if (!entry.is_seen) {
       entry.is_seen = true;
       if (entry.read == Read::failed) fail(entry.text, chunk.first_row + row);
       if (entry.read == Read::date) note_offset(entry.has_offset, entry.text, chunk.first_row + row);
     }
     visit(row, entry.read != Read::date, entry.instant);
-  }
+  });
 }
 
 template <class Visit>

@@ -260,6 +260,61 @@ def test_duckdb_relation(service, rows):
     assert service.run(relation, mincos=2).run_id == service.run(rows, mincos=2).run_id
 
 
+def one_object_per_value(values) -> pd.Series:
+    own: dict = {}
+    out = np.empty(len(values), dtype=object)
+    out[:] = [own.setdefault(value, value) for value in values]
+    return pd.Series(out)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NaT, pd.NA, float("nan")], ids=repr)
+def test_date_objects_that_recur_are_the_dates(service, rows, missing):
+    """As pandas reads a column of dates from Parquet: one object per day. Read three times, because the third one finds a cache."""
+    days = [missing if i % 7 == 3 else day for i, day in enumerate(rows["date_sig"].dt.date)]
+    want = service.run(rows.assign(date_sig=rows["date_sig"].where(rows.index % 7 != 3)), mincos=2)
+    for objects in (one_object_per_value(days), pd.Series(days, dtype=object)):
+        for _ in range(3):
+            got = service.run(rows.assign(date_sig=objects), mincos=2)
+            assert got.run_id == want.run_id
+            assert got.diagnostics["null_key"] == want.diagnostics["null_key"] > 0
+    changed, others = one_object_per_value(days), rows.drop(columns="date_avail")
+    before = service.run(others.assign(date_sig=changed), mincos=2).run_id
+    changed[0] = dt.date(2020, 3, 2)
+    moved = service.run(others.assign(date_sig=pd.to_datetime(changed)), mincos=2).run_id
+    assert service.run(others.assign(date_sig=changed), mincos=2).run_id == moved != before
+
+
+class Workday(dt.date):
+    """A date of another type."""
+
+
+@pytest.mark.parametrize("other", ["a text", "a time", "a subclass", "a whole number"])
+@pytest.mark.parametrize("place", [0, 7])
+def test_dates_beside_other_objects(service, rows, other, place):
+    day = rows["date_sig"].iloc[place]
+    value = {
+        "a text": str(day.date()),
+        "a time": day.to_pydatetime() + dt.timedelta(hours=5),
+        "a subclass": Workday(day.year, day.month, day.day),
+        "a whole number": int(day.strftime("%Y%m%d")),
+    }[other]
+    objects = one_object_per_value(rows["date_sig"].dt.date)
+    objects[place] = value
+    assert service.run(rows.assign(date_sig=objects), mincos=2).run_id == service.run(rows, mincos=2).run_id
+
+
+def test_dates_are_no_ids(service, rows):
+    with pytest.raises(fractile.errors.SignalError, match="security_id"):
+        service.run(rows.assign(security_id=one_object_per_value(rows["date_sig"].dt.date)), mincos=2)
+
+
+def test_date_objects_of_one_row_each(service, rows):
+    many = pd.concat([rows] * 90, ignore_index=True)
+    assert len(many) > 2 * 2**16
+    objects = pd.Series([day.date() for day in many["date_sig"]], dtype=object)
+    assert service.run(many.assign(date_sig=objects), mincos=2).run_id == service.run(many, mincos=2).run_id
+
+
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, ""])
 @pytest.mark.parametrize("kind", ["text", "date"])
 def test_a_missing_date_is_a_null_key(service, rows, kind, missing):
