@@ -43,5 +43,7 @@ bool is_interrupted() noexcept;
 
 /// Draws a bar on stderr if stderr is a terminal.
 void show_progress(std::string_view stage, double fraction);
+/// Says on stderr that a file or folder was written.
+void show_written(std::string_view what, std::string_view path);
 
 }  // namespace fractile::cli

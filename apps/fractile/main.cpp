@@ -129,6 +129,8 @@ void show_progress(std::string_view stage, double fraction) {
   std::fflush(stderr);
 }
 
+void show_written(std::string_view what, std::string_view path) { fmt::print(stderr, "{} written to {}\n", what, path); }
+
 }  // namespace fractile::cli
 
 // run() catches all exceptions except a failure to allocate before a command is known.

@@ -74,6 +74,7 @@ void draw_plot(const std::string& module, const std::string& json, const std::st
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (status != 0) fail(path, "what it wrote above");
+  show_written("Plot", path);
 }
 
 }  // namespace fractile::cli

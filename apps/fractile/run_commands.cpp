@@ -49,6 +49,7 @@ void add_run(CLI::App& app) {
       const auto deflation = session->deflate(result);
       const std::string study = deflation ? ledger::describe(*deflation) : "";
       write_report(session->backtester(), rows, session->config(), result, session->place(*signal), *report, {study, *has_audit});
+      show_written("Tear sheet", *report);
     }
   });
 }

@@ -237,6 +237,7 @@ void write_manifest(const std::string& json, const std::filesystem::path& folder
   if (!(file << json << "\n" << std::flush))
     throw Error(ErrorCode::IO_FAILURE,
                 fmt::format("expected to write \"{}\", found that it failed. Check space and permissions.", path.string()));
+  show_written("Tables", folder.string());
 }
 
 void write_table(const Table& table, const std::filesystem::path& folder, const std::string& name) {

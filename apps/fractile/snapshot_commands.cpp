@@ -43,7 +43,7 @@ Options build_options(const Arguments& arguments) {
 }
 
 void print_info(const SnapshotInfo& info) {
-  fmt::print("{}: {} rows, {} securities, {} days from {} to {}, {:.1f} MB\n", info.id, info.n_rows, info.n_securities,
+  fmt::print("{}: {} rows, {} securities, {} dates from {} to {}, {:.1f} MB\n", info.id, info.n_rows, info.n_securities,
              info.n_dates, format_day(info.first_date), format_day(info.last_date), static_cast<double>(info.bytes) / 1e6);
 }
 

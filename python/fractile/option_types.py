@@ -62,7 +62,7 @@ class MoreRunOptions(ReadingOptions, total=False):
     tc_model: Literal["naive", "power_law"]
     """Cost model."""
     tc_level: Mapping[Literal["big", "median", "small"], float] | None
-    """Naive cost in basis points by cap."""
+    """Naive cost in basis points by cap; small if cap is unknown or absent."""
     tc_value: Sequence[float]
     """beta and alpha of the power law."""
     gmv_musd: float

@@ -13,7 +13,7 @@
 /// The names of a return day in the order of their signals.
 namespace fractile {
 
-/// Names in the order of their signals.
+/// Names in the order of their signals, as securities or as numbers that a reader gives them.
 struct OrderedSignal {
   std::vector<SecurityIndex> security;
   std::vector<TiedPlaces> ties;  ///< ascending

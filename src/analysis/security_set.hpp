@@ -9,7 +9,7 @@
 
 namespace fractile {
 
-/// A set of securities, one bit per security of the snapshot.
+/// A set of securities, one bit per security of the snapshot; or of names that are numbered in another way.
 class SecuritySet {
  public:
   static constexpr std::size_t kWordBits = 64;
@@ -22,7 +22,7 @@ class SecuritySet {
   bool has(std::size_t security) const noexcept { return (words_[security / kWordBits] & bit_of(security)) != 0; }
   std::span<std::uint64_t> words() noexcept { return words_; }
   std::span<const std::uint64_t> words() const noexcept { return words_; }
-  /// Adds the securities of another set of the same snapshot, or of one that was never reset.
+  /// Adds those of another set, which has as many bits, or was never reset.
   void unite(const SecuritySet& other) noexcept {
     for (std::size_t i = 0; i < other.words_.size(); ++i) words_[i] |= other.words_[i];
   }

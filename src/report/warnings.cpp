@@ -151,10 +151,9 @@ void add_warnings(const WarningFacts& facts, Diagnostics& diagnostics) {
   const auto days_with_names = static_cast<std::size_t>(facts.days.days_with_names);
   if (n_days > 0 && facts.config.overlap == 1 && days_with_names > n_days && 20 * (days_with_names - n_days) > n_days)
     warn("PERIODS_LEFT_OUT",
-         fmt::format(
-             "the tables have {} periods and leave out {} or more at their start or end, which have names, but not on each "
-             "side as many as mincos={}.",
-             n_days, days_with_names - n_days, facts.config.mincos));
+         fmt::format("the tables have {} periods. They leave out {} or more at the start or the end, when a side has fewer names "
+                     "than mincos={} asks for; a lower mincos includes them.",
+                     n_days, days_with_names - n_days, facts.config.mincos));
   const auto& [lower, upper] = facts.config.fractile;
   if (lower <= 1.0 && upper <= 1.0)
     warn("FRACTILE_SHARES",

@@ -139,7 +139,7 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     assert body["run_id"] == want.run_id
     assert [row["ret"] for row in body["daily"]] == list(want.daily["ret"])
     assert body["summary"][0]["sharpe_ret"] == want.sharpe
-    run(*arguments, "--out", "tables")
+    assert "Tables written to tables\n" in run(*arguments, "--out", "tables").stderr
     for extension, read in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
         daily = read(folder / "tables" / f"daily.{extension}")
         assert list(daily["ret"]) == list(want.daily["ret"])

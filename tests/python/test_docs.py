@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from api import BacktestService
@@ -55,6 +57,23 @@ def run_snippets(page: pathlib.Path) -> int:
 def test_the_snippets_of_a_page_run_in_order(name, folder, capsys):
     assert run_snippets(DOCS / name) >= 1
     assert "Traceback" not in capsys.readouterr().out
+
+
+def test_a_file_of_crsp_in_the_commands_of_the_readme(folder):
+    months = pd.date_range("2015-01-31", periods=40, freq="ME").strftime("%Y-%m-%d")
+    frame = pd.MultiIndex.from_product([months, [f"T{i:03d}" for i in range(120)]], names=["date", "TICKER"]).to_frame(
+        index=False
+    )
+    values = np.random.default_rng(3).normal(0.01, 0.06, len(frame))
+    returns = pd.Series(values).map("{:.6f}".format)
+    returns.iloc[[5, 700]] = ["B", "C"]
+    frame.assign(PRC=-20.0, RET=returns).to_csv("msf.csv", index=False)
+    frame.assign(mom=values).to_csv("mom.csv", index=False)
+    block = next(code for language, code in read_snippets(ROOT / "README.md") if language == "bash" and "msf.csv" in code)
+    for command in block.strip().splitlines():
+        done = subprocess.run(["bash", "-c", command.replace(".venv/bin/", "")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"overall +overall +39 ", done.stdout)
 
 
 def test_own_data_in_the_commands_of_the_readme(folder):

@@ -70,7 +70,7 @@ def test_periods_left_out(market):
     few = signal["security_id"] <= 30
     late = signal[few | (signal["date_sig"] >= days[12])]
     text = only(run(market, late), "PERIODS_LEFT_OUT")
-    assert "leave out 12 or more at their start or end" in text and "mincos=10" in text
+    assert "leave out 12 or more at the start or the end" in text and "mincos=10" in text
     early = signal[few | (signal["date_sig"] < days[-13])]
     assert "PERIODS_LEFT_OUT" in run(market, early).diagnostics["warning_codes"]
     assert "PERIODS_LEFT_OUT" not in run(market, late, mincos=3).diagnostics["warning_codes"]
