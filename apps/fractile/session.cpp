@@ -282,8 +282,8 @@ void print_sharpe_interval(const Result& result) {
   const auto& ret = std::get<std::vector<double>>(column->values);
   const SharpeInterval interval = sharpe_interval(ret, result.periods_per_year);
   if (interval.low == interval.low)
-    fmt::print(stderr, "Sharpe ratio {:.2f}, 95 % interval {:.2f} to {:.2f}\n", annualised_sharpe(ret, result.periods_per_year),
-               interval.low, interval.high);
+    fmt::print(stderr, "Sharpe ratio before costs {:.2f}, 95 % interval {:.2f} to {:.2f}\n",
+               annualised_sharpe(ret, result.periods_per_year), interval.low, interval.high);
 }
 
 }  // namespace

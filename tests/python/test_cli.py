@@ -152,7 +152,7 @@ def test_run_gives_the_bits_of_python(run, snapshot, folder):
     assert "sharpe_ret" in table.stdout
     assert want.run_id in table.stderr
     low, high = want.sharpe_interval
-    assert f"Sharpe ratio {want.sharpe:.2f}, 95 % interval {low:.2f} to {high:.2f}\n" in table.stderr
+    assert f"Sharpe ratio before costs {want.sharpe:.2f}, 95 % interval {low:.2f} to {high:.2f}\n" in table.stderr
 
 
 def test_suite_and_batch(run, snapshot, folder):
