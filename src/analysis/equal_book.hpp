@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "analysis/ranked_day.hpp"
 #include "analysis/security_set.hpp"
@@ -20,7 +19,7 @@ struct EqualBook {
   double short_weight() const noexcept { return n_short > 0 ? 1.0 / static_cast<double>(n_short) : 0.0; }
 };
 
-/// The sum over names of |weight in `now` - weight in `before`|. Both are of one snapshot.
+/// The sum over names of |weight in `now` - weight in `before`|. Their sets number names in the same way.
 double sum_trades(const EqualBook& before, const EqualBook& now);
 
 /// The places of an order at which its sides end: short are [0, short_end), long are those from long_begin on.

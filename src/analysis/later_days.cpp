@@ -144,7 +144,7 @@ class Walk {
     for (const TiedPlaces& tie : order.ties)
       for (std::int32_t i = tie.begin; i < tie.end; ++i)
         number[order.security[static_cast<std::size_t>(i)]] = static_cast<Number>(tie.begin);
-    if (&out != &all_names_) {  // which is correlated with returns, and no signals are with it
+    if (&out != &all_names_) {  // of that one only the order and the numbers are read
       out.series.names = order.names;
       out.series.ranked.set_places(static_cast<std::int32_t>(place), order.ties);
     }

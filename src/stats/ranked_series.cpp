@@ -8,6 +8,7 @@
 #include "fractile/types.hpp"
 
 namespace fractile {
+
 template <class Count>
 std::int64_t sum_tie_losses(const Count* counts, std::size_t n) noexcept {
   constexpr std::size_t kBlock = 8;  // few counts are above 1, so a block is looked at as a whole first

@@ -20,7 +20,7 @@ inline constexpr std::int32_t kMinCorrelatedNames = 10;
 /// What `tied` equal values take from twelve times the sum of squared ranks about their mean.
 constexpr std::int64_t tie_loss(std::int64_t tied) noexcept { return tied * tied * tied - tied; }
 
-/// Memory for the counts of `n` values, in whole vectors.
+/// Memory for the counts of `n` values, in whole vectors of eight.
 constexpr std::size_t padded_counts(std::size_t n) noexcept {
   constexpr std::size_t kLanes = 8;
   return (n + kLanes - 1) / kLanes * kLanes;
@@ -30,9 +30,8 @@ constexpr std::size_t padded_counts(std::size_t n) noexcept {
 template <class Count>
 std::int64_t sum_tie_losses(const Count* counts, std::size_t n) noexcept;
 
-/// Turns counts of values into twice their average rank, less one and less `centre`, in the arithmetic of the type: below +
-/// (below
-/// + count) - centre. `n` is one of padded_counts(). The counts together must not be above the largest signed number.
+/// Turns counts of values into twice their average rank, less 1 and less `centre`: 2 * below + count - centre, modulo the range
+/// of the type. `n` is one of padded_counts(). The counts together must not be above the largest signed number.
 void to_twice_ranks(std::uint16_t* counts, std::size_t n, std::uint16_t centre) noexcept;
 void to_twice_ranks(std::uint32_t* counts, std::size_t n, std::uint32_t centre) noexcept;
 

@@ -102,8 +102,7 @@ std::span<const std::uint32_t> arrange_by_parts(std::span<const double> values, 
   return end;
 }
 
-/// Calls visit(names, begin) for the parts with more values than the comparison of neighbours reaches; `begin` is their first
-/// place.
+/// Calls visit(values, first place) for the parts with more values than the comparison of neighbours reaches.
 template <class Visit>
 void visit_wide_parts(std::span<const std::uint32_t> ends, RankScratch& scratch, Visit&& visit) {
   std::uint32_t begin = 0;
