@@ -89,7 +89,8 @@ void add_demo(CLI::App& app) {
     place.signal = signal_path(folder).string();
     place.root = folder.string();
     write_report(backtester, signal, config, result, place, sheet.string());
-    fmt::print("Next: {} run {} --root {} --resid all\n", command_name(), signal_path(folder).string(), folder.string());
+    fmt::print("Next: {} run {} --root {} --snapshot {} --resid all\n", command_name(), signal_path(folder).string(),
+               folder.string(), kDemoSnapshotId);
     fmt::print("Tear sheet: {}\n", fs::absolute(sheet).lexically_normal().string());
   });
 }
