@@ -11,6 +11,7 @@
 #include "engine/portfolio/portfolio_return.hpp"
 #include "fractile/result.hpp"
 #include "schema/table_schema.hpp"
+#include "types/byte_buffer.hpp"
 
 /// Analysis modules: tables that a run makes on request. A file has one module: its tables, its observer and its finish.
 namespace fractile {
@@ -22,6 +23,9 @@ struct AnalysisContext {
   const PortfolioReturn& returns;
   int n_days = 0;   ///< loaded trading days
   int n_slots = 1;  ///< threads of the run: each has one observer
+  /// By slot: memory that the next run uses again, because the first touch of a page costs more than the work on it. For one
+  /// module, which clears it.
+  std::span<ByteBuffer> memory;
   double periods_per_year = 252.0;
   /// Runs the same signal with other options and returns its tables, without exposures; none if no row of it can be used.
   std::function<TableSet(const RunConfig& config)> run_again;

@@ -7,6 +7,7 @@
 #include "analysis/analysis_module.hpp"
 #include "analysis/participations.hpp"
 #include "analysis/result_days.hpp"
+#include "engine/trading/last_known.hpp"
 #include "engine/trading/power_law_cost.hpp"
 #include "fractile/types.hpp"
 #include "stats/moments.hpp"
@@ -65,7 +66,7 @@ class CapacityRun final : public AnalysisRun {
         is_charged_(context.config.charge_entry_exit),
         unit_(context.days(), 0.0),
         closing_(is_charged_ ? context.days() : 0, 0.0),
-        participations_(unit_.size() + closing_.size(), context.n_slots) {
+        participations_(unit_.size() + closing_.size(), context.memory) {
     PowerLawCost(context.panel, one_million_, kOption);  // refuses a snapshot that lacks its columns
   }
 
@@ -93,7 +94,11 @@ class CapacityRun final : public AnalysisRun {
  private:
   class Observer final : public DayObserver {
    public:
-    Observer(CapacityRun& run, int slot) : run_(run), slot_(slot), costs_(run.context_.panel, run.one_million_, kOption) {}
+    Observer(CapacityRun& run, int slot)
+        : run_(run),
+          slot_(slot),
+          adv_(run.context_.panel.reals("adv")),
+          costs_(run.context_.panel, run.one_million_, kOption, adv_) {}
     void observe(const ObservedDay& day) override {
       run_.unit_[day.at] = price(day.trades, day.at);
       if (!run_.is_charged_) return;
@@ -105,23 +110,32 @@ class CapacityRun final : public AnalysisRun {
     /// Returns the cost of one million, and adds the participations as those of a day.
     double price(const TradeList& trades, std::size_t as_day) {
       const double cost = costs_.price(trades).tc;
-      const std::vector<double>& changes = costs_.changes();
-      const std::vector<double>& volumes = costs_.volumes();
-      shares_.resize(changes.size() + 1);
-      std::size_t n = 0;
-      for (std::size_t i = 0; i < changes.size(); ++i) {
-        shares_[n] = changes[i] / volumes[i];
-        n += changes[i] > kDust && volumes[i] == volumes[i];
-      }
-      run_.participations_.add(as_day, slot_, std::span(shares_).first(n));
+      run_.participations_.add(as_day, slot_, list_shares(run_.participations_.prepare(slot_, costs_.changes().size() + 1)));
       return cost;
+    }
+
+    /// Writes the shares of the daily volume that the trades of known volume take, and returns their number.
+    std::size_t list_shares(double* to) const {
+      const PanelView& panel = run_.context_.panel;
+      const std::vector<double>& changes = costs_.changes();
+      const std::vector<RowIndex>& newest = costs_.newest();
+      std::size_t n = 0;
+      adv_.visit([&](auto adv_of) {
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+          double volume = adv_of(std::max(newest[i], 0));
+          if (newest[i] < 0 || !(volume > 0.0)) volume = last_known(panel, adv_, newest[i], true);
+          to[n] = changes[i] / volume;
+          n += static_cast<std::size_t>((changes[i] > kDust) & (volume == volume));
+        }
+      });
+      return n;
     }
 
     CapacityRun& run_;
     int slot_;
+    Reals adv_;
     PowerLawCost costs_;
     TradeList closing_;
-    std::vector<double> shares_;
   };
 
   /// The days of participations_ whose trades are charged; a closing trade counts as a day of its own.

@@ -2,69 +2,81 @@
 #include "analysis/participations.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <limits>
+
+#include "fractile/types.hpp"
 
 namespace fractile {
 namespace {
 
-/// Four classes per octave.
-constexpr int kShift = 50;
-constexpr std::size_t kClasses = std::size_t{1} << (63 - kShift);
-
-std::size_t class_of(double value) noexcept { return std::bit_cast<std::uint64_t>(value) >> kShift; }
+constexpr std::size_t kSampled = 61;  // one number of so many is in the sample
+constexpr double kMargin = 0.015;     // several times the error of a quantile of a sample of 5,000
+constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-Participations::Participations(std::size_t n_days, int n_slots) : values_(n_days), by_slot_(static_cast<std::size_t>(n_slots)) {}
+Participations::Participations(std::size_t n_days, std::span<ByteBuffer> memory)
+    : memory_(memory), samples_(memory.size()), days_(n_days) {
+  for (ByteBuffer& of_slot : memory_) of_slot.clear();
+}
 
-void Participations::add(std::size_t day, int slot, std::span<const double> values) {
-  values_[day].assign(values.begin(), values.end());
-  std::vector<std::uint32_t>& counts = by_slot_[static_cast<std::size_t>(slot)];
-  counts.resize(kClasses, 0);
-  for (const double value : values) ++counts[class_of(value)];
+double* Participations::prepare(int slot, std::size_t n) {
+  return reinterpret_cast<double*>(memory_[static_cast<std::size_t>(slot)].prepare(n * sizeof(double)));
+}
+
+void Participations::add(std::size_t day, int slot, std::size_t n) {
+  ByteBuffer& to = memory_[static_cast<std::size_t>(slot)];
+  days_[day] = {slot, to.size() / sizeof(double), n};
+  to.commit(n * sizeof(double));
+  Sample& sample = samples_[static_cast<std::size_t>(slot)];
+  for (; sample.next < n; sample.next += kSampled) sample.values.push_back(numbers_of(day)[sample.next]);
+  sample.next -= n;
+}
+
+std::span<const double> Participations::numbers_of(std::size_t day) const noexcept {
+  const Place& at = days_[day];
+  return {reinterpret_cast<const double*>(memory_[static_cast<std::size_t>(at.slot)].data()) + at.begin, at.size};
+}
+
+/// A quantile of the sample of all days.
+double Participations::guess_quantile(double q) const {
+  if (q <= 0.0) return kMinusInfinity;
+  std::vector<double> all;
+  for (const Sample& sample : samples_) all.insert(all.end(), sample.values.begin(), sample.values.end());
+  const auto nth = all.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(all.size() - 1));
+  std::nth_element(all.begin(), nth, all.end());
+  return *nth;
 }
 
 double Participations::quantile(std::span<const std::size_t> days, double q) const {
-  // The counts of the other days are subtracted.
-  std::vector<std::int64_t> counts(kClasses, 0);
-  for (const auto& of_slot : by_slot_)
-    for (std::size_t c = 0; c < of_slot.size(); ++c) counts[c] += of_slot[c];
-  std::vector<std::uint8_t> is_asked(values_.size(), 0);
-  for (const std::size_t day : days) is_asked[day] = 1;
   std::size_t total = 0;
-  for (std::size_t day = 0; day < values_.size(); ++day) {
-    if (is_asked[day]) {
-      total += values_[day].size();
-      continue;
-    }
-    for (const double value : values_[day]) --counts[class_of(value)];
-  }
-  if (total == 0) return __builtin_nan("");
+  for (const std::size_t day : days) total += days_[day].size;
+  if (total == 0) return kNaN;
   const double place = q * static_cast<double>(total - 1);
   const auto below = static_cast<std::size_t>(place);
   const double share = place - static_cast<double>(below);
   const std::size_t above = std::min(below + 1, total - 1);
-  // The classes with the two order statistics, and the count of values below the first class.
-  std::size_t first = 0, under = 0, last = 0, up_to = 0;
-  for (std::size_t c = 0; c < kClasses; ++c) {
-    const auto count = static_cast<std::size_t>(counts[c]);
-    if (up_to <= below) {
-      first = c;
-      under = up_to;
+  // The numbers that are clearly below the quantile are only counted.
+  std::vector<double> upper;
+  const auto list_from = [&](const double from) {
+    std::size_t n = 0;
+    for (const std::size_t day : days) {
+      const std::span<const double> numbers = numbers_of(day);
+      if (upper.size() <= n + numbers.size()) upper.resize(2 * (n + numbers.size()) + 1);
+      double* const to = upper.data();
+      for (const double number : numbers) {
+        to[n] = number;
+        n += number >= from;
+      }
     }
-    if (up_to <= above) last = c;
-    up_to += count;
-  }
-  std::vector<double> near;
-  for (const std::size_t day : days)
-    for (const double value : values_[day])
-      if (class_of(value) >= first && class_of(value) <= last) near.push_back(value);
-  const auto at = near.begin() + static_cast<std::ptrdiff_t>(below - under);
-  std::nth_element(near.begin(), at, near.end());
-  const double low = *at;
-  if (above == below) return low;
-  const double high = *std::min_element(at + 1, near.end());
-  return low + (high - low) * share;
+    upper.resize(n);
+  };
+  list_from(guess_quantile(q - kMargin));
+  if (total - upper.size() > below) list_from(kMinusInfinity);  // the sample misled
+  const auto nth = upper.begin() + static_cast<std::ptrdiff_t>(below - (total - upper.size()));
+  std::nth_element(upper.begin(), nth, upper.end());
+  if (above == below) return *nth;
+  return *nth + (*std::min_element(nth + 1, upper.end()) - *nth) * share;
 }
 
 }  // namespace fractile

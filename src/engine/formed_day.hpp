@@ -52,6 +52,11 @@ class FormedDay {
     weight_.insert(weight_.end(), book.weight.begin(), book.weight.end());
   }
   std::size_t size() const noexcept { return books_.size(); }
+  /// Bytes of the books.
+  std::size_t bytes() const noexcept {
+    return books_.size() * sizeof(Place) + row_.size() * sizeof(RowIndex) + security_.size() * sizeof(SecurityIndex) +
+           weight_.size() * sizeof(double);
+  }
   Entry operator[](std::size_t i) const noexcept {
     const Place& of = books_[i];
     const auto part_of = [&of](const auto& column) {

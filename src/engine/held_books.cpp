@@ -25,15 +25,23 @@ DayCounts make_counts(const Portfolios& portfolios) {
 
 }  // namespace
 
+std::size_t HeldBooks::Memory::bytes() const noexcept {
+  std::size_t sum = 0;
+  for (const FormedDay& day : days) sum += day.bytes();
+  return sum;
+}
+
 HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const MakeNames& make_names,
-                     int threads, const std::function<void()>& poll)
+                     int threads, const std::function<void()>& poll, Memory& memory)
     : panel_(panel),
       config_(config),
       portfolios_(portfolios),
       stored_{.rows = config.exit_fractile.has_value(), .securities = config.overlap > 1},
-      days_(static_cast<std::size_t>(panel.n_days())),
-      is_two_sided_(days_.size()),
+      memory_(memory),
+      days_(memory.days),
+      is_two_sided_(static_cast<std::size_t>(panel.n_days())),
       counts_(make_counts(portfolios)) {
+  days_.resize(is_two_sided_.size());
   if (config.from_open && config.bad_open == BadOpen::drop) open_return_ = panel.reals("openret");
   std::vector<Thread> of_slot(static_cast<std::size_t>(threads));
   const auto make_thread = [&](int slot) -> Thread& {
@@ -115,19 +123,10 @@ void HeldBooks::weigh_block(Thread& own, int block) {
 /// names of the next blocks of days.
 void HeldBooks::apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                                 const std::function<void()>& poll) {
-  constexpr int kBlocks = 8;  // so few that their candidates stay in the cache
-  // By day; memory is reused from blocks to blocks.
-  struct DayCandidates {
-    std::vector<StoredCandidates> stored;
-    std::size_t count = 0;
-    StoredCandidates& add() {
-      if (count == stored.size()) stored.emplace_back();
-      return stored[count++];
-    }
-  };
+  constexpr int kBlocks = 8;                                  // so few that their candidates stay in the cache
   constexpr int kDays = 2 * kBlocks * Alignment::kBlockDays;  // of the blocks that are chosen, and of those that are ranked
-  std::vector<DayCandidates> candidates(kDays);
-  const auto candidates_of = [&](DateIndex n) -> DayCandidates& { return candidates[at(n) % kDays]; };
+  memory_.candidates.resize(kDays);
+  const auto candidates_of = [&](DateIndex n) -> DayCandidates& { return memory_.candidates[at(n) % kDays]; };
   BookFormer chooser(panel_, config_, portfolios_);
   struct LastBook {
     DateIndex n = -1;

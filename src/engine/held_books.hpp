@@ -24,11 +24,28 @@ class HeldBooks {
  public:
   static bool is_needed(const RunConfig& config) noexcept { return config.exit_fractile.has_value() || config.overlap > 1; }
 
+  /// The candidates of one day, in memory that is reused.
+  struct DayCandidates {
+    std::vector<StoredCandidates> stored;
+    std::size_t count = 0;  ///< those in use, the first
+    StoredCandidates& add() {
+      if (count == stored.size()) stored.emplace_back();
+      return stored[count++];
+    }
+  };
+  /// The books of a run, in memory that the next run uses again.
+  struct Memory {
+    std::vector<FormedDay> days;            ///< without overlap, the books of an exit rule are not weighed yet
+    std::vector<DayCandidates> candidates;  ///< of some days, for an exit rule
+    /// The size of the days, by far the larger part.
+    std::size_t bytes() const noexcept;
+  };
+
   /// Makes the object with which one thread of the run reads days.
   using MakeNames = std::function<std::unique_ptr<DayNames>()>;
-  /// Ranks and forms the books of all loaded days. Throws the errors of DayNames and BookFormer.
+  /// Ranks and forms the books of all loaded days, in `memory`. Throws the errors of DayNames and BookFormer.
   HeldBooks(const PanelView& panel, const RunConfig& config, const Portfolios& portfolios, const MakeNames& make_names,
-            int threads, const std::function<void()>& poll);
+            int threads, const std::function<void()>& poll, Memory& memory);
 
   /// Memory of one thread.
   struct Scratch {
@@ -77,7 +94,8 @@ class HeldBooks {
   const Portfolios& portfolios_;
   Reals open_return_;  // empty if no open return closes a name
   StoredColumns stored_;
-  std::vector<FormedDay> days_;  // without overlap, the books of an exit rule are not weighed yet
+  Memory& memory_;
+  std::vector<FormedDay>& days_;  // of memory_
   std::vector<std::vector<std::uint8_t>> is_two_sided_;
   std::vector<TableDays> table_days_;  // by portfolio
   DayCounts counts_;

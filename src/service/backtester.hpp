@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "engine/align/alignment_cache.hpp"
-#include "engine/align/run_buffers.hpp"
 #include "engine/day.hpp"
 #include "engine/panel/panel_view.hpp"
 #include "fractile/backtest.hpp"
+#include "service/run_memory.hpp"
 
 /// The state that a Backtester retains between runs.
 namespace fractile {
@@ -22,32 +22,33 @@ struct Backtester::Impl {
   PanelView panel;
   mutable AlignmentCache alignments;
   mutable std::mutex mutex;
-  mutable std::vector<std::unique_ptr<RunBuffers>> idle_buffers;  // guarded by mutex
+  mutable std::vector<std::unique_ptr<RunMemory>> idle_memory;  // guarded by mutex
 
   /// A lease of the memory of one run; it returns the memory when the run ends, also by an exception.
   class Lease {
    public:
     explicit Lease(const Impl& impl) : impl_(impl) {
       const std::lock_guard lock(impl.mutex);
-      if (impl.idle_buffers.empty()) {
-        buffers_ = std::make_unique<RunBuffers>();
+      if (impl.idle_memory.empty()) {
+        memory_ = std::make_unique<RunMemory>();
       } else {
-        buffers_ = std::move(impl.idle_buffers.back());
-        impl.idle_buffers.pop_back();
+        memory_ = std::move(impl.idle_memory.back());
+        impl.idle_memory.pop_back();
       }
     }
     ~Lease() {
+      memory_->release_large();
       const std::lock_guard lock(impl_.mutex);
       constexpr std::size_t kKeep = 4;
-      if (impl_.idle_buffers.size() < kKeep) impl_.idle_buffers.push_back(std::move(buffers_));
+      if (impl_.idle_memory.size() < kKeep) impl_.idle_memory.push_back(std::move(memory_));
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    RunBuffers& buffers() { return *buffers_; }
+    RunMemory& memory() { return *memory_; }
 
    private:
     const Impl& impl_;
-    std::unique_ptr<RunBuffers> buffers_;
+    std::unique_ptr<RunMemory> memory_;
   };
 
   /// `known_by`: the key of the cached alignment, "" if none is cached; null: the run finds it.

@@ -19,18 +19,18 @@ class LeasedAlignment {
       : lease_(impl), exposures_(impl.panel, config) {
     const std::string identity = impl.alignments.identify(keys, false, threads, poll);
     if (identity.empty())
-      own_.emplace(impl.panel, keys, config, threads, Alignment::Lifetime::one_run, lease_.buffers().alignment, poll);
+      own_.emplace(impl.panel, keys, config, threads, Alignment::Lifetime::one_run, buffers().alignment, poll);
     else
-      cached_ = impl.alignments.find_or_make(identity, impl.panel, keys, config, exposures_, threads, lease_.buffers(), poll);
+      cached_ = impl.alignments.find_or_make(identity, impl.panel, keys, config, exposures_, threads, buffers(), poll);
   }
   ~LeasedAlignment() {
-    if (own_) own_->release_buffers(lease_.buffers().alignment);
+    if (own_) own_->release_buffers(buffers().alignment);
   }
   LeasedAlignment(const LeasedAlignment&) = delete;
   LeasedAlignment& operator=(const LeasedAlignment&) = delete;
 
   const Alignment& get() const noexcept { return own_ ? *own_ : *cached_.alignment; }
-  RunBuffers& buffers() noexcept { return lease_.buffers(); }
+  RunBuffers& buffers() noexcept { return lease_.memory().alignment; }
 
  private:
   Backtester::Impl::Lease lease_;

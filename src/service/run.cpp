@@ -48,19 +48,20 @@ class Stopwatch {
 class Run {
  public:
   Run(const PanelView& panel, const SignalKeys& keys, const double* values, const RunConfig& config, Exposures exposures,
-      int threads, const std::function<void()>& poll, RunBuffers& buffers, std::function<TableSet(const RunConfig&)> run_again)
+      int threads, const std::function<void()>& poll, RunMemory& memory, std::function<TableSet(const RunConfig&)> run_again)
       : panel_(panel),
         keys_(keys),
         values_(values),
         config_(config),
         threads_(threads),
         poll_(poll),
-        buffers_(buffers),
+        memory_(memory),
+        buffers_(memory.alignment),
         portfolios_(Portfolios::make(panel, config)),
         reported_(exposures),
         exposures_(panel, config),
         portfolio_return_(panel, config, exposures),
-        analyses_({panel, config, portfolio_return_, panel.n_days(), threads,
+        analyses_({panel, config, portfolio_return_, panel.n_days(), threads, buffers_of(threads, memory.analysis),
                    static_cast<double>(periodicity(panel.view(), config).periods_per_year), std::move(run_again),
                    [this] { return alignment_->knows_later_names(); },
                    [this](DateIndex n, std::vector<NamedSignal>& out) { alignment_->read_later_names(n, values_, out); }}) {
@@ -104,7 +105,8 @@ class Run {
 
   void compute_days() {
     if (HeldBooks::is_needed(config_))
-      held_books_.emplace(panel_, config_, portfolios_, [this] { return make_names(false); }, threads_, poll_);
+      held_books_.emplace(
+          panel_, config_, portfolios_, [this] { return make_names(false); }, threads_, poll_, memory_.held_books);
     // Several chunks per thread even out the load, but each chunk makes the books of the day before it once more. A chunk is a
     // whole number of blocks of days.
     const int n_days = panel_.n_days();
@@ -161,6 +163,10 @@ class Run {
   }
 
  private:
+  static std::span<ByteBuffer> buffers_of(int threads, std::vector<ByteBuffer>& buffers) {
+    buffers.resize(std::max(buffers.size(), static_cast<std::size_t>(threads)));
+    return buffers;
+  }
   std::unique_ptr<DayNames> make_names(bool lists_names) const {
     return std::make_unique<DayNames>(panel_, config_, exposures_, *sections_, cached_.regressors.get(), lists_names);
   }
@@ -199,6 +205,7 @@ class Run {
   const RunConfig& config_;
   int threads_;
   const std::function<void()>& poll_;
+  RunMemory& memory_;
   RunBuffers& buffers_;
 
   Portfolios portfolios_;
@@ -239,7 +246,7 @@ Result Backtester::Impl::run(const SignalKeys& keys, const std::string* known_by
     }
     return {};
   };
-  Run run(panel, keys, values, config, exposures, threads, poll, lease.buffers(), run_again);
+  Run run(panel, keys, values, config, exposures, threads, poll, lease.memory(), run_again);
   run.align(alignments, identity);
   watch.mark("align");
   run.compute_days();

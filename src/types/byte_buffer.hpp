@@ -27,6 +27,8 @@ class ByteBuffer {
   /// Appends the first `count` of the prepared bytes.
   void commit(std::size_t count) noexcept { size_ += count; }
   void append(const void* data, std::size_t count);
+  /// Makes the buffer empty, with its memory.
+  void clear() noexcept { size_ = forgotten_ = 0; }
   template <class T>
   void append_value(T value) {
     std::memcpy(prepare(sizeof value), &value, sizeof value);

@@ -313,3 +313,40 @@ def test_a_result_with_infinite_costs_is_the_same_once_pickled(root, panel, serv
     again = pickle.loads(pickle.dumps(result))
     for name in ("summary", "daily", "tc", "daily_by_group"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(result, name), check_exact=True)
+
+
+def test_power_law_costs_have_the_same_bits_in_every_run(root, panel, service):  # `service` makes the snapshot
+    """The first run of an alpha computes its rates, and later runs find those of the same and of other names in a cache."""
+    options = {"mincos": 2, "tc_model": "power_law", "analysis": ["drilldown", "capacity"], "threads": 2}
+    signals = [unique_signal(panel, seed) for seed in (3, 4)]
+
+    def costs(service, signal, alpha):
+        result = service.run(signal, tc_value=(0.35, alpha), **options)
+        return [
+            result.tc["tc"].to_numpy().tobytes(),
+            result.drilldown["tc"].to_numpy().tobytes(),
+            result.capacity.to_numpy().tobytes(),
+        ]
+
+    def fresh():
+        return fractile.BacktestService.get("base", root=root, compact=False, force_reload=True)
+
+    expected = {(i, alpha): costs(fresh(), signals[i], alpha) for i in (0, 1) for alpha in (0.4, 0.7)}
+    one = fresh()
+    for i, alpha in [(0, 0.4), (0, 0.4), (1, 0.4), (0, 0.4), (0, 0.7), (1, 0.7), (1, 0.7), (0, 0.7), (0, 0.4)]:
+        assert costs(one, signals[i], alpha) == expected[i, alpha]
+    assert np.count_nonzero(np.frombuffer(expected[0, 0.4][0])) > 40
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.4, 30.0, 50.0])
+def test_power_law_costs_scale_with_a_power_of_the_capital(service, panel, alpha):
+    """Also if the power of the capital or that of the volume alone is beyond the range of a double."""
+    signal = unique_signal(panel, 1)
+    sizes = (0.1, 1.0, 30.0)
+    asked = {"mincos": 2, "tc_model": "power_law", "tc_value": (0.35, alpha), "analysis": ["drilldown"]}
+    costs = [service.run(signal, gmv_musd=size, **asked).drilldown["tc"].to_numpy() for size in sizes]
+    is_compared = (costs[-1] > 1e-100) & (costs[-1] < 1e250)
+    assert is_compared.sum() > 100
+    for size, cost in zip(sizes, costs, strict=True):
+        found = np.log(cost[is_compared]) - np.log(costs[-1][is_compared])
+        np.testing.assert_allclose(found, alpha * np.log(size / sizes[-1]), rtol=1e-12, atol=1e-9)

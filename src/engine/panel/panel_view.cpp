@@ -275,6 +275,13 @@ std::shared_ptr<const ReturnOrder> PanelView::return_order(
   return find_or_make(return_orders_, name, make);
 }
 
+std::shared_ptr<const UnitRates> PanelView::unit_rates(double alpha,
+                                                       const std::function<std::shared_ptr<const UnitRates>()>& make) const {
+  const std::lock_guard lock(mutex_);
+  if (!unit_rates_.second || unit_rates_.first != alpha) unit_rates_ = {alpha, make()};
+  return unit_rates_.second;
+}
+
 std::shared_ptr<const MissingRows> PanelView::missing_rows(const std::string& name) const {
   return find_or_make(missing_, name, [&] {
     auto found = std::make_shared<MissingRows>();

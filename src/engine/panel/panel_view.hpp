@@ -134,6 +134,7 @@ struct SecurityRange {
 
 class GroupedDays;
 class ReturnOrder;
+class UnitRates;
 
 /// The panel of one view for all its runs: the snapshot's columns by name, and look-up tables that are
 /// made once. Thread-safe.
@@ -218,6 +219,8 @@ class PanelView {
   /// `name`: ret or openret. ReturnOrder::of() makes it on first use.
   std::shared_ptr<const ReturnOrder> return_order(const std::string& name,
                                                   const std::function<std::shared_ptr<const ReturnOrder>()>& make) const;
+  /// UnitRates::of() makes them on first use. The cache has the newest alpha.
+  std::shared_ptr<const UnitRates> unit_rates(double alpha, const std::function<std::shared_ptr<const UnitRates>()>& make) const;
   /// `name`: ret or openret.
   std::shared_ptr<const MissingRows> missing_rows(const std::string& name) const;
   /// Throws MISSING_PANEL_COLUMN if the snapshot lacks the column; `why` names the option that needs it.
@@ -249,6 +252,7 @@ class PanelView {
   mutable std::map<Resid, std::shared_ptr<const std::vector<std::uint64_t>>> complete_;
   mutable std::vector<std::pair<std::string, std::shared_ptr<const std::vector<std::uint64_t>>>> marked_;  // newest last
   mutable std::shared_ptr<const CapClasses> cap_classes_;
+  mutable std::pair<double, std::shared_ptr<const UnitRates>> unit_rates_;  // by alpha
 };
 
 inline constexpr std::int64_t kMaxGroups = 20000;

@@ -2,81 +2,79 @@
 #include "engine/trading/power_law_cost.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <span>
-
-#include "engine/trading/last_known.hpp"
 
 namespace fractile {
+namespace {
 
-PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config, const char* option)
-    : panel_(panel), beta_(config.tc_value[0]), alpha_(config.tc_value[1]), capital_(config.gmv_musd * 1e6) {
+const PanelView& with_inputs(const PanelView& panel, const char* option) {
   for (const char* name : {"vol", "adv", "close_adj"}) panel.require(name, option);
-  vol_column_ = panel.reals("vol");
-  adv_column_ = panel.reals("adv");
-  close_column_ = panel.reals("close_adj");
+  return panel;
 }
 
-/// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing. Asks for the first
-/// input of each.
+}  // namespace
+
+double PowerLawCost::Powers::of(double change) noexcept {
+  // The bits of a fraction such as 1/n differ in all places; the product spreads them over the first six.
+  Entry& entry = entries_[std::bit_cast<std::uint64_t>(change) * 0x9E3779B97F4A7C15u >> 58];
+  if (entry.change != change) {
+    const double power = std::pow(capital_ * change, alpha_);
+    entry = {change, std::isnormal(power) ? power : kNaN};
+  }
+  return entry.power;
+}
+
+PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config, const char* option, Reals read_next)
+    : beta_(config.tc_value[0]),
+      alpha_(config.tc_value[1]),
+      capital_(config.gmv_musd * 1e6),
+      read_next_(read_next),
+      unit_rates_(UnitRates::of(with_inputs(panel, option), alpha_)),
+      cached_(*unit_rates_),
+      powers_(capital_, alpha_) {}
+
+/// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing.
 void PowerLawCost::take_changes(const TradeList& trades) {
-  at_.resize(trades.size() + 1);
-  change_.resize(trades.size() + 1);
-  newest_.resize(trades.size() + 1);
+  cached_ = unit_rates_->find_or_make(trades.known_day);
+  at_.resize(trades.size());
+  newest_.resize(trades.size());
+  change_.resize(trades.size());
   std::size_t n = 0;
   for (std::size_t i = 0; i < trades.size(); ++i) {
-    at_[n] = i;
-    change_[n] = trades.change[i];
+    const double change = trades.change[i];
+    if (change == 0.0) continue;
+    cached_.prefetch(trades.newest[i]);
+    at_[n] = static_cast<std::uint32_t>(i);
     newest_[n] = trades.newest[i];
-    n += trades.change[i] != 0.0;
-    adv_column_.prefetch(std::max(trades.newest[i], 0));
+    change_[n++] = change;
   }
   at_.resize(n);
-  change_.resize(n);
   newest_.resize(n);
+  change_.resize(n);
 }
 
-/// Reads an input of each change. Nearly all are known at the newest row: a loop without branches reads them there, so that the
-/// processor fetches many rows at a time.
-void PowerLawCost::read_input(const Reals& column, bool must_be_positive, std::vector<double>& out) {
-  const std::size_t n = newest_.size();
-  out.resize(n);
-  unknown_.resize(n + 1);
-  std::size_t n_unknown = 0;
-  column.visit([&, to = out.data(), unknown = unknown_.data()](auto value_of) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const double value = value_of(std::max(newest_[i], 0));
-      to[i] = value;
-      unknown[n_unknown] = i;
-      n_unknown += !((newest_[i] >= 0) & (must_be_positive ? value > 0.0 : value == value));
-    }
-  });
-  for (const std::size_t i : std::span(unknown_).first(n_unknown))
-    out[i] = last_known(panel_, column, newest_[i], must_be_positive);
+/// The rate of a change; NaN if it is unknown.
+double PowerLawCost::find_rate(std::size_t i) noexcept {
+  const double rate = beta_ * cached_[newest_[i]] * powers_.of(change_[i]);
+  return rate == rate ? rate : compute_rate(change_[i], newest_[i]);
 }
 
-void PowerLawCost::find_rates(const TradeList& trades) {
-  take_changes(trades);
-  read_input(adv_column_, true, adv_);
-  rate_.resize(change_.size());
-  for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = capital_ * change_[i] / adv_[i];
-  for (std::size_t i = 0; i < rate_.size(); ++i) {
-    // The other inputs come from memory while powers are computed.
-    vol_column_.prefetch(std::max(newest_[i], 0));
-    close_column_.prefetch(std::max(newest_[i], 0));
-    if (rate_[i] == rate_[i]) rate_[i] = std::pow(rate_[i], alpha_);  // the power 0 of an unknown share is 1
-  }
-  read_input(vol_column_, false, vol_);
-  read_input(close_column_, true, close_);
-  for (std::size_t i = 0; i < rate_.size(); ++i) rate_[i] = beta_ * vol_[i] * rate_[i] / close_[i];
+/// The rate from all inputs at once: it may be unknown or 0, or the power of a part alone may be beyond the range.
+double PowerLawCost::compute_rate(double change, RowIndex newest) const noexcept {
+  const CostInputs in = unit_rates_->inputs(newest);
+  const double share = capital_ * change / in.adv;
+  if (share != share) return kNaN;  // the power 0 of an unknown share is 1
+  return beta_ * in.vol * std::pow(share, alpha_) / in.close_adj;
 }
 
 Cost PowerLawCost::price(const TradeList& trades) {
-  find_rates(trades);
+  take_changes(trades);
   Cost cost;
   double largest = 0.0, unknown = 0.0;
-  for (std::size_t i = 0; i < rate_.size(); ++i) {
-    const double rate = rate_[i];
+  for (std::size_t i = 0; i < change_.size(); ++i) {
+    if (read_next_) read_next_.prefetch(std::max(newest_[i], 0));
+    const double rate = find_rate(i);
     if (rate == rate) {
       largest = std::max(largest, rate);
       cost.tc += rate * change_[i];
@@ -90,10 +88,13 @@ Cost PowerLawCost::price(const TradeList& trades) {
 }
 
 void PowerLawCost::price_each(const TradeList& trades, std::vector<double>& out) {
-  find_rates(trades);
+  take_changes(trades);
+  rate_.resize(change_.size());
   double largest = 0.0;
-  for (const double rate : rate_)
-    if (rate == rate) largest = std::max(largest, rate);
+  for (std::size_t i = 0; i < rate_.size(); ++i) {
+    rate_[i] = find_rate(i);
+    if (rate_[i] == rate_[i]) largest = std::max(largest, rate_[i]);
+  }
   out.assign(trades.size(), 0.0);
   for (std::size_t i = 0; i < rate_.size(); ++i) out[at_[i]] = (rate_[i] == rate_[i] ? rate_[i] : largest) * change_[i];
 }

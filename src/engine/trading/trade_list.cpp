@@ -8,6 +8,7 @@ namespace fractile {
 void set_closing_trades(const Book& book, const TradeList& into, TradeList& closing) {
   closing.change.resize(book.weight.size());
   for (std::size_t i = 0; i < book.weight.size(); ++i) closing.change[i] = std::fabs(book.weight[i]);
+  closing.known_day = into.known_day;
   closing.newest.assign(into.newest.begin(), into.newest.begin() + static_cast<std::ptrdiff_t>(book.weight.size()));
 }
 
@@ -79,6 +80,7 @@ const TradeList& TradeListBuilder::build(const Book& before, const Book& now, Da
   }
   if (as_of_.on_return_day())
     for (std::size_t i = now.row.size(); i < count; ++i) newest[i] = as_of_.newest_row_of_leaver(newest[i], n);
+  trades_.known_day = as_of_.on_return_day() ? n : n - 1;
   trades_.change.resize(count);
   trades_.newest.resize(count);
   return trades_;

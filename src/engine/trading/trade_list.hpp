@@ -15,6 +15,7 @@ namespace fractile {
 struct TradeList {
   std::vector<double> change;    ///< |change of weight|
   std::vector<RowIndex> newest;  ///< the newest row that the trade knows; costs are read from it
+  DateIndex known_day = -1;      ///< the newest day that the trades know: nearly all these rows are of it
   std::size_t size() const noexcept { return change.size(); }
 };
 
