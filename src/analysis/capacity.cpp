@@ -99,6 +99,7 @@ class CapacityRun final : public AnalysisRun {
           slot_(slot),
           adv_(run.context_.panel.reals("adv")),
           costs_(run.context_.panel, run.one_million_, kOption, adv_) {}
+    bool needs_outcome() const noexcept override { return true; }
     void observe(const ObservedDay& day) override {
       run_.unit_[day.at] = price(day.trades, day.at);
       if (!run_.is_charged_) return;

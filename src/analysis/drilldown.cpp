@@ -62,6 +62,7 @@ class DrilldownRun final : public AnalysisRun {
   class Observer final : public DayObserver {
    public:
     explicit Observer(DrilldownRun& run) : run_(run), costs_(make_cost_model(run.context_.panel, run.context_.config)) {}
+    bool needs_outcome() const noexcept override { return true; }
     void observe(const ObservedDay& day) override {
       const AnalysisContext& context = run_.context_;
       const EarnedReturns& ret = context.returns.ret();

@@ -50,6 +50,7 @@ class ExposuresRun final : public AnalysisRun {
         is_held_.emplace_back(net_.back().size(), std::uint8_t{0});
       }
     }
+    bool needs_outcome() const noexcept override { return true; }
     void observe(const ObservedDay& day) override {
       run_.factors_[day.at].assign(day.outcome.exposure.begin(), day.outcome.exposure.end());
       const AsOf as_of(run_.context_.panel, run_.context_.config);

@@ -79,18 +79,21 @@ void DayRunner::prepare(DateIndex n, CrossSections::Scratch& scratch) {
 void DayRunner::run_day(DateIndex n, std::vector<PortfolioDay>& out) {
   build_books(n, true);
   counts_.left_panel += portfolio_return_.count_leavers(now_[0], n);
-  PortfolioDay overall = compute_outcome(0, n);
-  show_to_observers(n, overall.outcome);
+  PortfolioDay overall{0, n, {}};
+  if (observers_.empty()) {
+    overall = compute_outcome(0, n);
+  } else {
+    const ObservedDay observed = observed_day(n, overall.outcome, config_.calc_turnover ? trades_.last_trades() : no_trades_);
+    for (const auto& observer : observers_)
+      if (!observer->needs_outcome()) observer->observe(observed);
+    overall = compute_outcome(0, n);
+    for (const auto& observer : observers_)
+      if (observer->needs_outcome()) observer->observe(observed);
+  }
   const auto report = [&](int portfolio) { out.push_back(portfolio == 0 ? std::move(overall) : compute_outcome(portfolio, n)); };
   for (const int portfolio : held_now_) report(portfolio);
   for (const int portfolio : held_before_)
     if (now_[static_cast<std::size_t>(portfolio)].is_flat()) report(portfolio);
-}
-
-/// Shows the overall book, whose trades were computed last.
-void DayRunner::show_to_observers(DateIndex n, const DayOutcome& outcome) {
-  const ObservedDay observed = observed_day(n, outcome, config_.calc_turnover ? trades_.last_trades() : no_trades_);
-  for (const auto& observer : observers_) observer->observe(observed);
 }
 
 ObservedDay DayRunner::observed_day(DateIndex n, const DayOutcome& outcome, const TradeList& trades) {

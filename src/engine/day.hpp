@@ -52,7 +52,6 @@ class DayRunner {
   void build_books(DateIndex n, bool is_counted);
   PortfolioDay compute_outcome(int portfolio, DateIndex n);
   ObservedDay observed_day(DateIndex n, const DayOutcome& outcome, const TradeList& trades);
-  void show_to_observers(DateIndex n, const DayOutcome& outcome);
 
   const PanelView& panel_;
   const RunConfig& config_;

@@ -58,8 +58,9 @@ struct ObservedDay {
   std::span<const double> ranked;              ///< the number of names that each was ranked against: r and m of section 5
   std::span<const std::uint8_t> is_reference;  ///< of breakpoints, by name; empty if all names are references
   const Book& book;                            ///< the weights of the day
-  const DayOutcome& outcome;                   ///< the book's return, trades and costs
-  const TradeList& trades;                     ///< from the book of the day before; empty if the run prices no trades
+  // For observers that need the outcome.
+  const DayOutcome& outcome;  ///< the book's return, trades and costs
+  const TradeList& trades;    ///< from the book of the day before; empty if the run prices no trades
 };
 
 /// A reader of the cross-sections of a run. One thread calls one observer; days arrive in any order of chunks, and each
@@ -69,6 +70,9 @@ class DayObserver {
   virtual ~DayObserver() = default;
   /// Called before consecutive days. `before`: the day before the first, without outcome and trades; null if there is none.
   virtual void begin(const ObservedDay* /*before*/) {}
+  /// True if it reads ObservedDay::outcome or trades. The others are shown the day before its outcome is computed: they read the
+  /// rows of all names in order, and the outcome then finds those of the few names of the book in the processor's cache.
+  virtual bool needs_outcome() const noexcept { return false; }
   virtual void observe(const ObservedDay& day) = 0;
 };
 
