@@ -6,7 +6,7 @@
 #include <span>
 
 #include "analysis/ranked_day.hpp"
-#include "analysis/security_set.hpp"
+#include "engine/panel/security_set.hpp"
 
 /// Equally weighted books of the names at both ends of an order, for many days on which some of the names are there.
 namespace fractile {

@@ -31,7 +31,9 @@ void DayRanker::rank(std::span<const SecurityIndex> names, std::span<const doubl
   OrderedSignal& all = out.all;
   all.security.resize(names.size() + later.size());
   all.ties.clear();
+  all.ties.reserve(own_ties_.size() + later.size());
   out.later_places.clear();
+  out.later_places.reserve(later.size());
   std::size_t from = 0, tie = 0, count = 0;  // own places and ties that are copied, and names of `all`
   const auto copy_to = [&](std::size_t to) {
     const auto shift = static_cast<std::int32_t>(count - from);

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "analysis/security_set.hpp"
 #include "engine/panel/panel_view.hpp"
+#include "engine/panel/security_set.hpp"
 #include "engine/portfolio/rank.hpp"
 #include "stats/ranked_series.hpp"
 

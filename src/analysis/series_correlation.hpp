@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "analysis/ranked_day.hpp"
-#include "analysis/security_set.hpp"
+#include "engine/panel/security_set.hpp"
 #include "fractile/types.hpp"
 #include "stats/ranked_series.hpp"
 

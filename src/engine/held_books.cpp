@@ -2,7 +2,6 @@
 #include "engine/held_books.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -210,21 +209,20 @@ bool HeldBooks::is_tradable(RowIndex row) const noexcept {
 /// The mean of the formed books of the last `overlap` days. Sums run from the newest book to the oldest.
 void HeldBooks::mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const {
   scratch.sum.resize(panel_.ranges().size(), 0.0);
-  scratch.is_held.resize(panel_.ranges().size() / 64 + 1, 0);
-  std::size_t n_weights = 0;
+  scratch.held.reset(panel_.ranges().size());
   for (DateIndex day = n; day > n - config_.overlap; --day) {
     const FormedDay& of_day = days_[at(day)];
     const std::size_t found = of_day.find(portfolio);
     if (found == of_day.size()) continue;
     const FormedDay::Entry formed = of_day[found];
-    n_weights += formed.security.size();
     for (std::size_t i = 0; i < formed.security.size(); ++i) {
       const auto security = static_cast<std::size_t>(formed.security[i]);
       scratch.sum[security] += formed.weight[i];
-      scratch.is_held[security / 64] |= std::uint64_t{1} << (security % 64);
+      scratch.held.add(security);
     }
   }
-  find_rows(n, n_weights, scratch);
+  scratch.held.list(scratch.securities);
+  find_rows(n, scratch);
   book.clear();
   const double share = 1.0 / config_.overlap;
   for (const RowIndex row : scratch.rows) {
@@ -237,33 +235,28 @@ void HeldBooks::mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) co
     book.previous.push_back(panel_.previous_row(row));
     ++(weight > 0.0 ? book.n_long : book.n_short);
   }
-  for (std::size_t word = 0; word < scratch.is_held.size(); ++word)
-    for (std::uint64_t bits = std::exchange(scratch.is_held[word], 0); bits != 0; bits &= bits - 1)
-      scratch.sum[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))] = 0.0;
+  for (const std::uint32_t security : scratch.securities) scratch.sum[security] = 0.0;
 }
 
-/// The rows of day n whose securities are held, ascending. `n_weights`: how many weights the books have, a name of several books
-/// several times.
-void HeldBooks::find_rows(DateIndex n, std::size_t n_weights, Scratch& scratch) const {
+/// The rows of day n whose securities are held, ascending.
+void HeldBooks::find_rows(DateIndex n, Scratch& scratch) const {
   const RowIndex first_row = panel_.row_begin(n), end_row = panel_.row_end(n);
   const auto n_rows = static_cast<std::size_t>(end_row - first_row);
-  constexpr std::size_t kManyRows = 8;  // rows per weight, above which a search for each name is cheaper
-  scratch.rows.resize(n_rows + 1);
+  constexpr std::size_t kManyRows = 16;  // rows per name, above which a search for each name is cheaper
   std::size_t count = 0;
-  if (n_rows <= kManyRows * n_weights) {
+  if (n_rows <= kManyRows * scratch.securities.size()) {
+    scratch.rows.resize(n_rows + 1);
     for (RowIndex row = first_row; row < end_row; ++row) {
-      const auto security = static_cast<std::size_t>(panel_.security_of_row(row));
       scratch.rows[count] = row;
-      count += scratch.is_held[security / 64] >> (security % 64) & 1;
+      count += scratch.held.has(static_cast<std::size_t>(panel_.security_of_row(row)));
     }
   } else {
-    for (std::size_t word = 0; word < scratch.is_held.size(); ++word)
-      for (std::uint64_t bits = scratch.is_held[word]; bits != 0; bits &= bits - 1) {
-        const RowIndex row =
-            panel_.find_row(static_cast<SecurityIndex>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits))), n);
-        scratch.rows[count] = row;
-        count += row != kNoRow;
-      }
+    scratch.rows.resize(scratch.securities.size() + 1);
+    for (const std::uint32_t security : scratch.securities) {
+      const RowIndex row = panel_.find_row(static_cast<SecurityIndex>(security), n);
+      scratch.rows[count] = row;
+      count += row != kNoRow;
+    }
   }
   scratch.rows.resize(count);
 }

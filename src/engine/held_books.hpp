@@ -9,6 +9,7 @@
 
 #include "engine/book_former.hpp"
 #include "engine/formed_day.hpp"
+#include "engine/panel/security_set.hpp"
 
 /// Books that depend on earlier days: methodology sections 12 and 13.
 namespace fractile {
@@ -49,9 +50,9 @@ class HeldBooks {
 
   /// Memory of one thread.
   struct Scratch {
-    // By security; all 0 between calls.
-    std::vector<double> sum;
-    std::vector<std::uint64_t> is_held;  // bits
+    std::vector<double> sum;  // by security; all 0 between calls
+    SecuritySet held;
+    std::vector<std::uint32_t> securities;  // those of `held`
     std::vector<RowIndex> rows;
   };
   /// Fills the books of day n, by portfolio, and lists those that are not flat, ascending. `former`: of the calling thread.
@@ -87,7 +88,7 @@ class HeldBooks {
   void find_table_days(int n_portfolios);
   bool is_tradable(RowIndex row) const noexcept;
   void mix(int portfolio, DateIndex n, Scratch& scratch, Book& book) const;
-  void find_rows(DateIndex n, std::size_t n_weights, Scratch& scratch) const;
+  void find_rows(DateIndex n, Scratch& scratch) const;
 
   const PanelView& panel_;
   const RunConfig& config_;

@@ -1,5 +1,5 @@
 // Copyright The fractile authors. Licensed under the Apache License, Version 2.0.
-#include "analysis/security_set.hpp"
+#include "engine/panel/security_set.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
