@@ -18,7 +18,8 @@
 namespace fractile {
 
 /// An array of plain numbers that is reused from run to run, because the first touch of a page costs more than the work
-/// on it. A large array has huge pages if the system supplies them. Contents are undefined after reserve().
+/// on it. A large array has huge pages if the system supplies them. After reserve() new memory is 0, and takes room when it is
+/// touched; old memory is as it was left.
 template <class T>
 class HugeArray {
  public:

@@ -36,7 +36,7 @@ PowerLawCost::PowerLawCost(const PanelView& panel, const RunConfig& config, cons
 
 /// Lists the trades whose change is not 0: a name that stays in an equally weighted book often trades nothing.
 void PowerLawCost::take_changes(const TradeList& trades) {
-  cached_ = unit_rates_->find_or_make(trades.known_day);
+  cached_ = unit_rates_->ask_for(trades.known_day);
   at_.resize(trades.size());
   newest_.resize(trades.size());
   change_.resize(trades.size());

@@ -22,18 +22,24 @@ UnitRates::UnitRates(const PanelView& panel, double alpha)
   cells_.reserve(static_cast<std::size_t>(panel.row_end(panel.last()) - panel.row_begin(first_day_)) + 1);
 }
 
-UnitRates::Day UnitRates::find_or_make(DateIndex n) const {
+UnitRates::Day UnitRates::ask_for(DateIndex n) const {
   if (n < first_day_) return Day(*this);
-  std::atomic<State>& state = days_[static_cast<std::size_t>(n - first_day_)];
+  std::atomic<Asked>& asked = days_[static_cast<std::size_t>(n - first_day_)];
+  const Asked before = asked.load(std::memory_order_relaxed);
+  if (before != Asked::often) asked.store(before == Asked::never ? Asked::once : Asked::often, std::memory_order_relaxed);
+  if (before == Asked::never) return Day(*this);
   const RowIndex first = panel_.row_begin(n), n_rows = panel_.row_end(n) - first;
   std::uint64_t* const cells = cells_.data() + (first - panel_.row_begin(first_day_));
-  State found = state.load(std::memory_order_acquire);
-  if (found == State::unknown) state.compare_exchange_strong(found, State::asked, std::memory_order_relaxed);
-  if (found == State::asked && state.compare_exchange_strong(found, State::in_work, std::memory_order_relaxed)) {
-    std::fill_n(cells, n_rows, 0);
-    state.store(found = State::cached, std::memory_order_release);
-  }
-  return found == State::cached ? Day(*this, cells, first, n_rows) : Day(*this);
+  if (before == Asked::once) touch(cells, n_rows);
+  return Day(*this, cells, first, n_rows);
+}
+
+/// Writes to each page and changes nothing: a page that is read before it is written to costs two faults, and the second makes
+/// other threads wait.
+void UnitRates::touch(std::uint64_t* cells, RowIndex n_rows) noexcept {
+  constexpr RowIndex kPageRows = 4096 / sizeof(std::uint64_t);
+  for (RowIndex at = 0; at < n_rows + kPageRows; at += kPageRows)
+    std::atomic_ref<std::uint64_t>(cells[std::min(at, n_rows)]).fetch_or(0, std::memory_order_relaxed);
 }
 
 CostInputs UnitRates::inputs(RowIndex row) const noexcept {

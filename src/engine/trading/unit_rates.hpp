@@ -60,12 +60,12 @@ class UnitRates {
   UnitRates(const PanelView& panel, double alpha);
 
   /// `n`: a loaded day or the day before the first; -1 is allowed. The day is cached if something asked for it before.
-  Day find_or_make(DateIndex n) const;
+  Day ask_for(DateIndex n) const;
   CostInputs inputs(RowIndex row) const noexcept;
 
  private:
-  enum class State : std::uint8_t { unknown, asked, in_work, cached };
   double compute(RowIndex row) const noexcept;
+  static void touch(std::uint64_t* cells, RowIndex n_rows) noexcept;
   void prefetch_inputs(RowIndex row) const noexcept {
     for (const Reals& column : {vol_, adv_, close_adj_}) column.prefetch(std::max(row, 0));
   }
@@ -77,7 +77,8 @@ class UnitRates {
   /// By row from the first of first_day_ on: the complement of the bits of the value; 0: not computed. Only cached days are
   /// touched, so that others take no memory.
   mutable HugeArray<std::uint64_t> cells_;
-  mutable std::vector<std::atomic<State>> days_;  // from first_day_ on
+  enum class Asked : std::uint8_t { never, once, often };
+  mutable std::vector<std::atomic<Asked>> days_;  // from first_day_ on
 };
 
 }  // namespace fractile
