@@ -70,8 +70,8 @@ class DayObserver {
   virtual ~DayObserver() = default;
   /// Called before consecutive days. `before`: the day before the first, without outcome and trades; null if there is none.
   virtual void begin(const ObservedDay* /*before*/) {}
-  /// True if it reads ObservedDay::outcome or trades. The others are shown the day before its outcome is computed: they read the
-  /// rows of all names in order, and the outcome then finds those of the few names of the book in the processor's cache.
+  /// True if it reads ObservedDay::outcome or trades. The others are called before the outcome is computed: they read the rows of
+  /// all names in order, and the outcome then finds those of the few names of the book in the processor's cache.
   virtual bool needs_outcome() const noexcept { return false; }
   virtual void observe(const ObservedDay& day) = 0;
 };

@@ -14,8 +14,8 @@
 namespace fractile {
 
 /// A trade of `change` capitals costs beta * vol / close_adj * (change * capital / adv)^alpha, the rate, times `change`:
-/// `tc_model="power_law"`. Analysis "capacity" uses it whatever the option says, and
-/// multiplies its costs by a power of the capital.
+/// `tc_model="power_law"`. The rate is the product of a part of the row (UnitRates) and a part of the change. Analysis "capacity"
+/// uses this model whatever the option says, and multiplies its costs by a power of the capital.
 class PowerLawCost final : public CostModel {
  public:
   /// Throws MISSING_PANEL_COLUMN if the snapshot lacks vol, adv or close_adj; `option` is the one that needs them. `read_next`: a
