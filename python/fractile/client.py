@@ -11,7 +11,7 @@ import pandas as pd
 
 from fractile.audit import SignalAudit
 from fractile.config import ServiceConfig, read_configuration
-from fractile.errors import ConfigError
+from fractile.errors import ConfigError, SnapshotError
 from fractile.regressions import FamaMacBeth
 from fractile.remote import RemoteService
 from fractile.result import BacktestResult
@@ -58,6 +58,12 @@ class BacktestClient:
         self._backend: BacktestService | RemoteService
         self._defaults: dict[str, Any] = {}
         arguments = {"snapshot": snapshot, "start_date": start_date, "end_date": end_date, **service_kwargs}
+        if server_url is None and snapshot is not None and snapshot.startswith(("http://", "https://")):
+            raise SnapshotError(
+                f'INVALID_SNAPSHOT_ID: expected the id of a snapshot, found the address "{snapshot}". '
+                f'Pass it as server_url="{snapshot}".',
+                "INVALID_SNAPSHOT_ID",
+            )
         if server_url is None:
             configuration = read_configuration()
             self._defaults = {"byvar_list": _DEFAULT_GROUPS, **configuration.defaults}

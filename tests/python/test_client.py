@@ -46,6 +46,11 @@ def plain_environment(monkeypatch, tmp_path):
 # In process -----------------------------------------------------------------------------------------------------------
 
 
+def test_an_address_in_place_of_a_snapshot_is_refused_with_the_right_argument():
+    with pytest.raises(fractile.SnapshotError, match='^INVALID_SNAPSHOT_ID.*Pass it as server_url="http://localhost:8000"'):
+        BacktestClient("http://localhost:8000")
+
+
 def test_client_is_the_service_with_default_groups(root, rows):
     client = BacktestClient("v1", root=root)
     assert client.is_ready
