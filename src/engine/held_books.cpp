@@ -54,8 +54,6 @@ HeldBooks::HeldBooks(const PanelView& panel, const RunConfig& config, const Port
   const int n_blocks = (panel.n_days() + Alignment::kBlockDays - 1) / Alignment::kBlockDays;
   if (config.exit_fractile) {
     apply_exit_rule(make_thread, n_blocks, threads, poll);
-    if (config.overlap > 1)
-      parallel_for(threads, n_blocks, [&](int block, int slot) { weigh_block(make_thread(slot), block); }, poll);
   } else {
     parallel_for(threads, n_blocks, [&](int block, int slot) { form_block(make_thread(slot), block); }, poll);
   }
@@ -103,19 +101,6 @@ void HeldBooks::form_block(Thread& own, int block) {
 void HeldBooks::store(FormedDay& day, DateIndex n) {
   days_[at(n)] = day;
   day.clear();
-}
-
-void HeldBooks::weigh_block(Thread& own, int block) {
-  visit_days(block, [&](DateIndex n) {
-    const FormedDay& formed = days_[at(n)];
-    own.day.clear();
-    for (std::size_t i = 0; i < formed.size(); ++i) {
-      formed[i].copy_to(own.book);
-      own.former->weigh(own.book);
-      own.day.add(formed[i].portfolio, own.book, stored_);
-    }
-    store(own.day, n);
-  });
 }
 
 /// One thread chooses the books in order of days, because each book decides that of the next day. Meanwhile the others rank the

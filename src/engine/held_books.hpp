@@ -36,7 +36,7 @@ class HeldBooks {
   };
   /// The books of a run, in memory that the next run uses again.
   struct Memory {
-    std::vector<FormedDay> days;            ///< without overlap, the books of an exit rule are not weighed yet
+    std::vector<FormedDay> days;            ///< the books of an exit rule are not weighed yet
     std::vector<DayCandidates> candidates;  ///< of some days, for an exit rule
     /// The size of the days, by far the larger part.
     std::size_t bytes() const noexcept;
@@ -82,7 +82,6 @@ class HeldBooks {
   void sort_block(Thread& own, int block, Show&& show, Finish&& finish) const;
   void store(FormedDay& day, DateIndex n);
   void form_block(Thread& own, int block);
-  void weigh_block(Thread& own, int block);
   void apply_exit_rule(const std::function<Thread&(int slot)>& make_thread, int n_blocks, int threads,
                        const std::function<void()>& poll);
   void find_table_days(int n_portfolios);

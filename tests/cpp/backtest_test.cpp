@@ -212,9 +212,13 @@ TEST_F(Backtests, ManyThreadsAndKeptAlignmentsChangeNoBit) {
     for (std::size_t i = k; i < signals[k].ids.size(); i += 7 + k)
       signals[k].valid[i / 8] = static_cast<std::uint8_t>(signals[k].valid[i / 8] & ~(1U << (i % 8)));
   }
-  const std::vector<RunConfig> configs{options(R"({"mincos":2,"threads":1})"),
-                                       options(R"({"mincos":2,"threads":3,"resid":"all"})"),
-                                       options(R"({"mincos":2,"threads":2,"byvar_list":["cap","country"],"hold_days":2})")};
+  const std::vector<RunConfig> configs{
+      options(R"({"mincos":2,"threads":1})"),
+      options(R"({"mincos":2,"threads":3,"resid":"all"})"),
+      options(R"({"mincos":2,"threads":2,"byvar_list":["cap","country"],"hold_days":2})"),
+      options(R"({"mincos":2,"threads":2,"tc_model":"power_law","analysis":["capacity","quantiles"]})"),
+      options(R"({"mincos":2,"threads":3,"tc_model":"power_law","tc_value":[0.5,0.7],"overlap":2})"),
+      options(R"({"mincos":2,"threads":2,"exit_fractile":[40,60],"analysis":["capacity"]})")};
   std::vector<std::string> expected;
   for (const Rows& rows : signals)
     for (const RunConfig& config : configs)

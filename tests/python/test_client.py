@@ -47,7 +47,7 @@ def plain_environment(monkeypatch, tmp_path):
 
 
 def test_an_address_in_place_of_a_snapshot_is_refused_with_the_right_argument():
-    with pytest.raises(fractile.SnapshotError, match='^INVALID_SNAPSHOT_ID.*Pass it as server_url="http://localhost:8000"'):
+    with pytest.raises(fractile.SnapshotError, match=r'^INVALID_SNAPSHOT_ID.*Pass it as server_url="http://localhost:8000"'):
         BacktestClient("http://localhost:8000")
 
 
