@@ -30,7 +30,7 @@ class LeasedAlignment {
   LeasedAlignment& operator=(const LeasedAlignment&) = delete;
 
   const Alignment& get() const noexcept { return own_ ? *own_ : *cached_.alignment; }
-  RunBuffers& buffers() noexcept { return lease_.memory().alignment; }
+  RunBuffers& buffers() noexcept { return lease_.memory().buffers; }
 
  private:
   Backtester::Impl::Lease lease_;

@@ -56,7 +56,6 @@ class Run {
         threads_(threads),
         poll_(poll),
         memory_(memory),
-        buffers_(memory.alignment),
         portfolios_(Portfolios::make(panel, config)),
         reported_(exposures),
         exposures_(panel, config),
@@ -70,8 +69,8 @@ class Run {
     DayRunner::require_columns(panel, config);
   }
   ~Run() {
-    if (own_alignment_) own_alignment_->release_buffers(buffers_.alignment);
-    if (own_exposures_) buffers_.exposure_rows = std::move(own_exposures_->row);
+    if (own_alignment_) own_alignment_->release_buffers(memory_.buffers.alignment);
+    if (own_exposures_) memory_.buffers.exposure_rows = std::move(own_exposures_->row);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -80,24 +79,24 @@ class Run {
   void align(AlignmentCache& cache, const std::string& known_by) {
     const Alignment* alignment = nullptr;
     if (!known_by.empty()) {
-      cached_ = cache.find_or_make(known_by, panel_, keys_, config_, exposures_, threads_, buffers_, poll_);
+      cached_ = cache.find_or_make(known_by, panel_, keys_, config_, exposures_, threads_, memory_.buffers, poll_);
       alignment = cached_.alignment.get();
       exposure_plan_ = cached_.exposures.get();
     } else {
-      alignment =
-          &own_alignment_.emplace(panel_, keys_, config_, threads_, Alignment::Lifetime::one_run, buffers_.alignment, poll_);
+      alignment = &own_alignment_.emplace(panel_, keys_, config_, threads_, Alignment::Lifetime::one_run,
+                                          memory_.buffers.alignment, poll_);
       if (exposures_.is_needed()) {
-        buffers_.exposure_rows.reserve(static_cast<std::size_t>(keys_.n_rows));
+        memory_.buffers.exposure_rows.reserve(static_cast<std::size_t>(keys_.n_rows));
         exposure_plan_ = &own_exposures_.emplace(
-            make_exposure_plan(panel_, keys_, config_, exposures_, threads_, std::move(buffers_.exposure_rows), poll_));
+            make_exposure_plan(panel_, keys_, config_, exposures_, threads_, std::move(memory_.buffers.exposure_rows), poll_));
       }
     }
     alignment_ = alignment;
     signal_ = alignment->inspect(values_, config_, exposure_plan_, threads_, poll_);
     refuse_bad_rows(signal_.counts, keys_, panel_.snapshot().id_type(), config_);
     if (config_.hold_days != 1) {
-      extended_ = extend_holding(panel_, *alignment, values_, exposure_plan_, config_, threads_, buffers_.slots, poll_);
-      sections_.emplace(panel_, buffers_.slots);
+      extended_ = extend_holding(panel_, *alignment, values_, exposure_plan_, config_, threads_, memory_.buffers.slots, poll_);
+      sections_.emplace(panel_, memory_.buffers.slots);
     } else {
       sections_.emplace(panel_, *alignment, values_, exposure_plan_);
     }
@@ -206,7 +205,6 @@ class Run {
   int threads_;
   const std::function<void()>& poll_;
   RunMemory& memory_;
-  RunBuffers& buffers_;
 
   Portfolios portfolios_;
   Exposures reported_;

@@ -12,7 +12,7 @@ namespace fractile {
 
 /// The memory of one run, which the next run uses again, because the first touch of a page costs more than the work on it.
 struct RunMemory {
-  RunBuffers alignment;
+  RunBuffers buffers;
   HeldBooks::Memory held_books;
   std::vector<ByteBuffer> analysis;  ///< by slot: AnalysisContext::memory
 
